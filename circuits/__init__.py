@@ -1,0 +1,1 @@
+"""Circuit declarations, one file each: parameters, benches, models, figures."""

@@ -1,0 +1,255 @@
+"""What every gain cell is measured with: ports ``bl wlr wlrb wbl we web st vdd vss``.
+
+One sign convention: ``i_bl`` and ``q_bl`` are positive when the cell sinks current from the bitline,
+which it does for a high ``v_store``.
+"""
+
+import numpy as np
+from scipy.integrate import trapezoid
+
+from gaincell_char.circuit import Bench, Curve, Floats, Numbers, Op, Output, Tran, Waveforms
+from gaincell_char.params import Params, choice, number
+
+FLAVOURS = ("lvt", "rvt", "svt", "hvt", "uhvt")
+T_MAX = 15e-9
+"""Longest input pulse [s]; Leroux et al. 2025, Methods, eq. 3."""
+LEVELS = 8
+"""Levels of the DAC that writes the cell; Leroux et al. 2025, Methods."""
+
+
+def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour: str, v_idle: float) -> Params:
+    """Parameters every gain cell has; ``v_idle`` is the idle level of ``wlr`` as a fraction of ``vdd``."""
+    return Params(
+        vdd=number(0.9, "V", "supply", low=0.3, high=2.0),
+        w_n=number(w_n, "m", "width of the n read transistor", low=40e-9, high=10e-6),
+        l_n=number(l_n, "m", "length of the n read transistor", low=30e-9, high=10e-6),
+        w_p=number(w_p, "m", "width of the p read transistor", low=40e-9, high=10e-6),
+        l_p=number(l_p, "m", "length of the p read transistor", low=30e-9, high=10e-6),
+        read_flavour=choice(read_flavour, FLAVOURS, "threshold flavour of the read transistors"),
+        w_write=number(100e-9, "m", "width of the write transistors", low=40e-9, high=10e-6),
+        l_write=number(60e-9, "m", "length of the write transistors", low=30e-9, high=10e-6),
+        write_flavour=choice("svt", FLAVOURS, "threshold flavour of the write transistors"),
+        c_store=number(5e-15, "F", "storage capacitor", low=1e-16, high=1e-12),
+        v_wbl=number(lambda p: p["vdd"] / 2, "V", "idle level of the write bitline", low=-0.5, high=2.0),
+        v_idle=number(lambda p: p["vdd"] * v_idle, "V", "idle level of wlr (wlrb idles at vdd - v_idle)", low=0, high=2),
+    )
+
+
+def levels(p: Numbers) -> Floats:
+    """Stored voltages of the DAC codes."""
+    return np.linspace(0, p["vdd"], LEVELS)
+
+
+def dc(cell: str) -> Bench:
+    """Bitline current with every terminal held."""
+    return Bench(
+        name="dc",
+        doc="DC bitline current of the read stage",
+        stimulus=f"""
+        vdd vdd 0 {{vdd}}
+        vwlr wlr 0 {{v_in}}
+        vwlrb wlrb 0 {{v_inb}}
+        vwbl wbl 0 {{v_wbl}}
+        vst st 0 {{v_store}}
+        vbl bl 0 {{v_bl}}
+        xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
+        """,
+        params=Params(
+            v_store=number(lambda p: p["vdd"], "V", "stored voltage", low=-0.5, high=2.0),
+            v_in=number(lambda p: p["vdd"], "V", "read word line wlr (wlrb is its complement)", low=0, high=2.0),
+            v_inb=number(lambda p: p["vdd"] - p["v_in"], "V", "complementary read word line", low=-1, high=2.0),
+            v_bl=number(lambda p: p["vdd"] / 2, "V", "bitline", low=-0.5, high=2.0),
+        ),
+        sweep={
+            "v_store": lambda p: np.linspace(0, p["vdd"], 37),
+            "v_in": lambda p: np.linspace(p["v_idle"], p["vdd"], 10),
+            "v_bl": lambda p: [p["vdd"] / 2],
+        },
+        analysis=lambda _: Op(),
+        save=("i(vbl)",),
+        outputs=(Output(name="i_bl", unit="A", doc="bitline current", measure=lambda w, _: -w["i(vbl)"][0]),),
+        options={"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9},
+    )
+
+
+_PULSE_PARAMS = Params(
+    v_store=number(lambda p: p["vdd"], "V", "stored voltage before the pulse", low=-0.5, high=2.0),
+    t_pulse=number(T_MAX, "s", "width of the input pulse at half height", low=60e-12, high=1e-6),
+    t_on=number(1e-9, "s", "start of the pulse", low=1e-10, high=1e-6),
+    t_edge=number(50e-12, "s", "rise and fall time of the pulse", low=1e-12, high=1e-9),
+    t_settle=number(2e-9, "s", "time after the pulse", low=1e-10, high=1e-6),
+    v_bl=number(lambda p: p["vdd"] / 2, "V", "bitline", low=-0.5, high=2.0),
+)
+_PULSE_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-13, "vntol": 1e-7, "chgtol": 1e-18}
+_PULSE_TIMES = "0 {low} {{t_on}} {low} {{t_on+t_edge}} {high} {{t_on+t_pulse}} {high} {{t_on+t_pulse+t_edge}} {low}"
+
+
+def _pulse_source(low: str, high: str) -> str:
+    return f"pwl({_PULSE_TIMES.format(low=low, high=high)})"
+
+
+def _pulse_end(p: Numbers) -> Tran:
+    return Tran(stop=p["t_on"] + p["t_pulse"] + p["t_edge"] + p["t_settle"], max_step=200e-12)
+
+
+def pulse(cell: str) -> Bench:
+    """Charge that one input pulse moves on a clamped bitline."""
+    return Bench(
+        name="pulse",
+        doc="charge on the clamped bitline per input pulse",
+        stimulus=f"""
+        vdd vdd 0 {{vdd}}
+        vwlr wlr 0 {_pulse_source("{v_idle}", "{vdd}")}
+        vwlrb wlrb 0 {_pulse_source("{vdd-v_idle}", "0")}
+        vwbl wbl 0 {{v_wbl}}
+        vbl bl 0 {{v_bl}}
+        * charge of vbl, integrated by the simulator with its own method; v(q) = q_bl / 1 pF
+        fq 0 q vbl -1
+        cq q 0 1p
+        rq q 0 1e15
+        xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
+        """,
+        params=_PULSE_PARAMS,
+        sweep={
+            "v_store": lambda p: np.linspace(0, p["vdd"], 37),
+            "t_pulse": [0.25e-9, 0.5e-9, 1e-9, 2e-9, 4e-9, 7e-9, 10e-9, T_MAX],
+        },
+        analysis=_pulse_end,
+        initial={"v(st)": "v_store"},
+        save=("v(q)", "v(st)"),
+        outputs=(
+            Output(name="q_bl", unit="C", doc="charge sunk from the bitline", measure=_charge),
+            Output(name="dv_store", unit="V", doc="largest move of v_store during the pulse", measure=_kick),
+        ),
+        options=_PULSE_OPTIONS,
+    )
+
+
+def _charge(w: Waveforms, _: Numbers) -> float:
+    return float(w["v(q)"][-1] - w["v(q)"][0]) * 1e-12
+
+
+def _kick(w: Waveforms, p: Numbers) -> float:
+    moved = w["v(st)"] - p["v_store"]
+    return float(moved[np.abs(moved).argmax()])
+
+
+def write(cell: str) -> Bench:
+    """What a write leaves on the storage node, for each DAC level."""
+    return Bench(
+        name="write",
+        doc="stored voltage after a write",
+        stimulus=f"""
+        vdd vdd 0 {{vdd}}
+        vwlr wlr 0 {{v_idle}}
+        vwlrb wlrb 0 {{vdd-v_idle}}
+        vbl bl 0 {{vdd/2}}
+        vwe we 0 pwl(0 0 1n 0 1.05n {{vdd+v_boost}} {{1n+t_write}} {{vdd+v_boost}} {{1.05n+t_write}} 0)
+        vweb web 0 pwl(0 {{vdd}} 1n {{vdd}} 1.05n {{0-v_boost}} {{1n+t_write}} {{0-v_boost}} {{1.05n+t_write}} {{vdd}})
+        vwbl wbl 0 pwl(0 {{v_wbl}} 0.5n {{v_wbl}} 0.55n {{v_dac}} {{2n+t_write}} {{v_dac}} {{2.05n+t_write}} {{v_wbl}})
+        xcell bl wlr wlrb wbl we web st vdd 0 {cell}
+        """,
+        params=Params(
+            v_dac=number(lambda p: p["vdd"], "V", "level of the write DAC", low=-0.5, high=2.0),
+            v_before=number(lambda p: p["vdd"] / 2, "V", "stored voltage before the write", low=-0.5, high=2.0),
+            v_boost=number(0.0, "V", "write-gate drive beyond both rails", low=0.0, high=1.0),
+            t_write=number(10e-9, "s", "width of the write pulse", low=100e-12, high=1e-6),
+        ),
+        sweep={"v_dac": levels},
+        analysis=lambda p: Tran(stop=p["t_write"] + 4e-9, max_step=200e-12),
+        initial={"v(st)": "v_before"},
+        save=("v(st)",),
+        outputs=(
+            Output(name="v_store", unit="V", doc="stored voltage after the write", measure=lambda w, _: w["v(st)"][-1]),
+            Output(name="dv_settle", unit="V", doc="what was missing when the write gate closed", measure=_unsettled),
+            Output(name="dv_feed", unit="V", doc="feed-through of the closing write gate", measure=_feed_through),
+        ),
+        options=_PULSE_OPTIONS,
+    )
+
+
+def _at_gate_off(w: Waveforms, p: Numbers) -> float:
+    return float(np.interp(1e-9 + p["t_write"], w["time"], w["v(st)"]))
+
+
+def _unsettled(w: Waveforms, p: Numbers) -> float:
+    return _at_gate_off(w, p) - p["v_dac"]
+
+
+def _feed_through(w: Waveforms, p: Numbers) -> float:
+    return float(w["v(st)"][-1]) - _at_gate_off(w, p)
+
+
+def energy(cell: str) -> Bench:
+    """Energy of one input pulse, split into the cell and its share of the word-line drivers.
+
+    Each word line is switched between its two rails by transmission gates of the row driver; one cell's
+    share of it has width ``w_driver``.
+    """
+    return Bench(
+        name="energy",
+        doc="energy per input pulse",
+        stimulus=f"""
+        vdd vdd 0 {{vdd}}
+        vhi hi 0 {{vdd}}
+        vidle idle 0 {{v_idle}}
+        vidleb idleb 0 {{vdd-v_idle}}
+        vlo lo 0 0
+        von on 0 {_pulse_source("0", "{vdd}")}
+        voff off 0 {_pulse_source("{vdd}", "0")}
+        xp1 dr off hi hi p_lvt w={{w_driver}} l=30n
+        xn2 dr off idle 0 n_lvt w={{w_driver}} l=30n
+        xp2 dr on idle hi p_lvt w={{w_driver}} l=30n
+        xn3 drb on lo 0 n_lvt w={{w_driver}} l=30n
+        xp3 drb on idleb hi p_lvt w={{w_driver}} l=30n
+        xn4 drb off idleb 0 n_lvt w={{w_driver}} l=30n
+        cw dr 0 {{c_wire}}
+        cwb drb 0 {{c_wire}}
+        vmw dr wlr 0
+        vmwb drb wlrb 0
+        vwbl wbl 0 {{v_wbl}}
+        vbl bl 0 {{v_bl}}
+        xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
+        """,
+        params=_PULSE_PARAMS
+        | Params(
+            w_driver=number(500e-9, "m", "one cell's share of each driver transistor", low=40e-9, high=100e-6),
+            c_wire=number(0.8e-15, "F", "one cell's share of each word line's wire", low=0, high=1e-12),
+        ),
+        sweep={
+            "v_store": lambda p: np.linspace(0, p["vdd"], 10),
+            "t_pulse": [1e-9, 4e-9, 10e-9, T_MAX],
+        },
+        analysis=_pulse_end,
+        initial={"v(st)": "v_store"},
+        save=(
+            "v(wlr)", "v(wlrb)", "v(on)", "v(off)",
+            "i(vmw)", "i(vmwb)", "i(vbl)", "i(vdd)", "i(vwbl)",
+            "i(vhi)", "i(vidle)", "i(vidleb)", "i(von)", "i(voff)",
+        ),
+        outputs=(
+            Output(name="e_cell", unit="J", doc="energy that goes into the cell", measure=_cell_energy),
+            Output(name="e_driver", unit="J", doc="energy lost in the word-line drivers", measure=_driver_energy),
+        ),
+        options=_PULSE_OPTIONS,
+    )  # fmt: skip
+
+
+def _word_line_power(w: Waveforms) -> Floats:
+    return w["v(wlr)"] * w["i(vmw)"] + w["v(wlrb)"] * w["i(vmwb)"]
+
+
+def _cell_energy(w: Waveforms, p: Numbers) -> float:
+    """Energy into the cell through all its terminals; a source's own current counts negative."""
+    power = _word_line_power(w) - p["v_bl"] * w["i(vbl)"] - p["vdd"] * w["i(vdd)"] - p["v_wbl"] * w["i(vwbl)"]
+    return float(trapezoid(power, w["time"]))
+
+
+def _driver_energy(w: Waveforms, p: Numbers) -> float:
+    """What the drivers' rails and inputs deliver, less what arrives at the cell."""
+    rails = -p["vdd"] * w["i(vhi)"] - p["v_idle"] * w["i(vidle)"] - (p["vdd"] - p["v_idle"]) * w["i(vidleb)"]
+    inputs = -w["v(on)"] * w["i(von)"] - w["v(off)"] * w["i(voff)"]
+    return float(trapezoid(rails + inputs - _word_line_power(w), w["time"]))
+
+
+__all__ = ["FLAVOURS", "LEVELS", "T_MAX", "Curve", "cell_params", "dc", "energy", "levels", "pulse", "write"]

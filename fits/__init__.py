@@ -1,0 +1,1 @@
+"""Fitted records, ``<technology>/<circuit>.<bench>.json``: written by ``gaincell run``, never typed."""

@@ -1,0 +1,227 @@
+"""What a file in ``circuits/`` declares: data and formulas, no behaviour."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ParameterError
+from .params import Params, Value
+
+Floats = NDArray[np.float64]
+Waveforms = Mapping[str, Floats]
+"""Vector name as saved, lower case (``"time"``, ``"v(bl)"``, ``"i(vbl)"``) -> samples."""
+Numbers = Mapping[str, float]
+"""Numeric parameter name -> value."""
+Grid = Sequence[Value] | Callable[[Numbers], Sequence[float] | Floats]
+"""Values of a sweep: given, or computed from the other parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Op:
+    """A DC operating point."""
+
+    def command(self) -> str:
+        """Ngspice command line."""
+        return "op"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tran:
+    """A transient from 0 to `stop` with steps of at most `max_step` [s]."""
+
+    stop: float
+    max_step: float
+
+    def command(self) -> str:
+        """Ngspice command line."""
+        return f"tran {self.max_step!r} {self.stop!r} 0 {self.max_step!r}"
+
+
+Analysis = Op | Tran
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One measured quantity: a number per run, or one per value of the bench's curve.
+
+    ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.
+    """
+
+    name: str
+    unit: str
+    doc: str
+    measure: Callable[[Waveforms, Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """The inner dimension of a bench whose outputs are curves; `measure` receives its values by name."""
+
+    name: str
+    unit: str
+    doc: str
+    values: Grid
+    low: float = 0.0
+    high: float = float("inf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Stimulus, analysis and measurement that turn a circuit into data.
+
+    Attributes
+    ----------
+    stimulus : str
+        SPICE text: sources and the device under test; ``{name}`` is any parameter.
+    params : Params
+        What the stimulus adds to the circuit's own parameters.
+    sweep : mapping of str to Grid
+        Parameters swept unless the user says otherwise: the order is that of the dataset's dimensions.
+    analysis : callable
+        Parameters -> `Op` or `Tran`.
+    save : tuple of str
+        Vectors the outputs are measured from.
+    initial : mapping of str to str
+        Node voltage -> parameter: an ``.ic`` line, asserted at t = 0 in every result.
+    options : mapping of str to float
+        Simulator options; every run checks them against tolerances a hundred times tighter.
+    curve : Curve, optional
+        The inner dimension, if outputs are curves.
+    """
+
+    name: str
+    doc: str
+    stimulus: str
+    sweep: Mapping[str, Grid]
+    analysis: Callable[[Numbers], Analysis]
+    save: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    params: Params = field(default_factory=Params)
+    initial: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, float] = field(default_factory=dict)
+    curve: Curve | None = None
+
+    def output(self, name: str) -> Output:
+        """Return the output called `name`."""
+        return _named(self.outputs, name, f"bench {self.name}", "output")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coefficient:
+    """A keyword argument of a model function.
+
+    ``start`` is where the optimiser begins: a number, or a function of the bench's parameters.
+    A fixed coefficient is given, not fitted.
+    """
+
+    unit: str
+    doc: str
+    start: float | Callable[[Numbers], float]
+    low: float = -np.inf
+    high: float = np.inf
+    fixed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A behavioural model: one elementwise function and what its arguments mean.
+
+    Attributes
+    ----------
+    function : callable
+        ``function(*inputs, *, **coefficients) -> output``, elementwise on NumPy arrays and torch tensors.
+    form : {"paper", "best"}
+        The published form, or the best one known to us.
+    equation : str
+        The formula as a reader would write it.
+    at : callable, optional
+        Parameters -> value of those swept parameters that are not inputs (``{"v_in": vdd}``).
+    """
+
+    name: str
+    form: str
+    bench: str
+    function: Callable[..., Any]
+    inputs: tuple[str, ...]
+    output: str
+    equation: str
+    coefficients: Mapping[str, Coefficient]
+    at: Callable[[Numbers], dict[str, float]] = lambda _: {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One sweep of the main job: a bench, at which density, at which conditions."""
+
+    bench: str
+    name: str = ""
+    sweep: Mapping[str, Grid] = field(default_factory=dict)
+    corners: tuple[str, ...] = ("tt",)
+    temps: tuple[float, ...] = (27.0,)
+    options: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Name of the study's dataset and record: the bench's, unless it has one of its own."""
+        return self.name or self.bench
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One picture of the datasheet: an output against x, one line per value of `per`, models on top.
+
+    ``at`` picks values of other dimensions; `models` are drawn left to right as paper form, best form.
+    """
+
+    study: str
+    output: str
+    x: str
+    title: str
+    per: str = ""
+    models: tuple[str, ...] = ()
+    at: Callable[[Numbers], dict[str, float]] = lambda _: {}
+    log_x: bool = False
+    lines: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merit:
+    """A figure of merit: one number a designer compares circuits by."""
+
+    name: str
+    unit: str
+    doc: str
+    study: str
+    compute: Callable[[Any, Numbers], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circuit:
+    """A circuit under test; ``name`` is also its file name in ``circuits/`` and ``netlists/``."""
+
+    name: str
+    title: str
+    params: Params
+    benches: tuple[Bench, ...]
+    models: tuple[Model, ...]
+    studies: tuple[Study, ...]
+    figures: tuple[Figure, ...] = ()
+    merits: tuple[Merit, ...] = ()
+
+    def bench(self, name: str) -> Bench:
+        """Return the bench called `name`."""
+        return _named(self.benches, name, self.name, "bench")
+
+    def model(self, name: str) -> Model:
+        """Return the model called `name`."""
+        return _named(self.models, name, self.name, "model")
+
+
+def _named(items: Sequence[Any], name: str, owner: str, kind: str) -> Any:
+    for item in items:
+        if item.name == name:
+            return item
+    raise ParameterError(f"{owner} has no {kind} {name!r}; have {', '.join(i.name for i in items)}")

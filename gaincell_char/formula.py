@@ -1,0 +1,34 @@
+"""Shapes that behavioural models are made of: elementwise, for NumPy arrays and torch tensors alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import array_api_compat
+
+Array = Any
+"""A NumPy array or a torch tensor; models never ask which."""
+
+
+def namespace(*arrays: Array) -> Any:
+    """Array-API namespace of the arguments."""
+    return array_api_compat.array_namespace(*arrays)
+
+
+def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
+    """``c0 + c1 x + c2 x^2 + ...`` by Horner's rule."""
+    result = x * 0 + coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        result = result * x + coefficient
+    return result
+
+
+def softplus(x: Array) -> Array:
+    """``log(1 + exp(x))``, without overflow."""
+    xp = namespace(x)
+    size = xp.abs(x)
+    return (x + size) / 2 + xp.log1p(xp.exp(-size))
+
+
+def clamp(x: Array, low: float, high: float) -> Array:
+    """`x` limited to ``[low, high]``."""
+    return namespace(x).clip(x, low, high)

@@ -1,0 +1,228 @@
+"""SPICE text in, one complete and safe deck out.  Pure: no files, no processes."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from textwrap import dedent
+
+from .circuit import Analysis, Bench
+from .errors import NetlistError
+from .params import Value
+
+_REFERENCE = re.compile(r"\{([^{}]*)\}")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNORECASE)
+_NAME = re.compile(r"[a-z_]\w*(?!\w*\s*\()", re.IGNORECASE)
+_PLAIN_SOURCE = re.compile(r"^([vi]\w*)\s+\S+\s+\S+\s+(?:dc\s+)?\{(\w+)\}$", re.IGNORECASE)
+_INCLUDE = re.compile(r"^\.inc(?:lude)?\s+[\"']?([^\"']+?)[\"']?$", re.IGNORECASE)
+_BLOCK = re.compile(r"^\.(subckt|model)\s+(\S+)", re.IGNORECASE)
+# Each of these makes ngspice run a command, load a library or open a file while it reads the deck
+# (measured: engine notes, section "security").
+_UNSAFE = (
+    (re.compile(r"^\*#"), "a *# line is a command to ngspice"),
+    (re.compile(r"^\*\s*ng_script", re.IGNORECASE), "a *ng_script deck is a command file"),
+    (re.compile(r"^\.(control|endc)\b", re.IGNORECASE), "a .control block runs commands"),
+    (re.compile(r"^\.?(pre_|codemodel|osdi|load\b|shell\b|source\b)", re.IGNORECASE), "it loads or runs a program"),
+    (re.compile(r"^a\S*\s", re.IGNORECASE), "XSPICE code models are not supported"),
+    (re.compile(r"\b(filesource|d_process|d_cosim|d_source|d_state|file\s*=|input_file)", re.IGNORECASE),
+     "it opens a file or starts a program"),
+    (re.compile(r"`"), "backticks run a shell command"),
+    (re.compile(r"^\.lib\b", re.IGNORECASE), ".lib sections are not supported; .include the file instead"),
+)  # fmt: skip
+_IGNORED = re.compile(r"^\.(title\b|end$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """The part of a deck that stays when only numbers change.
+
+    Attributes
+    ----------
+    title : str
+        First line, without its asterisk.
+    temp : float
+        Temperature [degC].
+    options : tuple of (str, float)
+        Simulator options.
+    body : str
+        Models, wrapper devices, subcircuits, stimulus, ``.ic`` and ``.save``.
+    save : tuple of str
+        Vectors to bring back.
+    """
+
+    title: str
+    temp: float
+    options: tuple[tuple[str, float], ...]
+    body: str
+    save: tuple[str, ...]
+
+    @cached_property
+    def alterable(self) -> dict[str, str]:
+        """Parameter -> the one source whose value it is, if it is used for nothing else."""
+        uses: dict[str, int] = {}
+        for name in references(self.body):
+            uses[name] = len(re.findall(rf"\{{[^{{}}]*\b{name}\b[^{{}}]*\}}", self.body))
+        plain = (_PLAIN_SOURCE.match(line) for line in self.body.splitlines())
+        return {m[2]: m[1].lower() for m in plain if m and uses[m[2]] == 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deck:
+    """A complete deck: `text` can be run by hand with ``ngspice -b``.
+
+    ``initial`` maps a node voltage to the value it must have at t = 0.
+    """
+
+    template: Template
+    params: Mapping[str, float]
+    analysis: Analysis
+    initial: Mapping[str, float]
+
+    @property
+    def text(self) -> str:
+        """The deck, first line to ``.end``."""
+        t = self.template
+        options = " ".join(f"{name}={value:g}" for name, value in t.options)
+        head = [f"* {t.title}", f".temp {t.temp:g}", *([f".options {options}"] if options else [])]
+        params = [f".param {name}={value!r}" for name, value in self.params.items()]
+        return "\n".join([*head, *params, t.body, f".{self.analysis.command()}", ".end", ""])
+
+    @property
+    def digest(self) -> str:
+        """Hash of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+def flatten(text: str, *, read: Callable[[str], str] | None = None, where: str = "netlist") -> str:
+    """Return the netlist without comments and with its includes filled in.
+
+    Parameters
+    ----------
+    text : str
+        SPICE text, or ``str()`` of a PySpice `Circuit`.
+    read : callable, optional
+        File name of an ``.include`` -> its text; raises `NetlistError` for a file that may not be read.
+    where : str
+        What to call the netlist in an error.
+
+    Raises
+    ------
+    NetlistError
+        If a line could run a command, load a program or open a file, or an include cannot be read.
+    """
+    return "\n".join(_clean_lines(text, read, where, depth=0))
+
+
+def _clean_lines(text: str, read: Callable[[str], str] | None, where: str, depth: int) -> Iterator[str]:
+    if depth > 8:
+        raise NetlistError(f"{where}: includes are nested more than 8 deep")
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        for pattern, why in _UNSAFE:
+            if pattern.search(line):
+                raise NetlistError(f"{where}, line {number}: {line[:60]!r} is refused: {why}")
+        line = re.split(r";|//|\s\$\s", line)[0].strip()
+        if not line or line.startswith("*") or _IGNORED.match(line):
+            continue
+        if include := _INCLUDE.match(line):
+            if read is None:
+                raise NetlistError(f"{where}, line {number}: {line!r}: includes need a netlist read from a file")
+            yield from _clean_lines(read(include[1]), read, include[1], depth + 1)
+        else:
+            yield line
+
+
+def references(text: str) -> set[str]:
+    """Names used inside ``{...}`` in SPICE text, functions and numbers left out."""
+    names: set[str] = set()
+    for expression in _REFERENCE.findall(text):
+        names.update(_NAME.findall(_NUMBER.sub(" ", expression)))
+    return names
+
+
+def undeclared(text: str, declared: Iterable[str]) -> set[str]:
+    """Names used in ``{...}`` that are neither declared, ``.param``, nor the subcircuit's own."""
+    known = {n.lower() for n in declared} | set(re.findall(r"(?im)^\.param\s+(\w+)\s*=", text.lower()))
+    local: set[str] = set()
+    missing: set[str] = set()
+    for line in text.lower().replace("\n+", " ").splitlines():
+        if line.startswith(".subckt"):
+            local = set(re.findall(r"(\w+)\s*=", line))
+        elif line.startswith(".ends"):
+            local = set()
+        else:
+            missing |= references(line) - known - local
+    return missing
+
+
+def prune(library: str, user: str) -> str:
+    """Return the blocks (``.subckt`` and ``.model``) of `library` that `user` needs, directly or not."""
+    blocks: dict[str, list[str]] = {}
+    always: list[str] = []
+    current, inside = always, False
+    for line in library.splitlines():
+        if match := None if inside else _BLOCK.match(line):
+            current = blocks.setdefault(match[2].lower(), [])
+            inside = match[1].lower() == "subckt"
+        elif not inside and not line.startswith("+"):
+            current = always
+        current.append(line)
+        inside = inside and not line.lower().startswith(".ends")
+    kept: set[str] = set()
+    words = set(re.findall(r"[\w.]+", user.lower()))
+    while new := (words & blocks.keys()) - kept:
+        kept |= new
+        words = {word for name in new for word in re.findall(r"[\w.]+", "\n".join(blocks[name]).lower())}
+    return "\n".join([*always, *(line for name, block in blocks.items() if name in kept for line in block)])
+
+
+def render(
+    *,
+    title: str,
+    netlist: str,
+    library: str,
+    bench: Bench,
+    choices: Mapping[str, str],
+    declared: Iterable[str],
+    temp: float,
+    options: Mapping[str, float],
+) -> Template:
+    """Put circuit, bench and technology together into a `Template`.
+
+    Parameters
+    ----------
+    netlist, library : str
+        Flattened text of the circuit and of the technology.
+    choices : mapping of str to str
+        Words that replace ``{name}`` in the text.
+    declared : iterable of str
+        Every number the deck will define with ``.param``.
+
+    Raises
+    ------
+    NetlistError
+        If the text refers to a name that nobody declares.
+    """
+    initial = [f".ic {node}={{{name}}}" for node, name in bench.initial.items()]
+    save = tuple(dict.fromkeys([*bench.save, *bench.initial]))
+    stimulus = flatten(dedent(bench.stimulus), where=f"stimulus of {bench.name}")
+    user = "\n".join([netlist, stimulus, *initial, f".save {' '.join(save)}"])
+    for name, word in choices.items():
+        user = user.replace(f"{{{name}}}", word)
+    body = f"{prune(library, user)}\n{user}"
+    if missing := undeclared(body, declared):
+        raise NetlistError(
+            f"{title}: uses undeclared {', '.join(sorted(missing))}; declared: {', '.join(sorted(declared))}"
+        )
+    return Template(title=title, temp=temp, options=tuple(options.items()), body=body, save=save)
+
+
+def numbers(values: Mapping[str, Value]) -> dict[str, float]:
+    """Return the numeric entries, as plain floats."""
+    return {name: float(value) for name, value in values.items() if not isinstance(value, str)}
+
+
+def words(values: Mapping[str, Value]) -> dict[str, str]:
+    """Return the entries that are words."""
+    return {name: value for name, value in values.items() if isinstance(value, str)}

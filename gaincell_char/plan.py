@@ -1,0 +1,265 @@
+"""Circuit, bench, technology and conditions -> every point to simulate, checked before the first one runs."""
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import netlist as netlists
+from . import si
+from .circuit import Bench, Circuit, Floats, Grid, Tran
+from .errors import ParameterError
+from .netlist import Deck, Template
+from .params import Choice, Number, Params, Value, Values
+from .technology import Technology
+
+T = TypeVar("T")
+CONDITIONS = ("corner", "temp")
+"""Dimensions every dataset begins with."""
+_TOLERANCES = ("reltol", "abstol", "vntol", "chgtol")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One run: where it lies in the grid, the value of every parameter, and its deck."""
+
+    index: tuple[int, ...]
+    where: Values
+    values: Mapping[str, Any]
+    deck: Deck
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A grid of runs of one bench.
+
+    Attributes
+    ----------
+    sweep : mapping of str to tuple
+        Swept parameter -> values; the order is that of the dataset's dimensions.
+    curve : ndarray
+        Values of the bench's curve, empty if it has none.
+    fixed : mapping
+        Value of every parameter that is not swept, defaults included.
+    given : mapping
+        What of `fixed` differs from the defaults on purpose.
+    tighter : float
+        Tolerances are divided by this, the largest step by its square root (the error of the
+        trapezoidal rule goes with the square of the step).
+    """
+
+    circuit: Circuit
+    bench: Bench
+    technology: Technology
+    netlist: str
+    sweep: Mapping[str, tuple[Value, ...]]
+    curve: Floats
+    corners: tuple[str, ...]
+    temps: tuple[float, ...]
+    fixed: Values
+    given: Values
+    options: Mapping[str, float]
+    tighter: float = 1.0
+    _templates: dict[tuple[Any, ...], Template] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def dims(self) -> dict[str, tuple[Value, ...]]:
+        """Dimension -> its values."""
+        return {"corner": self.corners, "temp": self.temps, **self.sweep}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each dimension."""
+        return tuple(len(values) for values in self.dims.values())
+
+    @property
+    def size(self) -> int:
+        """Number of runs."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def params(self) -> Params:
+        """Every parameter of the deck."""
+        return self.circuit.params | self.bench.params
+
+    @property
+    def digest(self) -> str:
+        """Hash of everything that decides the result, the simulator's version left out."""
+        text = json.dumps(
+            [self.circuit.name, self.bench.name, self.technology.digest, self.netlist, self.bench.stimulus,
+             self.dims, self.curve.tolist(), dict(self.fixed), dict(self.options), self.tighter]
+        )  # fmt: skip
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def points(self) -> Iterator[Point]:
+        """Every run, in the order of the dataset."""
+        for index in np.ndindex(self.shape):
+            yield self.point(index)
+
+    def point(self, index: tuple[int, ...]) -> Point:
+        """Return the run at `index` of the grid."""
+        where = {name: values[i] for (name, values), i in zip(self.dims.items(), index, strict=True)}
+        swept = {name: value for name, value in where.items() if name not in CONDITIONS}
+        values = self.params.resolve({**self._given_for(swept), **swept})
+        numbers = netlists.numbers(values)
+        process = self.technology.corner(str(where["corner"]))
+        analysis = self.bench.analysis({**numbers, **self._curve_span()})
+        if isinstance(analysis, Tran):
+            analysis = replace(analysis, max_step=analysis.max_step / math.sqrt(self.tighter))
+        deck = Deck(
+            template=self._template(float(where["temp"]), netlists.words(values)),
+            params={**process, **numbers},
+            analysis=analysis,
+            initial={node: numbers[name] for node, name in self.bench.initial.items()},
+        )
+        measured = {**values, **({self.bench.curve.name: self.curve} if self.bench.curve else {})}
+        return Point(index=index, where=where, values=measured, deck=deck)
+
+    def _given_for(self, swept: Values) -> Values:
+        return {name: value for name, value in self.given.items() if name not in swept}
+
+    def _curve_span(self) -> dict[str, float]:
+        if self.bench.curve is None:
+            return {}
+        return {f"{self.bench.curve.name}_stop": float(self.curve.max())}
+
+    def _template(self, temp: float, words: Mapping[str, str]) -> Template:
+        key = (temp, *words.values())
+        if key not in self._templates:
+            options = {
+                name: value / self.tighter if name in _TOLERANCES else value
+                for name, value in self.options.items()
+            }
+            self._templates[key] = netlists.render(
+                title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
+                netlist=self.netlist,
+                library=self.technology.text,
+                bench=self.bench,
+                choices=words,
+                declared=[*self.technology.process, *netlists.numbers(self.fixed), *self.sweep],
+                temp=temp,
+                options=options,
+            )
+        return self._templates[key]
+
+
+def make_plan(
+    circuit: Circuit,
+    bench: str,
+    technology: Technology,
+    netlist: str,
+    *,
+    sweep: Mapping[str, Grid] | None = None,
+    corners: Sequence[str] = ("tt",),
+    temps: Sequence[float] = (27.0,),
+    set_: Values | None = None,
+    options: Mapping[str, float] | None = None,
+    tighter: float = 1.0,
+) -> Plan:
+    """Check a request and lay out its grid.
+
+    Parameters
+    ----------
+    sweep : mapping of str to Grid, optional
+        Replaces or joins the bench's own sweep; also the bench's curve, by its name.
+    set_ : mapping, optional
+        Parameters to hold at another value than their default; removes them from the bench's sweep.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value out of range, or a sweep is empty or repeats a value.
+    """
+    chosen = circuit.bench(bench)
+    params = circuit.params | chosen.params
+    own = technology.circuits.get(circuit.name, {})
+    given = params.check({**own, **(set_ or {})})
+    fixed = params.resolve(given)
+    wanted = dict(sweep or {})
+    if both := wanted.keys() & (set_ or {}).keys():
+        raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
+    numbers = netlists.numbers(fixed)
+    curve = np.empty(0)
+    if chosen.curve is not None:
+        grid = wanted.pop(chosen.curve.name, chosen.curve.values)
+        limits = Number(default=0.0, unit=chosen.curve.unit, doc=chosen.curve.doc, low=chosen.curve.low, high=chosen.curve.high)
+        curve = np.array(_values(chosen.curve.name, limits, grid, numbers), dtype=float)
+    grids = {**{k: v for k, v in chosen.sweep.items() if k not in (set_ or {})}, **wanted}
+    axes = {name: _values(name, params[name], grid, numbers) for name, grid in grids.items()}
+    for corner in corners:
+        technology.corner(corner)
+    return Plan(
+        circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
+        corners=_distinct("corner", corners), temps=_distinct("temp", [technology.check_temp(t) for t in temps]),
+        fixed={k: v for k, v in fixed.items() if k not in axes}, given=given,
+        options={**chosen.options, **(options or {})}, tighter=tighter,
+    )  # fmt: skip
+
+
+def _values(name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float]) -> tuple[Value, ...]:
+    values = grid(numbers) if callable(grid) else grid
+    return _distinct(name, [parameter.check(name, v if isinstance(v, str) else float(v)) for v in values])
+
+
+def _distinct(name: str, values: Sequence[T]) -> tuple[T, ...]:
+    if not values:
+        raise ParameterError(f"sweep of {name} is empty")
+    repeated = [value for i, value in enumerate(values) if value in values[:i]]
+    if repeated:
+        raise ParameterError(f"sweep of {name} has {repeated[0]} twice")
+    return tuple(values)
+
+
+def parse_axis(text: str, params: Params, curve: Number | None = None, curve_name: str = "") -> tuple[str, tuple[Value, ...]]:
+    """Read ``NAME=START:STOP:COUNT[:log]`` or ``NAME=V1,V2,...``.
+
+    Raises
+    ------
+    ParameterError
+        If the text has another form, the name is unknown, or the sweep is empty or runs backwards.
+    """
+    name, equals, spec = (part.strip() for part in text.partition("="))
+    if not equals or not name or not spec:
+        raise ParameterError(f"axis {text!r}: write NAME=START:STOP:COUNT, NAME=START:STOP:COUNT:log or NAME=V1,V2,...")
+    parameter = curve if curve is not None and name == curve_name else params[name]
+    if ":" not in spec or isinstance(parameter, Choice):
+        return name, tuple(parameter.parse(name, word.strip()) for word in spec.split(",") if word.strip())
+    parts = spec.split(":")
+    if len(parts) not in (3, 4) or (len(parts) == 4 and parts[3] != "log"):
+        raise ParameterError(f"axis {text!r}: a range is START:STOP:COUNT or START:STOP:COUNT:log")
+    start, stop = parameter.parse(name, parts[0]), parameter.parse(name, parts[1])
+    return name, tuple(_spaced(text, start, stop, _count(text, parts[2]), log=len(parts) == 4))
+
+
+def _count(text: str, word: str) -> int:
+    value = si.parse(word)
+    if value != int(value) or not 1 <= value <= 1_000_000:
+        raise ParameterError(f"axis {text!r}: COUNT is {word}, but has to be a whole number from 1 to 1000000")
+    return int(value)
+
+
+def _spaced(text: str, start: float, stop: float, count: int, *, log: bool) -> list[float]:
+    if start > stop:
+        raise ParameterError(f"axis {text!r} runs backwards: write the smaller end first")
+    if count == 1 and start != stop:
+        raise ParameterError(f"axis {text!r}: one point cannot span a range")
+    if count > 1 and start == stop:
+        raise ParameterError(f"axis {text!r}: {count} points in a range of zero width")
+    if log and start <= 0:
+        raise ParameterError(f"axis {text!r}: a log range starts above 0")
+    # Rounded to 12 digits so that 0:0.9:10 gives 0.3, not 0.30000000000000004.
+    values = np.geomspace(start, stop, count) if log else np.linspace(start, stop, count)
+    return [float(f"{value:.12g}") for value in values]
+
+
+def thin(plan: Plan, most: int) -> list[tuple[int, ...]]:
+    """At most about `most` indices spread over the whole grid, its corners included."""
+    per_dim = max(2, math.floor(most ** (1 / max(1, sum(n > 1 for n in plan.shape)))))
+    picks = [sorted({round(i) for i in np.linspace(0, n - 1, min(n, per_dim))}) for n in plan.shape]
+    return list(itertools.product(*picks))

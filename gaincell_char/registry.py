@@ -1,0 +1,114 @@
+"""Find what circuits/, netlists/ and fits/ hold.  Knows no circuit and no technology by name."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from .circuit import Circuit
+from .errors import NetlistError, ParameterError, RequestError, TechnologyError
+from .netlist import flatten
+from .plan import Plan, make_plan
+from .technology import Technology, parse_technology
+
+_HOME = "gaincell_char"
+DEFAULT_TECHNOLOGY = "gc28"
+_LARGEST_INCLUDE = 64 * 2**20
+
+
+def circuit_names() -> tuple[str, ...]:
+    """Every circuit that can be loaded, sorted."""
+    folder = importlib.import_module(f"{_HOME}.circuits")
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if not m.name.startswith("_")))
+
+
+def load_circuit(name: str) -> Circuit:
+    """Return the circuit declared in ``circuits/<name>.py``."""
+    if name not in circuit_names():
+        raise ParameterError(f"no circuit {name!r}; have {', '.join(circuit_names())}")
+    circuit = importlib.import_module(f"{_HOME}.circuits.{name}").CIRCUIT
+    if not isinstance(circuit, Circuit) or circuit.name != name:
+        raise RequestError(f"circuits/{name}.py: CIRCUIT has to be a Circuit named {name!r}")
+    return circuit
+
+
+def technology_names() -> tuple[str, ...]:
+    """Every built-in technology, sorted."""
+    root = Path(str(files(f"{_HOME}.netlists"))) / "tech"
+    return tuple(sorted(p.parent.name for p in root.glob("*/technology.toml")))
+
+
+@cache
+def load_technology(name: str = DEFAULT_TECHNOLOGY) -> Technology:
+    """Return a built-in technology by name, or any other by the path of its folder.
+
+    Raises
+    ------
+    TechnologyError
+        If there is none of that name, or its files contradict each other.
+    """
+    builtin = Path(str(files(f"{_HOME}.netlists"))) / "tech" / name
+    folder = builtin if name in technology_names() else Path(name)
+    manifest = folder / "technology.toml"
+    if not manifest.is_file():
+        raise TechnologyError(
+            f"no technology {name!r}; have {', '.join(technology_names())}, or give a folder with a technology.toml"
+        )
+
+    def read(file: str) -> str:
+        return flatten(_read(folder / file, str(manifest)), read=_reader(folder), where=file)
+
+    return parse_technology(manifest.read_text(encoding="utf-8"), read, str(manifest))
+
+
+def load_netlist(circuit: str) -> str:
+    """Return the flattened text of ``netlists/<circuit>.cir``."""
+    folder = Path(str(files(f"{_HOME}.netlists")))
+    path = folder / f"{circuit}.cir"
+    return flatten(_read(path, "netlists"), read=_reader(folder), where=path.name)
+
+
+def read_netlist(path: Path) -> str:
+    """Return the flattened text of a user's netlist; it may include files beside and below itself."""
+    return flatten(_read(path, "netlist"), read=_reader(path.parent), where=str(path))
+
+
+def plan(
+    circuit: str, bench: str, *, technology: str = DEFAULT_TECHNOLOGY, netlist: object = None, **request: Any
+) -> Plan:
+    """Lay out the grid of a bench by names; ``request`` is that of `make_plan`.
+
+    Parameters
+    ----------
+    netlist : Path, str or PySpice Circuit, optional
+        Subcircuit to use instead of the circuit's own: a file, SPICE text, or anything whose ``str()`` is.
+    """
+    if netlist is None:
+        text = load_netlist(circuit)
+    elif isinstance(netlist, Path):
+        text = read_netlist(netlist)
+    else:
+        text = flatten(str(netlist))
+    return make_plan(load_circuit(circuit), bench, load_technology(technology), text, **request)
+
+
+def _reader(root: Path) -> Callable[[str], str]:
+    def read(name: str) -> str:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root.resolve()):
+            raise NetlistError(f"include {name!r} lies outside {root}; copy it beside the netlist")
+        return _read(path, "include")
+
+    return read
+
+
+def _read(path: Path, what: str) -> str:
+    try:
+        if path.stat().st_size > _LARGEST_INCLUDE:
+            raise NetlistError(f"{what}: {path} is larger than {_LARGEST_INCLUDE >> 20} MiB")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetlistError(f"{what}: cannot read {path}: {error}") from None

@@ -1,0 +1,51 @@
+"""Numbers as SPICE users write them, and as people read them."""
+
+import math
+import re
+
+from .errors import ParameterError
+
+# ngspice manual, section 2.1.3 (naming conventions): scale factors, case does not matter.
+_SCALE = {
+    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3,
+    "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
+}  # fmt: skip
+_PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-zµ%]*)\s*", re.IGNORECASE)
+
+
+def parse(text: str, unit: str = "") -> float:
+    """Read a number with an optional SPICE scale factor and an optional unit.
+
+    ``5f``, ``5fF``, ``0.45``, ``450mV``, ``1meg`` and ``15ns`` are all read as SPICE reads them, but a
+    unit other than `unit` is an error instead of being ignored.
+
+    Raises
+    ------
+    ParameterError
+        If the text is no number, names another unit, or could be read two ways (``1F`` in farads).
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ParameterError(f"{text!r} is not a number; write it like 0.45, 450m or 450mV")
+    digits, letters = match.groups()
+    if letters in ("A", "F") and letters == unit:
+        raise ParameterError(
+            f"{text!r} could be {digits} {unit} or, to SPICE, {digits} {letters.lower()} (a scale factor); "
+            f"write {digits} or {digits}{letters.lower()}{unit}"
+        )
+    for scale in (letters[:3].lower(), letters[:1].lower(), ""):
+        if scale and scale not in _SCALE:
+            continue
+        if letters[len(scale) :] in ("", unit):
+            return float(digits) * _SCALE.get(scale, 1.0)
+    raise ParameterError(f"{text!r}: unknown unit {letters!r}" + (f", expected {unit}" if unit else ""))
+
+
+def show(value: float, unit: str = "", digits: int = 4) -> str:
+    """Write a number with an engineering prefix: ``1.2e-12, "C"`` gives ``1.2 pC``."""
+    if not math.isfinite(value) or value == 0 or unit in ("", "1", "%"):
+        return f"{value:.{digits}g} {unit}".rstrip(" 1") if unit == "1" else f"{value:.{digits}g} {unit}".rstrip()
+    exponent = 3 * math.floor(math.log10(abs(value)) / 3 + 1e-12)
+    exponent = min(max(exponent, -18), 12)
+    return f"{value / 10**exponent:.{digits}g} {_PREFIX[exponent]}{unit}"

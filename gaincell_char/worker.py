@@ -1,0 +1,51 @@
+"""The child process: one ngspice session that answers decks with outcomes.
+
+Run as ``python -P -m gaincell_char.worker FD DIRECTORY PARENT``; only `run` starts it.
+"""
+
+import logging
+import os
+import resource
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from .errors import NgspiceMissingError
+from .ngspice import Session
+
+_LARGEST_FILE = 256 * 2**20
+
+
+def main(descriptor: int, directory: str, parent: int) -> None:
+    """Serve lists of decks until the parent hangs up."""
+    logging.disable(logging.CRITICAL)  # PySpice logs a warning for every ngspice newer than 2021
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    connection = Connection(descriptor)
+    try:
+        session = Session(Path(directory))
+    except (NgspiceMissingError, OSError) as error:
+        connection.send(str(error))
+        return
+    connection.send(("ngspice", session.version))
+    while True:
+        try:
+            decks = connection.recv()
+        except EOFError:
+            return
+        for deck in decks:
+            connection.send(session.run(deck))
+
+
+def _die_with(parent: int) -> None:
+    """End this process soon after its parent, even from inside a run that never ends."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,1 @@
+"""SPICE subcircuits, one file per circuit; ``tech/`` holds one folder per technology."""
