@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .errors import ParameterError
 from .params import Params, Value
 
+T = TypeVar("T")
 Floats = NDArray[np.float64]
 Waveforms = Mapping[str, Floats]
 """Vector name as saved, lower case (``"time"``, ``"v(bl)"``, ``"i(vbl)"``) -> samples."""
@@ -30,14 +31,22 @@ class Op:
 
 @dataclass(frozen=True, kw_only=True)
 class Tran:
-    """A transient from 0 to `stop` with steps of at most `max_step` [s]."""
+    """A transient from 0 to `stop` with steps of at most `max_step` [s].
+
+    The first step is a tenth of `start_step`, which is `max_step` if not given.
+    """
 
     stop: float
     max_step: float
+    start_step: float = 0.0
 
     def command(self) -> str:
         """Ngspice command line."""
-        return f"tran {self.max_step!r} {self.stop!r} 0 {self.max_step!r}"
+        return f"tran {self.start_step or self.max_step!r} {self.stop!r} 0 {self.max_step!r}"
+
+    def scaled(self, factor: float) -> "Tran":
+        """Return the same transient with other steps."""
+        return Tran(stop=self.stop, max_step=self.max_step * factor, start_step=self.start_step * factor)
 
 
 Analysis = Op | Tran
@@ -47,13 +56,15 @@ Analysis = Op | Tran
 class Output:
     """One measured quantity: a number per run, or one per value of the bench's curve.
 
-    ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.
+    ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.  ``full_scale`` is what an
+    error of it is compared with, a parameter's name; the output's own range unless given.
     """
 
     name: str
     unit: str
     doc: str
     measure: Callable[[Waveforms, Mapping[str, Any]], Any]
+    full_scale: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +117,7 @@ class Bench:
 
     def output(self, name: str) -> Output:
         """Return the output called `name`."""
-        return _named(self.outputs, name, f"bench {self.name}", "output")
+        return _named(self.outputs, [o.name for o in self.outputs], name, f"bench {self.name} has no output")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +125,8 @@ class Coefficient:
     """A keyword argument of a model function.
 
     ``start`` is where the optimiser begins: a number, or a function of the bench's parameters.
-    A fixed coefficient is given, not fitted.
+    ``scale`` is its typical size, if that is not the size of its start.  A fixed coefficient is given,
+    not fitted.
     """
 
     unit: str
@@ -122,6 +134,7 @@ class Coefficient:
     start: float | Callable[[Numbers], float]
     low: float = -np.inf
     high: float = np.inf
+    scale: float = 0.0
     fixed: bool = False
 
 
@@ -139,6 +152,8 @@ class Model:
         The formula as a reader would write it.
     at : callable, optional
         Parameters -> value of those swept parameters that are not inputs (``{"v_in": vdd}``).
+    linear : bool
+        The function is linear in every coefficient that is not fixed.
     """
 
     name: str
@@ -150,17 +165,23 @@ class Model:
     equation: str
     coefficients: Mapping[str, Coefficient]
     at: Callable[[Numbers], dict[str, float]] = lambda _: {}
+    linear: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One sweep of the main job: a bench, at which density, at which conditions."""
+    """One sweep of the main job: a bench, at which density, at which conditions.
+
+    ``models`` names the models to fit: all of the bench's unless given.
+    """
 
     bench: str
     name: str = ""
+    models: tuple[str, ...] | None = None
     sweep: Mapping[str, Grid] = field(default_factory=dict)
     corners: tuple[str, ...] = ("tt",)
     temps: tuple[float, ...] = (27.0,)
+    set_: Mapping[str, Value] = field(default_factory=dict)
     options: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -213,15 +234,14 @@ class Circuit:
 
     def bench(self, name: str) -> Bench:
         """Return the bench called `name`."""
-        return _named(self.benches, name, self.name, "bench")
+        return _named(self.benches, [b.name for b in self.benches], name, f"{self.name} has no bench")
 
     def model(self, name: str) -> Model:
         """Return the model called `name`."""
-        return _named(self.models, name, self.name, "model")
+        return _named(self.models, [m.name for m in self.models], name, f"{self.name} has no model")
 
 
-def _named(items: Sequence[Any], name: str, owner: str, kind: str) -> Any:
-    for item in items:
-        if item.name == name:
-            return item
-    raise ParameterError(f"{owner} has no {kind} {name!r}; have {', '.join(i.name for i in items)}")
+def _named(items: Sequence[T], names: Sequence[str], name: str, missing: str) -> T:
+    if name not in names:
+        raise ParameterError(f"{missing} {name!r}; have {', '.join(names)}")
+    return items[names.index(name)]

@@ -59,7 +59,9 @@ def find_library() -> str:
     """
     if chosen := os.environ.get("NGSPICE_LIBRARY_PATH"):
         if not Path(chosen).exists():
-            raise NgspiceMissingError(f"NGSPICE_LIBRARY_PATH = {chosen} does not exist; unset it or install ngspice: {INSTALL}")
+            raise NgspiceMissingError(
+                f"NGSPICE_LIBRARY_PATH = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
+            )
         return chosen
     roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
     for root in roots:

@@ -132,9 +132,7 @@ class Params(Mapping[str, Parameter]):
         return {name: values[name] for name in self}
 
 
-def number(
-    default: Default, unit: str, doc: str, *, low: float = -math.inf, high: float = math.inf
-) -> Number:
+def number(default: Default, unit: str, doc: str, *, low: float = -math.inf, high: float = math.inf) -> Number:
     """Declare a numeric parameter; the arguments are those of `Number`."""
     return Number(default=default, unit=unit, doc=doc, low=low, high=high)
 

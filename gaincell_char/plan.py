@@ -49,9 +49,8 @@ class Plan:
         Value of every parameter that is not swept, defaults included.
     given : mapping
         What of `fixed` differs from the defaults on purpose.
-    tighter : float
-        Tolerances are divided by this, the largest step by its square root (the error of the
-        trapezoidal rule goes with the square of the step).
+    max_step : float
+        Factor on the largest step of the bench's transient.
     """
 
     circuit: Circuit
@@ -65,7 +64,7 @@ class Plan:
     fixed: Values
     given: Values
     options: Mapping[str, float]
-    tighter: float = 1.0
+    max_step: float = 1.0
     _templates: dict[tuple[Any, ...], Template] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -93,9 +92,22 @@ class Plan:
         """Hash of everything that decides the result, the simulator's version left out."""
         text = json.dumps(
             [self.circuit.name, self.bench.name, self.technology.digest, self.netlist, self.bench.stimulus,
-             self.dims, self.curve.tolist(), dict(self.fixed), dict(self.options), self.tighter]
+             self.dims, self.curve.tolist(), dict(self.fixed), dict(self.options), self.max_step]
         )  # fmt: skip
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def tightened(self, tighter: float) -> "Plan":
+        """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.
+
+        The largest step goes with the square root: the error of the trapezoidal rule with its square.
+        """
+        factor = {**dict.fromkeys(_TOLERANCES, tighter), "gmin": 1000.0}
+        return replace(
+            self,
+            options={name: value / factor.get(name, 1.0) for name, value in self.options.items()},
+            max_step=self.max_step / math.sqrt(tighter),
+            _templates={},
+        )
 
     def points(self) -> Iterator[Point]:
         """Every run, in the order of the dataset."""
@@ -111,7 +123,7 @@ class Plan:
         process = self.technology.corner(str(where["corner"]))
         analysis = self.bench.analysis({**numbers, **self._curve_span()})
         if isinstance(analysis, Tran):
-            analysis = replace(analysis, max_step=analysis.max_step / math.sqrt(self.tighter))
+            analysis = analysis.scaled(self.max_step)
         deck = Deck(
             template=self._template(float(where["temp"]), netlists.words(values)),
             params={**process, **numbers},
@@ -127,15 +139,12 @@ class Plan:
     def _curve_span(self) -> dict[str, float]:
         if self.bench.curve is None:
             return {}
-        return {f"{self.bench.curve.name}_stop": float(self.curve.max())}
+        name = self.bench.curve.name
+        return {f"{name}_start": float(self.curve.min()), f"{name}_stop": float(self.curve.max())}
 
     def _template(self, temp: float, words: Mapping[str, str]) -> Template:
         key = (temp, *words.values())
         if key not in self._templates:
-            options = {
-                name: value / self.tighter if name in _TOLERANCES else value
-                for name, value in self.options.items()
-            }
             self._templates[key] = netlists.render(
                 title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
                 netlist=self.netlist,
@@ -144,7 +153,7 @@ class Plan:
                 choices=words,
                 declared=[*self.technology.process, *netlists.numbers(self.fixed), *self.sweep],
                 temp=temp,
-                options=options,
+                options=self.options,
             )
         return self._templates[key]
 
@@ -160,7 +169,6 @@ def make_plan(
     temps: Sequence[float] = (27.0,),
     set_: Values | None = None,
     options: Mapping[str, float] | None = None,
-    tighter: float = 1.0,
 ) -> Plan:
     """Check a request and lay out its grid.
 
@@ -188,7 +196,13 @@ def make_plan(
     curve = np.empty(0)
     if chosen.curve is not None:
         grid = wanted.pop(chosen.curve.name, chosen.curve.values)
-        limits = Number(default=0.0, unit=chosen.curve.unit, doc=chosen.curve.doc, low=chosen.curve.low, high=chosen.curve.high)
+        limits = Number(
+            default=0.0,
+            unit=chosen.curve.unit,
+            doc=chosen.curve.doc,
+            low=chosen.curve.low,
+            high=chosen.curve.high,
+        )
         curve = np.array(_values(chosen.curve.name, limits, grid, numbers), dtype=float)
     grids = {**{k: v for k, v in chosen.sweep.items() if k not in (set_ or {})}, **wanted}
     axes = {name: _values(name, params[name], grid, numbers) for name, grid in grids.items()}
@@ -198,7 +212,7 @@ def make_plan(
         circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
         corners=_distinct("corner", corners), temps=_distinct("temp", [technology.check_temp(t) for t in temps]),
         fixed={k: v for k, v in fixed.items() if k not in axes}, given=given,
-        options={**chosen.options, **(options or {})}, tighter=tighter,
+        options={**chosen.options, **(options or {})},
     )  # fmt: skip
 
 
@@ -216,7 +230,9 @@ def _distinct(name: str, values: Sequence[T]) -> tuple[T, ...]:
     return tuple(values)
 
 
-def parse_axis(text: str, params: Params, curve: Number | None = None, curve_name: str = "") -> tuple[str, tuple[Value, ...]]:
+def parse_axis(
+    text: str, params: Params, curve: Number | None = None, curve_name: str = ""
+) -> tuple[str, tuple[Value, ...]]:
     """Read ``NAME=START:STOP:COUNT[:log]`` or ``NAME=V1,V2,...``.
 
     Raises

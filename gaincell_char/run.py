@@ -340,11 +340,19 @@ class _Table:
         }
         for name, values in plan.sweep.items():
             kind = object if isinstance(values[0], str) else float
-            coords[name] = (name, np.array(values, dtype=kind), {"units": plan.params[name].unit, "long_name": plan.params[name].doc})
+            coords[name] = (
+                name,
+                np.array(values, dtype=kind),
+                {"units": plan.params[name].unit, "long_name": plan.params[name].doc},
+            )
         inner: tuple[str, ...] = ()
         if bench.curve is not None:
             inner = (bench.curve.name,)
-            coords[bench.curve.name] = (inner, plan.curve, {"units": bench.curve.unit, "long_name": bench.curve.doc})
+            coords[bench.curve.name] = (
+                inner,
+                plan.curve,
+                {"units": bench.curve.unit, "long_name": bench.curve.doc},
+            )
         data: dict[str, Any] = {
             o.name: ((*dims, *inner), self.values[o.name], {"units": o.unit, "long_name": o.doc}) for o in bench.outputs
         }

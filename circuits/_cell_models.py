@@ -1,0 +1,273 @@
+"""Behavioural models of gain cells."""
+
+from gaincell_char.circuit import Coefficient, Model, Numbers
+from gaincell_char.formula import Array, polynomial, softplus
+
+
+def cubic(v_store: Array, *, c0: float, c1: float, c2: float, c3: float, v_ref: float) -> Array:
+    """Bitline current [A], the published form: a full cubic in ``v_store - v_ref``.
+
+    Leroux et al. 2025, Methods, eq. 4, at constant ``v_in``: four coefficients are identifiable.
+    """
+    return polynomial(v_store - v_ref, (c0, c1, c2, c3))
+
+
+def branch(v: Array, k: float, vt: float, s: float, theta: float, q: float) -> Array:
+    """Saturation current [A] of one transistor: EKV overdrive u, square law, mobility 1/(1 + theta u + q u^2)."""
+    u = s * softplus((v - vt) / s)
+    return k * u * u / (1 + theta * u + q * u * u)
+
+
+def softplus_np(
+    v_store: Array, *, k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
+    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float, vdd: float,
+) -> Array:  # fmt: skip
+    """Bitline current [A]: n branch at ``v_store`` less p branch at ``vdd - v_store``."""
+    n = branch(v_store, k_n, vt_n, s_n, theta_n, q_n)
+    return n - branch(vdd - v_store, k_p, vt_p, s_p, theta_p, q_p)
+
+
+def bivariate_cubic(
+    v_store: Array, v_in: Array, *, c00: float, c01: float, c02: float, c03: float, c10: float,
+    c11: float, c12: float, c20: float, c21: float, c30: float, v_ref: float,
+) -> Array:  # fmt: skip
+    """Bitline current [A], the published form over both inputs: all terms up to third order.
+
+    Leroux et al. 2025, Methods, eq. 4.
+    """
+    w = v_store - v_ref
+    return (
+        polynomial(v_in, (c00, c01, c02, c03))
+        + w * polynomial(v_in, (c10, c11, c12))
+        + w * w * (c20 + c21 * v_in)
+        + c30 * w * w * w
+    )
+
+
+def ekv_branch(
+    v_g: Array, v_s: Array, v_d: Array, k: float, vt: float, n: float, theta: float, lam: float, ut: float
+) -> Array:
+    """Drain current [A] of an EKV transistor, terminals referred to its body.
+
+    I = 2 n k ut^2 (F((vp-v_s)/ut) - F((vp-v_d)/ut)) (1 + lam v_ds) / (1 + theta ov), F(x) = log(1+exp(x/2))^2,
+    vp = (v_g - vt)/n; Enz, Krummenacher, Vittoz, Analog Integr. Circuits Signal Process. 8, 83 (1995).
+    """
+    vp = (v_g - vt) / n
+    forward = softplus((vp - v_s) / (2 * ut))
+    reverse = softplus((vp - v_d) / (2 * ut))
+    current = 2 * n * k * ut * ut * (forward * forward - reverse * reverse)
+    return current * (1 + lam * (v_d - v_s)) / (1 + theta * 2 * ut * forward)
+
+
+def ekv_rails(
+    v_store: Array, v_in: Array, *, k_n: float, vt_n: float, n_n: float, theta_n: float, lam_n: float,
+    k_p: float, vt_p: float, n_p: float, theta_p: float, lam_p: float, vdd: float, v_bl: float, ut: float,
+) -> Array:  # fmt: skip
+    """Bitline current [A] with the word lines as sources: n from ``vdd - v_in``, p from ``v_in``."""
+    n = ekv_branch(v_store, vdd - v_in, v_bl, k_n, vt_n, n_n, theta_n, lam_n, ut)
+    p = ekv_branch(vdd - v_store, vdd - v_in, vdd - v_bl, k_p, vt_p, n_p, theta_p, lam_p, ut)
+    return n - p
+
+
+def _ut(p: Numbers) -> float:
+    return 8.617333e-5 * (p["temp"] + 273.15)
+
+
+def _half(p: Numbers) -> float:
+    return p["vdd"] / 2
+
+
+def _full_drive(p: Numbers) -> dict[str, float]:
+    return {"v_in": p["vdd"], "v_bl": p["vdd"] / 2}
+
+
+_V_REF = Coefficient(unit="V", doc="zero of the published form", start=_half, fixed=True)
+_VDD = Coefficient(unit="V", doc="supply", start=lambda p: p["vdd"], fixed=True)
+
+
+def _polynomial_coefficients(unit: str, size: float, names: dict[str, str]) -> dict[str, Coefficient]:
+    return {n: Coefficient(unit=f"{unit}{per}", doc=f"term {n[1:]}", start=0.0, scale=size) for n, per in names.items()}
+
+
+def _powers(letter: str, count: int) -> dict[str, str]:
+    return {f"{letter}{i}": _per_volt(i) for i in range(count)}
+
+
+def _per_volt(power: int) -> str:
+    return "" if power == 0 else "/V" if power == 1 else f"/V^{power}"
+
+
+def _cubic_coefficients(unit: str, size: float) -> dict[str, Coefficient]:
+    return {**_polynomial_coefficients(unit, size, _powers("c", 4)), "v_ref": _V_REF}
+
+
+def _branch_coefficients(side: str, k: float) -> dict[str, Coefficient]:
+    who = {"n": "n branch", "p": "p branch"}[side]
+    return {
+        f"k_{side}": Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=k, low=0.0),
+        f"vt_{side}": Coefficient(
+            unit="V", doc=f"{who}: threshold", start=lambda p: 0.4 * p["vdd"], low=-1.0, high=2.0
+        ),
+        f"s_{side}": Coefficient(unit="V", doc=f"{who}: width of moderate inversion", start=0.06, low=0.02, high=0.12),
+        f"theta_{side}": Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-2.0, high=5.0),
+        f"q_{side}": Coefficient(
+            unit="1/V^2", doc=f"{who}: second-order mobility reduction", start=1.0, low=0.0, high=10.0
+        ),
+    }
+
+
+def _ekv_coefficients(side: str, k: float) -> dict[str, Coefficient]:
+    who = {"n": "n transistor", "p": "p transistor"}[side]
+    return {
+        f"k_{side}": Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=k, low=0.0),
+        f"vt_{side}": Coefficient(
+            unit="V", doc=f"{who}: threshold", start=lambda p: 0.4 * p["vdd"], low=-1.0, high=2.0
+        ),
+        f"n_{side}": Coefficient(unit="1", doc=f"{who}: slope factor", start=1.1, low=0.8, high=3.0),
+        f"theta_{side}": Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.3, low=-2.0, high=20.0),
+        f"lam_{side}": Coefficient(unit="1/V", doc=f"{who}: channel-length modulation", start=0.2, low=-2.0, high=5.0),
+    }
+
+
+CUBIC = Model(
+    name="cubic", form="paper", bench="dc", function=cubic, inputs=("v_store",), output="i_bl",
+    equation="i_bl = c0 + c1 w + c2 w^2 + c3 w^3, w = v_store - v_ref",
+    coefficients=_cubic_coefficients("A", 1e-5), at=_full_drive, linear=True,
+)  # fmt: skip
+SOFTPLUS = Model(
+    name="softplus", form="best", bench="dc", function=softplus_np, inputs=("v_store",), output="i_bl",
+    equation="i_bl = N(v_store) - P(vdd - v_store), N(v) = k u^2/(1 + theta u + q u^2), u = s log(1 + exp((v - vt)/s))",
+    coefficients={**_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5), "vdd": _VDD}, at=_full_drive,
+)  # fmt: skip
+DC = (CUBIC, SOFTPLUS)
+CUBIC_2D = Model(
+    name="cubic_2d", form="paper", bench="dc", function=bivariate_cubic, inputs=("v_store", "v_in"), output="i_bl",
+    equation="i_bl = sum_ij c_ij w^i v_in^j, i + j <= 3, w = v_store - v_ref",
+    coefficients={
+        **_polynomial_coefficients("A", 1e-5, {
+            f"c{i}{j}": f"/V^{i + j}" if i + j > 1 else "/V" * (i + j) for i in range(4) for j in range(4 - i)
+        }),
+        "v_ref": _V_REF,
+    },
+    at=lambda p: {"v_bl": p["vdd"] / 2}, linear=True,
+)  # fmt: skip
+EKV_2D = Model(
+    name="ekv_2d", form="best", bench="dc", function=ekv_rails, inputs=("v_store", "v_in"), output="i_bl",
+    equation="i_bl = N - P, EKV transistors with the word lines as sources",
+    coefficients={
+        **_ekv_coefficients("n", 6e-5), **_ekv_coefficients("p", 1e-4), "vdd": _VDD,
+        "v_bl": Coefficient(unit="V", doc="bitline", start=_half, fixed=True),
+        "ut": Coefficient(unit="V", doc="thermal voltage", start=_ut, fixed=True),
+    },
+    at=lambda p: {"v_bl": p["vdd"] / 2},
+)  # fmt: skip
+
+
+def cubic_charge(v_store: Array, t_pulse: Array, *, c0: float, c1: float, c2: float, c3: float, v_ref: float) -> Array:
+    """Charge [C] of one pulse, the published form: width times the cubic current."""
+    return t_pulse * cubic(v_store, c0=c0, c1=c1, c2=c2, c3=c3, v_ref=v_ref)
+
+
+def softplus_charge(
+    v_store: Array, t_pulse: Array, *, k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
+    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float,
+    a0: float, a1: float, a2: float, a3: float, a4: float, a5: float, vdd: float, v_ref: float,
+) -> Array:  # fmt: skip
+    """Charge [C] of one pulse: width times an effective current, plus the charge of the two edges."""
+    i_eff = softplus_np(
+        v_store, k_n=k_n, vt_n=vt_n, s_n=s_n, theta_n=theta_n, q_n=q_n,
+        k_p=k_p, vt_p=vt_p, s_p=s_p, theta_p=theta_p, q_p=q_p, vdd=vdd,
+    )  # fmt: skip
+    return t_pulse * i_eff + polynomial(v_store - v_ref, (a0, a1, a2, a3, a4, a5))
+
+
+def feed_through(v_dac: Array, *, f0: float, f1: float, f2: float, f3: float, v_ref: float) -> Array:
+    """Stored voltage [V] after a write: the DAC level plus what the closing gate adds."""
+    return v_dac + polynomial(v_dac - v_ref, (f0, f1, f2, f3))
+
+
+def energy(
+    v_store: Array, t_pulse: Array, *, p0: float, p1: float, p2: float, p3: float, p4: float,
+    e0: float, e1: float, e2: float, v_ref: float,
+) -> Array:  # fmt: skip
+    """Energy [J] of one pulse: width times power, plus the energy of the two edges."""
+    w = v_store - v_ref
+    return t_pulse * polynomial(w, (p0, p1, p2, p3, p4)) + polynomial(w, (e0, e1, e2))
+
+
+CUBIC_CHARGE = Model(
+    name="cubic_charge", form="paper", bench="pulse", function=cubic_charge, inputs=("v_store", "t_pulse"),
+    output="q_bl", equation="q_bl = t_pulse (c0 + c1 w + c2 w^2 + c3 w^3), w = v_store - v_ref",
+    coefficients=_cubic_coefficients("A", 1e-5), linear=True,
+)  # fmt: skip
+SOFTPLUS_CHARGE = Model(
+    name="softplus_charge", form="best", bench="pulse", function=softplus_charge, inputs=("v_store", "t_pulse"),
+    output="q_bl", equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as softplus, Q0 = sum a_i w^i",
+    coefficients={
+        **_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5),
+        **_polynomial_coefficients("C", 1e-15, _powers("a", 6)), "vdd": _VDD, "v_ref": _V_REF,
+    },
+)  # fmt: skip
+PULSE = (CUBIC_CHARGE, SOFTPLUS_CHARGE)
+FEED_THROUGH = Model(
+    name="feed_through", form="best", bench="write", function=feed_through, inputs=("v_dac",), output="v_store",
+    equation="v_store = v_dac + f0 + f1 w + f2 w^2 + f3 w^3, w = v_dac - v_ref",
+    coefficients={**_polynomial_coefficients("V", 1e-3, _powers("f", 4)), "v_ref": _V_REF}, linear=True,
+)  # fmt: skip
+
+
+def _energy_model(name: str, output: str) -> Model:
+    return Model(
+        name=name, form="best", bench="energy", function=energy, inputs=("v_store", "t_pulse"), output=output,
+        equation=f"{output} = t_pulse (p0 + ... + p4 w^4) + e0 + e1 w + e2 w^2, w = v_store - v_ref",
+        coefficients={
+            **_polynomial_coefficients("W", 1e-6, _powers("p", 5)),
+            **_polynomial_coefficients("J", 1e-15, _powers("e", 3)), "v_ref": _V_REF,
+        },
+        linear=True,
+    )  # fmt: skip
+
+
+ENERGY = (_energy_model("cell_energy", "e_cell"), _energy_model("driver_energy", "e_driver"))
+
+
+def switched(
+    v_store: Array, v_in: Array, *, k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
+    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float,
+    kn_s: float, vtn_s: float, sn_s: float, tn_s: float, m_n: float,
+    kp_s: float, vtp_s: float, sp_s: float, tp_s: float, m_p: float, vdd: float,
+) -> Array:  # fmt: skip
+    """Bitline current [A] of drivers behind switches: in each branch the smaller of two currents, smoothly."""
+    n = _smaller(branch(v_store, k_n, vt_n, s_n, theta_n, q_n), branch(v_in, kn_s, vtn_s, sn_s, tn_s, 0.0), m_n)
+    p = _smaller(branch(vdd - v_store, k_p, vt_p, s_p, theta_p, q_p), branch(v_in, kp_s, vtp_s, sp_s, tp_s, 0.0), m_p)
+    return n - p
+
+
+def _smaller(a: Array, b: Array, m: float) -> Array:
+    return a * b / (a**m + b**m) ** (1 / m)
+
+
+def _switch_coefficients(side: str) -> dict[str, Coefficient]:
+    who = f"{side} switch"
+    return {
+        f"k{side}_s": Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=2e-4, low=1e-7, high=1.0),
+        f"vt{side}_s": Coefficient(
+            unit="V", doc=f"{who}: threshold", start=lambda p: 0.4 * p["vdd"], low=-1.0, high=2.0
+        ),
+        f"s{side}_s": Coefficient(unit="V", doc=f"{who}: width of moderate inversion", start=0.06, low=0.005, high=1.0),
+        f"t{side}_s": Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-1.0, high=50.0),
+        f"m_{side}": Coefficient(
+            unit="1", doc=f"{side} branch: sharpness of the smaller current", start=2.0, low=0.3, high=10.0
+        ),
+    }
+
+
+SWITCHED_2D = Model(
+    name="switched_2d", form="best", bench="dc", function=switched, inputs=("v_store", "v_in"), output="i_bl",
+    equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
+    coefficients={
+        **_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5),
+        **_switch_coefficients("n"), **_switch_coefficients("p"), "vdd": _VDD,
+    },
+    at=lambda p: {"v_bl": p["vdd"] / 2},
+)  # fmt: skip

@@ -1,0 +1,295 @@
+"""What an idle gain cell forgets: the leakage of its storage capacitor.
+
+While the cell idles, subthreshold current of the write gate pulls ``v_store`` from the rails towards the
+write bitline, gate and junction leakage pull the rest towards the idle level of the word lines.  A single
+exponential, as software models assume it, is none of these.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from gaincell_char.circuit import (
+    Bench,
+    Circuit,
+    Coefficient,
+    Curve,
+    Figure,
+    Floats,
+    Merit,
+    Model,
+    Numbers,
+    Op,
+    Output,
+    Study,
+    Tran,
+    Waveforms,
+)
+from gaincell_char.formula import Array, namespace
+from gaincell_char.params import Params, number
+
+from . import _cell, gain_cell
+
+_IDLE = """
+vdd vdd 0 {vdd}
+vwlr wlr 0 {v_idle}
+vwlrb wlrb 0 {vdd-v_idle}
+vbl bl 0 {vdd/2}
+vwbl wbl 0 {v_wbl}
+vweb web 0 {vdd}
+xcell bl wlr wlrb wbl 0 web st vdd 0 gain_cell
+"""
+# ngspice's default gmin of 1e-12 S would leak as much as the cell does.
+_OPTIONS = {"gmin": 1e-18, "reltol": 1e-6, "abstol": 1e-18, "vntol": 1e-7, "chgtol": 1e-20, "trtol": 1}
+_SUBSTEPS = 12
+
+
+def _at_times(w: Waveforms, p: Numbers) -> Floats:
+    return np.asarray(CubicSpline(w["time"], w["v(st)"])(p["time"]), dtype=float)
+
+
+DECAY = Bench(
+    name="decay",
+    doc="stored voltage of an idle cell over time",
+    stimulus=_IDLE,
+    params=Params(v_init=number(lambda p: p["vdd"], "V", "stored voltage at t = 0", low=-0.5, high=2.0)),
+    sweep={"v_init": lambda p: np.linspace(0, p["vdd"], 10)},
+    curve=Curve(
+        name="time",
+        unit="s",
+        doc="time since the write",
+        values=np.geomspace(1e-6, 30e-3, 61).tolist(),
+        low=1e-9,
+        high=1e6,
+    ),
+    analysis=lambda p: Tran(stop=p["time_stop"], max_step=p["time_stop"] / 400, start_step=p["time_start"] / 2),
+    initial={"v(st)": "v_init"},
+    save=("v(st)",),
+    outputs=(Output(name="v_store", unit="V", doc="stored voltage", measure=_at_times),),
+    options=_OPTIONS,
+)
+LEAK = Bench(
+    name="leak",
+    doc="DC leakage of the storage node",
+    stimulus=_IDLE + "vst st 0 {v_store}\n",
+    params=Params(v_store=number(lambda p: p["vdd"], "V", "stored voltage", low=-0.5, high=2.0)),
+    sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 46)},
+    analysis=lambda _: Op(),
+    save=("i(vst)",),
+    outputs=(
+        Output(
+            name="i_leak",
+            unit="A",
+            doc="current that leaves the storage node",
+            measure=lambda w, _: -w["i(vst)"][0],
+        ),
+    ),
+    options=_OPTIONS,
+)
+
+
+def exponential(v_init: Array, time: Array, *, tau: float, v_ref: float) -> Array:
+    """Stored voltage [V], the published form: relaxation towards ``v_ref`` with one time constant.
+
+    Leroux et al. 2025: tau = 5 ms, and v_ref = vdd/2 in the published code.
+    """
+    return v_ref + (v_init - v_ref) * namespace(time).exp(-time / tau)
+
+
+def three_leaks(
+    v_init: Array, time: Array, *, tau: float, v_eq: float, beta: float,
+    r_lo: float, s_lo: float, r_hi: float, s_hi: float, vdd: float,
+) -> Array:  # fmt: skip
+    """Stored voltage [V] under a cubic conductance and two subthreshold currents.
+
+    dv/dt = -(v - v_eq) (1 + beta (v - v_eq)^2) / tau + r_lo exp(-v/s_lo) - r_hi exp((v - vdd)/s_hi).
+    Each of the three is integrated exactly, one after the other, over twelve steps that grow with time
+    (Strang splitting), so the result is elementwise, stable for any coefficients and differentiable.
+    """
+    xp = namespace(v_init, time)
+    v = v_init + 0 * time
+    for k in range(_SUBSTEPS):
+        dt = time * (((k + 1) / _SUBSTEPS) ** 3 - (k / _SUBSTEPS) ** 3)
+        v = _conductance(xp, v, dt / 2, tau, v_eq, beta)
+        v = v + s_lo * xp.log1p(r_lo * dt / s_lo * xp.exp(-v / s_lo))
+        v = v - s_hi * xp.log1p(r_hi * dt / s_hi * xp.exp((v - vdd) / s_hi))
+        v = _conductance(xp, v, dt / 2, tau, v_eq, beta)
+    return v
+
+
+def _conductance(xp: Array, v: Array, dt: Array, tau: float, v_eq: float, beta: float) -> Array:
+    """Solution of dw/dt = -w (1 + beta w^2)/tau for w = v - v_eq (Bernoulli's equation)."""
+    w = v - v_eq
+    left = xp.exp(-dt / tau)
+    return v_eq + w * left / xp.sqrt(1 + beta * w * w * (1 - left * left))
+
+
+def leak_conductance(v_store: Array, *, g: float, v_ref: float) -> Array:
+    """Leakage [A] that the published exponential stands for: proportional to ``v_store - v_ref``."""
+    return g * (v_store - v_ref)
+
+
+def leak_terms(
+    v_store: Array, *, g: float, v_eq: float, beta: float,
+    i_lo: float, s_lo: float, i_hi: float, s_hi: float, vdd: float,
+) -> Array:  # fmt: skip
+    """Leakage [A]: cubic conductance and the subthreshold currents of the two write transistors."""
+    xp = namespace(v_store)
+    w = v_store - v_eq
+    return g * w * (1 + beta * w * w) - i_lo * xp.exp(-v_store / s_lo) + i_hi * xp.exp((v_store - vdd) / s_hi)
+
+
+_V_REF = Coefficient(unit="V", doc="level it relaxes to", start=lambda p: p["vdd"] / 2, fixed=True)
+_VDD = Coefficient(unit="V", doc="supply", start=lambda p: p["vdd"], fixed=True)
+_SHAPE = {
+    "v_eq": Coefficient(unit="V", doc="level the conductance pulls to", start=lambda p: p["vdd"] / 2, low=-1, high=3),
+    "beta": Coefficient(unit="1/V^2", doc="cubic part of the conductance", start=1.0, low=-3.0, high=200.0),
+}
+_SLOPES = {
+    "s_lo": Coefficient(unit="V", doc="slope of the leak at low v_store", start=0.04, low=0.01, high=0.5),
+    "s_hi": Coefficient(unit="V", doc="slope of the leak at high v_store", start=0.04, low=0.01, high=0.5),
+}
+
+
+EXPONENTIAL = Model(
+    name="exponential",
+    form="paper",
+    bench="decay",
+    function=exponential,
+    inputs=("v_init", "time"),
+    output="v_store",
+    equation="v_store = v_ref + (v_init - v_ref) exp(-time/tau)",
+    coefficients={
+        "tau": Coefficient(unit="s", doc="time constant", start=5e-3, low=1e-9, high=1e6),
+        "v_ref": _V_REF,
+    },
+)
+THREE_LEAKS = Model(
+    name="three_leaks",
+    form="best",
+    bench="decay",
+    function=three_leaks,
+    inputs=("v_init", "time"),
+    output="v_store",
+    equation="dv/dt = -w (1 + beta w^2)/tau + r_lo exp(-v/s_lo) - r_hi exp((v - vdd)/s_hi), w = v - v_eq",
+    coefficients={
+        "tau": Coefficient(unit="s", doc="time constant of the conductance", start=20e-3, low=1e-9, high=1e6),
+        **_SHAPE,
+        "r_lo": Coefficient(unit="V/s", doc="leak at v_store = 0, as a rate", start=1e3, low=0.0),
+        "s_lo": _SLOPES["s_lo"],
+        "r_hi": Coefficient(unit="V/s", doc="leak at v_store = vdd, as a rate", start=500.0, low=0.0),
+        "s_hi": _SLOPES["s_hi"],
+        "vdd": _VDD,
+    },
+)
+LEAK_CONDUCTANCE = Model(
+    name="leak_conductance",
+    form="paper",
+    bench="leak",
+    function=leak_conductance,
+    inputs=("v_store",),
+    output="i_leak",
+    equation="i_leak = g (v_store - v_ref)",
+    coefficients={
+        "g": Coefficient(unit="S", doc="conductance", start=0.0, scale=1e-12),
+        "v_ref": _V_REF,
+    },
+    linear=True,
+)
+LEAK_TERMS = Model(
+    name="leak_terms",
+    form="best",
+    bench="leak",
+    function=leak_terms,
+    inputs=("v_store",),
+    output="i_leak",
+    equation="i_leak = g w (1 + beta w^2) - i_lo exp(-v_store/s_lo) + i_hi exp((v_store - vdd)/s_hi), w = v_store - v_eq",
+    coefficients={
+        "g": Coefficient(unit="S", doc="conductance", start=2e-13, low=0.0),
+        **_SHAPE,
+        "i_lo": Coefficient(unit="A", doc="leak at v_store = 0", start=1e-11, low=0.0),
+        "s_lo": _SLOPES["s_lo"],
+        "i_hi": Coefficient(unit="A", doc="leak at v_store = vdd", start=4e-12, low=0.0),
+        "s_hi": _SLOPES["s_hi"],
+        "vdd": _VDD,
+    },
+)
+
+
+def _retention(dataset: Any, p: Numbers) -> float:
+    """Time until the first level is half an LSB of the write DAC from where it was written."""
+    decay = dataset.v_store.isel(corner=0, temp=0)
+    moved = np.abs(decay - decay.v_init).max("v_init").to_numpy()
+    return float(np.interp(p["vdd"] / (_cell.LEVELS - 1) / 2, moved, dataset.time.to_numpy()))
+
+
+def _largest_leak(dataset: Any, _: Numbers) -> float:
+    return float(np.abs(dataset.i_leak.isel(corner=0, temp=0)).max())
+
+
+def _balance(dataset: Any, _: Numbers) -> float:
+    leak = dataset.i_leak.isel(corner=0, temp=0)
+    return float(np.interp(0.0, leak, dataset.v_store))
+
+
+CIRCUIT = Circuit(
+    name="capacitor_decay",
+    title="Storage capacitor of an idle cell",
+    params=gain_cell.PARAMS,
+    benches=(DECAY, LEAK),
+    models=(EXPONENTIAL, THREE_LEAKS, LEAK_CONDUCTANCE, LEAK_TERMS),
+    studies=(
+        Study(bench="decay", temps=(27.0, 85.0)),
+        Study(bench="leak", temps=(27.0, 85.0)),
+        Study(
+            bench="decay",
+            name="decay_idle",
+            sweep={
+                "write_flavour": ("svt", "hvt", "uhvt"),
+                "v_wbl": lambda p: [0.0, p["vdd"] / 2, p["vdd"]],
+                "v_init": lambda p: [0.0, p["vdd"]],
+            },
+            models=(),
+        ),
+        Study(
+            bench="leak",
+            name="leak_flavours",
+            sweep={"write_flavour": _cell.FLAVOURS, "v_wbl": lambda p: [0.0, p["vdd"] / 2, p["vdd"]]},
+            models=(),
+        ),
+    ),
+    figures=(
+        Figure(
+            study="decay", output="v_store", x="time", per="v_init", log_x=True,
+            title="Decay of the stored voltage", models=("exponential", "three_leaks"),
+        ),
+        Figure(
+            study="leak", output="i_leak", x="v_store",
+            title="Leakage of the storage node", models=("leak_conductance", "leak_terms"),
+        ),
+        Figure(
+            study="decay_idle", output="v_store", x="time", per="v_wbl", log_x=True,
+            title="A cell written high, by idle level of the write bitline",
+            at=lambda p: {"v_init": p["vdd"]},
+        ),
+        Figure(
+            study="leak_flavours", output="i_leak", x="v_store", per="write_flavour",
+            title="Leakage by flavour of the write transistors", at=lambda p: {"v_wbl": p["vdd"] / 2},
+        ),
+    ),
+    merits=(
+        Merit(
+            name="retention", unit="s", doc="time until some level has moved by half an LSB of 3 bits, 27 degC",
+            study="decay", compute=_retention,
+        ),
+        Merit(
+            name="largest leak", unit="A", doc="largest leakage over v_store, 27 degC",
+            study="leak", compute=_largest_leak,
+        ),
+        Merit(
+            name="balance", unit="V", doc="v_store at which nothing leaks, 27 degC",
+            study="leak", compute=_balance,
+        ),
+    ),
+)  # fmt: skip

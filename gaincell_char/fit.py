@@ -1,0 +1,322 @@
+"""A table and a model -> coefficients, where they hold, and how far off they are on points not used."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+from scipy.optimize import least_squares
+
+from .circuit import Coefficient, Floats, Model, Numbers
+from .errors import DataError, FitError
+
+_HOLD_OUT_EVERY = 4
+_FEWEST_TO_HOLD_OUT = 12
+# Finite-difference Jacobians are good to about 1e-10 of their largest column.
+_RANK_TOLERANCE = 1e-9
+_LINEAR_RANK_TOLERANCE = 1e-11
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Estimate(_Record):
+    """One coefficient.
+
+    ``stderr`` is that of the linearised least-squares problem.  Simulated data has no noise: the residual
+    is the model's own error, so it says how well the data determine the coefficient and is no
+    confidence interval.  None for a coefficient that was given, not fitted.
+    """
+
+    value: float
+    stderr: float | None
+    unit: str
+    doc: str
+
+
+class Errors(_Record):
+    """How far a model is off on a set of points.
+
+    ``rms`` and ``worst`` are in the unit of the output; ``nrmse`` is ``rms`` as a fraction of the
+    output's full range; ``worst_at`` gives the inputs of the worst point.
+    """
+
+    n: int
+    rms: float
+    nrmse: float
+    worst: float
+    worst_at: dict[str, float]
+    r2: float
+
+
+class Fit(_Record):
+    """A fitted model.
+
+    Attributes
+    ----------
+    conditions : mapping
+        Corner, temperature and every other value at which the data were taken.
+    box : mapping of str to (low, high)
+        Range of each input over which the errors were measured.
+    full_range : float
+        Largest minus smallest output.
+    covariance : list of lists
+        Of the fitted coefficients, in the order of `coefficients` without the given ones.
+    fitted, held_out : Errors
+        On the points the fit used, and on those it did not see.
+    """
+
+    model: str
+    form: str
+    equation: str
+    inputs: tuple[str, ...]
+    output: str
+    unit: str
+    conditions: dict[str, float | str]
+    coefficients: dict[str, Estimate]
+    covariance: list[list[float]]
+    box: dict[str, tuple[float, float]]
+    full_range: float
+    fitted: Errors | None
+    held_out: Errors | None
+
+    def values(self) -> dict[str, float]:
+        """Coefficient name -> value, as the model function takes them."""
+        return {name: estimate.value for name, estimate in self.coefficients.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The points of one fit: inputs and output as flat arrays, at given conditions."""
+
+    inputs: dict[str, Floats]
+    output: Floats
+    conditions: dict[str, float | str]
+
+    @property
+    def full_range(self) -> float:
+        """Largest minus smallest output."""
+        return float(np.ptp(self.output))
+
+
+def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbers) -> list[Selection]:
+    """Split a flat table into the points of one fit per condition.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per point; failed points carry a ``status`` other than "ok".
+    dims : sequence of str
+        Columns that were swept.
+    params : mapping
+        Value of every other parameter; decides where the model applies.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, the model's conditions are not in the table, or an input does not vary.
+    """
+    if missing := [name for name in (*model.inputs, model.output) if name not in table]:
+        raise DataError(f"model {model.name} needs {', '.join(missing)}; the table has {', '.join(map(str, table))}")
+    rows = table[table["status"] == "ok"] if "status" in table else table
+    for name, value in model.at(params).items():
+        if name in rows:
+            near = np.isclose(rows[name], value, rtol=1e-6, atol=1e-15)
+            if not near.any():
+                raise DataError(
+                    f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(rows[name])}"
+                )
+            rows = rows[near]
+    others = [name for name in dims if name not in model.inputs]
+    groups = rows.groupby(others, sort=False, dropna=False) if others else [((), rows)]
+    return [_selection(model, group, dict(zip(others, key, strict=True))) for key, group in groups]
+
+
+def _some(column: "pd.Series[Any]") -> str:
+    values = [f"{v:g}" if isinstance(v, float) else str(v) for v in column.unique()]
+    return ", ".join(values[:6]) + (", ..." if len(values) > 6 else "")
+
+
+def _selection(model: Model, rows: pd.DataFrame, conditions: dict[str, Any]) -> Selection:
+    for name in model.inputs:
+        if rows[name].nunique() < 2:
+            raise DataError(f"model {model.name} needs {name} to vary; the table has only {name} = {_some(rows[name])}")
+    output = rows[model.output].to_numpy(dtype=float)
+    if not np.isfinite(output).all():
+        raise DataError(f"{model.output} has {int((~np.isfinite(output)).sum())} values that are not numbers")
+    if np.ptp(output) == 0:
+        raise DataError(f"{model.output} is {output[0]:g} at every point: there is nothing to fit")
+    return Selection(
+        inputs={name: rows[name].to_numpy(dtype=float) for name in model.inputs},
+        output=output,
+        conditions={k: v if isinstance(v, str) else float(v) for k, v in conditions.items()},
+    )
+
+
+def fit_model(model: Model, selection: Selection, params: Numbers, unit: str) -> Fit:
+    """Least-squares fit of a model to one selection.
+
+    Every fourth point, counted along each input so that the box's corners stay in, is kept from the fit
+    and used to state its error.
+
+    Raises
+    ------
+    FitError
+        If the optimiser stops early or the data do not determine a coefficient.
+    """
+    held = held_out(selection.inputs)
+    train = {name: x[~held] for name, x in selection.inputs.items()}
+    problem = _Problem(model, train, selection.output[~held], selection.full_range, {**params, **_numeric(selection)})
+    theta, jacobian, residual = problem.solve_linear() if model.linear else problem.solve()
+    covariance = problem.covariance(jacobian, residual)
+    coefficients = problem.coefficients(theta, covariance)
+    predicted = np.asarray(
+        model.function(*selection.inputs.values(), **{k: e.value for k, e in coefficients.items()}),
+        dtype=float,
+    )
+    return Fit(
+        model=model.name, form=model.form, equation=model.equation, inputs=model.inputs, output=model.output,
+        unit=unit, conditions=selection.conditions, coefficients=coefficients, covariance=covariance.tolist(),
+        box={name: (float(x.min()), float(x.max())) for name, x in selection.inputs.items()},
+        full_range=selection.full_range,
+        fitted=errors(selection, predicted, ~held), held_out=errors(selection, predicted, held),
+    )  # fmt: skip
+
+
+def _numeric(selection: Selection) -> dict[str, float]:
+    return {name: value for name, value in selection.conditions.items() if not isinstance(value, str)}
+
+
+def held_out(inputs: Mapping[str, Floats]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Mask of the points a fit does not see: every fourth diagonal of the grid the inputs lie on."""
+    codes = [np.unique(x, return_inverse=True)[1] for x in inputs.values()]
+    total = np.asarray(sum(codes))
+    if total.size < _FEWEST_TO_HOLD_OUT:
+        return np.zeros(total.shape, dtype=bool)
+    return np.asarray(total % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2)
+
+
+def errors(selection: Selection, predicted: Floats, where: Any) -> Errors | None:
+    """Compare a prediction with the data at the points of a mask; None if there are none."""
+    if not where.any():
+        return None
+    observed = selection.output[where]
+    error = predicted[where] - observed
+    worst = int(np.abs(error).argmax())
+    rms = float(np.sqrt(np.mean(error**2)))
+    spread = float(np.sum((observed - observed.mean()) ** 2))
+    return Errors(
+        n=error.size,
+        rms=rms,
+        nrmse=rms / selection.full_range,
+        worst=float(error[worst]),
+        worst_at={name: float(x[where][worst]) for name, x in selection.inputs.items()},
+        r2=1 - float(np.sum(error**2)) / spread if spread else float("nan"),
+    )
+
+
+class _Problem:
+    """The optimiser's view of a fit: scaled unknowns, residuals in units of full range."""
+
+    def __init__(
+        self, model: Model, inputs: Mapping[str, Floats], output: Floats, full_range: float, params: Numbers
+    ) -> None:
+        self.model, self.inputs, self.output, self.full_range = (
+            model,
+            tuple(inputs.values()),
+            output,
+            full_range,
+        )
+        start = {name: _start(c, params) for name, c in model.coefficients.items()}
+        self.given = {name: start[name] for name, c in model.coefficients.items() if c.fixed}
+        self.free = [name for name in start if name not in self.given]
+        unknown = [model.coefficients[name] for name in self.free]
+        self.start = np.array([start[name] for name in self.free])
+        self.low = np.array([c.low for c in unknown])
+        self.high = np.array([c.high for c in unknown])
+        self.scale = np.array([c.scale or abs(s) or 1.0 for c, s in zip(unknown, self.start, strict=True)])
+        if output.size <= len(self.free):
+            raise FitError(
+                f"model {model.name} has {len(self.free)} coefficients for {output.size} points; widen the sweep"
+            )
+
+    def residual(self, scaled: Floats) -> Floats:
+        values = dict(zip(self.free, scaled * self.scale, strict=True))
+        predicted = self.model.function(*self.inputs, **values, **self.given)
+        return np.asarray((predicted - self.output) / self.full_range, dtype=float)
+
+    def solve(self) -> tuple[Floats, Floats, Floats]:
+        """Nonlinear least squares; scipy's default tolerances stop coefficients 1e-7 short."""
+        result = least_squares(
+            self.residual, self.start / self.scale, bounds=(self.low / self.scale, self.high / self.scale),
+            jac="3-point", x_scale="jac", ftol=1e-13, xtol=1e-11, gtol=1e-15, max_nfev=3000,
+        )  # fmt: skip
+        if not result.success or not np.isfinite(result.fun).all():
+            raise FitError(f"model {self.model.name}: the optimiser stopped early: {result.message}")
+        jacobian = np.asarray(result.jac)
+        self._check_rank(jacobian, _RANK_TOLERANCE)
+        return result.x, jacobian, result.fun
+
+    def solve_linear(self) -> tuple[Floats, Floats, Floats]:
+        """Exact solution for a model that is linear in its coefficients."""
+        zero = np.zeros(len(self.free))
+        offset = self.residual(zero)
+        jacobian = np.stack([self.residual(unit) - offset for unit in np.eye(len(self.free))], axis=1)
+        self._check_rank(jacobian, _LINEAR_RANK_TOLERANCE)
+        norm = np.linalg.norm(jacobian, axis=0)
+        theta = np.linalg.lstsq(jacobian / norm, -offset)[0] / norm
+        return theta, jacobian, self.residual(theta)
+
+    def _check_rank(self, jacobian: Floats, tolerance: float) -> None:
+        norm = np.linalg.norm(jacobian, axis=0)
+        flat = [name for name, size in zip(self.free, norm, strict=True) if size == 0]
+        if not flat:
+            _, sizes, directions = np.linalg.svd(jacobian / norm, full_matrices=False)
+            if sizes[-1] >= tolerance * sizes[0]:
+                return
+            null = np.abs(directions[-1])
+            flat = [name for name, share in zip(self.free, null, strict=True) if share > 0.1 * null.max()]
+        raise FitError(
+            f"model {self.model.name}: the data do not determine {', '.join(flat)}; widen the sweep or choose a simpler model"
+        )
+
+    def covariance(self, jacobian: Floats, residual: Floats) -> Floats:
+        norm = np.linalg.norm(jacobian, axis=0)
+        inverse = np.linalg.pinv(jacobian / norm)
+        variance = float(residual @ residual) / (residual.size - len(self.free))
+        scale = self.scale / norm
+        return np.asarray(inverse @ inverse.T * variance * np.outer(scale, scale))
+
+    def coefficients(self, scaled: Floats, covariance: Floats) -> dict[str, Estimate]:
+        found = dict(zip(self.free, zip(scaled * self.scale, np.sqrt(np.diag(covariance)), strict=True), strict=True))
+        given = {name: (value, None) for name, value in self.given.items()}
+        return {
+            name: Estimate(value=float(value), stderr=None if stderr is None else float(stderr), unit=c.unit, doc=c.doc)
+            for name, c in self.model.coefficients.items()
+            for value, stderr in [{**found, **given}[name]]
+        }
+
+
+def _start(coefficient: Coefficient, params: Numbers) -> float:
+    start: float | Callable[[Numbers], float] = coefficient.start
+    return float(start(params)) if callable(start) else float(start)
+
+
+def fit_all(
+    models: Sequence[Model],
+    table: pd.DataFrame,
+    dims: Sequence[str],
+    params: Numbers,
+    units: Mapping[str, str],
+) -> list[Fit]:
+    """Fit every model at every condition of a table."""
+    return list(
+        itertools.chain.from_iterable(
+            [fit_model(model, s, params, units[model.output]) for s in select(model, table, dims, params)]
+            for model in models
+        )
+    )

@@ -1,0 +1,136 @@
+"""The main job: every study of every circuit simulated, checked and fitted."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from . import registry
+from .circuit import Circuit, Merit, Model, Numbers, Study
+from .fit import Fit, fit_all
+from .netlist import numbers
+from .plan import Plan, thin
+from .record import Record, make_record
+from .run import Failure, Pool, characterize
+from .store import flat
+
+_TIGHTER = 100.0
+_POINTS_CHECKED = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """One study of the main job.
+
+    ``numerics`` maps each output to its largest deviation from a run with a hundred times tighter
+    tolerances, as a fraction of its full scale.
+    """
+
+    study: Study
+    plan: Plan
+    dataset: xr.Dataset
+    failures: tuple[Failure, ...]
+    fits: list[Fit]
+    numerics: dict[str, float]
+    wall_s: float
+
+    @property
+    def record(self) -> Record:
+        """What goes into ``fits/``."""
+        return make_record(attrs=dict(self.dataset.attrs), study=self.study.key, fits=self.fits, numerics=self.numerics)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitResult:
+    """Every study of one circuit, and its figures of merit."""
+
+    circuit: Circuit
+    params: Numbers
+    studies: Mapping[str, StudyResult]
+    merits: tuple[tuple[Merit, float], ...]
+
+    @property
+    def wall_s(self) -> float:
+        """Time spent on it."""
+        return sum(result.wall_s for result in self.studies.values())
+
+
+def plan_study(circuit: Circuit, study: Study, technology: str) -> Plan:
+    """Lay out the grid of a study."""
+    return registry.plan(
+        circuit.name, study.bench, technology=technology, sweep=study.sweep, corners=study.corners,
+        temps=study.temps, set_=study.set_, options=study.options,
+    )  # fmt: skip
+
+
+def run_study(circuit: Circuit, study: Study, technology: str, pool: Pool, progress: Callable[[], None]) -> StudyResult:
+    """Simulate, check and fit one study."""
+    began = time.perf_counter()
+    plan = plan_study(circuit, study, technology)
+    result = characterize(plan, pool=pool, progress=progress)
+    numerics = {} if pool.stop.is_set() else check_numerics(plan, result.dataset, pool)
+    models = [] if pool.stop.is_set() else _models(circuit, study)
+    fits = fit_all(
+        models, flat(result.dataset), tuple(map(str, result.dataset.dims)), numbers(plan.fixed),
+        {o.name: o.unit for o in plan.bench.outputs},
+    )  # fmt: skip
+    return StudyResult(
+        study=study, plan=plan, dataset=result.dataset, failures=result.failures, fits=fits, numerics=numerics,
+        wall_s=time.perf_counter() - began,
+    )  # fmt: skip
+
+
+def _models(circuit: Circuit, study: Study) -> list[Model]:
+    if study.models is None:
+        return [model for model in circuit.models if model.bench == study.bench]
+    return [circuit.model(name) for name in study.models]
+
+
+def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool) -> dict[str, float]:
+    """Run a few points again, a hundred times tighter, and return the largest deviation of each output.
+
+    Returns
+    -------
+    mapping of str to float
+        Output -> deviation as a fraction of the output's full scale.
+    """
+    points = thin(plan, _POINTS_CHECKED)
+    tight = characterize(plan.tightened(_TIGHTER), pool=pool, only=points).dataset
+    deviations = {}
+    for output in plan.bench.outputs:
+        values = dataset[output.name]
+        scale = numbers(plan.fixed)[output.full_scale] if output.full_scale else float(values.max() - values.min())
+        if scale > 0:
+            deviations[output.name] = float(np.abs(tight[output.name] - values).max()) / scale
+    return deviations
+
+
+def run_circuit(
+    circuit: Circuit,
+    technology: str,
+    pool: Pool,
+    *,
+    progress: Callable[[], None] = lambda: None,
+    finished: Callable[[StudyResult], None] = lambda _: None,
+) -> CircuitResult:
+    """Run every study of a circuit; `finished` is called with each as soon as it is done."""
+    studies: dict[str, StudyResult] = {}
+    for study in circuit.studies:
+        if pool.stop.is_set():
+            break
+        studies[study.key] = run_study(circuit, study, technology, pool, progress)
+        finished(studies[study.key])
+    params = numbers(next(iter(studies.values())).plan.fixed) if studies else {}
+    return CircuitResult(circuit=circuit, params=params, studies=studies, merits=_merits(circuit, studies))
+
+
+def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple[Merit, float], ...]:
+    done = [merit for merit in circuit.merits if merit.study in studies]
+    return tuple((m, float(m.compute(studies[m.study].dataset, numbers(studies[m.study].plan.fixed)))) for m in done)
+
+
+def count_points(circuits: Sequence[Circuit], technology: str) -> int:
+    """Number of runs of the whole job, checks left out."""
+    return sum(plan_study(c, s, technology).size for c in circuits for s in c.studies)
