@@ -4,12 +4,9 @@ One sign convention: ``i_bl`` and ``q_bl`` are positive when the cell sinks curr
 which it does for a high ``v_store``.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from gaincell_char.circuit import Bench, Figure, Floats, Merit, Numbers, Op, Output, Study, Tran, Waveforms
+from gaincell_char.circuit import Bench, Floats, Numbers, Op, Output, Tran, Waveforms
 from gaincell_char.params import Params, choice, number
 
 FLAVOURS = ("lvt", "rvt", "svt", "hvt", "uhvt")
@@ -181,8 +178,15 @@ def write(cell: str) -> Bench:
                 unit="V",
                 doc="what was missing when the write gate closed",
                 measure=_unsettled,
+                full_scale="vdd",
             ),
-            Output(name="dv_feed", unit="V", doc="feed-through of the closing write gate", measure=_feed_through),
+            Output(
+                name="dv_feed",
+                unit="V",
+                doc="feed-through of the closing write gate",
+                measure=_feed_through,
+                full_scale="vdd",
+            ),
         ),
         options=_PULSE_OPTIONS,
     )
@@ -227,13 +231,13 @@ def energy(cell: str) -> Bench:
         cwb drb 0 {{c_wire}}
         vmw dr wlr 0
         vmwb drb wlrb 0
-        * energies, integrated by the simulator: v(ec) = e_cell / 1 pF V, v(ed) = e_driver / 1 pF V
+        * energies, integrated by the simulator: v(ec) = e_cell / 10 fJ, v(ed) = e_driver / 1 fJ
         bc 0 ec i=v(wlr)*i(vmw)+v(wlrb)*i(vmwb)-v(bl)*i(vbl)-v(vdd)*i(vdd)-v(wbl)*i(vwbl)
-        cc ec 0 1p
+        cc ec 0 10f
         rc ec 0 1e15
         bd 0 ed i=-v(hi)*i(vhi)-v(idle)*i(vidle)-v(idleb)*i(vidleb)-v(on)*i(von)-v(off)*i(voff)
         + -v(wlr)*i(vmw)-v(wlrb)*i(vmwb)
-        cd ed 0 1p
+        cd ed 0 1f
         rd ed 0 1e15
         vwbl wbl 0 {{v_wbl}}
         vbl bl 0 {{v_bl}}
@@ -255,133 +259,20 @@ def energy(cell: str) -> Bench:
             Output(name="e_cell", unit="J", doc="energy that goes into the cell", measure=_cell_energy),
             Output(name="e_driver", unit="J", doc="energy lost in the word-line drivers", measure=_driver_energy),
         ),
-        options=_PULSE_OPTIONS,
+        options={**_PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
     )  # fmt: skip
 
 
 def _cell_energy(w: Waveforms, _: Numbers) -> float:
     """Energy into the cell through all its terminals."""
-    return float(w["v(ec)"][-1] - w["v(ec)"][0]) * 1e-12
+    return float(w["v(ec)"][-1] - w["v(ec)"][0]) * 10e-15
 
 
 def _driver_energy(w: Waveforms, _: Numbers) -> float:
     """What the drivers' rails and inputs deliver, less what arrives at the cell."""
-    return float(w["v(ed)"][-1] - w["v(ed)"][0]) * 1e-12
+    return float(w["v(ed)"][-1] - w["v(ed)"][0]) * 1e-15
 
 
 def benches(cell: str) -> tuple[Bench, ...]:
     """Every bench of a cell whose subcircuit is called `cell`."""
     return dc(cell), pulse(cell), write(cell), energy(cell)
-
-
-CORNERS = ("tt", "ff", "ss", "sf", "fs")
-STUDIES = (
-    Study(bench="dc", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 73)}),
-    Study(
-        bench="dc",
-        name="dc_corners",
-        sweep={"v_in": lambda p: [p["vdd"]]},
-        corners=CORNERS,
-        temps=(-40.0, 27.0, 125.0),
-        models=("cubic", "softplus"),
-    ),
-    Study(
-        bench="dc",
-        name="dc_bitline",
-        sweep={
-            "v_in": lambda p: [p["v_idle"], p["vdd"]],
-            "v_bl": lambda p: np.linspace(p["vdd"] / 2 - 0.1, p["vdd"] / 2 + 0.1, 9),
-        },
-        models=(),
-    ),
-    Study(bench="pulse"),
-    # Three points between the levels, so that a fit has something to be held out from.
-    Study(bench="write", sweep={"v_dac": lambda p: np.linspace(0, p["vdd"], 4 * LEVELS - 3)}),
-    Study(bench="energy"),
-)
-
-
-def _full_drive(p: Numbers) -> dict[str, float]:
-    return {"v_in": p["vdd"], "v_bl": p["vdd"] / 2}
-
-
-def figures(two_d: str) -> tuple[Figure, ...]:
-    """Pictures of a cell; `two_d` is its best model over both inputs."""
-    return (
-        Figure(study="dc", output="i_bl", x="v_store", title="Multiplier current at full input",
-               models=("cubic", "softplus"), at=_full_drive),
-        Figure(study="dc", output="i_bl", x="v_store", per="v_in", title="Multiplier current by word-line voltage",
-               models=("cubic_2d", two_d), at=lambda p: {"v_bl": p["vdd"] / 2}),
-        Figure(study="dc_corners", output="i_bl", x="v_store", per="corner", title="Multiplier current by corner",
-               at=_full_drive),
-        Figure(study="dc_corners", output="i_bl", x="v_store", per="temp", title="Multiplier current by temperature",
-               at=_full_drive),
-        Figure(study="dc_bitline", output="i_bl", x="v_bl", per="v_store", title="Active cell by bitline voltage",
-               at=lambda p: {"v_in": p["vdd"]}),
-        Figure(study="dc_bitline", output="i_bl", x="v_bl", per="v_store", title="Idle cell by bitline voltage",
-               at=lambda p: {"v_in": p["v_idle"]}),
-        Figure(study="pulse", output="q_bl", x="t_pulse", per="v_store", title="Charge per input pulse",
-               models=("cubic_charge", "softplus_charge")),
-        Figure(study="pulse", output="dv_store", x="v_store", title="Kick of the word line on the stored voltage",
-               at=lambda _: {"t_pulse": T_MAX}),
-        Figure(study="write", output="dv_feed", x="v_dac", title="Feed-through of the write gate"),
-        Figure(study="energy", output="e_cell", x="t_pulse", per="v_store", title="Energy into the cell per pulse",
-               models=("cell_energy",)),
-        Figure(study="energy", output="e_driver", x="t_pulse", per="v_store",
-               title="Energy of the word-line drivers per pulse", models=("driver_energy",)),
-    )  # fmt: skip
-
-
-def _current(dataset: Any, p: Numbers) -> Any:
-    return dataset.i_bl.isel(corner=0, temp=0).sel(**_full_drive(p), method="nearest")
-
-
-def _largest_current(dataset: Any, p: Numbers) -> float:
-    return float(_current(dataset, p).max())
-
-
-def _smallest_current(dataset: Any, p: Numbers) -> float:
-    return float(_current(dataset, p).min())
-
-
-def _zero(dataset: Any, p: Numbers) -> float:
-    return float(np.interp(0.0, _current(dataset, p), dataset.v_store))
-
-
-def _nonlinearity(dataset: Any, _: Numbers) -> float:
-    """Worst distance of q_bl from the line through its shortest and longest pulse, over full range."""
-    q = dataset.q_bl.isel(corner=0, temp=0)
-    t = dataset.t_pulse
-    i_eff = (q.isel(t_pulse=-1) - q.isel(t_pulse=0)) / (t[-1] - t[0])
-    line = q.isel(t_pulse=0) + i_eff * (t - t[0])
-    return float(100 * np.abs(q - line).max() / (q.max() - q.min()))
-
-
-def _largest_kick(dataset: Any, _: Numbers) -> float:
-    return float(np.abs(dataset.dv_store).max())
-
-
-def _largest_feed_through(dataset: Any, p: Numbers) -> float:
-    at_levels = dataset.dv_feed.sel(v_dac=levels(p), method="nearest")
-    return float(np.abs(at_levels).max())
-
-
-def _mean_energy(dataset: Any, _: Numbers) -> float:
-    """Mean over v_store of the energy of a pulse of half the longest width."""
-    return float((dataset.e_cell + dataset.e_driver).interp(t_pulse=T_MAX / 2).mean())
-
-
-def _merit(study: str, name: str, unit: str, doc: str, compute: Callable[[Any, Numbers], float]) -> Merit:
-    return Merit(name=name, unit=unit, doc=doc, study=study, compute=compute)
-
-
-MERITS = (
-    _merit("dc", "largest current", "A", "i_bl at v_store = v_in = vdd", _largest_current),
-    _merit("dc", "smallest current", "A", "i_bl at v_store = 0, v_in = vdd", _smallest_current),
-    _merit("dc", "zero", "V", "v_store at which i_bl changes sign", _zero),
-    _merit("pulse", "pulse linearity", "%", "worst |q_bl - (t_pulse I_eff + Q0)| over full range; I_eff and Q0 from "
-           "the shortest and the longest pulse, error on those between", _nonlinearity),
-    _merit("pulse", "kick", "V", "largest move of v_store during a pulse", _largest_kick),
-    _merit("write", "feed-through", "V", "largest error of the eight written levels", _largest_feed_through),
-    _merit("energy", "energy per pulse", "J", "cell and driver, mean over v_store at 7.5 ns", _mean_energy),
-)  # fmt: skip

@@ -204,7 +204,7 @@ LEAK_TERMS = Model(
     function=leak_terms,
     inputs=("v_store",),
     output="i_leak",
-    equation="i_leak = g w (1 + beta w^2) - i_lo exp(-v_store/s_lo) + i_hi exp((v_store - vdd)/s_hi), w = v_store - v_eq",
+    equation="i_leak = g w (1 + beta w^2) - i_lo exp(-v/s_lo) + i_hi exp((v - vdd)/s_hi), v = v_store, w = v - v_eq",
     coefficients={
         "g": Coefficient(unit="S", doc="conductance", start=2e-13, low=0.0),
         **_SHAPE,

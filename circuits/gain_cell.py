@@ -8,7 +8,7 @@ at ``vdd/2`` like the bitline and no current flows; active, ``wlr`` rises to ``v
 
 from gaincell_char.circuit import Circuit
 
-from . import _cell, _cell_models
+from . import _cell, _cell_models, _cell_sheet
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=460e-9, w_p=120e-9, l_p=137e-9, read_flavour="rvt", v_idle=0.5)
 
@@ -25,7 +25,7 @@ CIRCUIT = Circuit(
         _cell_models.FEED_THROUGH,
         *_cell_models.ENERGY,
     ),
-    studies=_cell.STUDIES,
-    figures=_cell.figures("ekv_2d"),
-    merits=_cell.MERITS,
+    studies=_cell_sheet.STUDIES,
+    figures=_cell_sheet.figures("ekv_2d"),
+    merits=_cell_sheet.MERITS,
 )

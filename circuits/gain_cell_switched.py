@@ -7,7 +7,7 @@ swing by a quarter of a volt while it integrates.
 from gaincell_char.circuit import Circuit
 from gaincell_char.params import Params, number
 
-from . import _cell, _cell_models
+from . import _cell, _cell_models, _cell_sheet
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0) | Params(
     w_sn=number(200e-9, "m", "width of the n switch", low=40e-9, high=10e-6),
@@ -28,7 +28,7 @@ CIRCUIT = Circuit(
         _cell_models.FEED_THROUGH,
         *_cell_models.ENERGY,
     ),
-    studies=_cell.STUDIES,
-    figures=_cell.figures("switched_2d"),
-    merits=_cell.MERITS,
+    studies=_cell_sheet.STUDIES,
+    figures=_cell_sheet.figures("switched_2d"),
+    merits=_cell_sheet.MERITS,
 )

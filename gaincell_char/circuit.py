@@ -57,7 +57,7 @@ class Output:
     """One measured quantity: a number per run, or one per value of the bench's curve.
 
     ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.  ``full_scale`` is what an
-    error of it is compared with, a parameter's name; the output's own range unless given.
+    error of it is compared with, a parameter's name; the output's largest size unless given.
     """
 
     name: str

@@ -281,7 +281,8 @@ class _Problem:
             null = np.abs(directions[-1])
             flat = [name for name, share in zip(self.free, null, strict=True) if share > 0.1 * null.max()]
         raise FitError(
-            f"model {self.model.name}: the data do not determine {', '.join(flat)}; widen the sweep or choose a simpler model"
+            f"model {self.model.name}: the data do not determine {', '.join(flat)}; "
+            "widen the sweep or choose a simpler model"
         )
 
     def covariance(self, jacobian: Floats, residual: Floats) -> Floats:

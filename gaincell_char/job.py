@@ -3,18 +3,21 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from . import registry
 from .circuit import Circuit, Merit, Model, Numbers, Study
+from .errors import RequestError
 from .fit import Fit, fit_all
 from .netlist import numbers
 from .plan import Plan, thin
+from .pool import Pool
 from .record import Record, make_record
-from .run import Failure, Pool, characterize
-from .store import flat
+from .run import OK, Failure, characterize
+from .store import check_writable, flat, write_dataset, write_text
 
 _TIGHTER = 100.0
 _POINTS_CHECKED = 8
@@ -25,7 +28,7 @@ class StudyResult:
     """One study of the main job.
 
     ``numerics`` maps each output to its largest deviation from a run with a hundred times tighter
-    tolerances, as a fraction of its full scale.
+    tolerances, as a fraction of its full scale; ``n_checked`` points were compared.
     """
 
     study: Study
@@ -34,6 +37,7 @@ class StudyResult:
     failures: tuple[Failure, ...]
     fits: list[Fit]
     numerics: dict[str, float]
+    n_checked: int
     wall_s: float
 
     @property
@@ -70,7 +74,7 @@ def run_study(circuit: Circuit, study: Study, technology: str, pool: Pool, progr
     began = time.perf_counter()
     plan = plan_study(circuit, study, technology)
     result = characterize(plan, pool=pool, progress=progress)
-    numerics = {} if pool.stop.is_set() else check_numerics(plan, result.dataset, pool)
+    numerics, n_checked = ({}, 0) if pool.stop.is_set() else check_numerics(plan, result.dataset, pool)
     models = [] if pool.stop.is_set() else _models(circuit, study)
     fits = fit_all(
         models, flat(result.dataset), tuple(map(str, result.dataset.dims)), numbers(plan.fixed),
@@ -78,7 +82,7 @@ def run_study(circuit: Circuit, study: Study, technology: str, pool: Pool, progr
     )  # fmt: skip
     return StudyResult(
         study=study, plan=plan, dataset=result.dataset, failures=result.failures, fits=fits, numerics=numerics,
-        wall_s=time.perf_counter() - began,
+        n_checked=n_checked, wall_s=time.perf_counter() - began,
     )  # fmt: skip
 
 
@@ -88,23 +92,28 @@ def _models(circuit: Circuit, study: Study) -> list[Model]:
     return [circuit.model(name) for name in study.models]
 
 
-def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool) -> dict[str, float]:
-    """Run a few points again, a hundred times tighter, and return the largest deviation of each output.
+def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool) -> tuple[dict[str, float], int]:
+    """Run a few points again, a hundred times tighter, and find the largest deviation of each output.
 
     Returns
     -------
-    mapping of str to float
+    deviations : mapping of str to float
         Output -> deviation as a fraction of the output's full scale.
+    n_checked : int
+        Number of points that both runs solved; the tight one may not converge everywhere.
     """
     points = thin(plan, _POINTS_CHECKED)
     tight = characterize(plan.tightened(_TIGHTER), pool=pool, only=points).dataset
-    deviations = {}
+    n_checked = int(((tight.status == OK) & (dataset.status == OK)).sum())
+    deviations: dict[str, float] = {}
+    if n_checked == 0:
+        return deviations, 0
     for output in plan.bench.outputs:
         values = dataset[output.name]
-        scale = numbers(plan.fixed)[output.full_scale] if output.full_scale else float(values.max() - values.min())
+        scale = numbers(plan.fixed)[output.full_scale] if output.full_scale else float(np.abs(values).max())
         if scale > 0:
             deviations[output.name] = float(np.abs(tight[output.name] - values).max()) / scale
-    return deviations
+    return deviations, n_checked
 
 
 def run_circuit(
@@ -134,3 +143,39 @@ def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple
 def count_points(circuits: Sequence[Circuit], technology: str) -> int:
     """Number of runs of the whole job, checks left out."""
     return sum(plan_study(c, s, technology).size for c in circuits for s in c.studies)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Where the main job writes."""
+
+    data: Path
+    records: tuple[Path, ...]
+
+
+def prepare(out: Path, records: Path | None) -> Folders:
+    """Make the folders of the main job, before anything is computed.
+
+    Raises
+    ------
+    RequestError
+        If one of them cannot be made or written.
+    """
+    folders = Folders(data=out / "data", records=(out / "records", *([records] if records else [])))
+    for folder in (out, folders.data, *folders.records):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RequestError(f"{folder} cannot be made: {error.strerror}; choose another place") from error
+        check_writable(folder / "probe")
+    return folders
+
+
+def keep(result: StudyResult, folders: Folders) -> None:
+    """Write a finished study: its dataset, and its record if something was fitted."""
+    name = f"{result.plan.circuit.name}.{result.study.key}"
+    write_dataset(result.dataset, folders.data / f"{name}.nc")
+    write_dataset(result.dataset, folders.data / f"{name}.csv")
+    if result.fits:
+        for folder in folders.records:
+            write_text(folder / f"{name}.json", result.record.to_json())

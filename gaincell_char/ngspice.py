@@ -19,14 +19,17 @@ from .circuit import Floats, Op, Tran
 from .errors import NgspiceMissingError
 from .netlist import Deck, Template
 
-INSTALL = "apt install ngspice libngspice0 (Debian, Ubuntu), conda install -c conda-forge ngspice-lib, or brew install libngspice"
+INSTALL = (
+    "apt install ngspice libngspice0 (Debian, Ubuntu), "
+    "conda install -c conda-forge ngspice-lib, or brew install libngspice"
+)
 
 # A user's own .spiceinit or the distribution's spinit would change results; two OpenMP threads on one
 # small circuit spin against each other and cost a factor of forty.
 _INIT = "set num_threads=1\nset no_mem_check\n"
 _FATAL = re.compile(
-    r"aborted|no such|not parsed|no circuits|no dc path|can't find|unknown (?:subckt|model|device|parameter)"
-    r"|could not find a valid modelname|singular matrix: .*failed|\berror\b|fatal|undefined|formula\(\) error|too few parameters",
+    r"aborted|no such|not parsed|no circuits|no dc path|can't find|undefined|formula\(\) error"
+    r"|unknown (?:subckt|model|device|parameter)|could not find a valid modelname|too few parameters|\berror\b|fatal",
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(r"no error|error_?tol|can't find init file|gmin stepping|source stepping", re.IGNORECASE)
@@ -146,22 +149,30 @@ class Session:
         return outcome
 
     def _set(self, deck: Deck) -> None:
-        """Bring the loaded circuit to the deck's numbers by the cheapest exact way."""
+        """Bring the loaded circuit to the deck's numbers by the cheapest way.
+
+        ngspice reads a number of ``alter`` and one of ``.param`` with different rounding.  Sources that can be
+        altered always are, so that a result does not depend on what ran before.
+        """
+        sources = deck.template.alterable
         if deck.template is not self._template and deck.template != self._template:
             self._load(deck)
-            return
-        changed = [name for name, value in deck.params.items() if self._current[name] != value]
-        sources = deck.template.alterable
-        if all(name in sources for name in changed):
-            for name in changed:
-                self._command(f"alter {sources[name]} = {deck.params[name]!r}")
+            altered = sources
+        elif all(name in sources for name, value in deck.params.items() if self._current[name] != value):
+            altered = {name: source for name, source in sources.items() if self._current[name] != deck.params[name]}
         else:
-            for name, value in deck.params.items():
-                if self._parsed[name] != value:
-                    self._command(f"alterparam {name}={value!r}")
-            self._command("reset")
-            self._parsed = dict(deck.params)
+            self._reset(deck)
+            altered = sources
+        for name, source in altered.items():
+            self._command(f"alter {source} = {deck.params[name]!r}")
         self._current = dict(deck.params)
+
+    def _reset(self, deck: Deck) -> None:
+        for name, value in deck.params.items():
+            if self._parsed[name] != value:
+                self._command(f"alterparam {name}={value!r}")
+        self._command("reset")
+        self._parsed = dict(deck.params)
 
     def _load(self, deck: Deck) -> None:
         if self._template is not None:
@@ -170,7 +181,7 @@ class Session:
         lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in deck.text.splitlines()]
         self._library.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
         self._template = deck.template
-        self._parsed = self._current = dict(deck.params)
+        self._parsed = dict(deck.params)
 
     def _command(self, text: str) -> None:
         self._commands += 1

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import netlist as netlists
 from . import si
-from .circuit import Bench, Circuit, Floats, Grid, Tran
+from .circuit import Bench, Circuit, Curve, Floats, Grid, Tran
 from .errors import ParameterError
 from .netlist import Deck, Template
 from .params import Choice, Number, Params, Value, Values
@@ -196,14 +196,7 @@ def make_plan(
     curve = np.empty(0)
     if chosen.curve is not None:
         grid = wanted.pop(chosen.curve.name, chosen.curve.values)
-        limits = Number(
-            default=0.0,
-            unit=chosen.curve.unit,
-            doc=chosen.curve.doc,
-            low=chosen.curve.low,
-            high=chosen.curve.high,
-        )
-        curve = np.array(_values(chosen.curve.name, limits, grid, numbers), dtype=float)
+        curve = np.array(_values(chosen.curve.name, _limits(chosen.curve), grid, numbers), dtype=float)
     grids = {**{k: v for k, v in chosen.sweep.items() if k not in (set_ or {})}, **wanted}
     axes = {name: _values(name, params[name], grid, numbers) for name, grid in grids.items()}
     for corner in corners:
@@ -214,6 +207,10 @@ def make_plan(
         fixed={k: v for k, v in fixed.items() if k not in axes}, given=given,
         options={**chosen.options, **(options or {})},
     )  # fmt: skip
+
+
+def _limits(curve: Curve) -> Number:
+    return Number(default=0.0, unit=curve.unit, doc=curve.doc, low=curve.low, high=curve.high)
 
 
 def _values(name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float]) -> tuple[Value, ...]:
@@ -230,9 +227,7 @@ def _distinct(name: str, values: Sequence[T]) -> tuple[T, ...]:
     return tuple(values)
 
 
-def parse_axis(
-    text: str, params: Params, curve: Number | None = None, curve_name: str = ""
-) -> tuple[str, tuple[Value, ...]]:
+def parse_axis(text: str, params: Params, curve: Curve | None = None) -> tuple[str, tuple[Value, ...]]:
     """Read ``NAME=START:STOP:COUNT[:log]`` or ``NAME=V1,V2,...``.
 
     Raises
@@ -243,7 +238,9 @@ def parse_axis(
     name, equals, spec = (part.strip() for part in text.partition("="))
     if not equals or not name or not spec:
         raise ParameterError(f"axis {text!r}: write NAME=START:STOP:COUNT, NAME=START:STOP:COUNT:log or NAME=V1,V2,...")
-    parameter = curve if curve is not None and name == curve_name else params[name]
+    if name in CONDITIONS:
+        raise ParameterError(f"axis {text!r}: give corners with --corner and temperatures with --temp")
+    parameter = _limits(curve) if curve is not None and name == curve.name else params[name]
     if ":" not in spec or isinstance(parameter, Choice):
         return name, tuple(parameter.parse(name, word.strip()) for word in spec.split(",") if word.strip())
     parts = spec.split(":")

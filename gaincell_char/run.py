@@ -1,35 +1,22 @@
 """Run the points of a plan in child processes and put what they measure into one dataset."""
 
 import json
-import math
-import os
-import queue
-import shutil
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from . import __version__
 from .circuit import Analysis, Waveforms
-from .errors import CharError, NgspiceMissingError, ParameterError, SimulationError
+from .errors import CharError, ParameterError, SimulationError
 from .netlist import Deck, Template, flatten, undeclared
-from .ngspice import Outcome, find_library
+from .ngspice import Outcome
 from .plan import Plan, Point
+from .pool import Pool
 
 OK, FAILED, NOT_RUN = "ok", "failed", "not run"
-_POINTS_PER_CHILD = 5000
-_START_TIMEOUT_S = 60.0
 _KEPT_FAILURES = 20
 
 
@@ -49,172 +36,6 @@ class Result:
 
     dataset: xr.Dataset
     failures: tuple[Failure, ...]
-
-
-class Simulator:
-    """A child process with one ngspice in it; killed and replaced when it hangs or dies."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection
-        self._directory = Path()
-        self._served = 0
-        self.version = ""
-
-    def run(self, decks: Sequence[Deck], timeout_s: float) -> Iterator[Outcome]:
-        """Yield one outcome per deck, in order."""
-        done = 0
-        while done < len(decks):
-            for outcome in self._serve(decks[done:], timeout_s):
-                done += 1
-                yield outcome
-
-    def close(self) -> None:
-        """End the child and remove its directory."""
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.wait()
-        self._connection.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
-        self._process = None
-
-    def kill(self) -> None:
-        """End a run in progress from another thread; its outcome is a failure."""
-        if self._process is not None:
-            self._process.kill()
-
-    def _serve(self, decks: Sequence[Deck], timeout_s: float) -> Iterator[Outcome]:
-        """Yield outcomes until the decks are done or the child is lost."""
-        self._start()
-        self._connection.send(decks)
-        for _ in decks:
-            outcome = self._receive(timeout_s)
-            if outcome.fatal:
-                self.close()
-            self._served += 1
-            yield outcome
-            if outcome.fatal:
-                return
-        if self._served > _POINTS_PER_CHILD:
-            self.close()
-
-    def _receive(self, timeout_s: float) -> Outcome:
-        try:
-            if not self._connection.poll(timeout_s):
-                return Outcome(vectors={}, reason=f"no result after {timeout_s:g} s", fatal=True)
-            outcome = self._connection.recv()
-        except (EOFError, ConnectionResetError):
-            return Outcome(vectors={}, reason="ngspice died while it ran this deck", log=self._last_words(), fatal=True)
-        assert isinstance(outcome, Outcome)  # noqa: S101  the child's protocol, for the type checker
-        return outcome
-
-    def _last_words(self) -> str:
-        return (self._directory / "stderr").read_text(errors="replace")
-
-    def _start(self) -> None:
-        if self._process is not None:
-            return
-        self._directory = Path(tempfile.mkdtemp(prefix="gaincell-"))
-        self._connection, theirs = Pipe()
-        with (self._directory / "stderr").open("wb") as errors:
-            # Its own session: Ctrl-C reaches the parent alone, which decides what to keep.
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gaincell_char.worker", str(theirs.fileno()), str(self._directory / "work"),
-                 str(os.getpid())],
-                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, pass_fds=(theirs.fileno(),), start_new_session=True,
-            )  # fmt: skip
-        theirs.close()
-        self._served = 0
-        try:
-            hello = self._connection.recv() if self._connection.poll(_START_TIMEOUT_S) else "it did not start in time"
-        except EOFError:
-            hello = self._last_words()[-500:]
-        if isinstance(hello, str):
-            self.close()
-            raise NgspiceMissingError(f"the ngspice library does not load: {hello}")
-        self.version = hello[1]
-
-
-class Pool:
-    """Simulators to share among chunks; keep one for a whole job to save their start-up.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Number of child processes; one per core by default.
-    timeout_s : float
-        A run that takes longer is ended and counts as failed.
-    executor : concurrent.futures.Executor, optional
-        Where chunks are handed out; threads by default, because the work is in the children.
-    """
-
-    def __init__(
-        self, workers: int | None = None, *, timeout_s: float = 60.0, executor: Executor | None = None
-    ) -> None:
-        self.workers = workers or os.cpu_count() or 1
-        if self.workers < 1:
-            raise ParameterError(f"workers = {self.workers}: at least one is needed")
-        find_library()
-        self.timeout_s = timeout_s
-        self.stop = threading.Event()
-        self._all = [Simulator() for _ in range(self.workers)]
-        self._free: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
-        for simulator in self._all:
-            self._free.put(simulator)
-        self._own = ThreadPoolExecutor(self.workers, thread_name_prefix="gaincell") if executor is None else None
-        self._executor: Executor = executor or self._own  # type: ignore[assignment]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self.kill()
-        if self._own is not None:
-            self._own.shutdown(wait=True, cancel_futures=True)
-        for simulator in self._all:
-            simulator.close()
-
-    def kill(self) -> None:
-        """End every run in progress, now."""
-        for simulator in self._all:
-            simulator.kill()
-
-    @property
-    def version(self) -> str:
-        """Version of the ngspice that ran, empty before the first run."""
-        return next((s.version for s in self._all if s.version), "")
-
-    def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck]) -> Iterator[tuple[Any, Outcome]]:
-        """Yield every job with its outcome, as they finish; stops early when `stop` is set."""
-        items = list(jobs)
-        size = max(1, min(32, math.ceil(len(items) / (4 * self.workers))))
-        chunks = iter([items[i : i + size] for i in range(0, len(items), size)])
-        pending: set[Future[list[tuple[Any, Outcome]]]] = set()
-        while True:
-            while len(pending) < 2 * self.workers and not self.stop.is_set() and (chunk := next(chunks, None)):
-                pending.add(self._executor.submit(self._chunk, chunk, decks))
-            if not pending:
-                return
-            # A short timeout, so that signal handlers of the main thread get their turn.
-            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield from future.result()
-
-    def _chunk(self, items: list[Any], decks: Callable[[Any], Deck]) -> list[tuple[Any, Outcome]]:
-        simulator = self._free.get()
-        results: list[tuple[Any, Outcome]] = []
-        try:
-            if self.stop.is_set():
-                return results
-            for item, outcome in zip(items, simulator.run([decks(i) for i in items], self.timeout_s), strict=True):
-                if self.stop.is_set() and outcome.fatal:
-                    return results
-                results.append((item, outcome))
-        finally:
-            self._free.put(simulator)
-        return results
 
 
 def characterize(

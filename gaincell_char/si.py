@@ -29,7 +29,9 @@ def parse(text: str, unit: str = "") -> float:
     if match is None:
         raise ParameterError(f"{text!r} is not a number; write it like 0.45, 450m or 450mV")
     digits, letters = match.groups()
-    if letters in ("A", "F") and letters == unit:
+    if letters in ("A", "F"):
+        if letters != unit:
+            raise ParameterError(f"{text!r} is in {letters}" + (f", expected {unit}" if unit else ", expected no unit"))
         raise ParameterError(
             f"{text!r} could be {digits} {unit} or, to SPICE, {digits} {letters.lower()} (a scale factor); "
             f"write {digits} or {digits}{letters.lower()}{unit}"

@@ -70,7 +70,8 @@ class Technology(_Strict):
         """Return the temperature [degC], or raise `ParameterError` if the models do not hold there."""
         if not self.temp.low <= temp <= self.temp.high:
             raise ParameterError(
-                f"temp = {temp:g} degC is outside [{self.temp.low:g}, {self.temp.high:g}] degC of technology {self.name}"
+                f"temp = {temp:g} degC is outside [{self.temp.low:g}, {self.temp.high:g}] degC, "
+                f"where technology {self.name} holds"
             )
         return float(temp)
 

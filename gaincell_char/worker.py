@@ -1,6 +1,6 @@
 """The child process: one ngspice session that answers decks with outcomes.
 
-Run as ``python -P -m gaincell_char.worker FD DIRECTORY PARENT``; only `run` starts it.
+Run as ``python -P -m gaincell_char.worker FD DIRECTORY PARENT``; only `pool` starts it.
 """
 
 import logging

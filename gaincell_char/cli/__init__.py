@@ -1,0 +1,252 @@
+"""The command ``gaincell``.  Nothing else prints."""
+
+import errno
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from .. import __version__, job, refit, registry, report, store
+from ..errors import CharError, RequestError, SimulationError
+from ..params import Value
+from ..pool import Pool
+from ..run import Failure, characterize
+from . import requests, tables
+from .console import OUT, keep, note, say
+from .progress import progress, stoppable
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and turn expected failures into one sentence and an exit status."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted")
+        status = _INTERRUPTED
+    except SimulationError as error:
+        kept = keep([Failure(where={}, reason=str(error), deck=error.deck, log=error.log)], Path("gaincell-failed"))
+        say(f"{error}; deck and log are in {kept}")
+        status = error.exit_status
+    except CharError as error:
+        say(str(error))
+        status = error.exit_status
+    except BrokenPipeError:
+        status = 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        say(f"{error.filename or 'output'} could not be written: {error.strerror}")
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="gaincell")
+def cli() -> None:
+    r"""Characterize gain-cell circuits in ngspice and fit compact models.
+
+    \b
+    gaincell run                                   everything, to a page in results/
+    gaincell sweep gain_cell dc -o current.csv     one bench, to a table
+    gaincell show gain_cell                        parameters, benches and models of a circuit
+    """
+
+
+_TECH = click.option(
+    "--tech", default=registry.DEFAULT_TECHNOLOGY, show_default=True, help="Technology: name or folder."
+)
+_WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Simulator processes; one per core by default.")
+_TIMEOUT = click.option("--timeout", default=60.0, show_default=True, help="Seconds after which a run is ended.")
+_SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a parameter at a value.")
+_NETLIST = click.option(
+    "--netlist", type=click.Path(path_type=Path), help="A file that defines the circuit's subcircuit, instead of ours."
+)
+
+
+@cli.command("list")
+def list_() -> None:
+    r"""List circuits, their benches and models, and technologies.
+
+    \b
+    Example:  gaincell list
+    """
+    OUT.print(tables.circuits())
+    OUT.print(tables.technologies())
+
+
+@cli.command()
+@click.argument("circuit")
+@_TECH
+def show(circuit: str, tech: str) -> None:
+    r"""Show the parameters, benches and models of CIRCUIT.
+
+    \b
+    Example:  gaincell show gain_cell
+    """
+    for part in tables.describe(circuit, tech):
+        OUT.print(part)
+
+
+@cli.command()
+@click.argument("circuit")
+@click.argument("bench")
+@_SET
+@click.option("--corner", default="tt", show_default=True, help="Process corner.")
+@click.option("--temp", default="27", show_default=True, help="Temperature in degC.")
+@_TECH
+@_NETLIST
+def netlist(
+    circuit: str, bench: str, settings: Sequence[str], corner: str, temp: str, tech: str, netlist: Path | None
+) -> None:
+    r"""Print the complete deck of one run, ready for ngspice -b.
+
+    \b
+    Example:  gaincell netlist gain_cell pulse --set v_store=0.7 --set t_pulse=5n > pulse.cir
+              ngspice -b -r pulse.raw pulse.cir
+    """
+    loaded = registry.load_circuit(circuit)
+    params = loaded.params | loaded.bench(bench).params
+    chosen = requests.settings(loaded, bench, settings)
+    own = registry.load_technology(tech).circuits.get(circuit, {})
+    values = params.resolve({**own, **chosen})
+    held: dict[str, Value] = {name: values[name] for name in loaded.bench(bench).sweep}
+    request = registry.plan(
+        circuit,
+        bench,
+        technology=tech,
+        netlist=netlist,
+        set_={**held, **chosen},
+        corners=[corner],
+        temps=requests.temps(temp),
+    )
+    click.echo(next(request.points()).deck.text, nl=False)
+
+
+@cli.command()
+@click.argument("circuit")
+@click.argument("bench")
+@click.option(
+    "--axis", "axes", multiple=True, metavar="NAME=SPEC", help="START:STOP:COUNT, START:STOP:COUNT:log or V1,V2."
+)
+@click.option("--corner", default="tt", show_default=True, help="Process corners, as tt,ff,ss.")
+@click.option("--temp", default="27", show_default=True, help="Temperatures in degC, as 27,85.")
+@_SET
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Simulator option, as reltol=1e-6.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .nc, .csv or .parquet file.")
+@_TECH
+@_NETLIST
+@_WORKERS
+@_TIMEOUT
+def sweep(
+    circuit: str, bench: str, axes: Sequence[str], corner: str, temp: str, settings: Sequence[str],
+    options: Sequence[str], output: Path, tech: str, netlist: Path | None, workers: int | None, timeout: float,
+) -> None:  # fmt: skip
+    r"""Run BENCH of CIRCUIT over a grid and write a table.
+
+    Parameters that are not named keep the bench's own sweep or their default; see gaincell show CIRCUIT.
+
+    \b
+    Example:  gaincell sweep gain_cell dc --axis v_store=0:0.9:91 --axis v_in=450m,900m -o current.csv
+              gaincell sweep capacitor_decay decay --temp 27,85 --set write_flavour=uhvt -o decay.nc
+    """
+    store.check_target(output)
+    loaded = registry.load_circuit(circuit)
+    request = registry.plan(
+        circuit, bench, technology=tech, netlist=netlist, sweep=requests.axes(loaded, bench, axes),
+        corners=requests.words(corner), temps=requests.temps(temp), set_=requests.settings(loaded, bench, settings),
+        options=requests.options(options),
+    )  # fmt: skip
+    began = time.perf_counter()
+    with (
+        Pool(workers, timeout_s=timeout) as pool,
+        stoppable(pool),
+        progress(f"{circuit}.{bench}", request.size) as tick,
+    ):
+        result = characterize(request, pool=pool, progress=tick)
+        store.write_dataset(result.dataset, output)
+        stopped = pool.stop.is_set()
+    counts = result.dataset.attrs
+    note(f"{counts['n_ok']} of {counts['n_points']} points in {time.perf_counter() - began:.1f} s, in {output}")
+    if result.failures:
+        raise _failure(result.failures, counts["n_failed"], counts["n_points"], Path(f"{output}.failed"))
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def _failure(failures: Sequence[Failure], failed: int, total: int, folder: Path) -> CharError:
+    kept = keep(failures, folder)
+    first = failures[0]
+    where = ", ".join(f"{name} = {value}" for name, value in first.where.items())
+    return CharError(
+        f"{failed} of {total} points failed; the first, at {where}: {first.reason}; decks and logs are in {kept}"
+    )
+
+
+@cli.command("fit")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The record to write, a .json file."
+)
+@click.option("--model", "models", multiple=True, help="Model to fit; every one that the data determine by default.")
+@click.option("--circuit", help="Circuit the data belong to, if the file does not say.")
+@click.option("--bench", help="Bench the data belong to, if the file does not say.")
+def fit_(data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None) -> None:
+    r"""Fit compact models to DATA, a table that gaincell sweep wrote.
+
+    \b
+    Example:  gaincell fit current.csv -o current.json
+    """
+    if output.suffix != ".json":
+        raise RequestError(f"{output}: a record is a .json file")
+    store.check_writable(output)
+    record, left_out = refit.fit_table(store.read_table(data), data, circuit=circuit, bench=bench, models=models)
+    for reason in left_out:
+        say(f"left out: {reason}")
+    store.write_text(output, record.to_json())
+    OUT.print(tables.fits(record))
+    note(f"record in {output}")
+
+
+@cli.command()
+@click.option("--out", default="results", show_default=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--circuit", "circuits", multiple=True, help="Only this circuit; may be repeated.")
+@click.option(
+    "--records", type=click.Path(path_type=Path), help="Also write the records here, as <circuit>.<study>.json."
+)
+@_TECH
+@_WORKERS
+@_TIMEOUT
+def run(
+    out: Path, circuits: Sequence[str], records: Path | None, tech: str, workers: int | None, timeout: float
+) -> None:
+    r"""Characterize every circuit: simulate all benches, fit all models, write page, pictures and records.
+
+    \b
+    Example:  gaincell run --out results
+    """
+    began = time.perf_counter()
+    chosen = [registry.load_circuit(name) for name in circuits or registry.circuit_names()]
+    technology = registry.load_technology(tech)
+    total = job.count_points(chosen, tech)
+    folders = job.prepare(out, records)
+    results: list[job.CircuitResult] = []
+    with Pool(workers, timeout_s=timeout) as pool, stoppable(pool), progress("characterizing", total) as tick:
+        for circuit in chosen:
+            results.append(job.run_circuit(circuit, tech, pool, progress=tick, finished=lambda r: job.keep(r, folders)))
+        stopped, simulator = pool.stop.is_set(), f"ngspice {pool.version}"
+    wall_s = time.perf_counter() - began
+    page = report.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
+    OUT.print(tables.frame(report.summary(results)))
+    note(f"{time.perf_counter() - began:.1f} s; open {page}")
+    failures = [failure for result in results for study in result.studies.values() for failure in study.failures]
+    if stopped:
+        raise KeyboardInterrupt
+    if failures:
+        raise _failure(failures, len(failures), total, out / "failed")

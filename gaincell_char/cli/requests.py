@@ -1,0 +1,48 @@
+"""What users type, read into what a plan takes."""
+
+from collections.abc import Sequence
+
+from .. import plan, si
+from ..circuit import Circuit
+from ..errors import ParameterError
+from ..params import Value
+
+
+def settings(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Value]:
+    """Read every NAME=VALUE of ``--set``."""
+    params = circuit.params | circuit.bench(bench).params
+    return {name: params[name].parse(name, value) for name, value in map(_assignment, texts)}
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (name and equals and value):
+        raise ParameterError(f"{text!r}: write NAME=VALUE")
+    return name, value
+
+
+def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequence[Value]]:
+    """Read every ``--axis``."""
+    chosen = circuit.bench(bench)
+    axes: dict[str, Sequence[Value]] = {}
+    for text in texts:
+        name, values = plan.parse_axis(text, circuit.params | chosen.params, chosen.curve)
+        if name in axes:
+            raise ParameterError(f"axis {name} is given twice")
+        axes[name] = values
+    return axes
+
+
+def options(texts: Sequence[str]) -> dict[str, float]:
+    """Read every NAME=VALUE of ``--option``."""
+    return {name: si.parse(value) for name, value in map(_assignment, texts)}
+
+
+def words(text: str) -> list[str]:
+    """Split a comma-separated list."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def temps(text: str) -> list[float]:
+    """Read a comma-separated list of temperatures [degC]."""
+    return [si.parse(word, "degC") for word in words(text)]

@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# Sets up what is missing (ngspice, the virtual environment .venv, the Python packages), then goes.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+venv=$root/.venv
+
+usage() {
+    cat <<'TEXT'
+usage: ./go COMMAND [ARGUMENTS]
+
+  run [ARGUMENTS]    the main job: gaincell run; --help lists its options
+  gaincell ...       any gaincell command
+  test [ARGUMENTS]   the test suite; arguments go to pytest
+  lint               format, style and type checks
+  check              lint, then test
+  setup              install everything, run nothing
+
+Whatever is missing is installed first: ngspice by apt-get, Python packages into .venv.
+PYTHON=python3.12 ./go ... chooses the Python that makes .venv.
+TEXT
+}
+
+say() { printf 'go: %s\n' "$*" >&2; }
+die() {
+    say "$@"
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# --- Debian packages ---------------------------------------------------------------------------------
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif ! have sudo; then
+        echo "not root, and there is no sudo"
+        return 1
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# Quiet unless it fails; the lists of packages are refreshed only when the ones at hand do not serve.
+apt_install() {
+    have apt-get || return 1
+    say "installing $* (apt-get)"
+    local output apt="env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120"
+    output=$(mktemp)
+    # $apt is several words on purpose.
+    # shellcheck disable=SC2086
+    if as_root $apt install -y --no-install-recommends "$@" >"$output" 2>&1 ||
+        { as_root $apt update >"$output" 2>&1 && as_root $apt install -y --no-install-recommends "$@" >"$output" 2>&1; }; then
+        rm -f "$output"
+    else
+        tail -n 5 "$output" >&2
+        rm -f "$output"
+        return 1
+    fi
+}
+
+# --- ngspice -----------------------------------------------------------------------------------------
+
+have_library() {
+    local folder file ldconfig
+    if [ -n "${NGSPICE_LIBRARY_PATH:-}" ]; then
+        [ -e "$NGSPICE_LIBRARY_PATH" ]
+        return
+    fi
+    for folder in ${CONDA_PREFIX:+"$CONDA_PREFIX"} "$venv" /opt/homebrew /usr/local; do
+        for file in libngspice.so.0 libngspice.so libngspice.dylib; do
+            [ ! -e "$folder/lib/$file" ] || return 0
+        done
+    done
+    for ldconfig in /sbin/ldconfig /usr/sbin/ldconfig; do
+        [ -x "$ldconfig" ] || continue
+        case $("$ldconfig" -p 2>/dev/null) in *libngspice.so*) return 0 ;; esac
+        break
+    done
+    # Somewhere unusual: the package has the last word.
+    [ -x "$venv/bin/python" ] &&
+        "$venv/bin/python" -P -c 'from gaincell_char.ngspice import find_library; find_library()' >/dev/null 2>&1
+}
+
+how_to_get_ngspice() {
+    if have apt-get; then
+        echo "sudo apt-get install ngspice libngspice0"
+    elif [ -n "${CONDA_PREFIX:-}" ]; then
+        echo "conda install -c conda-forge ngspice ngspice-lib"
+    elif have brew; then
+        echo "brew install ngspice libngspice"
+    else
+        echo "your package manager (libngspice), or conda install -c conda-forge ngspice ngspice-lib"
+    fi
+}
+
+need_ngspice() {
+    if ! have_library; then
+        if [ -n "${NGSPICE_LIBRARY_PATH:-}" ]; then
+            die "NGSPICE_LIBRARY_PATH = $NGSPICE_LIBRARY_PATH does not exist; unset it, or let it name libngspice.so.0"
+        fi
+        apt_install ngspice libngspice0 || true
+        have_library || die "the ngspice library is missing; install it with: $(how_to_get_ngspice)"
+    elif ! have ngspice && [ ! -e "$venv/.go-program" ]; then
+        # Only for running decks by hand, so tried once and never a reason to stop.
+        [ ! -d "$venv" ] || touch "$venv/.go-program"
+        apt_install ngspice || say "note: the ngspice program, to run decks by hand, is missing: $(how_to_get_ngspice)"
+    fi
+}
+
+# --- Python ------------------------------------------------------------------------------------------
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.11 python3.12 python3.13; do
+        if have "$candidate" && new_enough "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+        [ "$candidate" != "${PYTHON:-}" ] || die "PYTHON = $PYTHON is not a Python 3.11 or newer"
+    done
+    die "Python 3.11 or newer is needed; found $(python3 --version 2>/dev/null || echo none). Install one, or set PYTHON to it"
+}
+
+make_venv() {
+    local python version
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        apt_install "python$version-venv" || die "$python cannot make virtual environments; install them with: sudo apt-get install python$version-venv"
+    fi
+    say "making .venv with $("$python" --version)"
+    "$python" -m venv --clear "$venv"
+}
+
+# The packages are as pyproject.toml wants them if the stamp says so: scripts in .venv hold absolute
+# paths, so a checkout that was moved is set up again.
+stamp() { printf '%s\n' "$root" && cksum <"$root/pyproject.toml"; }
+
+need_packages() {
+    local extra=$1 now
+    now=$(stamp)
+    if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.go-$extra" 2>/dev/null)" = "$now" ]; then
+        return
+    fi
+    if [ -e "$venv/.go-run" ] && [ "$(head -n 1 "$venv/.go-run")" != "$root" ] ||
+        ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        make_venv
+    fi
+    say "installing Python packages into .venv (only when pyproject.toml changed)"
+    rm -f "$venv/.go-run" "$venv/.go-dev"
+    local what=$root
+    [ "$extra" = run ] || what="${root}[$extra]"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$what" ||
+        die "pip could not install the packages; see its message above"
+    printf '%s\n' "$now" >"$venv/.go-run"
+    [ "$extra" = run ] || printf '%s\n' "$now" >"$venv/.go-$extra"
+}
+
+# --- commands ----------------------------------------------------------------------------------------
+
+lint() {
+    need_packages dev
+    (
+        cd "$root"
+        .venv/bin/ruff format --check .
+        .venv/bin/ruff check .
+        .venv/bin/mypy
+    )
+}
+
+run_tests() {
+    need_packages dev
+    need_ngspice
+    cd "$root"
+    GAINCELL_REQUIRE_NGSPICE=1 exec .venv/bin/pytest -n 2 --dist loadgroup "$@"
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+    run)
+        need_packages run
+        need_ngspice
+        exec "$venv/bin/gaincell" run "$@"
+        ;;
+    gaincell)
+        need_packages run
+        exec "$venv/bin/gaincell" "$@"
+        ;;
+    test) run_tests "$@" ;;
+    lint) lint ;;
+    check)
+        lint
+        run_tests "$@"
+        ;;
+    setup)
+        need_packages dev
+        need_ngspice
+        say "ready: ./go run"
+        ;;
+    "" | -h | --help | help) usage ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
+esac

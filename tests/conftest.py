@@ -1,0 +1,59 @@
+"""What every test may ask for: simulators, circuits, technologies."""
+
+import os
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from gaincell_char import registry
+from gaincell_char.circuit import Circuit
+from gaincell_char.errors import NgspiceMissingError
+from gaincell_char.ngspice import find_library
+from gaincell_char.run import Pool
+from gaincell_char.technology import Technology
+
+
+@cache
+def _missing() -> str:
+    try:
+        find_library()
+    except NgspiceMissingError as error:
+        return str(error)
+    return ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for `pool` needs ngspice, marked or not."""
+    for item in items:
+        if "pool" in getattr(item, "fixturenames", ()):
+            item.add_marker("ngspice")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs ngspice where there is none; ``GAINCELL_REQUIRE_NGSPICE=1`` makes it a failure."""
+    if item.get_closest_marker("ngspice") and _missing():
+        if os.environ.get("GAINCELL_REQUIRE_NGSPICE") == "1":
+            pytest.fail(_missing(), pytrace=False)
+        pytest.skip(_missing())
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """One simulator: pytest-xdist runs as many test processes as there are cores."""
+    with Pool(1) as simulators:
+        yield simulators
+
+
+@pytest.fixture(scope="session", params=registry.circuit_names())
+def circuit(request: pytest.FixtureRequest) -> Circuit:
+    """Every circuit, one after the other."""
+    return registry.load_circuit(request.param)
+
+
+@pytest.fixture(scope="session", params=registry.technology_names())
+def technology(request: pytest.FixtureRequest) -> Technology:
+    """Every built-in technology, one after the other."""
+    return registry.load_technology(request.param)
