@@ -1,3 +1,62 @@
-"""Characterize gain-cell circuits in ngspice and fit compact models that state their own error."""
+"""Characterize gain-cell circuits in ngspice and fit compact models that state their own error.
+
+The names below are the public interface; each is loaded when it is first used, so that a simulator process
+does not pay for the plotting library.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .circuit import Op, Tran
+    from .errors import CharError
+    from .pool import Pool
+    from .record import Record, read_record
+    from .registry import load_circuit, load_model, load_record, load_technology, plan
+    from .run import characterize, simulate
+    from .store import read_table, write_dataset
+
+_HOMES = {
+    "CharError": "errors",
+    "Op": "circuit",
+    "Pool": "pool",
+    "Record": "record",
+    "Tran": "circuit",
+    "characterize": "run",
+    "load_circuit": "registry",
+    "load_model": "registry",
+    "load_record": "registry",
+    "load_technology": "registry",
+    "plan": "registry",
+    "read_record": "record",
+    "read_table": "store",
+    "simulate": "run",
+    "write_dataset": "store",
+}
+__all__ = [
+    "CharError",
+    "Op",
+    "Pool",
+    "Record",
+    "Tran",
+    "__version__",
+    "characterize",
+    "load_circuit",
+    "load_model",
+    "load_record",
+    "load_technology",
+    "plan",
+    "read_record",
+    "read_table",
+    "simulate",
+    "write_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,6 +1,7 @@
 """SPICE text in, one complete and safe deck out.  Pure: no files, no processes."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -156,6 +157,18 @@ def undeclared(text: str, declared: Iterable[str]) -> set[str]:
     return missing
 
 
+def undefined(text: str) -> set[str]:
+    """Subcircuits that are instantiated but not defined."""
+    lines = [line.split() for line in text.lower().replace("\n+", " ").splitlines() if line.strip()]
+    defined = {words[1] for words in lines if words[0] == ".subckt" and len(words) > 1}
+    used = set()
+    for words in lines:
+        if words[0].startswith("x"):
+            names = list(itertools.takewhile(lambda word: "=" not in word and word != "params:", words))
+            used.add(names[-1])
+    return used - defined
+
+
 def prune(library: str, user: str) -> str:
     """Return the blocks (``.subckt`` and ``.model``) of `library` that `user` needs, directly or not."""
     blocks: dict[str, list[str]] = {}
@@ -214,6 +227,10 @@ def render(
     if missing := undeclared(body, declared):
         raise NetlistError(
             f"{title}: uses undeclared {', '.join(sorted(missing))}; declared: {', '.join(sorted(declared))}"
+        )
+    if missing := undefined(body):
+        raise NetlistError(
+            f"{title}: neither the netlist nor the technology defines .subckt {', '.join(sorted(missing))}"
         )
     return Template(title=title, temp=temp, options=tuple(options.items()), body=body, save=save)
 

@@ -35,6 +35,7 @@ _FATAL = re.compile(
 _HARMLESS = re.compile(r"no error|error_?tol|can't find init file|gmin stepping|source stepping", re.IGNORECASE)
 # Command history is the only thing that grows; ngSpice_Command(NULL) clears it.
 _COMMANDS_BEFORE_CLEANUP = 2000
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +194,11 @@ class Session:
         return str(ffi.string(self._library.ngSpice_CurPlot()).decode())
 
     def _complaint(self) -> str:
-        for stream, content in self._binding.messages:
-            if stream == "stderr" and _FATAL.search(content) and not _HARMLESS.search(content):
-                return content.strip()
+        """First line of the log that ngspice never writes in a good run, with what it says next."""
+        lines = [content.strip() for stream, content in self._binding.messages if stream == "stderr"]
+        for number, line in enumerate(lines):
+            if _FATAL.search(line) and not _HARMLESS.search(line):
+                return " ".join(" ".join(lines[number : number + 3]).split())[:_LONGEST_REASON]
         return "ngspice gave up on the deck" if self._binding.exited else ""
 
     def _judge(self, deck: Deck, before: str) -> Outcome:

@@ -3,15 +3,18 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from .circuit import Circuit
-from .errors import NetlistError, ParameterError, RequestError, TechnologyError
+from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
+from .fit import Fit
 from .netlist import flatten
 from .plan import Plan, make_plan
+from .record import Record, read_record
 from .technology import Technology, parse_technology
 
 _HOME = "gaincell_char"
@@ -95,6 +98,56 @@ def plan(
     return make_plan(load_circuit(circuit), bench, load_technology(technology), text, **request)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """A behavioural model at its fitted coefficients: call it with its inputs, in SI units.
+
+    ``fit`` says where it holds and how far off it is; nothing is clamped or refused here.
+    """
+
+    fit: Fit
+    function: Callable[..., Any]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Evaluate elementwise on NumPy arrays or torch tensors."""
+        return self.function(*inputs, **self.fit.values())
+
+
+def record_names(technology: str = DEFAULT_TECHNOLOGY) -> tuple[str, ...]:
+    """Every packaged record of a technology, as ``<circuit>.<study>``."""
+    folder = Path(str(files(f"{_HOME}.fits"))) / technology
+    return tuple(sorted(path.stem for path in folder.glob("*.json")))
+
+
+def load_record(technology: str, name: str) -> Record:
+    """Return the packaged record ``fits/<technology>/<name>.json``; `name` is ``<circuit>.<study>``.
+
+    Raises
+    ------
+    DataError
+        If there is none of that name.
+    """
+    if name not in record_names(technology):
+        raise DataError(f"no record {name!r} for {technology!r}; have {', '.join(record_names(technology)) or 'none'}")
+    return read_record(Path(str(files(f"{_HOME}.fits"))) / technology / f"{name}.json")
+
+
+def load_model(record: Record, model: str, **conditions: float | str) -> FittedModel:
+    """Return a model of a record, ready to be called.
+
+    Parameters
+    ----------
+    record : Record
+        From `load_record` or `read_record`.
+    model : str
+        Name of the model.
+    conditions
+        Where it was fitted (``corner="tt", temp=85.0``); the first fit that matches is taken.
+    """
+    function = load_circuit(record.circuit).model(model).function
+    return FittedModel(fit=record.fit(model, **conditions), function=function)
+
+
 def _reader(root: Path) -> Callable[[str], str]:
     def read(name: str) -> str:
         path = (root / name).resolve()
@@ -110,5 +163,7 @@ def _read(path: Path, what: str) -> str:
         if path.stat().st_size > _LARGEST_INCLUDE:
             raise NetlistError(f"{what}: {path} is larger than {_LARGEST_INCLUDE >> 20} MiB")
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NetlistError(f"{what}: cannot read {path}: {error}") from None
+    except OSError as error:
+        raise NetlistError(f"{what} {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise NetlistError(f"{what} {path} is not text") from None

@@ -70,7 +70,9 @@ def characterize(
     for point, outcome in pool.map(points, lambda p: p.deck):
         table.add(point, outcome)
         progress()
-    return Result(dataset=table.dataset(pool.version), failures=tuple(table.failures))
+    return Result(
+        dataset=table.dataset(pool.version), failures=tuple(failure for _, failure in sorted(table.failures.items()))
+    )
 
 
 def simulate(
@@ -128,7 +130,7 @@ class _Table:
         self.values = {o.name: np.full((*plan.shape, *inner), np.nan) for o in plan.bench.outputs}
         self.status = np.full(plan.shape, NOT_RUN, dtype=object)
         self.reason = np.full(plan.shape, "", dtype=object)
-        self.failures: list[Failure] = []
+        self.failures: dict[tuple[int, ...], Failure] = {}
 
     def add(self, point: Point, outcome: Outcome) -> None:
         """Measure one outcome and file it under its point."""
@@ -136,7 +138,9 @@ class _Table:
         self.status[point.index] = FAILED if reason else OK
         self.reason[point.index] = reason
         if reason and len(self.failures) < _KEPT_FAILURES:
-            self.failures.append(Failure(where=point.where, reason=reason, deck=point.deck.text, log=outcome.log))
+            self.failures[point.index] = Failure(
+                where=point.where, reason=reason, deck=point.deck.text, log=outcome.log
+            )
 
     def _measure(self, point: Point, vectors: Waveforms) -> str:
         measured = {}
