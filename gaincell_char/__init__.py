@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .errors import CharError
     from .pool import Pool
     from .record import Record, read_record
-    from .registry import load_circuit, load_model, load_record, load_technology, plan
+    from .registry import load_circuit, load_model, load_record, load_technology, plan_bench
     from .run import characterize, simulate
     from .store import read_table, write_dataset
 
@@ -29,7 +29,7 @@ _HOMES = {
     "load_model": "registry",
     "load_record": "registry",
     "load_technology": "registry",
-    "plan": "registry",
+    "plan_bench": "registry",
     "read_record": "record",
     "read_table": "store",
     "simulate": "run",
@@ -47,7 +47,7 @@ __all__ = [
     "load_model",
     "load_record",
     "load_technology",
-    "plan",
+    "plan_bench",
     "read_record",
     "read_table",
     "simulate",

@@ -63,7 +63,7 @@ class CircuitResult:
 
 def plan_study(circuit: Circuit, study: Study, technology: str) -> Plan:
     """Lay out the grid of a study."""
-    return registry.plan(
+    return registry.plan_bench(
         circuit.name, study.bench, technology=technology, sweep=study.sweep, corners=study.corners,
         temps=study.temps, set_=study.set_, options=study.options,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Child processes with one ngspice each: handed decks, watched, killed and replaced."""
 
+import itertools
 import math
 import os
 import queue
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,6 +22,7 @@ from .ngspice import Outcome, find_library
 
 _POINTS_PER_CHILD = 5000
 _START_TIMEOUT_S = 60.0
+_LARGEST_CHUNK = 32
 
 
 class Simulator:
@@ -122,13 +124,9 @@ class Pool:
         Number of child processes; one per core by default.
     timeout_s : float
         A run that takes longer is ended and counts as failed.
-    executor : concurrent.futures.Executor, optional
-        Where chunks are handed out; threads by default, because the work is in the children.
     """
 
-    def __init__(
-        self, workers: int | None = None, *, timeout_s: float = 60.0, executor: Executor | None = None
-    ) -> None:
+    def __init__(self, workers: int | None = None, *, timeout_s: float = 60.0) -> None:
         self.workers = workers or os.cpu_count() or 1
         if self.workers < 1:
             raise ParameterError(f"workers = {self.workers}: at least one is needed")
@@ -139,8 +137,8 @@ class Pool:
         self._free: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
         for simulator in self._all:
             self._free.put(simulator)
-        self._own = ThreadPoolExecutor(self.workers, thread_name_prefix="gaincell") if executor is None else None
-        self._executor: Executor = executor or self._own  # type: ignore[assignment]
+        # Threads suffice to hand out chunks: the work is in the children.
+        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="gaincell")
 
     def __enter__(self) -> Self:
         return self
@@ -148,8 +146,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.stop.set()
         self.kill()
-        if self._own is not None:
-            self._own.shutdown(wait=True, cancel_futures=True)
+        self._executor.shutdown(wait=True, cancel_futures=True)
         for simulator in self._all:
             simulator.close()
 
@@ -163,11 +160,19 @@ class Pool:
         """Version of the ngspice that ran, empty before the first run."""
         return next((s.version for s in self._all if s.version), "")
 
-    def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck]) -> Iterator[tuple[Any, Outcome]]:
-        """Yield every job with its outcome, as they finish; stops early when `stop` is set."""
-        items = list(jobs)
-        size = max(1, min(32, math.ceil(len(items) / (4 * self.workers))))
-        chunks = iter([items[i : i + size] for i in range(0, len(items), size)])
+    def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck], *, count: int) -> Iterator[tuple[Any, Outcome]]:
+        """Yield every job with its outcome, as they finish; stops early when `stop` is set.
+
+        Parameters
+        ----------
+        jobs : iterable
+            Taken a chunk at a time; `count` is how many there are.
+        decks : callable
+            Job -> deck.
+        """
+        source = iter(jobs)
+        size = max(1, min(_LARGEST_CHUNK, math.ceil(count / (4 * self.workers))))
+        chunks = iter(lambda: list(itertools.islice(source, size)), [])
         pending: set[Future[list[tuple[Any, Outcome]]]] = set()
         while True:
             while len(pending) < 2 * self.workers and not self.stop.is_set() and (chunk := next(chunks, None)):
@@ -187,8 +192,11 @@ class Pool:
                 return results
             for item, outcome in zip(items, simulator.run([decks(i) for i in items], self.timeout_s), strict=True):
                 if self.stop.is_set() and outcome.fatal:
-                    return results
+                    break
                 results.append((item, outcome))
+                if self.stop.is_set():
+                    simulator.close()
+                    break
         finally:
             self._free.put(simulator)
         return results

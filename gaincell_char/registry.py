@@ -79,7 +79,7 @@ def read_netlist(path: Path) -> str:
     return flatten(_read(path, "netlist"), read=_reader(path.parent), where=str(path))
 
 
-def plan(
+def plan_bench(
     circuit: str, bench: str, *, technology: str = DEFAULT_TECHNOLOGY, netlist: object = None, **request: Any
 ) -> Plan:
     """Lay out the grid of a bench by names; ``request`` is that of `make_plan`.
@@ -167,3 +167,6 @@ def _read(path: Path, what: str) -> str:
         raise NetlistError(f"{what} {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise NetlistError(f"{what} {path} is not text") from None
+
+
+plan = plan_bench

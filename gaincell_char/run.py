@@ -67,7 +67,8 @@ def characterize(
             return characterize(plan, pool=own, only=only, progress=progress)
     table = _Table(plan)
     points = plan.points() if only is None else (plan.point(index) for index in only)
-    for point, outcome in pool.map(points, lambda p: p.deck):
+    count = plan.size if only is None else len(only)
+    for point, outcome in pool.map(points, lambda p: p.deck, count=count):
         table.add(point, outcome)
         progress()
     return Result(
@@ -115,7 +116,7 @@ def simulate(
     )
     deck = Deck(template=template, params=values, analysis=analysis, initial={})
     with Pool(1, timeout_s=timeout_s) as pool:
-        [(_, outcome)] = pool.map([deck], lambda d: d)
+        [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
     if outcome.reason:
         raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
     return outcome.vectors

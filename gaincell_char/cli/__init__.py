@@ -117,7 +117,7 @@ def netlist(
     own = registry.load_technology(tech).circuits.get(circuit, {})
     values = params.resolve({**own, **chosen})
     held: dict[str, Value] = {name: values[name] for name in loaded.bench(bench).sweep}
-    request = registry.plan(
+    request = registry.plan_bench(
         circuit,
         bench,
         technology=tech,
@@ -158,7 +158,7 @@ def sweep(
     """
     store.check_target(output)
     loaded = registry.load_circuit(circuit)
-    request = registry.plan(
+    request = registry.plan_bench(
         circuit, bench, technology=tech, netlist=netlist, sweep=requests.axes(loaded, bench, axes),
         corners=requests.words(corner), temps=requests.temps(temp), set_=requests.settings(loaded, bench, settings),
         options=requests.options(options),

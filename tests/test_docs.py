@@ -1,0 +1,45 @@
+"""What README and tutorial tell a reader to type, typed."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from gaincell_char.cli import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/tutorial.md")
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def type_commands(block, capsys):
+    """Run each line that calls gaincell, a redirection included."""
+    for line in block.splitlines():
+        command = line.partition("  #")[0].strip()
+        if not command.startswith("gaincell "):
+            continue
+        words = shlex.split(command)
+        target = words[words.index(">") + 1] if ">" in words else None
+        capsys.readouterr()
+        cli.main(words[1 : words.index(">") if target else None], standalone_mode=False)
+        if target:
+            Path(target).write_text(capsys.readouterr().out, encoding="ascii")
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_every_line_of_python_runs_in_order(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for language, block in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
+        if language == "sh" and "pip install" not in block and "go run" not in block:
+            type_commands(block, capsys)
+        elif language == "python":
+            exec(compile(block, page, "exec"), {})  # noqa: S102  our own documentation
+    assert list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md"], ids=lambda p: p.name)
+def test_every_link_leads_to_a_file(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
