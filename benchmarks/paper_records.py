@@ -22,7 +22,18 @@ FITS = Path(__file__).parents[1] / "fits" / "paper"
 VDD, T_MAX = 0.9, 15e-9
 MICRO = 1e-6
 # Ten coefficients C_ij [uA/V^(i+j)], i the power of v_store - 0.45 V, j that of v_in, i outer.
-C = [0.17393044, 0.15653739, 0.14088365, 0.12679529, 5.51975209, 4.96777688, 4.4709992, -1.44776001, -1.30298401, 46.05483778]
+C = [
+    0.17393044,
+    0.15653739,
+    0.14088365,
+    0.12679529,
+    5.51975209,
+    4.96777688,
+    4.4709992,
+    -1.44776001,
+    -1.30298401,
+    46.05483778,
+]
 LINEAR_GAIN = 19.3  # uA/V, gain of the linear model and of the backward pass
 S_SAT, A_SAT = 80.0, 40.0  # uA x T_max at which the first and the second converter saturate
 DECAY_PER_TOKEN = 1.6e-4
@@ -37,7 +48,9 @@ def identifiable(c: list[float]) -> list[float]:
     return [MICRO * float(sum(t for t, o in zip(terms, orders, strict=True) if o == i)) for i in range(4)]
 
 
-def published(circuit: str, model: str, values: dict[str, float], box: dict[str, tuple[float, float]], **at: float | str) -> Fit:
+def published(
+    circuit: str, model: str, values: dict[str, float], box: dict[str, tuple[float, float]], **at: float | str
+) -> Fit:
     """A fit whose coefficients were read, not fitted."""
     declared = load_circuit(circuit).model(model)
     bench = load_circuit(circuit).bench(declared.bench)

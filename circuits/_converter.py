@@ -42,7 +42,7 @@ _TIMING = Params(
         lambda p: p["t_reset"] + 2 * p["t_max"] + 3 * p["t_gap"], "s", "one conversion after the other", low=0, high=1
     ),
 )
-_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-10, "vntol": 1e-6, "chgtol": 1e-17}
+_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-10, "vntol": 1e-6, "chgtol": 1e-17, "trtol": 1}
 _PHASES = """
 vdd vdd 0 {vdd}
 vpre vpre 0 {v_pre}

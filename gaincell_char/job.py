@@ -1,5 +1,6 @@
 """The main job: every study of every circuit simulated, checked and fitted."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from . import registry
+from . import __version__, registry
 from .circuit import Circuit, Merit, Model, Numbers, Study
 from .errors import RequestError
 from .fit import Fit, fit_all
@@ -143,6 +144,22 @@ def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple
 def count_points(circuits: Sequence[Circuit], technology: str) -> int:
     """Number of runs of the whole job, checks left out."""
     return sum(plan_study(c, s, technology).size for c in circuits for s in c.studies)
+
+
+def describe(results: Sequence[CircuitResult], technology: str, simulator: str, workers: int, wall_s: float) -> str:
+    """Return what the job did, as JSON: counts, time, and the deviation of every output from a tighter run."""
+    studies = [study for result in results for study in result.studies.values()]
+    numerics = {
+        f"{study.plan.circuit.name}.{study.study.key} {output}": deviation
+        for study in studies
+        for output, deviation in study.numerics.items()
+    }
+    summary = {
+        "technology": technology, "simulator": simulator, "package": f"gaincell-char {__version__}",
+        "workers": workers, "wall_s": wall_s, "points": sum(study.plan.size for study in studies),
+        "failed": sum(int(study.dataset.attrs["n_failed"]) for study in studies), "numerics": numerics,
+    }  # fmt: skip
+    return json.dumps(summary, indent=1) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)

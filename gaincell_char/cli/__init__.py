@@ -243,8 +243,10 @@ def run(
         stopped, simulator = pool.stop.is_set(), f"ngspice {pool.version}"
     wall_s = time.perf_counter() - began
     page = report.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
+    wall_s = time.perf_counter() - began
+    store.write_text(out / "run.json", job.describe(results, technology.name, simulator, pool.workers, wall_s))
     OUT.print(tables.frame(report.summary(results)))
-    note(f"{time.perf_counter() - began:.1f} s; open {page}")
+    note(f"{wall_s:.1f} s; open {page}")
     failures = [failure for result in results for study in result.studies.values() for failure in study.failures]
     if stopped:
         raise KeyboardInterrupt
