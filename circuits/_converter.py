@@ -7,12 +7,36 @@ back to the precharge level, and the time that takes is the pulse.
 One sign convention: ``q_in`` is positive when the cells sink charge from the bitline.
 """
 
-from gaincell_char.circuit import Bench, Grid, Numbers, Output, Tran, Waveforms
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gaincell_char.circuit import (
+    Bench,
+    Coefficient,
+    Floats,
+    Grid,
+    Merit,
+    Model,
+    Numbers,
+    Output,
+    Tran,
+    Waveforms,
+)
 from gaincell_char.errors import ParameterError
+from gaincell_char.formula import Array, namespace
 from gaincell_char.params import Params, number
 
 T_MAX = 15e-9
 """Longest pulse [s]; Leroux et al. 2025, Methods, eq. 3."""
+T_RESET = 5e-9
+"""Reset after which less than 1 ps of the conversion before is left."""
+SHORT_RESET = 3e-9
+CORNERS = ("tt", "ff", "ss", "sf", "fs")
+KNEE = tuple(1e-15 * q for q in (0, 2, 4, *np.arange(5, 12.1, 0.5), 13, 14, 16, 18, 20, 23, 26, 30, 35, 40, 50, 60))
+"""Charges [C] at which the comparator's delay changes."""
+COARSE_KNEE = tuple(1e-15 * q for q in (0, 4, 6, 8, 10, 14, 20, 40))
 
 
 def converter_params(*, n_units: float) -> Params:
@@ -33,7 +57,7 @@ def converter_params(*, n_units: float) -> Params:
 _TIMING = Params(
     v_pre=number(lambda p: p["vdd"] / 2, "V", "precharge level of the bitline", low=0.0, high=2.0),
     c_bl=number(25e-15, "F", "wire of the bitline", low=0.0, high=1e-11),
-    t_reset=number(5e-9, "s", "time to precharge and auto-zero", low=300e-12, high=1e-6),
+    t_reset=number(T_RESET, "s", "time to precharge and auto-zero", low=300e-12, high=1e-6),
     t_az=number(200e-12, "s", "time from the end of auto-zero to the end of precharge", low=0.0, high=200e-12),
     t_max=number(T_MAX, "s", "length of the charge and of the conversion window", low=1e-10, high=1e-5),
     t_gap=number(1e-9, "s", "time between phases", low=1e-10, high=1e-6),
@@ -60,11 +84,11 @@ _PREVIOUS = "iprev bl 0 pulse(0 {q_prev/t_max} {t_reset+t_gap} {t_edge} {t_edge}
 
 
 def full_scale(p: Numbers) -> float:
-    """Charge [C] whose pulse fills the window."""
+    """Charge [C] whose pulse fills the window of the ideal converter."""
     return p["n_units"] * p["i_bias"] * p["t_max"]
 
 
-def transfer(dut: str, outputs: tuple[Output, ...], q_in: Grid) -> Bench:
+def transfer(dut: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_in: Grid) -> Bench:
     """Pulse of one charge; `dut` is the instance line of the converter."""
     return Bench(
         name="transfer",
@@ -73,13 +97,13 @@ def transfer(dut: str, outputs: tuple[Output, ...], q_in: Grid) -> Bench:
         params=_TIMING | _charge(t_start=0.0),
         sweep={"q_in": q_in},
         analysis=lambda p: _conversions(p, 1),
-        save=("v(out)", *(["v(sgn)"] if "sgn" in dut.split() else [])),
+        save=save,
         outputs=outputs,
         options=_OPTIONS,
     )
 
 
-def memory(dut: str, outputs: tuple[Output, ...], q_prev: Grid, q_in: Grid) -> Bench:
+def memory(dut: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_prev: Grid, q_in: Grid) -> Bench:
     """Pulse of one charge after the conversion of another: what the reset leaves behind."""
     return Bench(
         name="memory",
@@ -90,7 +114,7 @@ def memory(dut: str, outputs: tuple[Output, ...], q_prev: Grid, q_in: Grid) -> B
         | _charge(t_start=1.0),
         sweep={"q_prev": q_prev, "q_in": q_in},
         analysis=lambda p: _conversions(p, 2),
-        save=("v(out)", *(["v(sgn)"] if "sgn" in dut.split() else [])),
+        save=save,
         outputs=outputs,
         options=_OPTIONS,
     )
@@ -115,7 +139,135 @@ def pulse_width(w: Waveforms, p: Numbers) -> float:
     """Time [s] that the output spends above ``vdd/2`` in the last conversion; 0 if there is no pulse."""
     last = w["time"] >= p["t_start"]
     time, above = w["time"][last], w["v(out)"][last] - p["vdd"] / 2
-    low, high = above[:-1], above[1:]
-    turns = (low > 0) != (high > 0)
-    crossings = time[:-1][turns] + (time[1:] - time[:-1])[turns] * (low / (low - high + (low == high)))[turns]
+    (turns,) = np.nonzero(np.diff(above > 0))
+    before, after = above[turns], above[turns + 1]
+    crossings = time[turns] + (time[turns + 1] - time[turns]) * before / (before - after)
     return float(crossings[1::2].sum() - crossings[::2].sum())
+
+
+def signed_width(w: Waveforms, p: Numbers) -> float:
+    """Width of the pulse with the sign bit's sign [s]."""
+    return sign(w, p) * pulse_width(w, p)
+
+
+def sign(w: Waveforms, p: Numbers) -> float:
+    """Sign bit in the middle of the last conversion window, as +1 or -1."""
+    middle = p["t_start"] + p["t_reset"] + 2 * p["t_gap"] + 1.5 * p["t_max"]
+    return 1.0 if np.interp(middle, w["time"], w["v(sgn)"]) > p["vdd"] / 2 else -1.0
+
+
+T_PULSE = Output(
+    name="t_pulse", unit="s", doc="width of the output pulse at vdd/2", measure=pulse_width, full_scale="t_max"
+)
+
+
+def delayed(x: Array, gain: float, t_0: float, share: float, q_1: float, q_2: float) -> Array:
+    """Pulse [s] of a charge `x` beyond the comparator's threshold.
+
+    A line of slope ``gain``, late by the comparator's delay; the delay fades in over two scales of charge,
+    because the comparator decides the slower the closer the bitline is to its threshold.
+    """
+    exp = namespace(x).exp
+    return gain * x + t_0 * (1 - share * exp(-x / q_1) - (1 - share) * exp(-x / q_2))
+
+
+def _gain(suffix: str = "", of: str = "") -> dict[str, Coefficient]:
+    return {f"gain{suffix}": Coefficient(unit="s/C", doc=f"width per charge{of}", start=_ideal_gain, low=0.0)}
+
+
+def _ideal_gain(p: Numbers) -> float:
+    return 1 / (p["n_units"] * p["i_bias"])
+
+
+def delayed_coefficients(suffix: str = "", of: str = "") -> dict[str, Coefficient]:
+    """Coefficients of `delayed`; `suffix` goes on their names, `of` on their meanings."""
+    return {
+        **_gain(suffix, of),
+        f"t_0{suffix}": Coefficient(
+            unit="s", doc=f"width of the line at the threshold{of}", start=0.6e-9, low=0.0, high=1e-7
+        ),
+        f"share{suffix}": Coefficient(
+            unit="1", doc=f"part of t_0 that fades in over q_1{of}", start=0.4, low=0.0, high=1.0
+        ),
+        f"q_1{suffix}": Coefficient(unit="C", doc=f"wide scale of the knee{of}", start=8e-15, low=2e-15, high=1e-12),
+        f"q_2{suffix}": Coefficient(unit="C", doc=f"narrow scale of the knee{of}", start=1e-15, low=5e-17, high=2e-15),
+    }
+
+
+def threshold(name: str) -> dict[str, Coefficient]:
+    """Coefficients for both ends of the line: where the comparator decides, called `name`, and the window."""
+    return {
+        name: Coefficient(unit="C", doc="threshold of the comparator", start=5e-15, low=-1e-13, high=1e-13),
+        "t_sat": Coefficient(unit="s", doc="longest pulse", start=lambda p: p["t_max"], low=0.0),
+    }
+
+
+def clamped(name: str, function: Callable[..., Any], output: str, equation: str) -> Model:
+    """The published form: one slope between hard limits."""
+    return Model(
+        name=name, form="paper", bench="transfer", function=function, inputs=("q_in",), output=output,
+        equation=equation,
+        coefficients={
+            **_gain(),
+            "t_max": Coefficient(unit="s", doc="longest pulse", start=lambda p: p["t_max"], fixed=True),
+        },
+    )  # fmt: skip
+
+
+def charges(p: Numbers, *, rest: int = 24, knee: Sequence[float] = KNEE) -> Floats:
+    """Charges from the threshold to 1.17 of full scale: dense where the comparator decides and the window ends.
+
+    The knee at zero is the comparator's, so its charges are absolute; `rest` points lie between the two knees.
+    """
+    end = full_scale(p) * np.array([*np.arange(0.90, 0.996, 0.006), 1.0, 1.03, 1.1, 1.17])
+    straight = np.linspace(knee[-1], end[0], rest + 2)[1:-1]
+    return np.round([*knee, *straight, *end], 18)
+
+
+def line(dataset: Any, p: Numbers, side: int = 1) -> tuple[float, float, float]:
+    """Straight part on one side: its slope [s/C], its value at no charge [s], worst distance from it [s]."""
+    t = dataset.t_pulse.isel(corner=0, temp=0)
+    q = side * t.q_in / full_scale(p)
+    straight = ((q > 0.1) & (q < 0.85)).to_numpy()
+    x, y = q.to_numpy()[straight], t.to_numpy()[straight]
+    slope, offset = np.polyfit(x, y, 1)
+    return float(slope / full_scale(p)), float(offset), float(np.abs(y - slope * x - offset).max())
+
+
+def line_merits(side: int = 1, of: str = "") -> tuple[Merit, ...]:
+    """Gain, offset and linearity between 0.1 and 0.85 of full scale; `of` goes on their names."""
+    parts = (
+        ("gain", "s/C", "slope of the straight part"),
+        ("offset", "s", "where the straight part meets no charge"),
+        ("nonlinearity", "s", "worst distance from the straight part"),
+    )
+    return tuple(
+        Merit(name=f"{name}{of}", unit=unit, doc=doc, study="transfer", compute=_part_of_line(i, side))
+        for i, (name, unit, doc) in enumerate(parts)
+    )
+
+
+def _part_of_line(i: int, side: int) -> Callable[[Any, Numbers], float]:
+    return lambda dataset, p: line(dataset, p, side)[i]
+
+
+def memory_merits() -> tuple[Merit, ...]:
+    """What a conversion leaves behind after the default reset and after a short one."""
+    return tuple(
+        Merit(
+            name=f"memory after {t_reset * 1e9:g} ns",
+            unit="s",
+            doc="largest change of a pulse by the conversion before it",
+            study="memory",
+            compute=_left_behind(t_reset),
+        )
+        for t_reset in (T_RESET, SHORT_RESET)
+    )
+
+
+def _left_behind(t_reset: float) -> Callable[[Any, Numbers], float]:
+    def largest(dataset: Any, _: Numbers) -> float:
+        t = dataset.t_pulse.sel(t_reset=t_reset, method="nearest")
+        return float(np.abs(t - t.sel(q_prev=0.0, method="nearest")).max())
+
+    return largest

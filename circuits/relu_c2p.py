@@ -1,8 +1,115 @@
-"""ReLU."""
+"""ReLU charge-to-pulse converter: a pulse as wide as the charge is large, none if it is negative.
+
+The bitline integrates the charge; a current source gated by the pulse itself ramps it back to the precharge
+level.  The width is charge over current, whatever the capacitor; the conversion window limits it, so the
+circuit is the hard sigmoid of Leroux et al. 2025, eq. 3, with S_sat = 80 uA x t_max.
+"""
+
+from typing import Any
+
 import numpy as np
-from gaincell_char.circuit import Circuit, Output
-from . import _converter as c
-DUT="xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
-OUT=(Output(name="t_pulse", unit="s", doc="width of the output pulse at vdd/2", measure=c.pulse_width, full_scale="t_max"),)
-CIRCUIT=Circuit(name="relu_c2p",title="ReLU",params=c.converter_params(n_units=8),
- benches=(c.transfer(DUT,OUT,lambda p: np.linspace(-0.2e-12,1.4e-12,17)),c.memory(DUT,OUT,[-.2e-12,0,.6e-12,1.2e-12],[.05e-12,.6e-12])),models=(),studies=())
+
+from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, Study
+from gaincell_char.formula import Array, clamp
+
+from . import _converter
+from ._converter import full_scale
+
+DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
+
+
+_NEGATIVE = (-0.17, -0.08, -0.02)
+
+
+def _charges(p: Numbers) -> Floats:
+    return np.array([*(full_scale(p) * np.array(_NEGATIVE)), -5e-15, *_converter.charges(p)])
+
+
+def _few_charges(p: Numbers) -> Floats:
+    few = _converter.charges(p, rest=5, knee=_converter.COARSE_KNEE)
+    return np.array([full_scale(p) * _NEGATIVE[0], *few])
+
+
+def hard_sigmoid(q_in: Array, *, gain: float, t_max: float) -> Array:
+    """Pulse width [s], the published form; Leroux et al. 2025, Methods, eq. 3."""
+    return clamp(gain * q_in, 0.0, t_max)
+
+
+def relu_knee(
+    q_in: Array, *, gain: float, t_0: float, share: float, q_1: float, q_2: float, q_dead: float, t_sat: float
+) -> Array:
+    """Pulse width [s]: none up to ``q_dead``, then a late line, up to ``t_sat``."""
+    x = clamp(q_in - q_dead, 0.0, np.inf)
+    return clamp(_converter.delayed(x, gain, t_0, share, q_1, q_2), 0.0, t_sat)
+
+
+HARD_SIGMOID = _converter.clamped("hard_sigmoid", hard_sigmoid, "t_pulse", "t_pulse = gain q_in, between 0 and t_max")
+RELU_KNEE = Model(
+    name="relu_knee",
+    form="best",
+    bench="transfer",
+    function=relu_knee,
+    inputs=("q_in",),
+    output="t_pulse",
+    equation="t_pulse = gain x + t_0 (1 - share exp(-x/q_1) - (1 - share) exp(-x/q_2)), at most t_sat; "
+    "x = q_in - q_dead, at least 0",
+    coefficients={**_converter.delayed_coefficients(), **_converter.threshold("q_dead")},
+)
+MODELS = (HARD_SIGMOID.name, RELU_KNEE.name)
+
+TRANSFER = _converter.transfer(DUT, (_converter.T_PULSE,), save=("v(out)",), q_in=_charges)
+MEMORY = _converter.memory(
+    DUT,
+    (_converter.T_PULSE,),
+    save=("v(out)",),
+    q_prev=lambda p: full_scale(p) * np.array([-0.17, 0.0, 0.5, 1.0]),
+    q_in=lambda p: full_scale(p) * np.array([0.05, 0.5]),
+)
+
+
+def _dead_zone(dataset: Any, _: Numbers) -> float:
+    t = dataset.t_pulse.isel(corner=0, temp=0)
+    return float(t.q_in.where(t == 0).max())
+
+
+CIRCUIT = Circuit(
+    name="relu_c2p",
+    title="ReLU charge-to-pulse converter",
+    params=_converter.converter_params(n_units=8),
+    benches=(TRANSFER, MEMORY),
+    models=(HARD_SIGMOID, RELU_KNEE),
+    studies=(
+        Study(bench="transfer"),
+        Study(
+            bench="transfer", name="transfer_corners", sweep={"q_in": _few_charges}, models=(),
+            corners=_converter.CORNERS, temps=(-40.0, 27.0, 125.0),
+        ),
+        Study(
+            bench="transfer", name="transfer_supply", models=(),
+            sweep={"vdd": [0.8, 0.9, 1.0], "q_in": _few_charges},
+        ),
+        Study(
+            bench="memory", name="memory",
+            sweep={"t_reset": [_converter.SHORT_RESET, 4e-9, _converter.T_RESET]},
+        ),
+    ),
+    figures=(
+        Figure(study="transfer", output="t_pulse", x="q_in", title="Pulse width by charge", models=MODELS),
+        Figure(study="transfer_corners", output="t_pulse", x="q_in", per="corner", title="Pulse width by corner"),
+        Figure(study="transfer_corners", output="t_pulse", x="q_in", per="temp", title="Pulse width by temperature"),
+        Figure(study="transfer_supply", output="t_pulse", x="q_in", per="vdd", title="Pulse width by supply"),
+        Figure(
+            study="memory", output="t_pulse", x="q_prev", per="t_reset",
+            title="What the conversion before leaves behind, by time to reset",
+            at=lambda p: {"q_in": 0.5 * full_scale(p)},
+        ),
+    ),
+    merits=(
+        *_converter.line_merits(),
+        Merit(
+            name="dead zone", unit="C", doc="largest simulated charge that gives no pulse",
+            study="transfer", compute=_dead_zone,
+        ),
+        *_converter.memory_merits(),
+    ),
+)  # fmt: skip

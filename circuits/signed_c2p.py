@@ -1,12 +1,132 @@
-"""signed."""
+"""Signed charge-to-pulse converter: a pulse as wide as the charge is large, and a bit that says its sign.
+
+The bitline integrates the charge.  A latch keeps on which side of the precharge level it ended and lets a source
+or a sink ramp it back.  The width is charge over current; the conversion window limits it.  Full scale is the
+paper's 40 uA x t_max (Leroux et al. 2025).
+"""
+
+from typing import Any
+
 import numpy as np
-from gaincell_char.circuit import Circuit, Output
-from . import _converter as c
-DUT="xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
-def sign(w,p):
-    t=p["t_start"]+p["t_reset"]+1.5*p["t_max"]+2*p["t_gap"]
-    return 1.0 if np.interp(t,w["time"],w["v(sgn)"])>p["vdd"]/2 else -1.0
-OUT=(Output(name="t_pulse", unit="s", doc="width of the output pulse at vdd/2", measure=c.pulse_width, full_scale="t_max"),
-Output(name="sign", unit="1", doc="s", measure=sign))
-CIRCUIT=Circuit(name="signed_c2p",title="signed",params=c.converter_params(n_units=4),
- benches=(c.transfer(DUT,OUT,lambda p: np.linspace(-0.75e-12,.75e-12,16)),c.memory(DUT,OUT,[-.6e-12,0,.6e-12],[.05e-12,.3e-12])),models=(),studies=())
+
+from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, Output, Study
+from gaincell_char.formula import Array, clamp
+
+from . import _converter
+from ._converter import full_scale
+
+DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
+SAVE = ("v(out)", "v(sgn)")
+OUTPUTS = (
+    _converter.T_PULSE,
+    Output(name="sign", unit="1", doc="sign bit, +1 or -1", measure=_converter.sign),
+    Output(
+        name="t_signed", unit="s", doc="width of the pulse with its sign",
+        measure=_converter.signed_width, full_scale="t_max",
+    ),
+)  # fmt: skip
+
+
+def _mirrored(positive: Floats) -> Floats:
+    return np.array([*-positive[:0:-1], *positive])
+
+
+def _charges(p: Numbers) -> Floats:
+    return _mirrored(_converter.charges(p, rest=8))
+
+
+def _few_charges(p: Numbers) -> Floats:
+    return _mirrored(full_scale(p) * np.array([0.0, 0.02, 0.05, 0.2, 0.5, 0.9, 1.1]))
+
+
+def hard_tanh(q_in: Array, *, gain: float, t_max: float) -> Array:
+    """Signed pulse width [s], the published form: one slope, limited on both sides."""
+    return clamp(gain * q_in, -t_max, t_max)
+
+
+def signed_knee(
+    q_in: Array, *, gain_p: float, t_0_p: float, share_p: float, q_1_p: float, q_2_p: float,
+    gain_n: float, t_0_n: float, share_n: float, q_1_n: float, q_2_n: float, q_0: float, t_sat: float,
+) -> Array:  # fmt: skip
+    """Signed pulse width [s]: a late line on either side of ``q_0``, up to ``t_sat``."""
+    positive = _converter.delayed(clamp(q_in - q_0, 0.0, np.inf), gain_p, t_0_p, share_p, q_1_p, q_2_p)
+    negative = _converter.delayed(clamp(q_0 - q_in, 0.0, np.inf), gain_n, t_0_n, share_n, q_1_n, q_2_n)
+    return clamp(positive, 0.0, t_sat) - clamp(negative, 0.0, t_sat)
+
+
+HARD_TANH = _converter.clamped("hard_tanh", hard_tanh, "t_signed", "t_signed = gain q_in, between -t_max and t_max")
+SIGNED_KNEE = Model(
+    name="signed_knee",
+    form="best",
+    bench="transfer",
+    function=signed_knee,
+    inputs=("q_in",),
+    output="t_signed",
+    equation="t_signed = T_p(q_in - q_0) - T_n(q_0 - q_in), T(x) = gain x + t_0 (1 - share exp(-x/q_1) "
+    "- (1 - share) exp(-x/q_2)) for x > 0, at most t_sat",
+    coefficients={
+        **_converter.delayed_coefficients("_p", ", positive side"),
+        **_converter.delayed_coefficients("_n", ", negative side"),
+        **_converter.threshold("q_0"),
+    },
+)
+MODELS = (HARD_TANH.name, SIGNED_KNEE.name)
+
+TRANSFER = _converter.transfer(DUT, OUTPUTS, save=SAVE, q_in=_charges)
+MEMORY = _converter.memory(
+    DUT,
+    OUTPUTS,
+    save=SAVE,
+    q_prev=lambda p: full_scale(p) * np.array([-1.0, 0.0, 1.0]),
+    q_in=lambda p: full_scale(p) * np.array([0.05, 0.5]),
+)
+
+
+def _threshold(dataset: Any, _: Numbers) -> float:
+    t = dataset.t_signed.isel(corner=0, temp=0)
+    return float(np.interp(0.0, t, t.q_in))
+
+
+CIRCUIT = Circuit(
+    name="signed_c2p",
+    title="Signed charge-to-pulse converter",
+    params=_converter.converter_params(n_units=4),
+    benches=(TRANSFER, MEMORY),
+    models=(HARD_TANH, SIGNED_KNEE),
+    studies=(
+        Study(bench="transfer"),
+        Study(
+            bench="transfer", name="transfer_corners", sweep={"q_in": _few_charges}, models=(),
+            corners=_converter.CORNERS,
+        ),
+        Study(bench="transfer", name="transfer_temp", sweep={"q_in": _few_charges}, models=(), temps=(-40.0, 125.0)),
+        Study(
+            bench="memory",
+            sweep={"t_reset": [_converter.SHORT_RESET, _converter.T_RESET]},
+        ),
+    ),
+    figures=(
+        Figure(study="transfer", output="t_signed", x="q_in", title="Signed pulse width by charge", models=MODELS),
+        Figure(study="transfer", output="sign", x="q_in", title="Sign bit by charge"),
+        Figure(
+            study="transfer_corners", output="t_signed", x="q_in", per="corner", title="Signed pulse width by corner"
+        ),
+        Figure(
+            study="transfer_temp", output="t_signed", x="q_in", per="temp", title="Signed pulse width by temperature"
+        ),
+        Figure(
+            study="memory", output="t_pulse", x="q_prev", per="t_reset",
+            title="What the conversion before leaves behind, by time to reset",
+            at=lambda p: {"q_in": 0.5 * full_scale(p)},
+        ),
+    ),
+    merits=(
+        *_converter.line_merits(1, " of positive charge"),
+        *_converter.line_merits(-1, " of negative charge"),
+        Merit(
+            name="sign threshold", unit="C", doc="charge at which the sign bit turns",
+            study="transfer", compute=_threshold,
+        ),
+        *_converter.memory_merits(),
+    ),
+)  # fmt: skip
