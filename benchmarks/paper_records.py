@@ -97,7 +97,10 @@ def main() -> None:
         published("capacitor_decay", "exponential", {"tau": TAU, "v_ref": VDD / 2},
                   {"v_init": (0.0, VDD), "time": (0.0, 3 * TAU)}),
     )  # fmt: skip
-    for circuit, model, sat, low in (("relu_c2p", "relu", S_SAT, 0.0), ("signed_c2p", "odd_clamp", A_SAT, -1.0)):
+    for circuit, model, sat, low in (
+        ("relu_c2p", "hard_sigmoid", S_SAT, 0.0),
+        ("signed_c2p", "hard_tanh", A_SAT, -1.0),
+    ):
         full = MICRO * sat * T_MAX
         write(
             circuit, "transfer", {"vdd": VDD, "t_max": T_MAX, "q_sat": full},

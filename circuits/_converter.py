@@ -7,7 +7,7 @@ back to the precharge level, and the time that takes is the pulse.
 One sign convention: ``q_in`` is positive when the cells sink charge from the bitline.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from gaincell_char.circuit import (
     Tran,
     Waveforms,
 )
-from gaincell_char.errors import ParameterError
+from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.formula import Array, namespace
 from gaincell_char.params import Params, number
 
@@ -34,9 +34,16 @@ T_RESET = 5e-9
 """Reset after which less than 1 ps of the conversion before is left."""
 SHORT_RESET = 3e-9
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
-KNEE = tuple(1e-15 * q for q in (0, 2, 4, *np.arange(5, 12.1, 0.5), 13, 14, 16, 18, 20, 23, 26, 30, 35, 40, 50, 60))
-"""Charges [C] at which the comparator's delay changes."""
-COARSE_KNEE = tuple(1e-15 * q for q in (0, 4, 6, 8, 10, 14, 20, 40))
+# fmt: off
+KNEE = 1e-15 * np.array([
+    0, 2, 4, 5, *np.arange(5.5, 9.1, 0.25), *np.arange(9.5, 12.1, 0.5), 13, 14, 16, 18, 20, 23, 26, 30, 35, 40, 50, 60,
+])
+"""Charges [C] at which the comparator's delay changes, dense around its threshold."""
+COARSE_KNEE = 1e-15 * np.array([0, 2, 4, 5, 6, 7, 8, 10, 12, 16, 23, 35, 60])
+"""The same for the side without the threshold."""
+FEW = np.array([0.0, 0.006, 0.01, 0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0, 1.17])
+# fmt: on
+"""Charges for corners, of full scale."""
 
 
 def converter_params(*, n_units: float) -> Params:
@@ -139,6 +146,8 @@ def pulse_width(w: Waveforms, p: Numbers) -> float:
     """Time [s] that the output spends above ``vdd/2`` in the last conversion; 0 if there is no pulse."""
     last = w["time"] >= p["t_start"]
     time, above = w["time"][last], w["v(out)"][last] - p["vdd"] / 2
+    if above[0] > 0 or above[-1] > 0:
+        raise DataError("the output is high before the conversion or after it")
     (turns,) = np.nonzero(np.diff(above > 0))
     before, after = above[turns], above[turns + 1]
     crossings = time[turns] + (time[turns + 1] - time[turns]) * before / (before - after)
@@ -161,14 +170,20 @@ T_PULSE = Output(
 )
 
 
-def delayed(x: Array, gain: float, t_0: float, share: float, q_1: float, q_2: float) -> Array:
+DELAYED = "gain x + t_0 (1 - share exp(-x/q_1) - (1 - share) (step exp(-x/q_3) + (1 - step) exp(-x/q_2)))"
+"""The formula of `delayed`."""
+
+
+def delayed(x: Array, gain: float, t_0: float, share: float, q_1: float, q_2: float, step: float, q_3: float) -> Array:
     """Pulse [s] of a charge `x` beyond the comparator's threshold.
 
-    A line of slope ``gain``, late by the comparator's delay; the delay fades in over two scales of charge,
-    because the comparator decides the slower the closer the bitline is to its threshold.
+    A line of slope ``gain``, late by the comparator's delay.  The delay fades in over three scales of charge,
+    because the comparator decides the slower the closer the bitline is to its threshold; the last scale is
+    too short to resolve and stands for the shortest pulse there is.
     """
     exp = namespace(x).exp
-    return gain * x + t_0 * (1 - share * exp(-x / q_1) - (1 - share) * exp(-x / q_2))
+    near = step * exp(-x / q_3) + (1 - step) * exp(-x / q_2)
+    return gain * x + t_0 * (1 - share * exp(-x / q_1) - (1 - share) * near)
 
 
 def _gain(suffix: str = "", of: str = "") -> dict[str, Coefficient]:
@@ -190,13 +205,17 @@ def delayed_coefficients(suffix: str = "", of: str = "") -> dict[str, Coefficien
             unit="1", doc=f"part of t_0 that fades in over q_1{of}", start=0.4, low=0.0, high=1.0
         ),
         f"q_1{suffix}": Coefficient(unit="C", doc=f"wide scale of the knee{of}", start=8e-15, low=2e-15, high=1e-12),
-        f"q_2{suffix}": Coefficient(unit="C", doc=f"narrow scale of the knee{of}", start=1e-15, low=5e-17, high=2e-15),
+        f"q_2{suffix}": Coefficient(unit="C", doc=f"narrow scale of the knee{of}", start=1e-15, low=1e-16, high=2e-15),
+        f"step{suffix}": Coefficient(
+            unit="1", doc=f"part of the rest that is a step{of}", start=0.3, low=0.0, high=1.0
+        ),
     }
 
 
 def threshold(name: str) -> dict[str, Coefficient]:
     """Coefficients for both ends of the line: where the comparator decides, called `name`, and the window."""
     return {
+        "q_3": Coefficient(unit="C", doc="width of the step", start=5e-17, fixed=True),
         name: Coefficient(unit="C", doc="threshold of the comparator", start=5e-15, low=-1e-13, high=1e-13),
         "t_sat": Coefficient(unit="s", doc="longest pulse", start=lambda p: p["t_max"], low=0.0),
     }
@@ -214,12 +233,13 @@ def clamped(name: str, function: Callable[..., Any], output: str, equation: str)
     )  # fmt: skip
 
 
-def charges(p: Numbers, *, rest: int = 24, knee: Sequence[float] = KNEE) -> Floats:
-    """Charges from the threshold to 1.17 of full scale: dense where the comparator decides and the window ends.
+def charges(p: Numbers, *, rest: int = 24, knee: Floats = KNEE) -> Floats:
+    """Charges from 0 to 1.17 of full scale, dense where the comparator decides and where the window ends.
 
-    The knee at zero is the comparator's, so its charges are absolute; `rest` points lie between the two knees.
+    The first knee is the comparator's, so its charges are absolute; `rest` points lie between the two.
     """
-    end = full_scale(p) * np.array([*np.arange(0.90, 0.996, 0.006), 1.0, 1.03, 1.1, 1.17])
+    knee = knee[knee < 0.8 * full_scale(p)]
+    end = full_scale(p) * np.array([*np.arange(0.90, 0.995, 0.01), 1.0, 1.03, 1.1, 1.17])
     straight = np.linspace(knee[-1], end[0], rest + 2)[1:-1]
     return np.round([*knee, *straight, *end], 18)
 

@@ -18,16 +18,12 @@ from ._converter import full_scale
 DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
 
 
-_NEGATIVE = (-0.17, -0.08, -0.02)
-
-
 def _charges(p: Numbers) -> Floats:
-    return np.array([*(full_scale(p) * np.array(_NEGATIVE)), -5e-15, *_converter.charges(p)])
+    return np.array([-0.17 * full_scale(p), -0.08 * full_scale(p), -20e-15, -5e-15, *_converter.charges(p)])
 
 
 def _few_charges(p: Numbers) -> Floats:
-    few = _converter.charges(p, rest=5, knee=_converter.COARSE_KNEE)
-    return np.array([full_scale(p) * _NEGATIVE[0], *few])
+    return full_scale(p) * np.array([-0.17, *_converter.FEW])
 
 
 def hard_sigmoid(q_in: Array, *, gain: float, t_max: float) -> Array:
@@ -36,11 +32,12 @@ def hard_sigmoid(q_in: Array, *, gain: float, t_max: float) -> Array:
 
 
 def relu_knee(
-    q_in: Array, *, gain: float, t_0: float, share: float, q_1: float, q_2: float, q_dead: float, t_sat: float
-) -> Array:
+    q_in: Array, *, gain: float, t_0: float, share: float, q_1: float, q_2: float, step: float,
+    q_dead: float, q_3: float, t_sat: float,
+) -> Array:  # fmt: skip
     """Pulse width [s]: none up to ``q_dead``, then a late line, up to ``t_sat``."""
     x = clamp(q_in - q_dead, 0.0, np.inf)
-    return clamp(_converter.delayed(x, gain, t_0, share, q_1, q_2), 0.0, t_sat)
+    return clamp(_converter.delayed(x, gain, t_0, share, q_1, q_2, step, q_3), 0.0, t_sat)
 
 
 HARD_SIGMOID = _converter.clamped("hard_sigmoid", hard_sigmoid, "t_pulse", "t_pulse = gain q_in, between 0 and t_max")
@@ -51,8 +48,7 @@ RELU_KNEE = Model(
     function=relu_knee,
     inputs=("q_in",),
     output="t_pulse",
-    equation="t_pulse = gain x + t_0 (1 - share exp(-x/q_1) - (1 - share) exp(-x/q_2)), at most t_sat; "
-    "x = q_in - q_dead, at least 0",
+    equation=f"t_pulse = {_converter.DELAYED}, at most t_sat; x = q_in - q_dead, at least 0",
     coefficients={**_converter.delayed_coefficients(), **_converter.threshold("q_dead")},
 )
 MODELS = (HARD_SIGMOID.name, RELU_KNEE.name)
@@ -89,7 +85,7 @@ CIRCUIT = Circuit(
             sweep={"vdd": [0.8, 0.9, 1.0], "q_in": _few_charges},
         ),
         Study(
-            bench="memory", name="memory",
+            bench="memory",
             sweep={"t_reset": [_converter.SHORT_RESET, 4e-9, _converter.T_RESET]},
         ),
     ),

@@ -27,16 +27,14 @@ OUTPUTS = (
 )  # fmt: skip
 
 
-def _mirrored(positive: Floats) -> Floats:
-    return np.array([*-positive[:0:-1], *positive])
-
-
 def _charges(p: Numbers) -> Floats:
-    return _mirrored(_converter.charges(p, rest=8))
+    negative = _converter.charges(p, rest=8, knee=_converter.COARSE_KNEE)
+    return np.array([*-negative[:0:-1], *_converter.charges(p, rest=8)])
 
 
 def _few_charges(p: Numbers) -> Floats:
-    return _mirrored(full_scale(p) * np.array([0.0, 0.02, 0.05, 0.2, 0.5, 0.9, 1.1]))
+    few = full_scale(p) * _converter.FEW
+    return np.array([*-few[:0:-2], *few[::2]])
 
 
 def hard_tanh(q_in: Array, *, gain: float, t_max: float) -> Array:
@@ -45,12 +43,14 @@ def hard_tanh(q_in: Array, *, gain: float, t_max: float) -> Array:
 
 
 def signed_knee(
-    q_in: Array, *, gain_p: float, t_0_p: float, share_p: float, q_1_p: float, q_2_p: float,
-    gain_n: float, t_0_n: float, share_n: float, q_1_n: float, q_2_n: float, q_0: float, t_sat: float,
+    q_in: Array, *, gain_p: float, t_0_p: float, share_p: float, q_1_p: float, q_2_p: float, step_p: float,
+    gain_n: float, t_0_n: float, share_n: float, q_1_n: float, q_2_n: float, step_n: float,
+    q_0: float, q_3: float, t_sat: float,
 ) -> Array:  # fmt: skip
     """Signed pulse width [s]: a late line on either side of ``q_0``, up to ``t_sat``."""
-    positive = _converter.delayed(clamp(q_in - q_0, 0.0, np.inf), gain_p, t_0_p, share_p, q_1_p, q_2_p)
-    negative = _converter.delayed(clamp(q_0 - q_in, 0.0, np.inf), gain_n, t_0_n, share_n, q_1_n, q_2_n)
+    x_p, x_n = clamp(q_in - q_0, 0.0, np.inf), clamp(q_0 - q_in, 0.0, np.inf)
+    positive = _converter.delayed(x_p, gain_p, t_0_p, share_p, q_1_p, q_2_p, step_p, q_3)
+    negative = _converter.delayed(x_n, gain_n, t_0_n, share_n, q_1_n, q_2_n, step_n, q_3)
     return clamp(positive, 0.0, t_sat) - clamp(negative, 0.0, t_sat)
 
 
@@ -62,8 +62,7 @@ SIGNED_KNEE = Model(
     function=signed_knee,
     inputs=("q_in",),
     output="t_signed",
-    equation="t_signed = T_p(q_in - q_0) - T_n(q_0 - q_in), T(x) = gain x + t_0 (1 - share exp(-x/q_1) "
-    "- (1 - share) exp(-x/q_2)) for x > 0, at most t_sat",
+    equation=f"t_signed = T_p(q_in - q_0) - T_n(q_0 - q_in), T(x) = {_converter.DELAYED} for x > 0, at most t_sat",
     coefficients={
         **_converter.delayed_coefficients("_p", ", positive side"),
         **_converter.delayed_coefficients("_n", ", negative side"),
@@ -99,10 +98,16 @@ CIRCUIT = Circuit(
             bench="transfer", name="transfer_corners", sweep={"q_in": _few_charges}, models=(),
             corners=_converter.CORNERS,
         ),
-        Study(bench="transfer", name="transfer_temp", sweep={"q_in": _few_charges}, models=(), temps=(-40.0, 125.0)),
+        Study(
+            bench="transfer", name="transfer_temp", sweep={"q_in": _few_charges}, models=(),
+            temps=(-40.0, 27.0, 125.0),
+        ),
         Study(
             bench="memory",
-            sweep={"t_reset": [_converter.SHORT_RESET, _converter.T_RESET]},
+            sweep={
+                "t_reset": [_converter.SHORT_RESET, _converter.T_RESET],
+                "q_in": lambda p: [0.5 * full_scale(p)],
+            },
         ),
     ),
     figures=(

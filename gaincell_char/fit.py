@@ -123,17 +123,27 @@ def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbe
     if missing := [name for name in (*model.inputs, model.output) if name not in table]:
         raise DataError(f"model {model.name} needs {', '.join(missing)}; the table has {', '.join(map(str, table))}")
     rows = table[table["status"] == "ok"] if "status" in table else table
-    for name, value in model.at(params).items():
-        if name in rows:
-            near = np.isclose(rows[name], value, rtol=1e-6, atol=1e-15)
-            if not near.any():
-                raise DataError(
-                    f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(rows[name])}"
-                )
-            rows = rows[near]
-    others = [name for name in dims if name not in model.inputs]
+    if rows.empty:
+        raise DataError("every point of the table failed: there is nothing to fit")
+    given = {name: float(rows[name].iloc[0]) for name in dims if not isinstance(rows[name].iloc[0], str)}
+    at_names = model.at({**params, **given}).keys()
+    others = [name for name in dims if name not in model.inputs and name not in at_names]
     groups = rows.groupby(others, sort=False, dropna=False) if others else [((), rows)]
-    return [_selection(model, group, dict(zip(others, key, strict=True))) for key, group in groups]
+    return [_selection(model, group, dict(zip(others, key, strict=True)), params) for key, group in groups]
+
+
+def _at(model: Model, rows: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
+    """Rows at which the model holds."""
+    for name, value in values.items():
+        if name not in rows:
+            continue
+        near = np.isclose(rows[name], value, rtol=1e-6, atol=1e-15)
+        if not near.any():
+            raise DataError(
+                f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(rows[name])}"
+            )
+        rows = rows[near]
+    return rows
 
 
 def _some(column: "pd.Series[Any]") -> str:
@@ -141,7 +151,10 @@ def _some(column: "pd.Series[Any]") -> str:
     return ", ".join(values[:6]) + (", ..." if len(values) > 6 else "")
 
 
-def _selection(model: Model, rows: pd.DataFrame, conditions: dict[str, Any]) -> Selection:
+def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: Numbers) -> Selection:
+    at = model.at({**params, **{name: value for name, value in key.items() if not isinstance(value, str)}})
+    rows = _at(model, group, at, params)
+    conditions = {**key, **{name: value for name, value in at.items() if name in rows}}
     for name in model.inputs:
         if rows[name].nunique() < 2:
             raise DataError(f"model {model.name} needs {name} to vary; the table has only {name} = {_some(rows[name])}")

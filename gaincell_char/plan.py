@@ -46,7 +46,7 @@ class Plan:
     curve : ndarray
         Values of the bench's curve, empty if it has none.
     fixed : mapping
-        Value of every parameter that is not swept, defaults included.
+        Value of every parameter that is the same at all points, defaults included.
     given : mapping
         What of `fixed` differs from the defaults on purpose.
     max_step : float
@@ -151,7 +151,7 @@ class Plan:
                 library=self.technology.text,
                 bench=self.bench,
                 choices=words,
-                declared=[*self.technology.process, *netlists.numbers(self.fixed), *self.sweep],
+                declared=[*self.technology.process, *(n for n, p in self.params.items() if isinstance(p, Number))],
                 temp=temp,
                 options=self.options,
             )
@@ -204,9 +204,20 @@ def make_plan(
     return Plan(
         circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
         corners=_distinct("corner", corners), temps=_distinct("temp", [technology.check_temp(t) for t in temps]),
-        fixed={k: v for k, v in fixed.items() if k not in axes}, given=given,
+        fixed=_constant(params, given, axes), given=given,
         options={**chosen.options, **(options or {})},
     )  # fmt: skip
+
+
+def _constant(params: Params, given: Values, axes: Mapping[str, Sequence[Value]]) -> dict[str, Value]:
+    """Parameters that no axis moves: defaults may be tied to what is swept."""
+    held = {name: value for name, value in given.items() if name not in axes}
+    first = params.resolve({**held, **{name: values[0] for name, values in axes.items()}})
+    moved = set(axes)
+    for name, values in axes.items():
+        other = params.resolve({**held, **{n: v[0] for n, v in axes.items()}, name: values[-1]})
+        moved |= {n for n in first if other[n] != first[n]}
+    return {name: value for name, value in first.items() if name not in moved}
 
 
 def _limits(curve: Curve) -> Number:
