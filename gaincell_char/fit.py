@@ -132,16 +132,13 @@ def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbe
     return [_selection(model, group, dict(zip(others, key, strict=True)), params) for key, group in groups]
 
 
-def _at(model: Model, rows: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
-    """Rows at which the model holds."""
+def _at(model: Model, rows: pd.DataFrame, values: Numbers, held: Numbers) -> pd.DataFrame:
+    """Rows at which the model holds; what the table does not list was `held`."""
     for name, value in values.items():
-        if name not in rows:
-            continue
-        near = np.isclose(rows[name], value, rtol=1e-6, atol=1e-15)
+        have = rows[name] if name in rows else pd.Series(held.get(name, value), index=rows.index)
+        near = np.isclose(have, value, rtol=1e-6, atol=1e-15)
         if not near.any():
-            raise DataError(
-                f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(rows[name])}"
-            )
+            raise DataError(f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(have)}")
         rows = rows[near]
     return rows
 

@@ -1,0 +1,92 @@
+"""Numbers, units and conditions as a reader of a datasheet expects them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import si
+from ..circuit import Floats
+from ..params import Value
+
+NOTHING = "\N{EM DASH}"
+_UNSCALED = ("", "1", "%", "degC")
+_UNITS = {"degC": "°C", "Ohm": "\N{GREEK CAPITAL LETTER OMEGA}", "1": ""}
+# Below this a percentage is rounding noise of double precision.
+_NOISE = 1e-11
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What an axis shows: the value times ``factor``, in ``unit``."""
+
+    factor: float
+    unit: str
+
+
+def scale(values: Floats, unit: str) -> Scale:
+    """Engineering prefix that makes the largest of `values` lie between 0.2 and 200."""
+    finite = np.abs(values[np.isfinite(values)])
+    largest = float(finite.max()) if finite.size else 0.0
+    if unit in _UNSCALED or not unit.isalpha() or largest == 0:
+        return Scale(factor=1.0, unit=_UNITS.get(unit, unit))
+    exponent = min(max(3 * math.floor(math.log10(largest / 0.2) / 3 + 1e-9), -18), 12)
+    return Scale(factor=10.0**-exponent, unit=pretty(si.show(10.0**exponent, unit).split()[1]))
+
+
+def pretty(text: str) -> str:
+    """``uA``, ``1/V^2`` and ``degC`` as they are printed: µA, 1/V², °C."""
+    for plain, printed in (("^2", "²"), ("^3", "³"), ("^4", "⁴"), ("^5", "⁵"), ("degC", "°C"), ("Ohm", _UNITS["Ohm"])):
+        text = text.replace(plain, printed)
+    return f"µ{text[1:]}" if text.startswith("u") and text[1:2].isalpha() else text
+
+
+def show(value: float | None, unit: str = "", digits: int = 4) -> str:
+    """A number with an engineering prefix, or a dash if there is none."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if unit == "degC":
+        return f"{_minus(f'{value:g}')} °C"
+    number, _, rest = si.show(value, unit, digits).partition(" ")
+    return f"{_minus(number)} {pretty(rest)}".rstrip()
+
+
+def show_value(value: Value, unit: str = "") -> str:
+    """A parameter's value: a number with its unit, or a word."""
+    return value if isinstance(value, str) else show(float(value), unit)
+
+
+def percent(fraction: float | None, digits: int = 3) -> str:
+    """A fraction in percent."""
+    if fraction is None or not math.isfinite(fraction):
+        return NOTHING
+    return "< 1e-9 %" if 0 < abs(fraction) < _NOISE else f"{_minus(f'{100 * fraction:.{digits}g}')} %"
+
+
+def r2(value: float | None) -> str:
+    """R2 with as many digits as distinguish it from 1."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    missing = 1 - value
+    digits = 9 if missing <= 1e-9 else min(9, max(4, 1 - math.floor(math.log10(missing))))
+    return _minus(f"{value:.{digits}f}")
+
+
+def conditions(values: Mapping[str, Value], units: Mapping[str, str]) -> str:
+    """Conditions in one line: ``tt, 27 °C, v_in = 900 mV``."""
+    bare = ("corner", "temp")
+    shown = {name: show_value(value, units.get(name, "")) for name, value in values.items()}
+    return ", ".join(text if name in bare else f"{name} = {text}" for name, text in shown.items())
+
+
+def span(values: Floats, unit: str) -> str:
+    """Ends and number of the values of a sweep."""
+    if values.dtype.kind not in "fiu":
+        return ", ".join(map(str, values))
+    shown = [show(float(v), unit) for v in ((values.min(), values.max()) if values.size > 4 else values)]
+    return f"{shown[0]} \N{HORIZONTAL ELLIPSIS} {shown[1]}, {values.size} values" if values.size > 4 else ", ".join(shown)
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "\N{MINUS SIGN}", 1) if number.startswith("-") else number
