@@ -4,9 +4,11 @@ One sign convention: ``i_bl`` and ``q_bl`` are positive when the cell sinks curr
 which it does for a high ``v_store``.
 """
 
+from typing import Any
+
 import numpy as np
 
-from gaincell_char.circuit import Bench, Floats, Numbers, Op, Output, Tran, Waveforms
+from gaincell_char.circuit import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
 from gaincell_char.params import Params, choice, number
 
 FLAVOURS = ("lvt", "rvt", "svt", "hvt", "uhvt")
@@ -128,8 +130,24 @@ def pulse(cell: str) -> Bench:
                 full_scale="vdd",
             ),
         ),
+        derived=(
+            Derived(name="i_eff", unit="A", doc="slope of q_bl over t_pulse", over="t_pulse", compute=_i_eff),
+            Derived(name="q_0", unit="C", doc="q_bl at t_pulse = 0, on that line", over="t_pulse", compute=_q_0),
+        ),
         options=_PULSE_OPTIONS,
     )
+
+
+def _line(dataset: Any) -> Any:
+    return dataset.q_bl.polyfit("t_pulse", 1).polyfit_coefficients
+
+
+def _i_eff(dataset: Any) -> Any:
+    return _line(dataset).sel(degree=1, drop=True)
+
+
+def _q_0(dataset: Any) -> Any:
+    return _line(dataset).sel(degree=0, drop=True)
 
 
 def _charge(w: Waveforms, _: Numbers) -> float:

@@ -80,6 +80,20 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A quantity computed from the finished dataset: ``over`` is the dimension it uses up.
+
+    ``compute(dataset)`` returns an array with the other dimensions; it is left out where `over` was not swept.
+    """
+
+    name: str
+    unit: str
+    doc: str
+    over: str
+    compute: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bench:
     """Stimulus, analysis and measurement that turn a circuit into data.
 
@@ -101,6 +115,8 @@ class Bench:
         Simulator options; every run checks them against tolerances a hundred times tighter.
     curve : Curve, optional
         The inner dimension, if outputs are curves.
+    derived : tuple of Derived
+        What follows from the outputs along a swept dimension.
     """
 
     name: str
@@ -114,6 +130,7 @@ class Bench:
     initial: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, float] = field(default_factory=dict)
     curve: Curve | None = None
+    derived: tuple[Derived, ...] = ()
 
     def output(self, name: str) -> Output:
         """Return the output called `name`."""

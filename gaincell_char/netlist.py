@@ -23,15 +23,25 @@ _BLOCK = re.compile(r"^\.(subckt|model)\s+(\S+)", re.IGNORECASE)
 _UNSAFE = (
     (re.compile(r"^\*#"), "a *# line is a command to ngspice"),
     (re.compile(r"^\*\s*ng_script", re.IGNORECASE), "a *ng_script deck is a command file"),
-    (re.compile(r"^\.(control|endc)\b", re.IGNORECASE), "a .control block runs commands"),
+    (re.compile(r"^\.(control|endc)", re.IGNORECASE), "a .control block runs commands"),
     (re.compile(r"^\.?(pre_|codemodel|osdi|load\b|shell\b|source\b)", re.IGNORECASE), "it loads or runs a program"),
-    (re.compile(r"^a\S*\s", re.IGNORECASE), "XSPICE code models are not supported"),
-    (re.compile(r"\b(filesource|d_process|d_cosim|d_source|d_state|file\s*=|input_file)", re.IGNORECASE),
+    (re.compile(r"^a", re.IGNORECASE), "XSPICE code models are not supported"),
+    (re.compile(r"\b(filesource|d_process|d_cosim|d_source|d_state|input_file|numd|nbjt|numos)\b|file\s*=", re.IGNORECASE),
      "it opens a file or starts a program"),
     (re.compile(r"`"), "backticks run a shell command"),
-    (re.compile(r"^\.lib\b", re.IGNORECASE), ".lib sections are not supported; .include the file instead"),
+    (re.compile(r"^\.lib", re.IGNORECASE), ".lib sections are not supported; .include the file instead"),
+    (re.compile(r"^\.temp", re.IGNORECASE), "it would change the temperature; give that with the request"),
 )  # fmt: skip
-_IGNORED = re.compile(r"^\.(title\b|end$)", re.IGNORECASE)
+# ngspice knows a card by its beginning (.controls, .incl) and takes a stray first character, as in "(# shell", for
+# an asterisk, so what is not plainly a device, a continuation or one of these cards is refused.
+_PLAIN = re.compile(r"[a-z+.][\x20-\x7e\t]*", re.IGNORECASE)
+_CARDS = frozenset(
+    ".subckt .ends .model .param .func .global .ic .nodeset .save .option .options .if .elseif .else .endif".split()
+)
+# Analyses, and what they print, are the bench's.
+_IGNORED = frozenset(
+    ".title .end .op .dc .ac .tran .tf .noise .pz .sens .disto .print .plot .four .meas .measure .width .csparam".split()
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,20 +128,36 @@ def flatten(text: str, *, read: Callable[[str], str] | None = None, where: str =
 def _clean_lines(text: str, read: Callable[[str], str] | None, where: str, depth: int) -> Iterator[str]:
     if depth > 8:
         raise NetlistError(f"{where}: includes are nested more than 8 deep")
+    card = ""  # what a continuation line belongs to
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
-        for pattern, why in _UNSAFE:
-            if pattern.search(line):
-                raise NetlistError(f"{where}, line {number}: {line[:60]!r} is refused: {why}")
+        _refuse_unsafe(line, where, number)
         line = re.split(r";|//|\s\$\s", line)[0].strip()
-        if not line or line.startswith("*") or _IGNORED.match(line):
+        if not line or line.startswith("*"):
             continue
+        card = f"{card} {line[1:].strip()}" if line.startswith("+") else line
+        _refuse_unsafe(card, where, number)
+        kind = card.split()[0].lower()
         if include := _INCLUDE.match(line):
             if read is None:
                 raise NetlistError(f"{where}, line {number}: {line!r}: includes need a netlist read from a file")
             yield from _clean_lines(read(include[1]), read, include[1], depth + 1)
-        else:
+        elif not _PLAIN.fullmatch(line) or card.startswith(" "):
+            raise NetlistError(
+                f"{where}, line {number}: {line[:60]!r} is no device, card or continuation in plain ASCII"
+            )
+        elif kind in _CARDS or not kind.startswith("."):
             yield line
+        elif kind not in _IGNORED:
+            raise NetlistError(
+                f"{where}, line {number}: {line[:60]!r}: no such card; a netlist may hold {' '.join(sorted(_CARDS))}"
+            )
+
+
+def _refuse_unsafe(line: str, where: str, number: int) -> None:
+    for pattern, why in _UNSAFE:
+        if pattern.search(line):
+            raise NetlistError(f"{where}, line {number}: {line[:60]!r} is refused: {why}")
 
 
 def references(text: str) -> set[str]:

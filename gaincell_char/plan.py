@@ -1,7 +1,6 @@
 """Circuit, bench, technology and conditions -> every point to simulate, checked before the first one runs."""
 
 import hashlib
-import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+from scipy.stats import qmc
 
 from . import netlist as netlists
 from . import si
@@ -283,7 +283,7 @@ def _spaced(text: str, start: float, stop: float, count: int, *, log: bool) -> l
 
 
 def thin(plan: Plan, most: int) -> list[tuple[int, ...]]:
-    """At most about `most` indices spread over the whole grid, its corners included."""
-    per_dim = max(2, math.floor(most ** (1 / max(1, sum(n > 1 for n in plan.shape)))))
-    picks = [sorted({round(i) for i in np.linspace(0, n - 1, min(n, per_dim))}) for n in plan.shape]
-    return list(itertools.product(*picks))
+    """At most `most` indices spread evenly along every dimension of the grid: a Latin hypercube, always the same."""
+    where = qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
+    indices = np.floor(where * np.array(plan.shape)).astype(int)
+    return sorted({tuple(int(i) for i in index) for index in indices})

@@ -184,7 +184,14 @@ class _Table:
         }
         data["status"] = (dims, self.status, {"long_name": "ok, failed or not run"})
         data["reason"] = (dims, self.reason, {"long_name": "why a point has no result"})
-        return xr.Dataset(data, coords, self._attrs(version))
+        return self._derive(xr.Dataset(data, coords, self._attrs(version)))
+
+    def _derive(self, dataset: xr.Dataset) -> xr.Dataset:
+        for derived in self.plan.bench.derived:
+            if dataset.sizes.get(derived.over, 0) > 1:
+                dataset[derived.name] = derived.compute(dataset)
+                dataset[derived.name].attrs = {"units": derived.unit, "long_name": derived.doc}
+        return dataset
 
     def _attrs(self, version: str) -> dict[str, Any]:
         plan = self.plan

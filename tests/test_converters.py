@@ -76,6 +76,16 @@ def test_the_gain_is_one_over_the_ramp_current(name, pool):
 
 
 @pytest.mark.ngspice
+def test_the_sink_is_as_strong_as_the_source(curves):
+    signed = curves["signed_c2p"]
+    low, high = (signed.interp(q_in=[-q, q]).to_numpy() for q in (0.15e-12, 0.45e-12))
+
+    sink, source = np.abs(high - low) / 0.3e-12
+
+    assert sink == pytest.approx(source, rel=0.02)
+
+
+@pytest.mark.ngspice
 @each_converter
 def test_the_gain_does_not_depend_on_the_integrating_capacitor(name, pool):
     gains = gain(name, pool, sweep={"c_int": [2.5e-12, 3e-12, 5e-12]})

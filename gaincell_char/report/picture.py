@@ -19,6 +19,7 @@ from . import text
 
 _CURVE_POINTS = 241
 _MOST_LINES = 12
+_FLATTEST = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,14 +121,15 @@ class _View:
             )
         self.models = tuple(m for m in map(self.circuit.model, figure.models) if m.output == figure.output)
         self.table = flat(self.dataset) if self.models else pd.DataFrame()
-        self.spread = self._spread()
+        self.spans = [_span(np.asarray(self._data(at), dtype=float)) for at in self.places()]
 
-    def _spread(self) -> tuple[float, float] | None:
-        """Range of the output over every place that is drawn, so that pictures side by side compare."""
-        shown = [self._data(at).to_numpy(dtype=float) for at in self.places()]
-        values = np.concatenate([s.ravel() for s in shown])
-        values = values[np.isfinite(values)]
-        return (float(values.min()), float(values.max())) if values.size else None
+    def _y_span(self, at: Mapping[str, Value]) -> tuple[float, float] | None:
+        """Range of the y axis: that of all places, so that they compare, unless it would flatten this one."""
+        own, known = self.spans[self.places().index(dict(at))], [span for span in self.spans if span is not None]
+        if own is None:
+            return None
+        low, high = min(low for low, _ in known), max(high for _, high in known)
+        return (low, high) if own[1] - own[0] > _FLATTEST * (high - low) else own
 
     def places(self) -> list[dict[str, Value]]:
         """Value of every dimension that the picture does not draw."""
@@ -163,7 +165,7 @@ class _View:
             log_x=figure.log_x and not words, models=models,
             lines=tuple(self._line(at, value, models, fits) for value in _thin(family, figure.lines) or (None,)),
             panels=tuple(self._panel(model, at, fits[model.name]) for model in models),
-            y_span=self.spread, words=words,
+            y_span=self._y_span(at), words=words,
         )  # fmt: skip
 
     def _caption(self, at: Mapping[str, Value]) -> str:
@@ -221,12 +223,18 @@ class _View:
             held = held_out(inputs)
             kinds = _values(inputs[per][here]) if per in inputs else (selection.conditions.get(per),) * int(here.sum())
             parts.append((inputs[self.figure.x][here], error[here], held[here], list(kinds)))
+        none: Any = np.empty(0)
         scores = [f.held_out or f.fitted for f in drawn if f is not None]
         return Panel(
-            x=np.concatenate([p[0] for p in parts]), error=np.concatenate([p[1] for p in parts]),
-            held=np.concatenate([p[2] for p in parts]), values=tuple(v for p in parts for v in p[3]),
+            x=np.concatenate([none, *(p[0] for p in parts)]), error=np.concatenate([none, *(p[1] for p in parts)]),
+            held=np.concatenate([none.astype(bool), *(p[2] for p in parts)]), values=tuple(v for p in parts for v in p[3]),
             nrmse=max((s.nrmse for s in scores if s is not None), default=float("nan")),
         )  # fmt: skip
+
+
+def _span(values: Floats) -> tuple[float, float] | None:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else None
 
 
 def _values(values: Any) -> tuple[Value, ...]:
@@ -242,7 +250,9 @@ def _nearest(values: Any, wanted: Value | None) -> Value:
 
 def _holds(fit: Fit, here: Mapping[str, Value]) -> bool:
     for name, value in fit.conditions.items():
-        other = here.get(name, value)
+        if name not in here:
+            return False
+        other = here[name]
         same = value == other if isinstance(value, str) or isinstance(other, str) else np.isclose(value, other, atol=0)
         if not same:
             return False

@@ -1,0 +1,338 @@
+"""What every file in circuits/ promises.  A new circuit is covered the moment it exists."""
+
+import inspect
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaincell_char import fit, job, netlist, registry, store
+from gaincell_char.cli import cli
+from gaincell_char.params import Choice
+from gaincell_char.run import OK, characterize
+
+ROOT = Path(__file__).parents[1]
+BASE = "A|V|s|m|F|C|J|W|S|Ohm|K|1|%"
+UNIT = re.compile(rf"({BASE})(/({BASE})(\^[2-9])?)?")
+TEMPS = (-40.0, 27.0, 125.0)
+AGREE = 1e-3  # of full range, a stored fit and the same fit made again
+
+
+class NoPool:
+    """A pool that runs nothing: its dataset has every dimension and no result."""
+
+    version = ""
+
+    def map(self, *_, **__):
+        return iter(())
+
+
+def parameters(circuit, bench):
+    """Value of every numeric parameter, and the conditions an optimiser starts from."""
+    return {**netlist.numbers((circuit.params | bench.params).resolve({})), "temp": 27.0}
+
+
+def grids(circuit, bench):
+    """Swept parameter or curve -> values, as the bench itself sweeps them."""
+    request = registry.plan(circuit.name, bench.name)
+    curve = {bench.curve.name: request.curve} if bench.curve else {}
+    return {**request.sweep, **curve}
+
+
+def starts(circuit, model):
+    values = parameters(circuit, circuit.bench(model.bench))
+    coefficients = model.coefficients.items()
+    return {name: float(c.start(values) if callable(c.start) else c.start) for name, c in coefficients}
+
+
+def study_plans(circuit):
+    return {s.key: job.plan_study(circuit, s, registry.DEFAULT_TECHNOLOGY) for s in circuit.studies}
+
+
+def dimensions(request):
+    """Dimension -> its values, the curve included."""
+    return {**request.dims, **({request.bench.curve.name: request.curve} if request.bench.curve else {})}
+
+
+def models_of(circuit, study):
+    return [m for m in circuit.models if m.bench == study.bench and (study.models is None or m.name in study.models)]
+
+
+def test_name_is_that_of_both_files(circuit):
+    assert (ROOT / "circuits" / f"{circuit.name}.py").is_file()
+    assert (ROOT / "netlists" / f"{circuit.name}.cir").is_file()
+    assert registry.load_circuit(circuit.name) is circuit
+    assert circuit.title
+
+
+def test_every_name_in_netlist_and_stimulus_is_a_parameter(circuit):
+    text = registry.load_netlist(circuit.name)
+    assert not netlist.undeclared(text, circuit.params)
+    for bench in circuit.benches:
+        assert not netlist.undeclared(bench.stimulus, circuit.params | bench.params), bench.name
+
+
+def test_every_parameter_is_used(circuit):
+    own = netlist.references(registry.load_netlist(circuit.name))
+    stimuli = [netlist.references(bench.stimulus) for bench in circuit.benches]
+    assert set(circuit.params) <= own.union(*stimuli)
+
+
+def test_every_sweep_and_every_initial_voltage_is_a_parameter(circuit):
+    for bench in circuit.benches:
+        declared = circuit.params | bench.params
+        assert {*bench.sweep, *bench.initial.values()} <= set(declared), bench.name
+        assert bench.curve is None or bench.curve.name not in declared, bench.name
+        assert {output.full_scale for output in bench.outputs} - {""} <= set(declared), bench.name
+
+
+def test_every_deck_is_complete(circuit):
+    for bench in circuit.benches:
+        deck = next(registry.plan(circuit.name, bench.name).points()).deck.text
+        assert deck.startswith(f"* {circuit.name}.{bench.name}, ")
+        assert deck.endswith("\n.end\n")
+        assert len(re.findall(r"(?m)^\.(?:op|tran)\b", deck)) == 1
+        assert all(vector in re.search(r"(?m)^\.save (.*)$", deck)[1].split() for vector in bench.save)
+
+
+def test_every_quantity_has_an_si_unit_and_a_meaning(circuit):
+    quantities = [q for q in circuit.params.values() if not isinstance(q, Choice)] + list(circuit.merits)
+    for bench in circuit.benches:
+        quantities += [*bench.params.values(), *bench.outputs, *filter(None, [bench.curve])]
+    for model in circuit.models:
+        quantities += model.coefficients.values()
+    assert not {q.unit for q in quantities if not UNIT.fullmatch(q.unit)}
+    assert all(q.doc for q in [*quantities, *circuit.params.values(), *circuit.benches])
+
+
+def test_names_are_lower_case_because_spice_sees_no_case(circuit):
+    for bench in circuit.benches:
+        names = [*circuit.params, *bench.params, *(output.name for output in bench.outputs)]
+        assert all(re.fullmatch(r"[a-z]\w*", name) and name == name.lower() for name in names)
+
+
+def test_nothing_is_named_twice(circuit):
+    for things in (circuit.benches, circuit.models, circuit.merits, *(bench.outputs for bench in circuit.benches)):
+        names = [thing.name for thing in things]
+        assert len(set(names)) == len(names)
+    keys = [study.key for study in circuit.studies]
+    assert len(set(keys)) == len(keys)
+
+
+def test_ranges_contain_defaults(circuit):
+    for bench in circuit.benches:
+        table = circuit.params | bench.params
+        assert table.check(table.resolve({})) == table.resolve({})
+    for model in circuit.models:
+        for name, start in starts(circuit, model).items():
+            coefficient = model.coefficients[name]
+            assert coefficient.low <= start <= coefficient.high, f"{model.name} {name}"
+            assert coefficient.scale >= 0
+
+
+def test_sweeps_lie_within_ranges(circuit):
+    requests = [registry.plan(circuit.name, bench.name) for bench in circuit.benches]
+    for request in [*requests, *study_plans(circuit).values()]:
+        for name, values in request.sweep.items():
+            allowed = request.params[name]
+            if isinstance(allowed, Choice):
+                assert set(values) <= set(allowed.options)
+            else:
+                assert allowed.low <= min(values) <= max(values) <= allowed.high, name
+
+
+def test_model_signature_matches_its_declaration(circuit):
+    for model in circuit.models:
+        signature = inspect.signature(model.function).parameters.values()
+        assert [p.name for p in signature if p.kind is p.KEYWORD_ONLY] == list(model.coefficients), model.name
+        assert [p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD] == list(model.inputs), model.name
+        assert all(p.default is p.empty for p in signature), model.name
+        assert model.function.__doc__
+        assert model.form in ("paper", "best")
+
+
+def test_models_are_elementwise_over_their_whole_sweep(circuit):
+    for model in circuit.models:
+        values = grids(circuit, circuit.bench(model.bench))
+        axes = [np.asarray(values[name], dtype=float) for name in model.inputs]
+        coefficients = starts(circuit, model)
+        mesh = np.meshgrid(*axes, indexing="ij")
+        table = model.function(*(x.ravel() for x in mesh), **coefficients)
+        assert table.dtype == np.float64, model.name
+        assert table.shape == mesh[0].ravel().shape, model.name
+        assert np.isfinite(table).all(), model.name
+        tolerance = {"rtol": 1e-12, "atol": 1e-12 * np.abs(table).max(), "err_msg": model.name}
+        broadcast = model.function(*np.ix_(*axes), **coefficients)
+        np.testing.assert_allclose(broadcast.ravel(), table, **tolerance)
+        order = np.random.default_rng(1).permutation(table.size)
+        np.testing.assert_allclose(
+            model.function(*(x.ravel()[order] for x in mesh), **coefficients), table[order], **tolerance
+        )
+
+
+def test_models_said_to_be_linear_are(circuit):
+    rng = np.random.default_rng(2)
+    for model in (m for m in circuit.models if m.linear):
+        values = grids(circuit, circuit.bench(model.bench))
+        x = [rng.choice(np.asarray(values[name], dtype=float), 20) for name in model.inputs]
+        fixed = {name: start for name, start in starts(circuit, model).items() if model.coefficients[name].fixed}
+        free = [name for name in model.coefficients if name not in fixed]
+        a, b = (dict(zip(free, rng.normal(size=len(free)), strict=True)) for _ in range(2))
+        points = (a, b, {name: a[name] + b[name] for name in free}, dict.fromkeys(free, 0.0))
+        at_a, at_b, at_sum, at_zero = (model.function(*x, **point, **fixed) for point in points)
+        np.testing.assert_allclose(at_sum + at_zero, at_a + at_b, rtol=1e-9, atol=1e-12)
+
+
+def test_models_refer_to_what_exists(circuit):
+    for model in circuit.models:
+        bench = circuit.bench(model.bench)
+        bench.output(model.output)
+        assert set(model.inputs) <= set(grids(circuit, bench)), model.name
+        held = model.at(parameters(circuit, bench))
+        assert set(held) <= set(circuit.params | bench.params) - set(model.inputs), model.name
+
+
+def test_studies_refer_to_what_exists(circuit):
+    technology = registry.load_technology()
+    plans = study_plans(circuit)
+    for study in circuit.studies:
+        assert plans[study.key].size > 0
+        assert set(study.corners) <= set(technology.corners)
+        assert all(circuit.model(name).bench == study.bench for name in study.models or ()), study.key
+
+
+def test_every_bench_and_every_model_is_part_of_the_main_job(circuit):
+    assert {bench.name for bench in circuit.benches} == {study.bench for study in circuit.studies}
+    fitted = {model.name for study in circuit.studies for model in models_of(circuit, study)}
+    assert {model.name for model in circuit.models} == fitted
+
+
+def test_figures_refer_to_what_exists(circuit):
+    plans, studies = study_plans(circuit), {study.key: study for study in circuit.studies}
+    for figure in circuit.figures:
+        request = plans[figure.study]
+        request.bench.output(figure.output)
+        dims = dimensions(request)
+        assert {figure.x, figure.per} - {""} <= dims.keys(), figure.title
+        for name, value in figure.at(parameters(circuit, request.bench)).items():
+            assert min(dims[name]) - 1e-15 <= value <= max(dims[name]) + 1e-15, f"{figure.title}: {name}"
+        for name in figure.models:
+            assert circuit.model(name) in models_of(circuit, studies[figure.study]), figure.title
+            assert circuit.model(name).output == figure.output, figure.title
+
+
+def test_merits_are_numbers_made_from_what_exists(circuit):
+    plans = study_plans(circuit)
+    for merit in circuit.merits:
+        request = plans[merit.study]
+        data = characterize(request, pool=NoPool()).dataset
+        for output in request.bench.outputs:
+            values = data[output.name]
+            values.values = np.linspace(-1.0, 2.0, values.size).reshape(values.shape)
+        assert isinstance(merit.compute(data, netlist.numbers(request.fixed)), float), merit.name
+
+
+def conditions(circuit, bench):
+    """Plans and points: nominal, another corner, both ends of temperature, a supply 10 % lower."""
+    technology = registry.load_technology()
+    other = next(corner for corner in reversed(technology.corners) if corner != "tt")
+    last = tuple(len(values) - 1 for values in registry.plan(circuit.name, bench.name).sweep.values())
+    swept = [(0,) * len(last), last]
+    request = registry.plan(circuit.name, bench.name, corners=("tt", other), temps=TEMPS)
+    yield request, [(*where, *i) for where in ((0, 1), (1, 1), (0, 0), (0, 2)) for i in swept]
+    if "vdd" in circuit.params:
+        low = {"vdd": 0.9 * parameters(circuit, bench)["vdd"]}
+        yield registry.plan(circuit.name, bench.name, set_=low), [(0, 0, *i) for i in swept]
+
+
+def test_every_bench_runs_in_every_condition(circuit, pool):
+    for bench in circuit.benches:
+        found = []
+        for request, points in conditions(circuit, bench):
+            result = characterize(request, pool=pool, only=points)
+            assert not result.failures, f"{bench.name}: {result.failures[0].reason} at {result.failures[0].where}"
+            assert int((result.dataset.status == OK).sum()) == len(points)
+            outputs = [result.dataset[output.name].values for output in bench.outputs]
+            assert all(np.isfinite(values[point]).all() for values in outputs for point in points)
+            found += [tuple(values[point].tobytes() for values in outputs) for point in points[1::2]]
+            for name in [*dimensions(request), *(output.name for output in bench.outputs)]:
+                labels = result.dataset[name].attrs
+                assert labels["long_name"]
+                assert labels.get("units") or result.dataset[name].dtype == object
+        assert len(set(found)) == len(found), f"{bench.name}: two conditions give the same result to the last bit"
+
+
+def read_raw(path):
+    """Read the only plot of ngspice's binary file of real vectors: name -> samples."""
+    head, _, body = path.read_bytes().partition(b"Binary:\n")
+    text = head.decode()
+    count, points = (int(re.search(rf"No\. {what}: *(\d+)", text)[1]) for what in ("Variables", "Points"))
+    names = [line.split()[1].lower() for line in text.partition("Variables:\n")[2].splitlines()]
+    assert len(names) == count
+    columns = np.frombuffer(body, dtype="<f8").reshape(points, count).T
+    return dict(zip(names, columns, strict=True))
+
+
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="no ngspice command, only the library")
+def test_a_printed_deck_gives_the_same_numbers_by_hand(circuit, pool, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for bench in circuit.benches:
+        cli.main(["netlist", circuit.name, bench.name], standalone_mode=False)
+        (tmp_path / "deck.cir").write_text(capsys.readouterr().out)
+        subprocess.run(
+            [shutil.which("ngspice"), "-b", "-r", "deck.raw", "deck.cir"], cwd=tmp_path, check=True, capture_output=True
+        )  # fmt: skip
+        waveforms = read_raw(tmp_path / "deck.raw")
+        defaults = parameters(circuit, bench)
+        request = registry.plan(circuit.name, bench.name, set_={name: defaults[name] for name in bench.sweep})
+        data = characterize(request, pool=pool).dataset
+        values = next(request.points()).values
+        for output in bench.outputs:
+            by_hand = np.asarray(output.measure(waveforms, values))
+            ours = data[output.name].values.reshape(by_hand.shape)
+            np.testing.assert_allclose(by_hand, ours, rtol=1e-9, err_msg=f"{bench.name} {output.name}")
+
+
+RECORDS = registry.record_names()
+
+
+@pytest.mark.skipif(not RECORDS, reason="no records yet: gaincell run --records fits/<technology>")
+def test_every_study_with_models_has_a_record(circuit):
+    wanted = {f"{circuit.name}.{study.key}" for study in circuit.studies if models_of(circuit, study)}
+    assert wanted == {name for name in RECORDS if name.partition(".")[0] == circuit.name}
+
+
+def fit_again(record, pool):
+    """Run the study of a record as the main job does, and fit the same models."""
+    circuit = registry.load_circuit(record.circuit)
+    [study] = [study for study in circuit.studies if study.key == record.study]
+    request = job.plan_study(circuit, study, record.technology)
+    assert record.parameters == pytest.approx(dict(request.fixed)), "regenerate the record: its circuit has changed"
+    data = characterize(request, pool=pool).dataset
+    units = {output.name: output.unit for output in request.bench.outputs}
+    params = netlist.numbers(request.fixed)
+    return fit.fit_all(models_of(circuit, study), store.flat(data), tuple(map(str, data.dims)), params, units)
+
+
+def compare(record, again):
+    assert [(f.model, f.conditions) for f in again] == [(f.model, f.conditions) for f in record.fits]
+    for stored, new in zip(record.fits, again, strict=True):
+        where = f"{stored.model} at {stored.conditions}"
+        function = registry.load_circuit(record.circuit).model(stored.model).function
+        x = np.ix_(*(np.linspace(*stored.box[name], 9) for name in stored.inputs))
+        difference = np.abs(function(*x, **new.values()) - function(*x, **stored.values())).max()
+        assert difference < AGREE * stored.full_range, where
+        for part in ("fitted", "held_out"):
+            errors = [getattr(f, part) for f in (stored, new)]
+            assert (errors[0] is None) == (errors[1] is None), where
+            assert errors[0] is None or errors[1].nrmse == pytest.approx(errors[0].nrmse, rel=0.2), f"{where} {part}"
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_reference_record_is_reproduced(name, pool):
+    record = registry.load_record(registry.DEFAULT_TECHNOLOGY, name)
+    assert name == f"{record.circuit}.{record.study}"
+    compare(record, fit_again(record, pool))
