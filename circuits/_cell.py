@@ -138,16 +138,15 @@ def pulse(cell: str) -> Bench:
     )
 
 
-def _line(dataset: Any) -> Any:
-    return dataset.q_bl.polyfit("t_pulse", 1).polyfit_coefficients
-
-
 def _i_eff(dataset: Any) -> Any:
-    return _line(dataset).sel(degree=1, drop=True)
+    """Slope of the least-squares line."""
+    t = dataset.t_pulse - dataset.t_pulse.mean()
+    return (dataset.q_bl * t).sum("t_pulse", skipna=False) / (t * t).sum()
 
 
 def _q_0(dataset: Any) -> Any:
-    return _line(dataset).sel(degree=0, drop=True)
+    """Where the least-squares line meets t_pulse = 0."""
+    return dataset.q_bl.mean("t_pulse", skipna=False) - _i_eff(dataset) * dataset.t_pulse.mean()
 
 
 def _charge(w: Waveforms, _: Numbers) -> float:

@@ -1,6 +1,5 @@
 """A table and a model -> coefficients, where they hold, and how far off they are on points not used."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -318,16 +317,23 @@ def _start(coefficient: Coefficient, params: Numbers) -> float:
 
 
 def fit_all(
-    models: Sequence[Model],
-    table: pd.DataFrame,
-    dims: Sequence[str],
-    params: Numbers,
-    units: Mapping[str, str],
-) -> list[Fit]:
-    """Fit every model at every condition of a table."""
-    return list(
-        itertools.chain.from_iterable(
-            [fit_model(model, s, params, units[model.output]) for s in select(model, table, dims, params)]
-            for model in models
-        )
-    )
+    models: Sequence[Model], table: pd.DataFrame, dims: Sequence[str], params: Numbers, units: Mapping[str, str]
+) -> tuple[list[Fit], list[str]]:
+    """Fit every model at every condition of a table.
+
+    Returns
+    -------
+    fits : list of Fit
+        What could be fitted.
+    left_out : list of str
+        Why the others could not.
+    """
+    fits: list[Fit] = []
+    left_out: list[str] = []
+    for model in models:
+        try:
+            for selection in select(model, table, dims, params):
+                fits.append(fit_model(model, selection, params, units[model.output]))
+        except (DataError, FitError) as error:
+            left_out.append(str(error))
+    return fits, left_out

@@ -21,15 +21,16 @@ from .run import OK, Failure, characterize
 from .store import check_writable, flat, write_dataset, write_text
 
 _TIGHTER = 100.0
-_POINTS_CHECKED = 8
+_POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyResult:
     """One study of the main job.
 
-    ``numerics`` maps each output to its largest deviation from a run with a hundred times tighter
-    tolerances, as a fraction of its full scale; ``n_checked`` points were compared.
+    ``left_out`` says which models could not be fitted and why.  ``numerics`` maps each output to its largest
+    deviation from a run with a hundred times tighter tolerances, as a fraction of its full scale; ``n_checked``
+    points were compared.
     """
 
     study: Study
@@ -37,6 +38,7 @@ class StudyResult:
     dataset: xr.Dataset
     failures: tuple[Failure, ...]
     fits: list[Fit]
+    left_out: list[str]
     numerics: dict[str, float]
     n_checked: int
     wall_s: float
@@ -75,15 +77,16 @@ def run_study(circuit: Circuit, study: Study, technology: str, pool: Pool, progr
     began = time.perf_counter()
     plan = plan_study(circuit, study, technology)
     result = characterize(plan, pool=pool, progress=progress)
-    numerics, n_checked = ({}, 0) if pool.stop.is_set() else check_numerics(plan, result.dataset, pool)
-    models = [] if pool.stop.is_set() else _models(circuit, study)
-    fits = fit_all(
+    models = _models(circuit, study)
+    checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
+    numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
+    fits, left_out = fit_all(
         models, flat(result.dataset), tuple(map(str, result.dataset.dims)), numbers(plan.fixed),
         {o.name: o.unit for o in plan.bench.outputs},
     )  # fmt: skip
     return StudyResult(
-        study=study, plan=plan, dataset=result.dataset, failures=result.failures, fits=fits, numerics=numerics,
-        n_checked=n_checked, wall_s=time.perf_counter() - began,
+        study=study, plan=plan, dataset=result.dataset, failures=result.failures, fits=fits, left_out=left_out,
+        numerics=numerics, n_checked=n_checked, wall_s=time.perf_counter() - began,
     )  # fmt: skip
 
 
@@ -93,8 +96,8 @@ def _models(circuit: Circuit, study: Study) -> list[Model]:
     return [circuit.model(name) for name in study.models]
 
 
-def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool) -> tuple[dict[str, float], int]:
-    """Run a few points again, a hundred times tighter, and find the largest deviation of each output.
+def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool, most: int = 8) -> tuple[dict[str, float], int]:
+    """Run at most `most` points again, a hundred times tighter, and find the largest deviation of each output.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool) -> tuple[dict[st
     n_checked : int
         Number of points that both runs solved; the tight one may not converge everywhere.
     """
-    points = thin(plan, _POINTS_CHECKED)
+    points = thin(plan, most)
     tight = characterize(plan.tightened(_TIGHTER), pool=pool, only=points).dataset
     n_checked = int(((tight.status == OK) & (dataset.status == OK)).sum())
     deviations: dict[str, float] = {}

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from textwrap import dedent
@@ -15,6 +15,8 @@ from .params import Value
 _REFERENCE = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNORECASE)
 _NAME = re.compile(r"[a-z_]\w*(?!\w*\s*\()", re.IGNORECASE)
+_PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
+_KNOWN_TO_NGSPICE = {"temper", "time", "hertz"}
 _PLAIN_SOURCE = re.compile(r"^([vi]\w*)\s+\S+\s+\S+\s+(?:dc\s+)?\{(\w+)\}$", re.IGNORECASE)
 _INCLUDE = re.compile(r"^\.inc(?:lude)?\s+[\"']?([^\"']+?)[\"']?$", re.IGNORECASE)
 _BLOCK = re.compile(r"^\.(subckt|model)\s+(\S+)", re.IGNORECASE)
@@ -26,8 +28,9 @@ _UNSAFE = (
     (re.compile(r"^\.(control|endc)", re.IGNORECASE), "a .control block runs commands"),
     (re.compile(r"^\.?(pre_|codemodel|osdi|load\b|shell\b|source\b)", re.IGNORECASE), "it loads or runs a program"),
     (re.compile(r"^a", re.IGNORECASE), "XSPICE code models are not supported"),
-    (re.compile(r"\b(filesource|d_process|d_cosim|d_source|d_state|input_file|numd|nbjt|numos)\b|file\s*=", re.IGNORECASE),
+    (re.compile(r"\b(filesource|d_process|d_cosim|d_source|d_state|input_file)\b|file\s*=", re.IGNORECASE),
      "it opens a file or starts a program"),
+    (re.compile(r"\b(numd|nbjt|numos)\b", re.IGNORECASE), "CIDER models read and write files"),
     (re.compile(r"`"), "backticks run a shell command"),
     (re.compile(r"^\.lib", re.IGNORECASE), ".lib sections are not supported; .include the file instead"),
     (re.compile(r"^\.temp", re.IGNORECASE), "it would change the temperature; give that with the request"),
@@ -35,13 +38,15 @@ _UNSAFE = (
 # ngspice knows a card by its beginning (.controls, .incl) and takes a stray first character, as in "(# shell", for
 # an asterisk, so what is not plainly a device, a continuation or one of these cards is refused.
 _PLAIN = re.compile(r"[a-z+.][\x20-\x7e\t]*", re.IGNORECASE)
-_CARDS = frozenset(
-    ".subckt .ends .model .param .func .global .ic .nodeset .save .option .options .if .elseif .else .endif".split()
-)
+_CARDS = frozenset((
+    ".subckt", ".ends", ".model", ".param", ".func", ".global", ".ic", ".nodeset", ".save", ".option",
+    ".options", ".if", ".elseif", ".else", ".endif",
+))  # fmt: skip
 # Analyses, and what they print, are the bench's.
-_IGNORED = frozenset(
-    ".title .end .op .dc .ac .tran .tf .noise .pz .sens .disto .print .plot .four .meas .measure .width .csparam".split()
-)
+_IGNORED = frozenset((
+    ".title", ".end", ".op", ".dc", ".ac", ".tran", ".tf", ".noise", ".pz", ".sens", ".disto", ".print",
+    ".plot", ".four", ".meas", ".measure", ".width", ".csparam",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +142,7 @@ def _clean_lines(text: str, read: Callable[[str], str] | None, where: str, depth
             continue
         card = f"{card} {line[1:].strip()}" if line.startswith("+") else line
         _refuse_unsafe(card, where, number)
-        kind = card.split()[0].lower()
+        kind = re.split(r"[\s(=]", card)[0].lower()
         if include := _INCLUDE.match(line):
             if read is None:
                 raise NetlistError(f"{where}, line {number}: {line!r}: includes need a netlist read from a file")
@@ -164,20 +169,24 @@ def references(text: str) -> set[str]:
     """Names used inside ``{...}`` in SPICE text, functions and numbers left out."""
     names: set[str] = set()
     for expression in _REFERENCE.findall(text):
-        names.update(_NAME.findall(_NUMBER.sub(" ", expression)))
+        names.update(_NAME.findall(_NUMBER.sub(" ", _PROBE.sub(" ", expression))))
     return names
 
 
 def undeclared(text: str, declared: Iterable[str]) -> set[str]:
     """Names used in ``{...}`` that are neither declared, ``.param``, nor the subcircuit's own."""
-    known = {n.lower() for n in declared} | set(re.findall(r"(?im)^\.param\s+(\w+)\s*=", text.lower()))
+    lines = text.lower().replace("\n+", " ").splitlines()
+    known = {n.lower() for n in declared} | _KNOWN_TO_NGSPICE
+    known.update(*(re.findall(r"(\w+)\s*=", line) for line in lines if line.startswith(".param")))
     local: set[str] = set()
     missing: set[str] = set()
-    for line in text.lower().replace("\n+", " ").splitlines():
+    for line in lines:
         if line.startswith(".subckt"):
             local = set(re.findall(r"(\w+)\s*=", line))
         elif line.startswith(".ends"):
             local = set()
+        elif line.startswith(".func"):
+            missing |= references(line) - known - set(re.findall(r"\w+", line.partition(")")[0]))
         else:
             missing |= references(line) - known - local
     return missing
@@ -185,7 +194,8 @@ def undeclared(text: str, declared: Iterable[str]) -> set[str]:
 
 def undefined(text: str) -> set[str]:
     """Subcircuits that are instantiated but not defined."""
-    lines = [line.split() for line in text.lower().replace("\n+", " ").splitlines() if line.strip()]
+    joined = re.sub(r"\s*=\s*", "=", text.lower().replace("\n+", " "))
+    lines = [line.split() for line in joined.splitlines() if line.strip()]
     defined = {words[1] for words in lines if words[0] == ".subckt" and len(words) > 1}
     used = set()
     for words in lines:
@@ -223,7 +233,7 @@ def render(
     library: str,
     bench: Bench,
     choices: Mapping[str, str],
-    declared: Iterable[str],
+    declared: Sequence[str],
     temp: float,
     options: Mapping[str, float],
 ) -> Template:
@@ -235,7 +245,7 @@ def render(
         Flattened text of the circuit and of the technology.
     choices : mapping of str to str
         Words that replace ``{name}`` in the text.
-    declared : iterable of str
+    declared : sequence of str
         Every number the deck will define with ``.param``.
 
     Raises
@@ -243,6 +253,9 @@ def render(
     NetlistError
         If the text refers to a name that nobody declares.
     """
+    if odd := [name for name in (*declared, *options) if not _NAME.fullmatch(name)]:
+        raise NetlistError(f"{odd[0]!r} cannot be the name of a parameter or an option")
+    title = " ".join(title.split())
     initial = [f".ic {node}={{{name}}}" for node, name in bench.initial.items()]
     save = tuple(dict.fromkeys([*bench.save, *bench.initial]))
     stimulus = flatten(dedent(bench.stimulus), where=f"stimulus of {bench.name}")

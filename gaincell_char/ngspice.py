@@ -24,15 +24,19 @@ INSTALL = (
     "conda install -c conda-forge ngspice-lib, or brew install libngspice"
 )
 
+_LIBRARY_PATH = "NGSPICE_LIBRARY_PATH"
 # A user's own .spiceinit or the distribution's spinit would change results; two OpenMP threads on one
 # small circuit spin against each other and cost a factor of forty.
 _INIT = "set num_threads=1\nset no_mem_check\n"
 _FATAL = re.compile(
     r"aborted|no such|not parsed|no circuits|no dc path|can't find|undefined|formula\(\) error"
-    r"|unknown (?:subckt|model|device|parameter)|could not find a valid modelname|too few parameters|\berror\b|fatal",
+    r"|timestep too small|unknown (?:subckt|model|device|parameter)|could not find a valid modelname"
+    r"|too few parameters|\berror\b|fatal",
     re.IGNORECASE,
 )
-_HARMLESS = re.compile(r"no error|error_?tol|can't find init file|gmin stepping|source stepping", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"no error|error_?tol|can't find init file|gmin stepping|source stepping|cannot recover", re.IGNORECASE
+)
 # Command history is the only thing that grows; ngSpice_Command(NULL) clears it.
 _COMMANDS_BEFORE_CLEANUP = 2000
 _LONGEST_REASON = 300
@@ -61,10 +65,10 @@ def find_library() -> str:
     NgspiceMissingError
         If there is none; the message says how to install it.
     """
-    if chosen := os.environ.get("NGSPICE_LIBRARY_PATH"):
+    if chosen := os.environ.get(_LIBRARY_PATH):
         if not Path(chosen).exists():
             raise NgspiceMissingError(
-                f"NGSPICE_LIBRARY_PATH = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
+                f"{_LIBRARY_PATH} = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
             )
         return chosen
     roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
@@ -116,12 +120,15 @@ class Session:
         (directory / "scripts").mkdir(parents=True)
         (directory / "scripts" / "spinit").write_text(f"* gaincell-char\n{_INIT}")
         (directory / ".spiceinit").write_text(f"* gaincell-char\n{_INIT}")
+        for name in [name for name in os.environ if name.startswith(("SPICE_", "NGSPICE_")) and name != _LIBRARY_PATH]:
+            del os.environ[name]
         os.environ["SPICE_LIB_DIR"] = str(directory)
         os.chdir(directory)
         _Binding.LIBRARY_PATH = find_library()
         self._binding = _Binding()
         self._library = self._binding._ngspice_shared
         self._commands = 0
+        self._loaded = False
         self._template: Template | None = None
         self._parsed: dict[str, float] = {}
         self._current: dict[str, float] = {}
@@ -176,9 +183,10 @@ class Session:
         self._parsed = dict(deck.params)
 
     def _load(self, deck: Deck) -> None:
-        if self._template is not None:
+        if self._loaded:  # also one that failed: it must not answer in the place of this one
             self._command("remcirc")
             self._binding.messages.clear()
+        self._loaded = True
         lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in deck.text.splitlines()]
         self._library.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
         self._template = deck.template
@@ -199,7 +207,10 @@ class Session:
         for number, line in enumerate(lines):
             if _FATAL.search(line) and not _HARMLESS.search(line):
                 return " ".join(" ".join(lines[number : number + 3]).split())[:_LONGEST_REASON]
-        return "ngspice gave up on the deck" if self._binding.exited else ""
+        if not self._binding.exited:
+            return ""
+        said = " ".join(" ".join(line for line in lines if "cannot recover" not in line).split())
+        return f"ngspice gave up on the deck: {said[-_LONGEST_REASON:] or 'it does not say why'}"
 
     def _judge(self, deck: Deck, before: str) -> Outcome:
         if reason := self._complaint():

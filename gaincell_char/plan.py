@@ -1,6 +1,7 @@
 """Circuit, bench, technology and conditions -> every point to simulate, checked before the first one runs."""
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,11 @@ T = TypeVar("T")
 CONDITIONS = ("corner", "temp")
 """Dimensions every dataset begins with."""
 _TOLERANCES = ("reltol", "abstol", "vntol", "chgtol")
+_OPTIONS = (
+    *_TOLERANCES, "trtol", "gmin", "gminsteps", "srcsteps", "itl1", "itl2", "itl4", "pivtol", "pivrel", "maxord", "xmu",
+    "rshunt", "cshunt", "rseries", "minbreak",
+)  # fmt: skip
+_MOST_POINTS = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +123,7 @@ class Plan:
     def point(self, index: tuple[int, ...]) -> Point:
         """Return the run at `index` of the grid."""
         where = {name: values[i] for (name, values), i in zip(self.dims.items(), index, strict=True)}
-        swept = {name: value for name, value in where.items() if name not in CONDITIONS}
-        values = self.params.resolve({**self._given_for(swept), **swept})
+        values = self._resolve({name: value for name, value in where.items() if name not in CONDITIONS})
         numbers = netlists.numbers(values)
         process = self.technology.corner(str(where["corner"]))
         analysis = self.bench.analysis({**numbers, **self._curve_span()})
@@ -133,8 +138,16 @@ class Plan:
         measured = {**values, **({self.bench.curve.name: self.curve} if self.bench.curve else {})}
         return Point(index=index, where=where, values=measured, deck=deck)
 
-    def _given_for(self, swept: Values) -> Values:
-        return {name: value for name, value in self.given.items() if name not in swept}
+    def check(self) -> None:
+        """Raise `ParameterError` if the grid is too large, or a tied default leaves its range somewhere in it."""
+        if self.size > _MOST_POINTS:
+            raise ParameterError(f"the grid has {self.size} points; the most is {_MOST_POINTS}")
+        for values in itertools.product(*self.sweep.values()):
+            self._resolve(dict(zip(self.sweep, values, strict=True)))
+
+    def _resolve(self, swept: Values) -> dict[str, Value]:
+        given = {name: value for name, value in self.given.items() if name not in swept}
+        return self.params.resolve({**given, **swept})
 
     def _curve_span(self) -> dict[str, float]:
         if self.bench.curve is None:
@@ -201,12 +214,23 @@ def make_plan(
     axes = {name: _values(name, params[name], grid, numbers) for name, grid in grids.items()}
     for corner in corners:
         technology.corner(corner)
-    return Plan(
+    plan = Plan(
         circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
         corners=_distinct("corner", corners), temps=_distinct("temp", [technology.check_temp(t) for t in temps]),
         fixed=_constant(params, given, axes), given=given,
-        options={**chosen.options, **(options or {})},
+        options={**chosen.options, **_checked_options(options or {})},
     )  # fmt: skip
+    plan.check()
+    return plan
+
+
+def _checked_options(options: Mapping[str, float]) -> Mapping[str, float]:
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            raise ParameterError(f"no option {name!r}; have {', '.join(_OPTIONS)}")
+        if not 0 < value < math.inf:
+            raise ParameterError(f"option {name} = {value:g} has to be a number above 0")
+    return options
 
 
 def _constant(params: Params, given: Values, axes: Mapping[str, Sequence[Value]]) -> dict[str, Value]:
@@ -232,9 +256,11 @@ def _values(name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[
 def _distinct(name: str, values: Sequence[T]) -> tuple[T, ...]:
     if not values:
         raise ParameterError(f"sweep of {name} is empty")
-    repeated = [value for i, value in enumerate(values) if value in values[:i]]
-    if repeated:
-        raise ParameterError(f"sweep of {name} has {repeated[0]} twice")
+    seen: set[T] = set()
+    for value in values:
+        if value in seen:
+            raise ParameterError(f"sweep of {name} has {value} twice")
+        seen.add(value)
     return tuple(values)
 
 
@@ -263,7 +289,7 @@ def parse_axis(text: str, params: Params, curve: Curve | None = None) -> tuple[s
 
 def _count(text: str, word: str) -> int:
     value = si.parse(word)
-    if value != int(value) or not 1 <= value <= 1_000_000:
+    if not (1 <= value <= 1_000_000 and value.is_integer()):
         raise ParameterError(f"axis {text!r}: COUNT is {word}, but has to be a whole number from 1 to 1000000")
     return int(value)
 

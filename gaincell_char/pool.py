@@ -1,5 +1,6 @@
 """Child processes with one ngspice each: handed decks, watched, killed and replaced."""
 
+import contextlib
 import itertools
 import math
 import os
@@ -23,6 +24,7 @@ from .ngspice import Outcome, find_library
 _POINTS_PER_CHILD = 5000
 _START_TIMEOUT_S = 60.0
 _LARGEST_CHUNK = 32
+_LONGEST_TIMEOUT_S = 1e6
 
 
 class Simulator:
@@ -55,13 +57,22 @@ class Simulator:
 
     def kill(self) -> None:
         """End a run in progress from another thread; its outcome is a failure."""
-        if self._process is not None:
-            self._process.kill()
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def _serve(self, decks: Sequence[Deck], timeout_s: float) -> Iterator[Outcome]:
         """Yield outcomes until the decks are done or the child is lost."""
-        self._start()
-        self._connection.send(decks)
+        try:
+            self._start()
+        except (NgspiceMissingError, OSError) as error:
+            if not self.version:
+                raise
+            # It worked before: memory or disk ran out.  What is done already is worth keeping.
+            yield Outcome(vectors={}, reason=f"ngspice does not start again: {error}", fatal=True)
+            return
+        with contextlib.suppress(OSError):  # a dead child shows when its answer is awaited
+            self._connection.send(decks)
         for _ in decks:
             outcome = self._receive(timeout_s)
             if outcome.fatal:
@@ -78,7 +89,7 @@ class Simulator:
             if not self._connection.poll(timeout_s):
                 return Outcome(vectors={}, reason=f"no result after {timeout_s:g} s", fatal=True)
             outcome = self._connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):
             return Outcome(vectors={}, reason="ngspice died while it ran this deck", log=self._last_words(), fatal=True)
         assert isinstance(outcome, Outcome)  # noqa: S101  the child's protocol, for the type checker
         return outcome
@@ -87,8 +98,9 @@ class Simulator:
         return (self._directory / "stderr").read_text(errors="replace")
 
     def _start(self) -> None:
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
+        self.close()
         self._directory = Path(tempfile.mkdtemp(prefix="gaincell-"))
         self._connection, theirs = Pipe()
         child = theirs.fileno()
@@ -130,6 +142,8 @@ class Pool:
         self.workers = workers or os.cpu_count() or 1
         if self.workers < 1:
             raise ParameterError(f"workers = {self.workers}: at least one is needed")
+        if not 0 < timeout_s <= _LONGEST_TIMEOUT_S:
+            raise ParameterError(f"timeout = {timeout_s:g} s is outside (0, {_LONGEST_TIMEOUT_S:g}] s")
         find_library()
         self.timeout_s = timeout_s
         self.stop = threading.Event()
@@ -197,6 +211,9 @@ class Pool:
                 if self.stop.is_set():
                     simulator.close()
                     break
+        except NgspiceMissingError:
+            if not self.stop.is_set():  # else it was killed while it started
+                raise
         finally:
             self._free.put(simulator)
         return results

@@ -7,8 +7,8 @@ from typing import Any
 
 from . import registry
 from .circuit import Bench, Circuit
-from .errors import DataError, FitError
-from .fit import Fit, fit_all
+from .errors import DataError
+from .fit import fit_all
 from .netlist import numbers
 from .plan import CONDITIONS
 from .record import Record, make_record
@@ -39,7 +39,7 @@ def fit_table(
     Raises
     ------
     DataError
-        If the table does not say what it is, or nothing can be fitted to it.
+        If the table does not say what it is, nothing can be fitted to it, or a model that was asked for cannot.
     """
     owner = registry.load_circuit(_belongs(circuit, table, "circuit", where))
     chosen = owner.bench(_belongs(bench, table, "bench", where))
@@ -47,17 +47,10 @@ def fit_table(
     params = numbers(json.loads(attrs["parameters"]))
     dims = table.dims or tuple(name for name in map(str, table.frame) if _is_dim(name, owner, chosen))
     units = {output.name: output.unit for output in chosen.outputs}
-    fits: list[Fit] = []
-    left_out: list[str] = []
-    for model in [owner.model(name) for name in models] or [m for m in owner.models if m.bench == chosen.name]:
-        try:
-            fits += fit_all([model], table.frame, dims, params, units)
-        except (DataError, FitError) as error:
-            if models:
-                raise
-            left_out.append(str(error))
-    if not fits:
-        raise DataError(f"{where}: nothing can be fitted to it: {'; '.join(left_out) or 'the bench has no models'}")
+    wanted = [owner.model(name) for name in models] or [m for m in owner.models if m.bench == chosen.name]
+    fits, left_out = fit_all(wanted, table.frame, dims, params, units)
+    if not fits or (models and left_out):
+        raise DataError(f"{where}: {'; '.join(left_out) or 'the bench has no models'}")
     return make_record(attrs=attrs, study=chosen.name, fits=fits, numerics={}), left_out
 
 

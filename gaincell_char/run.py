@@ -148,7 +148,7 @@ class _Table:
         for output in self.plan.bench.outputs:
             try:
                 value = np.asarray(output.measure(vectors, point.values), dtype=float)
-            except (CharError, ArithmeticError, IndexError) as error:
+            except (CharError, ArithmeticError, LookupError, ValueError) as error:
                 return f"{output.name} could not be measured: {error}"
             if not np.isfinite(value).all():
                 return f"{output.name} is not finite"

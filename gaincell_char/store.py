@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,12 +43,17 @@ def check_target(path: Path) -> None:
 def check_writable(path: Path) -> None:
     """Raise `RequestError` unless a file can be created at `path`."""
     folder = path.parent
-    if not folder.is_dir():
-        raise RequestError(f"{path}: there is no folder {folder}; create it first")
-    if path.is_dir():
-        raise RequestError(f"{path} is a folder; name a file in it")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise RequestError(f"{path} cannot be written; choose another place")
+    try:
+        if not folder.is_dir():
+            raise RequestError(f"{path}: there is no folder {folder}; create it first")
+        if path.is_dir():
+            raise RequestError(f"{path} is a folder; name a file in it")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise RequestError(f"{path} is write-protected; choose another name")
+        with tempfile.TemporaryFile(dir=folder):  # permissions do not tell everything: network, quota, /proc
+            pass
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written ({_why(error)}); choose another place") from None
 
 
 def flat(dataset: xr.Dataset) -> pd.DataFrame:
@@ -78,13 +84,18 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> Path:
 
 def _write(dataset: xr.Dataset, path: Path) -> None:
     if path.suffix == ".nc":
-        write_atomically(path, lambda part: dataset.to_netcdf(part, engine="h5netcdf"))
+        # By way of memory: HDF5 crashes the process when the disk is full.
+        write_atomically(path, lambda part: part.write_bytes(dataset.to_netcdf(engine="h5netcdf")))
         return
     frame = flat(dataset)
     if path.suffix == ".csv":
-        write_atomically(path, lambda part: frame.to_csv(part, index=False))
         note = json.dumps({"attrs": dataset.attrs, "dims": list(map(str, dataset.dims))}, indent=1)
-        write_atomically(Path(f"{path}.json"), lambda part: part.write_text(note, encoding="utf-8"))
+
+        def write_both(part: Path) -> None:
+            frame.to_csv(part, index=False, na_rep="nan")
+            write_atomically(Path(f"{path}.json"), lambda beside: beside.write_text(note, encoding="utf-8"))
+
+        write_atomically(path, write_both)
     else:
         frame.attrs = {"attrs": dict(dataset.attrs), "dims": list(map(str, dataset.dims))}
         write_atomically(path, lambda part: frame.to_parquet(part, index=False))
@@ -106,7 +117,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a file beside `path`, then move it there in one step."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = path.with_name(f".gaincell-{os.getpid()}{path.suffix}")
     try:
         write(part)
         part.replace(path)
@@ -119,12 +130,18 @@ def _why(error: OSError) -> str:
 
 
 def _rescue(dataset: xr.Dataset, path: Path) -> str:
-    try:
-        saved = Path(tempfile.mkdtemp(prefix="gaincell-rescue-")) / path.name
-        _write(dataset, saved)
-    except OSError as error:
-        return f"and could not be kept elsewhere either ({_why(error)})"
-    return f"the results are kept in {saved}"
+    for place in (tempfile.gettempdir(), Path.home(), Path.cwd()):
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="gaincell-rescue-", dir=place))
+        except OSError:
+            continue
+        try:
+            _write(dataset, folder / path.name)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            return f"the results are kept in {folder / path.name}"
+    return "and nor could any other place; the results are lost"
 
 
 def read_table(path: Path) -> Table:
@@ -143,7 +160,7 @@ def read_table(path: Path) -> Table:
         return _readers()[path.suffix](path)
     except CharError:
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise DataError(f"{path}: cannot be read as {path.suffix}: {str(error).splitlines()[0]}") from error
 
 
@@ -169,4 +186,5 @@ def _read_parquet(path: Path) -> Table:
 
 
 def _with_meta(frame: pd.DataFrame, meta: dict[str, Any]) -> Table:
-    return Table(frame=frame, attrs=meta.get("attrs", {}), dims=tuple(meta.get("dims", ())))
+    dims = tuple(str(name) for name in meta.get("dims", ()) if name in frame)
+    return Table(frame=frame, attrs=dict(meta.get("attrs", {})), dims=dims)

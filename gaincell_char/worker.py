@@ -27,7 +27,7 @@ def main(descriptor: int, directory: str, parent: int) -> None:
     connection = Connection(descriptor)
     try:
         session = Session(Path(directory))
-    except (NgspiceMissingError, OSError) as error:
+    except (NgspiceMissingError, OSError, AttributeError) as error:  # the last: a library, but not ngspice
         connection.send(str(error))
         return
     connection.send(("ngspice", session.version))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .. import __version__, job, refit, registry, report, store
-from ..errors import CharError, RequestError, SimulationError
+from ..errors import CharError, FitError, RequestError, SimulationError
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
@@ -175,7 +175,10 @@ def sweep(
     counts = result.dataset.attrs
     note(f"{counts['n_ok']} of {counts['n_points']} points in {time.perf_counter() - began:.1f} s, in {output}")
     if result.failures:
-        raise _failure(result.failures, counts["n_failed"], counts["n_points"], Path(f"{output}.failed"))
+        failure = _failure(result.failures, counts["n_failed"], counts["n_points"], Path(f"{output}.failed"))
+        if not stopped:
+            raise failure
+        say(str(failure))
     if stopped:
         raise KeyboardInterrupt
 
@@ -245,10 +248,12 @@ def run(
     page = report.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
     wall_s = time.perf_counter() - began
     store.write_text(out / "run.json", job.describe(results, technology.name, simulator, pool.workers, wall_s))
-    OUT.print(tables.frame(report.summary(results)))
+    OUT.print(tables.frame(report.headline(results)))
     note(f"{wall_s:.1f} s; open {page}")
-    failures = [failure for result in results for study in result.studies.values() for failure in study.failures]
+    studies = [study for result in results for study in result.studies.values()]
     if stopped:
         raise KeyboardInterrupt
-    if failures:
-        raise _failure(failures, len(failures), total, out / "failed")
+    if failures := [failure for study in studies for failure in study.failures]:
+        raise _failure(failures, sum(int(s.dataset.attrs["n_failed"]) for s in studies), total, out / "failed")
+    if left_out := [reason for study in studies for reason in study.left_out]:
+        raise FitError(f"{len(left_out)} models could not be fitted; the first: {left_out[0]}")

@@ -1,5 +1,6 @@
 """Where output goes: results to stdout, everything else to stderr."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +41,14 @@ def table(*columns: str, title: str | None = None) -> Table:
 
 
 def keep(failures: Sequence[Failure], folder: Path) -> Path:
-    """Write decks and logs of failures into a folder and return it."""
+    """Write decks and logs of failures into a folder, a temporary one if need be, and return it."""
+    try:
+        return _keep(failures, folder)
+    except OSError:  # the disk is full, or a file has that name
+        return _keep(failures, Path(tempfile.mkdtemp(prefix="gaincell-failed-")))
+
+
+def _keep(failures: Sequence[Failure], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number, failure in enumerate(failures, start=1):
         store.write_text(folder / f"{number}.cir", failure.deck)

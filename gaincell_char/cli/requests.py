@@ -11,14 +11,19 @@ from ..params import Value
 def settings(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Value]:
     """Read every NAME=VALUE of ``--set``."""
     params = circuit.params | circuit.bench(bench).params
-    return {name: params[name].parse(name, value) for name, value in map(_assignment, texts)}
+    return {name: params[name].parse(name, value) for name, value in _assignments(texts).items()}
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = (part.strip() for part in text.partition("="))
-    if not (name and equals and value):
-        raise ParameterError(f"{text!r}: write NAME=VALUE")
-    return name, value
+def _assignments(texts: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise ParameterError(f"{text!r}: write NAME=VALUE")
+        if name in found:
+            raise ParameterError(f"{name} is given twice")
+        found[name] = value
+    return found
 
 
 def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequence[Value]]:
@@ -35,7 +40,7 @@ def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequen
 
 def options(texts: Sequence[str]) -> dict[str, float]:
     """Read every NAME=VALUE of ``--option``."""
-    return {name: si.parse(value) for name, value in map(_assignment, texts)}
+    return {name: si.parse(value) for name, value in _assignments(texts).items()}
 
 
 def words(text: str) -> list[str]:

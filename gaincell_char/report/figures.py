@@ -13,7 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ..params import Value
 from . import text
@@ -29,11 +29,11 @@ _STYLE: dict[str, Any] = {
     "axes.linewidth": 0.9, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e3e3e3", "grid.linewidth": 0.8,
     "xtick.color": _INK, "ytick.color": _INK, "text.color": _INK, "svg.fonttype": "none", "svg.hashsalt": "gaincell",
 }  # fmt: skip
-_DPI = 200
+_DPI = 160
 _OVERVIEW_DPI = 120
 # Inches.
 _WIDTH, _LEFT, _RIGHT, _LEGEND = 6.4, 1.12, 0.16, 1.16
-_TOP, _MAIN, _GAP, _PANEL, _BOTTOM = 0.95, 2.75, 0.36, 0.82, 0.68
+_TOP, _MAIN, _GAP, _PANEL, _BOTTOM = 0.95, 2.75, 0.36, 0.82, 0.62
 _MOST_MARKERS = {True: 20, False: 28}
 _SMALL = 10.5
 _STEPS = (1, 2, 2.5, 5, 10)
@@ -171,7 +171,8 @@ class _Drawing:
         scale = text.scale(panel.error, self.picture.y.unit)
         x, y = panel.x * self.x_scale.factor, panel.error * scale.factor
         known = [v for v in panel.values if v is not None]
-        colours = np.array([self._colour(v) for v in panel.values] if known else [_colour_of_form(model.form)] * x.size)
+        of = {value: self._colour(value) if known else _colour_of_form(model.form) for value in set(panel.values)}
+        colours = np.array([of[value] for value in panel.values])
         used, held = ~panel.held, panel.held
         ax.scatter(x[used], y[used], s=9, c=colours[used], linewidths=0, zorder=2)
         ax.scatter(x[held], y[held], s=26, facecolors="none", edgecolors=colours[held], linewidths=1.1, zorder=3)
@@ -202,7 +203,7 @@ class _Drawing:
             ax.set_xscale("log")
             ax.xaxis.set_major_locator(LogLocator(numticks=8))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.show(value, unit)))
-            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.xaxis.set_minor_locator(NullLocator())
         elif self.picture.words:
             ax.set_xticks(range(len(self.picture.words)), self.picture.words)
         else:

@@ -110,18 +110,22 @@ class _View:
         self.dataset: xr.Dataset = self.study.dataset
         self.circuit = result.circuit
         self.params: Numbers = numbers(self.study.plan.fixed)
-        self.study.plan.bench.output(figure.output)
-        self.dims = tuple(map(str, self.dataset.dims))
+        measured = [str(name) for name in self.dataset.data_vars if name not in ("status", "reason")]
+        self._check("output", (figure.output,), measured)
+        self.dims = tuple(map(str, self.dataset[figure.output].dims))
+        self._check("dimension", (figure.x, figure.per), self.dims)
         self.at = {name: value for name, value in figure.at(self.params).items() if name in self.dims}
-        missing = [name for name in (figure.x, figure.per) if name and name not in self.dims]
-        if missing:
-            raise ParameterError(
-                f"{self.circuit.name}: picture {figure.title!r} needs a dimension {missing[0]!r}; "
-                f"study {figure.study} has {', '.join(self.dims)}"
-            )
         self.models = tuple(m for m in map(self.circuit.model, figure.models) if m.output == figure.output)
         self.table = flat(self.dataset) if self.models else pd.DataFrame()
         self.spans = [_span(np.asarray(self._data(at), dtype=float)) for at in self.places()]
+
+    def _check(self, what: str, wanted: Sequence[str], have: Sequence[str]) -> None:
+        for name in wanted:
+            if name and name not in have:
+                raise ParameterError(
+                    f"{self.circuit.name}: picture {self.figure.title!r} needs {what} {name!r}; "
+                    f"study {self.figure.study} has {', '.join(have)}"
+                )
 
     def _y_span(self, at: Mapping[str, Value]) -> tuple[float, float] | None:
         """Range of the y axis: that of all places, so that they compare, unless it would flatten this one."""

@@ -48,7 +48,11 @@ def show(value: float | None, unit: str = "", digits: int = 4) -> str:
         return NOTHING
     if unit == "degC":
         return f"{_minus(f'{value:g}')} °C"
+    if unit.startswith("1/"):
+        return f"{_minus(f'{value:.{digits}g}')} {pretty(unit)}"
     number, _, rest = si.show(value, unit, digits).partition(" ")
+    if "e" in number and rest:
+        number = f"{float(number):g}"
     return f"{_minus(number)} {pretty(rest)}".rstrip()
 
 
