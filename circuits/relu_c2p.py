@@ -33,7 +33,7 @@ def hard_sigmoid(q_in: Array, *, gain: float, t_max: float) -> Array:
 
 def relu_knee(
     q_in: Array, *, gain: float, t_0: float, share: float, q_1: float, q_2: float, step: float,
-    q_dead: float, q_3: float, t_sat: float,
+    q_3: float, q_dead: float, t_sat: float,
 ) -> Array:  # fmt: skip
     """Pulse width [s]: none up to ``q_dead``, then a late line, up to ``t_sat``."""
     x = clamp(q_in - q_dead, 0.0, np.inf)

@@ -45,7 +45,7 @@ def hard_tanh(q_in: Array, *, gain: float, t_max: float) -> Array:
 def signed_knee(
     q_in: Array, *, gain_p: float, t_0_p: float, share_p: float, q_1_p: float, q_2_p: float, step_p: float,
     gain_n: float, t_0_n: float, share_n: float, q_1_n: float, q_2_n: float, step_n: float,
-    q_0: float, q_3: float, t_sat: float,
+    q_3: float, q_0: float, t_sat: float,
 ) -> Array:  # fmt: skip
     """Signed pulse width [s]: a late line on either side of ``q_0``, up to ``t_sat``."""
     x_p, x_n = clamp(q_in - q_0, 0.0, np.inf), clamp(q_0 - q_in, 0.0, np.inf)

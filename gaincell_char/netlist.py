@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,12 +76,15 @@ class Template:
 
     @cached_property
     def alterable(self) -> dict[str, str]:
-        """Parameter -> the one source whose value it is, if it is used for nothing else."""
-        uses: dict[str, int] = {}
-        for name in references(self.body):
-            uses[name] = len(re.findall(rf"\{{[^{{}}]*\b{name}\b[^{{}}]*\}}", self.body))
-        plain = (_PLAIN_SOURCE.match(line) for line in self.body.splitlines())
-        return {m[2]: m[1].lower() for m in plain if m and uses[m[2]] == 1}
+        """Parameter -> the one source whose value it is, if its name stands nowhere else in the deck."""
+        words = Counter(re.findall(r"\w+", self.body.lower()))
+        found: dict[str, str] = {}
+        depth = 0
+        for line in self.body.lower().splitlines():
+            depth += line.startswith(".subckt") - line.startswith(".ends")
+            if depth == 0 and (match := _PLAIN_SOURCE.match(line)) and words[match[2]] == 1:
+                found[match[2]] = match[1]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,10 +93,16 @@ class Record(BaseModel):
             raise DataError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def read_record(path: Path) -> Record:
-    """Read a record from a file."""
+def read_record(path: Path | str) -> Record:
+    """Read a record from a file.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it holds no record of this schema version.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from None
     return Record.from_json(text, str(path))

@@ -160,6 +160,8 @@ def _reader(root: Path) -> Callable[[str], str]:
 
 def _read(path: Path, what: str) -> str:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise NetlistError(f"{what} {path} cannot be read: not a file")
         if path.stat().st_size > _LARGEST_INCLUDE:
             raise NetlistError(f"{what}: {path} is larger than {_LARGEST_INCLUDE >> 20} MiB")
         return path.read_text(encoding="utf-8")

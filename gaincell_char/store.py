@@ -65,7 +65,7 @@ def flat(dataset: xr.Dataset) -> pd.DataFrame:
     return frame[[*dims, *outputs, *tail]]
 
 
-def write_dataset(dataset: xr.Dataset, path: Path) -> Path:
+def write_dataset(dataset: xr.Dataset, path: Path | str) -> Path:
     """Write a dataset in the format of the path's ending and return where it went.
 
     A CSV has no room for attributes; they go beside it into ``<name>.csv.json``.
@@ -75,6 +75,7 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> Path:
     StorageError
         If it could not be written; the data are then kept in a temporary folder, which the message names.
     """
+    path = Path(path)
     try:
         _write(dataset, path)
     except OSError as error:
@@ -144,7 +145,7 @@ def _rescue(dataset: xr.Dataset, path: Path) -> str:
     return "and nor could any other place; the results are lost"
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path | str) -> Table:
     """Read back what `write_dataset` wrote.
 
     Raises
@@ -152,6 +153,7 @@ def read_table(path: Path) -> Table:
     DataError
         If the file is missing, of another kind, or damaged.
     """
+    path = Path(path)
     if path.suffix not in FORMATS:
         raise DataError(f"{path}: unknown ending {path.suffix!r}; use {', '.join(FORMATS)}")
     if not path.is_file():
@@ -174,7 +176,9 @@ def _read_netcdf(path: Path) -> Table:
 
 
 def _read_csv(path: Path) -> Table:
-    frame = pd.read_csv(path, keep_default_na=False, na_values=["nan", "NaN"], comment="#")
+    frame = pd.read_csv(path, comment="#", dtype={"reason": str})
+    if "reason" in frame:
+        frame["reason"] = frame["reason"].fillna("")
     note = Path(f"{path}.json")
     meta = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     return _with_meta(frame, meta)

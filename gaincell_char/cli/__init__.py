@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .. import __version__, job, refit, registry, report, store
-from ..errors import CharError, FitError, RequestError, SimulationError
+from ..errors import CharError, DataError, FitError, RequestError, SimulationError
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
@@ -209,7 +209,13 @@ def fit_(data: Path, output: Path, models: Sequence[str], circuit: str | None, b
     if output.suffix != ".json":
         raise RequestError(f"{output}: a record is a .json file")
     store.check_writable(output)
-    record, left_out = refit.fit_table(store.read_table(data), data, circuit=circuit, bench=bench, models=models)
+    table = store.read_table(data)
+    try:
+        record, left_out = refit.fit_table(table, data, circuit=circuit, bench=bench, models=models)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, CharError):
+            raise
+        raise DataError(f"{data} holds something that is not a number: {str(error).splitlines()[0]}") from error
     for reason in left_out:
         say(f"left out: {reason}")
     store.write_text(output, record.to_json())

@@ -23,7 +23,7 @@ from .picture import Line, Panel, Picture, Quantity
 _INK, _PAPER, _BEST = "#222222", "#D55E00", "#0072B2"
 _CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "v", "D", "P", "X")
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 12.0, "text.parse_math": False,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.labelcolor": _INK,
     "axes.linewidth": 0.9, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e3e3e3", "grid.linewidth": 0.8,
@@ -36,6 +36,8 @@ _WIDTH, _LEFT, _RIGHT, _LEGEND = 6.4, 1.12, 0.16, 1.16
 _TOP, _MAIN, _GAP, _PANEL, _BOTTOM = 0.95, 2.75, 0.36, 0.82, 0.62
 _MOST_MARKERS = {True: 20, False: 28}
 _SMALL = 10.5
+# Characters.
+_TITLE_FITS, _NAMES_FIT = 54, 30
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -68,8 +70,10 @@ def _render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: floa
         canvas = Canvas(figsize=size, dpi=dpi, facecolor="white")
         draw(canvas)
         png, svg = io.BytesIO(), io.StringIO()
-        FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})
-        FigureCanvasSVG(canvas).print_svg(svg, metadata={"Date": None})
+        raster: Any = FigureCanvasAgg(canvas)
+        raster.print_png(png, metadata={"Software": None})
+        vector: Any = FigureCanvasSVG(canvas)
+        vector.print_svg(svg, metadata={"Date": None})
     return png.getvalue(), svg.getvalue()
 
 
@@ -116,7 +120,8 @@ class _Drawing:
             self.target.text(0.16 / _WIDTH, y, self.heading, va="top", fontsize=15, fontweight="bold")
             y -= 0.35 / self.height
         bold = "normal" if self.heading else "bold"
-        self.target.text(0.16 / _WIDTH, y, self.picture.title, va="top", fontsize=13, fontweight=bold)
+        size = 13 * min(1.0, _TITLE_FITS / len(self.picture.title or " "))
+        self.target.text(0.16 / _WIDTH, y, self.picture.title, va="top", fontsize=size, fontweight=bold)
         y -= 0.25 / self.height
         self.target.text(0.16 / _WIDTH, y, self.picture.caption, va="top", fontsize=_SMALL, color="#666666")
         handles = self._handles()
@@ -129,11 +134,12 @@ class _Drawing:
         legend.set_zorder(5)
 
     def _handles(self) -> list[Line2D]:
-        points = Line2D([], [], color=_INK, marker="o", mfc="none", ms=5.5, lw=0, label="SPICE")
-        handles = [points]
-        for model in self.picture.models:
+        models = self.picture.models
+        form = " form" if sum(len(model.name) for model in models) <= _NAMES_FIT else ""
+        handles = [Line2D([], [], color=_INK, marker="o", mfc="none", ms=5.5, lw=0, label="SPICE")]
+        for model in models:
             colour = "#555555" if self.picture.per else _colour_of_form(model.form)
-            label = f"{model.name.replace('_', ' ')} ({model.form} form)"
+            label = f"{model.name.replace('_', ' ')} ({model.form}{form})"
             handles.append(Line2D([], [], color=colour, ls=_dashes(model.form), lw=2, label=label))
         return handles
 
@@ -158,13 +164,13 @@ class _Drawing:
             ax.plot(x, y, color=colour, lw=1.4, alpha=0.8, zorder=2)
         for model, curve in zip(self.picture.models, line.curves, strict=True):
             if curve is not None:
-                style = {"color": colour if many else _colour_of_form(model.form), "ls": _dashes(model.form)}
-                ax.plot(
-                    line.curve_x * self.x_scale.factor, curve * self.y_scale.factor, lw=1.5 if many else 2.0, zorder=2, **style
-                )  # fmt: skip
+                at, value = line.curve_x * self.x_scale.factor, curve * self.y_scale.factor
+                own = colour if many else _colour_of_form(model.form)
+                ax.plot(at, value, color=own, ls=_dashes(model.form), lw=1.5 if many else 2.0, zorder=2)
         kept = _spread(x, _MOST_MARKERS[many], log=self.picture.log_x)
         marker = _MARKERS[number % len(_MARKERS)] if many and not self.picture.models else "o"
-        ax.plot(x[kept], y[kept], ls="none", marker=marker, ms=4.2 if many else 5.5, mfc="none", mec=colour, mew=1.1, zorder=3)
+        size = 4.2 if many else 5.5
+        ax.plot(x[kept], y[kept], ls="none", marker=marker, ms=size, mfc="none", mec=colour, mew=1.1, zorder=3)
 
     def _errors(self, ax: Axes, number: int, panel: Panel) -> None:
         model = self.picture.models[number]
@@ -249,7 +255,8 @@ def _label(quantity: Quantity, unit: str, width: int) -> str:
 
 
 def _bracket(unit: str) -> str:
-    return f" [{unit}]" if unit else ""
+    # Not broken, so that a name and its unit stay on one line.
+    return f"\N{NO-BREAK SPACE}[{unit}]" if unit else ""
 
 
 def _colour_of_form(form: str) -> str:

@@ -16,7 +16,7 @@ from .. import __version__
 from ..circuit import Circuit
 from ..fit import Errors, Fit
 from ..job import CircuitResult, StudyResult
-from ..params import Choice, Value
+from ..params import Params, Value, Values
 from ..technology import Technology
 from . import tables, text
 from .picture import Picture
@@ -27,8 +27,9 @@ def render(
     *, simulator: str, wall_s: float,
 ) -> str:  # fmt: skip
     """The page as HTML; everything that comes from a declaration or a log is escaped."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters.update(show=text.show, percent=text.percent, r2=text.r2, pretty=text.pretty, formula=formula)
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.undefined = jinja2.StrictUndefined
+    environment.filters.update(show=text.show, percent=text.percent, r2=text.r2, formula=formula)
     template = importlib.resources.files(__package__).joinpath("index.html.j2").read_text(encoding="utf-8")
     studies = [study for result in results for study in result.studies.values()]
     counts = _counts(studies)
@@ -84,10 +85,10 @@ def _model(study: StudyResult, fits: Sequence[Fit]) -> dict[str, Any]:
         "name": first.model, "form": first.form, "study": study.study.key, "equation": first.equation,
         "output": first.output, "unit": first.unit, "conditions": text.conditions(first.conditions, units),
         "coefficients": first.coefficients, "full_range": first.full_range,
-        "box": [f"{text.show(a, units.get(k, ''))} ≤ {k} ≤ {text.show(b, units.get(k, ''))}" for k, (a, b) in first.box.items()],
+        "box": [text.between(name, ends, units.get(name, "")) for name, ends in first.box.items()],
         "errors": [
-            {"what": what, "where": text.conditions(e.worst_at, units), **_shares(e, first)}
-            for what, e in (("used for the fit", first.fitted), ("held out", first.held_out)) if e is not None
+            {"what": what, "where": text.conditions(e.worst_at, units).split(", "), **_shares(e, first)}
+            for what, e in (("used", first.fitted), ("held out", first.held_out)) if e is not None
         ],
         "all_seen": first.held_out is None,
         "others": [
@@ -131,7 +132,7 @@ def _study(out: Path, circuit: Circuit, key: str, study: StudyResult) -> dict[st
     return {
         "key": key, "doc": study.plan.bench.doc, "counts": _counts([study]), "wall_s": study.wall_s,
         "sweeps": [(d, text.span(study.dataset[d].to_numpy(), units[d])) for d in dims],
-        "held": [(k, text.show_value(v, study.plan.params[k].unit), study.plan.params[k].doc) for k, v in {**moved, **own}.items()],
+        "held": _described(study.plan.params, {**moved, **own}),
         "options": json.dumps(dict(study.plan.options))[1:-1].replace('"', ""),
         "files": [(label, place) for label, place in places if (out / place).is_file()],
     }  # fmt: skip
@@ -140,11 +141,11 @@ def _study(out: Path, circuit: Circuit, key: str, study: StudyResult) -> dict[st
 def _parameters(result: CircuitResult) -> list[tuple[str, str, str]]:
     """Name, value and meaning of what no study sweeps; of the others, their default."""
     fixed: dict[str, Value] = {}
-    for study in reversed(result.studies.values()):
-        fixed.update(study.plan.fixed)
-    shown = []
-    for name, parameter in result.circuit.params.items():
-        if name in fixed:
-            unit = "" if isinstance(parameter, Choice) else parameter.unit
-            shown.append((name, text.show_value(fixed[name], unit), parameter.doc))
-    return shown
+    for study in result.studies.values():
+        fixed = {**study.plan.fixed, **fixed}
+    params = result.circuit.params
+    return _described(params, {name: fixed[name] for name in params if name in fixed})
+
+
+def _described(params: Params, values: Values) -> list[tuple[str, str, str]]:
+    return [(name, text.show_value(value, params[name].unit), params[name].doc) for name, value in values.items()]

@@ -163,9 +163,10 @@ class _View:
         models = tuple(model for model in self.models if any(fits[model.name].values()))
         x_values = self.dataset[figure.x].to_numpy()
         words = () if x_values.dtype.kind in "fiu" else tuple(map(str, x_values))
+        per = self.quantity(figure.per) if figure.per else None
         return Picture(
-            name=name, circuit=self.circuit.title, title=figure.title, caption=self._caption(at), x=self.quantity(figure.x),
-            y=self.quantity(figure.output), per=self.quantity(figure.per) if figure.per else None, family=family,
+            name=name, circuit=self.circuit.title, title=figure.title, caption=self._caption(at),
+            x=self.quantity(figure.x), y=self.quantity(figure.output), per=per, family=family,
             log_x=figure.log_x and not words, models=models,
             lines=tuple(self._line(at, value, models, fits) for value in _thin(family, figure.lines) or (None,)),
             panels=tuple(self._panel(model, at, fits[model.name]) for model in models),
@@ -227,11 +228,10 @@ class _View:
             held = held_out(inputs)
             kinds = _values(inputs[per][here]) if per in inputs else (selection.conditions.get(per),) * int(here.sum())
             parts.append((inputs[self.figure.x][here], error[here], held[here], list(kinds)))
-        none: Any = np.empty(0)
         scores = [f.held_out or f.fitted for f in drawn if f is not None]
+        x, error, held = (np.concatenate([np.empty(0), *(part[i] for part in parts)]) for i in range(3))
         return Panel(
-            x=np.concatenate([none, *(p[0] for p in parts)]), error=np.concatenate([none, *(p[1] for p in parts)]),
-            held=np.concatenate([none.astype(bool), *(p[2] for p in parts)]), values=tuple(v for p in parts for v in p[3]),
+            x=x, error=error, held=held.astype(bool), values=tuple(v for p in parts for v in p[3]),
             nrmse=max((s.nrmse for s in scores if s is not None), default=float("nan")),
         )  # fmt: skip
 

@@ -10,11 +10,14 @@ from .. import si
 from ..circuit import Floats
 from ..params import Value
 
+_JOIN = "\N{NO-BREAK SPACE}"
 NOTHING = "\N{EM DASH}"
 _UNSCALED = ("", "1", "%", "degC")
 _UNITS = {"degC": "°C", "Ohm": "\N{GREEK CAPITAL LETTER OMEGA}", "1": ""}
 # Below this a percentage is rounding noise of double precision.
 _NOISE = 1e-11
+# A sweep of more values is shown by its ends.
+_FEW = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +50,13 @@ def show(value: float | None, unit: str = "", digits: int = 4) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     if unit == "degC":
-        return f"{_minus(f'{value:g}')} °C"
+        return f"{_minus(f'{value:g}')}{_JOIN}°C"
     if unit.startswith("1/"):
-        return f"{_minus(f'{value:.{digits}g}')} {pretty(unit)}"
-    number, _, rest = si.show(value, unit, digits).partition(" ")
+        return f"{_minus(f'{value:.{digits}g}')}{_JOIN}{pretty(unit)}"
+    number, _, rest = si.show(value, "" if unit == "1" else unit, digits).partition(" ")
     if "e" in number and rest:
         number = f"{float(number):g}"
-    return f"{_minus(number)} {pretty(rest)}".rstrip()
+    return f"{_minus(number)}{_JOIN}{pretty(rest)}".rstrip(_JOIN)
 
 
 def show_value(value: Value, unit: str = "") -> str:
@@ -65,7 +68,7 @@ def percent(fraction: float | None, digits: int = 3) -> str:
     """A fraction in percent."""
     if fraction is None or not math.isfinite(fraction):
         return NOTHING
-    return "< 1e-9 %" if 0 < abs(fraction) < _NOISE else f"{_minus(f'{100 * fraction:.{digits}g}')} %"
+    return "< 1e-9 %" if 0 < abs(fraction) < _NOISE else f"{_minus(f'{100 * fraction:.{digits}g}')}{_JOIN}%"
 
 
 def r2(value: float | None) -> str:
@@ -81,15 +84,21 @@ def conditions(values: Mapping[str, Value], units: Mapping[str, str]) -> str:
     """Conditions in one line: ``tt, 27 °C, v_in = 900 mV``."""
     bare = ("corner", "temp")
     shown = {name: show_value(value, units.get(name, "")) for name, value in values.items()}
-    return ", ".join(text if name in bare else f"{name} = {text}" for name, text in shown.items())
+    return ", ".join(text if name in bare else f"{name}{_JOIN}={_JOIN}{text}" for name, text in shown.items())
 
 
 def span(values: Floats, unit: str) -> str:
     """Ends and number of the values of a sweep."""
     if values.dtype.kind not in "fiu":
         return ", ".join(map(str, values))
-    shown = [show(float(v), unit) for v in ((values.min(), values.max()) if values.size > 4 else values)]
-    return f"{shown[0]} \N{HORIZONTAL ELLIPSIS} {shown[1]}, {values.size} values" if values.size > 4 else ", ".join(shown)
+    if values.size <= _FEW:
+        return ", ".join(show(float(v), unit) for v in values)
+    return f"{show(values.min(), unit)} \N{HORIZONTAL ELLIPSIS} {show(values.max(), unit)}, {values.size} values"
+
+
+def between(name: str, ends: tuple[float, float], unit: str) -> str:
+    """A range: ``0 V ≤ v_store ≤ 900 mV``."""
+    return f"{show(ends[0], unit)} ≤ {name} ≤ {show(ends[1], unit)}"
 
 
 def _minus(number: str) -> str:

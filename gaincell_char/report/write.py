@@ -68,9 +68,9 @@ def write_report(
 
 
 def _write_pictures(folder: Path, drawn: dict[str, list[Picture]]) -> None:
-    for picture in (p for pictures in drawn.values() for p in pictures):
+    for picture in (picture for group in drawn.values() for picture in group):
         _write_picture(folder, picture.name, *figures.png_and_svg(picture))
-    if first := [pictures[0] for pictures in drawn.values() if pictures]:
+    if first := [group[0] for group in drawn.values() if group]:
         _write_picture(folder, "overview", *figures.overview(first))
 
 
