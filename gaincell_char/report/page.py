@@ -37,7 +37,7 @@ def render(
         technology=technology, simulator=simulator, version=__version__, wall_s=wall_s,
         date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         counts=counts, rows=_headline(results), circuits=[_circuit(out, r, drawn[r.circuit.name]) for r in results],
-        overview=any(drawn.values()), nothing=text.NOTHING,
+        overview=sum(map(bool, drawn.values())) > 1, nothing=text.NOTHING,
     )  # fmt: skip
 
 

@@ -1,0 +1,599 @@
+"""Simulations that fail: exit status 1, the evidence kept and its place told, and nothing lost that was done."""
+
+import contextlib
+import errno
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaincell_char import cli, netlist, ngspice, registry, run, store
+from gaincell_char import pool as pools
+from gaincell_char.circuit import Op, Output, Tran
+from gaincell_char.cli import console
+from gaincell_char.errors import NgspiceMissingError, RequestError, SimulationError, StorageError
+from gaincell_char.netlist import Deck, Template
+from gaincell_char.ngspice import Outcome
+from gaincell_char.plan import make_plan
+from gaincell_char.pool import Pool
+from gaincell_char.run import FAILED, NOT_RUN, OK, Failure, characterize
+
+GAINCELL = [sys.executable, "-P", "-c", "from gaincell_char.cli import main; main()"]
+SUBCIRCUIT = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\nr1 bl wlrb 1meg\nr2 st wlr 1g\n{}\n.ends\n"
+# Above 0.5 V, v(q) has no solution that an iteration finds; or a source too fast for the transient ever to end.
+TROUBLED = SUBCIRCUIT.format("b1 q 0 v = v(st) > 0.5 ? (v(q) > 0.5 ? 0 : 1) : 0\nr3 q 0 1k")
+ENDLESS = SUBCIRCUIT.format("v1 q 0 sin(0 1 {v_store > 0.5 ? 1e15 : 1})\nr3 q p 1k\nc3 p 0 1p")
+PULSE = ("sweep", "gain_cell", "pulse", "--axis", "t_pulse=1n", "--workers", "1")
+
+
+@pytest.fixture
+def gaincell(tmp_path, monkeypatch, capsys):
+    """Type a command in an empty folder: exit status, what was printed, what was said on stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "troubled.cir").write_text(TROUBLED)
+    (tmp_path / "endless.cir").write_text(ENDLESS)
+
+    def type_(*words):
+        monkeypatch.setattr(sys, "argv", ["gaincell", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return type_
+
+
+def deck(body, save="v(a)", analysis=None, params=None):
+    template = Template(title="any", temp=27.0, options=(), body=f"{netlist.flatten(body)}\n.save {save}", save=(save,))
+    return Deck(template=template, params=params or {}, analysis=analysis or Op(), initial={})
+
+
+def outcomes(pool, decks):
+    """Outcome of every deck, in order."""
+    decks = list(decks)
+    found = dict(pool.map(range(len(decks)), lambda i: decks[i], count=len(decks)))
+    return [found[i] for i in range(len(decks))]
+
+
+GOOD = deck("v1 a 0 0.75\nr1 a 0 1k")
+HUNG = deck("v1 a 0 sin(0 1 1e15)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=1.0, max_step=1e-3))
+BAD = {
+    "syntax": ("r1 a", "r1 a"),
+    "unknown device": ("v1 a 0 1\nw1 a 0 1k", "w1"),
+    "unknown model": ("v1 a 0 1\nm1 a a 0 0 nosuch", "can't find model 'nosuch'"),
+    "unknown model type": ("v1 a 0 1\nm1 a a 0 0 mm\n.model mm nmoss", "unknown model type nmoss"),
+    "unknown parameter": ("v1 a 0 1\nr1 a 0 1k foo=3", "unknown parameter (foo)"),
+    "unknown subcircuit": ("v1 a 0 1\nx1 a 0 nosuch", "unknown subckt"),
+    "open subcircuit": ("v1 a 0 1\n.subckt s a b\nr1 a b 1", "mismatch of .subckt ... .ends"),
+    "open brace": ("v1 a 0 1\nr1 a 0 {1k*(2", 'closing "}" not found'),
+    "wrong expression": ("v1 a 0 1\nr1 a 0 {1k*/2}", "expression err"),
+    "missing node": ("v1 b 0 1\nr1 b 0 1k", "v(a)"),
+    "loop of sources": ("v1 a 0 1\nv2 a 0 2", "timestep too small"),
+    "no operating point": ("b1 a 0 v = v(a) > 0.5 ? 0 : 1\nr1 a 0 1k", "timestep too small; trouble with node"),
+    "not a number": ("b1 a 0 v = sqrt(-1)\nr1 a 0 1k", "out of range for sqrt"),
+}  # fmt: skip
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("what", BAD)
+def test_a_deck_that_fails_says_why_and_the_next_one_is_unharmed(pool, what):
+    body, reason = BAD[what]
+    before, failed, after = outcomes(pool, [GOOD, deck(body), GOOD])
+    assert reason in failed.reason.lower()
+    assert failed.log
+    assert not failed.vectors
+    assert (before.reason, after.reason) == ("", "")
+    assert before.vectors["v(a)"] == after.vectors["v(a)"] == 0.75
+
+
+@pytest.mark.ngspice
+def test_no_deck_is_answered_by_the_one_before(pool):
+    decks = [deck(f"v1 a 0 {value}\nr1 a 0 1k\n{BAD[what][0] if value % 2 else ''}") for value, what in enumerate(BAD)]
+    for number, outcome in enumerate(outcomes(pool, decks)):
+        if number % 2 == 0:
+            assert outcome.vectors["v(a)"] == number
+        else:
+            assert outcome.reason or outcome.vectors["v(a)"] == number
+
+
+@pytest.mark.ngspice
+def test_an_operating_point_that_does_not_exist_is_an_error_with_deck_and_log():
+    with pytest.raises(SimulationError, match="Timestep too small; trouble with node") as failure:
+        run.simulate(BAD["no operating point"][0], Op(), ["v(a)"])
+    assert failure.value.deck.startswith("* gaincell-char\n")
+    assert "b1 a 0 v = v(a) > 0.5 ? 0 : 1\n" in failure.value.deck
+    assert "Transient op failed" in failure.value.log
+
+
+@pytest.mark.ngspice
+def test_a_transient_that_stops_early_is_an_error_and_not_half_a_result():
+    bistable = "v1 a 0 pulse(0 1 1n 1p 1p 1 2)\nb1 b 0 v = v(b) > 0.5*v(a) ? 0 : v(a)\nr1 b 0 1k"
+    with pytest.raises(SimulationError, match="TRAN: Timestep too small; time = 1e-09") as failure:
+        run.simulate(bistable, Tran(stop=1e-7, max_step=1e-9), ["v(b)"])
+    assert "tran simulation(s) aborted" in failure.value.log
+
+
+@pytest.mark.ngspice
+def test_the_log_of_a_failure_names_an_undefined_parameter(pool):
+    """Undeclared names are refused before; here one hides where only ngspice looks, and takes the library with it."""
+    failed, after = outcomes(pool, [deck("v1 a 0 1\nr1 a 0 '1k*nosuch'"), GOOD])
+    assert "nosuch" in failed.log
+    assert after.vectors["v(a)"] == 0.75
+
+
+# What the user sees
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("ending", store.FORMATS)
+def test_failed_points_leave_a_table_with_the_others_and_their_evidence(gaincell, tmp_path, ending):
+    status, out, err = gaincell(
+        "sweep", "gain_cell", "dc", "--axis", "v_store=0.2,0.4,0.8,0.9", "--axis", "v_in=0.9", "--axis", "v_bl=0.45",
+        "--netlist", "troubled.cir", "--workers", "1", "-o", f"out{ending}",
+    )  # fmt: skip
+    assert status == 1
+    assert "2 of 4 points in" in out
+    assert err.startswith("gaincell: 2 of 4 points failed; the first, at corner = tt, temp = 27.0, v_store = 0.8, ")
+    assert 'trouble with node "' in err
+    assert err.endswith(f"decks and logs are in out{ending}.failed\n")
+    assert err.count("\n") == 1
+    table = store.read_table(tmp_path / f"out{ending}").frame
+    assert table.status.tolist() == [OK, OK, FAILED, FAILED]
+    assert np.isfinite(table.i_bl).tolist() == [True, True, False, False]
+    assert "trouble with node" in table.reason[2]
+    assert table.reason[0] == ""
+    kept = tmp_path / f"out{ending}.failed"
+    assert sorted(p.name for p in kept.iterdir()) == ["1.cir", "1.log", "2.cir", "2.log"]
+    assert "Transient op failed" in (kept / "1.log").read_text()
+    if shutil.which("ngspice"):
+        by_hand = subprocess.run(["ngspice", "-b", kept / "1.cir"], capture_output=True, text=True, timeout=60)
+        assert "Timestep too small" in by_hand.stdout + by_hand.stderr
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("r9 bl", "r9"), ("m1 bl st 0 0 nosuch", "can't find model 'nosuch'"), ("r9 bl 0 1k foo=2", "unknown parameter")],
+)
+def test_a_netlist_that_ngspice_does_not_take_fails_with_its_words(gaincell, tmp_path, line, reason):
+    (tmp_path / "cell.cir").write_text(SUBCIRCUIT.format(line))
+    status, _, err = gaincell(
+        "sweep", "gain_cell", "dc", "--axis", "v_store=0.2", "--axis", "v_in=0.9", "--netlist", "cell.cir",
+        "--workers", "1", "-o", "out.csv",
+    )  # fmt: skip
+    assert status == 1
+    assert reason in err
+    assert line in (tmp_path / "out.csv.failed" / "1.cir").read_text()
+
+
+@pytest.mark.ngspice
+def test_a_run_that_never_ends_is_ended_and_the_next_points_still_run(gaincell, tmp_path):
+    began = time.monotonic()
+    status, _, err = gaincell(
+        *PULSE, "--axis", "v_store=0.1,0.8,0.2,0.3", "--netlist", "endless.cir", "--timeout", "1", "-o", "out.csv"
+    )
+    assert time.monotonic() - began < 30
+    assert status == 1
+    assert "1 of 4 points failed; the first, at corner = tt, temp = 27.0, v_store = 0.8, t_pulse = 1e-09: " in err
+    assert "no result after 1 s" in err
+    assert store.read_table(tmp_path / "out.csv").frame.status.tolist() == [OK, FAILED, OK, OK]
+    assert "sin(0 1 {v_store > 0.5 ? 1e15 : 1})" in (tmp_path / "out.csv.failed" / "1.cir").read_text()
+
+
+def test_evidence_goes_elsewhere_if_its_folder_cannot_be_made(tmp_path):
+    (tmp_path / "out.csv.failed").write_text("a file")
+    failure = Failure(where={}, reason="why", deck="* deck", log="log")
+    kept = console.keep([failure], tmp_path / "out.csv.failed")
+    try:
+        assert (kept / "1.cir").read_text() == "* deck"
+        assert (kept / "1.log").read_text() == "why\nlog\n"
+    finally:
+        shutil.rmtree(kept)
+
+
+# Children that die
+
+
+def _kill_when_busy(simulator, number):
+    """Send a signal to a simulator's child as soon as it has begun to compute."""
+
+    def kill():
+        while simulator._process is None or _cpu_s(simulator._process.pid) < 0.8:
+            time.sleep(0.05)
+        os.kill(simulator._process.pid, number)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    return thread
+
+
+def _cpu_s(pid):
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+def test_a_simulator_that_crashes_costs_one_point(number):
+    with Pool(1, timeout_s=60) as pool:
+        first = outcomes(pool, [GOOD])
+        thread = _kill_when_busy(pool._all[0], number)
+        before, crashed, after = outcomes(pool, [GOOD, HUNG, GOOD])
+        thread.join()
+    assert crashed.reason == "ngspice died while it ran this deck"
+    assert [o.reason for o in (*first, before, after)] == ["", "", ""]
+
+
+@pytest.mark.ngspice
+def test_a_simulator_that_dies_while_idle_is_replaced():
+    with Pool(1) as pool:
+        outcomes(pool, [GOOD])
+        os.kill(pool._all[0]._process.pid, signal.SIGKILL)
+        for _ in range(2):
+            assert [o.reason for o in outcomes(pool, [GOOD, GOOD])] == ["", ""]
+        # and if nobody has noticed yet that it is dead:
+        process = pool._all[0]._process
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.poll = lambda: None
+        assert "died" in outcomes(pool, [GOOD])[0].reason
+        assert outcomes(pool, [GOOD])[0].reason == ""
+
+
+@pytest.mark.ngspice
+def test_a_simulator_that_does_not_start_again_fails_the_points_and_keeps_the_others(monkeypatch):
+    def no_memory(*_, **__):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    with Pool(1) as pool:
+        done = outcomes(pool, [GOOD])
+        pool._all[0].close()
+        monkeypatch.setattr(pools.subprocess, "Popen", no_memory)
+        lost = outcomes(pool, [GOOD, GOOD])
+    assert done[0].reason == ""
+    assert all("does not start again: " in o.reason and "Cannot allocate memory" in o.reason for o in lost)
+
+
+class _Fake:
+    """A pool whose every run gives the same vectors."""
+
+    version = "none"
+
+    def map(self, jobs, *_, **__):
+        for job in jobs:
+            yield job, Outcome(vectors={"i(vbl)": np.array([1e-6])})
+
+
+@pytest.mark.parametrize("error", [ValueError("no crossing"), KeyError("v(q)"), ZeroDivisionError("by zero")])
+def test_a_measurement_that_fails_costs_its_point_alone(error):
+    def measure(_, values):
+        if values["v_store"] > 0.5:
+            raise error
+        return values["v_store"]
+
+    cell = registry.load_circuit("gain_cell")
+    output = Output(name="i_bl", unit="A", doc="any", measure=measure)
+    cell = replace(cell, benches=(replace(cell.bench("dc"), outputs=(output,)),))
+    plan = make_plan(
+        cell, "dc", registry.load_technology(), registry.load_netlist("gain_cell"),
+        sweep={"v_store": [0.1, 0.9, 0.2], "v_in": [0.9]},
+    )  # fmt: skip
+    result = characterize(plan, pool=_Fake())
+    assert result.dataset.status.to_numpy().ravel().tolist() == [OK, FAILED, OK]
+    assert result.dataset.reason.to_numpy().ravel()[1] == f"i_bl could not be measured: {error}"
+
+
+# Interruption
+
+
+def _interrupting(monkeypatch, after):
+    """Let Ctrl-C arrive when the given number of points is done."""
+
+    @contextlib.contextmanager
+    def progress(*_):
+        count = itertools.count(1)
+
+        def tick():
+            if next(count) == after:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        yield tick
+
+    monkeypatch.setattr(cli, "progress", progress)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("ending", store.FORMATS)
+def test_ctrl_c_stops_and_keeps_what_is_done(gaincell, tmp_path, monkeypatch, ending):
+    _interrupting(monkeypatch, after=3)
+    handler = signal.getsignal(signal.SIGINT)
+    status, out, err = gaincell(
+        "sweep", "gain_cell", "dc", "--axis", "v_store=0:0.9:2000", "--axis", "v_in=0.9", "--workers", "1",
+        "-o", f"out{ending}",
+    )  # fmt: skip
+    assert status == 130
+    assert err.splitlines()[0].startswith("gaincell: stopping after the points in progress; Ctrl-C again ends them")
+    assert err.splitlines()[1:] == ["gaincell: interrupted"]
+    assert "of 2000 points in" in out
+    table = store.read_table(tmp_path / f"out{ending}").frame
+    assert len(table) == 2000
+    assert set(table.status) == {OK, NOT_RUN}
+    assert 3 <= (table.status == OK).sum() < 1000
+    assert np.isfinite(table.i_bl[table.status == OK]).all()
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.ngspice
+def test_ctrl_c_after_a_failure_tells_both(gaincell, tmp_path, monkeypatch):
+    _interrupting(monkeypatch, after=1)
+    status, _, err = gaincell(
+        "sweep", "gain_cell", "dc", "--axis", "v_store=0.8:0.9:200", "--axis", "v_in=0.9", "--workers", "1",
+        "--netlist", "troubled.cir", "-o", "out.csv",
+    )  # fmt: skip
+    assert status == 130
+    assert "decks and logs are in out.csv.failed" in err
+    assert (tmp_path / "out.csv.failed" / "1.cir").exists()
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    """A command in a process of its own, in the middle of a run that never ends; its child's id."""
+    (tmp_path / "endless.cir").write_text(ENDLESS)
+    words = [*GAINCELL, *PULSE, "--axis", "v_store=0.1,0.2,0.8,0.3", "--netlist", "endless.cir", "-o", "out.csv"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process, _busy_child(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _busy_child(process):
+    """Wait until a child of the process has computed for longer than the good points take."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        threads = Path(f"/proc/{process.pid}/task").glob("*/children") if listed.exists() else []
+        for child in {int(pid) for thread in threads for pid in thread.read_text().split()}:
+            if _cpu_s(child) > 2.5:
+                return child
+        time.sleep(0.05)
+    return pytest.fail(f"it never hung: {process.communicate()}")
+
+
+@pytest.mark.ngspice
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_twice_ends_a_run_that_hangs_and_keeps_what_is_done(hanging, tmp_path):
+    process, child = hanging
+    process.send_signal(signal.SIGINT)
+    assert "stopping after the points in progress" in process.stderr.readline()
+    time.sleep(0.3)
+    assert process.poll() is None
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 2
+    assert (process.returncode, err) == (130, "gaincell: interrupted\n")
+    assert "of 4 points in" in out
+    assert not Path(f"/proc/{child}").exists()
+    assert store.read_table(tmp_path / "out.csv").frame.status.tolist() == [OK, OK, NOT_RUN, NOT_RUN]
+
+
+@pytest.mark.ngspice
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_children_go_when_the_parent_is_killed(hanging):
+    process, child = hanging
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 5
+    while Path(f"/proc/{child}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{child}").exists()
+
+
+# Full disks
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """A dataset of a size that does not fit on the full disk."""
+    plan = registry.plan("gain_cell", "dc", sweep={"v_store": np.linspace(0, 0.9, 3000), "v_in": [0.9]})
+    return characterize(plan, pool=_Fake()).dataset
+
+
+@pytest.fixture
+def full_disk(tmp_path, monkeypatch):
+    """A folder on a disk of 64 kB; without the right to mount one, writing there fails as it would."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    mounted = shutil.which("mount") and subprocess.run(words, capture_output=True).returncode == 0
+    if not mounted:
+        replace_file = Path.replace
+
+        def full(path, target):
+            if path.parent == folder and path.stat().st_size > 60_000:
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            return replace_file(path, target)
+
+        monkeypatch.setattr(Path, "replace", full)
+    yield folder
+    if mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def rescue(tmp_path, monkeypatch):
+    """Where temporary folders are made."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(store.tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("ending", store.FORMATS)
+def test_a_full_disk_costs_neither_the_results_nor_the_file_that_was_there(full_disk, rescue, measured, ending):
+    path = full_disk / f"out{ending}"
+    path.write_text("precious")
+    big = measured.assign(noise=("v_store", np.random.default_rng(1).random(3000)), more=measured.i_bl * np.pi)
+    big["noise2"] = ("v_store", np.random.default_rng(2).random(3000))
+    big["noise3"] = ("v_store", np.random.default_rng(3).random(3000))
+    with pytest.raises(
+        StorageError, match=r"could not be written \(the disk is full\); the results are kept in "
+    ) as said:
+        store.write_dataset(big, path)
+    kept = Path(str(said.value).rpartition(" in ")[2])
+    assert kept.is_relative_to(rescue)
+    assert kept.name == path.name
+    table = store.read_table(kept)
+    assert (len(table.frame), table.attrs["circuit"]) == (3000, "gain_cell")
+    assert path.read_text() == "precious"
+    assert [p.name for p in full_disk.iterdir()] == [path.name]
+
+
+def test_a_table_and_its_note_are_replaced_together(measured, tmp_path, monkeypatch, rescue):
+    """The note of a CSV is written before the table takes its place: never a new table beside an old note."""
+    path = tmp_path / "out.csv"
+    path.write_text("precious")
+
+    def full(file, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StorageError, match="the results are lost"):
+        store.write_dataset(measured, path)
+    assert path.read_text() == "precious"
+    assert list(rescue.iterdir()) == []
+
+
+def test_the_rescue_looks_for_a_place_that_has_room(full_disk, measured, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(store.tempfile, "tempdir", str(full_disk))
+    (full_disk / "filler").write_bytes(bytes(60_000))
+    if len(list(full_disk.parent.glob("disk/filler"))) and not os.path.ismount(full_disk):
+        monkeypatch.setattr(store.tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(StorageError, match="the results are kept in .*home"):
+        store.write_dataset(measured, full_disk / ("out.csv" if os.path.ismount(full_disk) else "x/out.csv"))
+
+
+@pytest.mark.ngspice
+def test_a_sweep_onto_a_full_disk_says_where_its_results_are(gaincell, full_disk, rescue):
+    (full_disk / "out.csv").write_text("precious")
+    status, _, err = gaincell(
+        "sweep", "gain_cell", "dc", "--axis", "v_store=0:0.9:1500", "--axis", "v_in=0.9", "-o", full_disk / "out.csv"
+    )
+    assert status == 1
+    assert err.startswith(
+        f"gaincell: {full_disk}/out.csv could not be written (the disk is full); the results are kept in "
+    )
+    kept = Path(err.strip().rpartition(" in ")[2])
+    assert kept.is_relative_to(rescue)
+    assert (store.read_table(kept).frame.status == OK).sum() == 1500
+    assert (full_disk / "out.csv").read_text() == "precious"
+
+
+def test_a_disk_that_is_already_full_is_refused_before_the_first_run(monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store.tempfile, "TemporaryFile", full)
+    with pytest.raises(RequestError, match=r"cannot be written \(the disk is full\); choose another place"):
+        store.check_target(tmp_path / "out.nc")
+
+
+# No ngspice
+
+
+@pytest.fixture
+def no_ngspice(monkeypatch):
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", "/nowhere/libngspice.so")
+
+
+@pytest.mark.parametrize(
+    "words", ["sweep gain_cell dc -o out.csv", "run --out results", "sweep gain_cell dc --workers 1 -o out.nc"]
+)
+def test_without_ngspice_one_line_says_how_to_install_it(gaincell, no_ngspice, words):
+    status, _, err = gaincell(*words.split())
+    assert status == 1
+    assert err.count("\n") == 1
+    assert err.startswith("gaincell: NGSPICE_LIBRARY_PATH = /nowhere/libngspice.so does not exist; unset it or install")
+    assert "apt install ngspice libngspice0 (Debian, Ubuntu), conda install -c conda-forge ngspice-lib" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["list", "show gain_cell", "netlist gain_cell pulse", "--version", "sweep --help", "fit table.csv -o fit.json"],
+)
+def test_what_needs_no_ngspice_works_without(gaincell, no_ngspice, measured, tmp_path, words):
+    x = measured.v_store - 0.45
+    store.write_dataset(measured.assign(i_bl=measured.i_bl * 0 + 1e-6 * (1 + x + x**2 - x**3)), tmp_path / "table.csv")
+    status, out, _ = gaincell(*words.split())
+    assert status == 0
+    assert out
+
+
+def test_an_ngspice_that_is_nowhere_is_missed_with_the_way_to_install_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+    monkeypatch.setattr(ngspice, "Path", lambda _: tmp_path)
+    monkeypatch.setattr(ngspice.ctypes.util, "find_library", lambda _: None)
+    with pytest.raises(NgspiceMissingError, match="is not installed; install it with: apt install ngspice"):
+        ngspice.find_library()
+
+
+@pytest.mark.parametrize("library", ["text", "another library"])
+def test_a_library_that_is_not_ngspice_is_an_error_in_one_line(monkeypatch, tmp_path, library):
+    other = tmp_path / "libngspice.so"
+    other.write_text("no library")
+    if library == "another library":
+        other = next(Path(sys.prefix).rglob("numpy/_core/*.so"))
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(other))
+    with pytest.raises(NgspiceMissingError, match="the ngspice library does not load: ") as said, Pool(1) as pool:
+        outcomes(pool, [GOOD])
+    assert "\n" not in str(said.value)
+
+
+# What lies about on a user's machine
+
+
+@pytest.mark.ngspice
+def test_a_users_own_initialisation_changes_nothing(tmp_path):
+    home, scripts = tmp_path / "home", tmp_path / "scripts"
+    for folder in (home, scripts):
+        folder.mkdir()
+    hostile = (
+        f"* hostile\nset temp=125\nset tnom=80\noption reltol=0.3\nset num_threads=4\nshell touch {tmp_path}/pwned\n"
+    )
+    for place in (tmp_path / ".spiceinit", tmp_path / "spice.rc", home / ".spiceinit", scripts / "spinit"):
+        place.write_text(hostile)
+    words = [*GAINCELL, "sweep", "gain_cell", "dc", "--axis", "v_store=0.2,0.8", "--axis", "v_in=0.9", "--workers", "1"]
+    # Where ngspice looks for the home is the user's entry in the system, not HOME: put ours there if we may.
+    bind = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" ~ && exec "$@"', str(home)]
+    may = os.geteuid() == 0 and subprocess.run([*bind, "true"], capture_output=True).returncode == 0
+    theirs = {
+        **os.environ, "HOME": str(Path.home() if may else home), "SPICE_SCRIPTS": str(scripts), "SPICE_LIB_DIR": str(tmp_path),
+        "NGSPICE_INPUT_DIR": str(scripts), "SPICE_ASCIIRAWFILE": "1", "NGSPICE_MEAS_PRECISION": "2",
+    }  # fmt: skip
+    results = {}
+    for name, start, environment in (("plain", [], None), ("hostile", bind if may else [], theirs)):
+        subprocess.run(
+            [*start, *words, "-o", f"{name}.csv"], cwd=tmp_path, env=environment, check=True, capture_output=True
+        )
+        results[name] = (tmp_path / f"{name}.csv").read_text()
+    assert results["hostile"] == results["plain"]
+    assert not (tmp_path / "pwned").exists()

@@ -1,0 +1,320 @@
+"""Fits find what is there, say how far off they are, and refuse what the data do not hold."""
+
+import dataclasses
+import inspect
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaincell_char import fit, registry
+from gaincell_char.circuit import Coefficient, Model
+from gaincell_char.errors import DataError, FitError
+from gaincell_char.fit import Selection, fit_model, held_out, select
+
+X = np.linspace(-1.0, 2.0, 25)
+
+
+def line_and_more(x, *, a, b, c):
+    return a + b * x + c * x * x * x
+
+
+def relaxation(x, *, a, tau, c):
+    return c + a * np.exp(-x / tau)
+
+
+def model(function=line_and_more, *, linear=False, start=1.0, fixed=(), inputs=("x",), **starts):
+    signature = inspect.signature(function).parameters.values()
+    names = [p.name for p in signature if p.kind is p.KEYWORD_ONLY]
+    return Model(
+        name="toy", form="best", bench="toy", function=function, inputs=inputs, output="y", equation="y = f(x)",
+        coefficients={
+            n: Coefficient(unit="1", doc=n, start=starts.get(n, start), fixed=n in fixed) for n in names
+        },
+        linear=linear,
+    )  # fmt: skip
+
+
+CUBIC = model(linear=True)
+
+
+def points(y, **conditions):
+    return Selection(inputs={"x": X}, output=y, conditions=conditions)
+
+
+coefficients = st.floats(-1e3, 1e3).filter(lambda value: abs(value) > 1e-3)
+
+
+@given(a=coefficients, b=coefficients, c=coefficients, size=st.floats(-15, 6))
+@settings(max_examples=50, deadline=None)
+def test_any_coefficients_of_a_linear_model_are_recovered(a, b, c, size):
+    """Whatever their sizes: currents are 1e-6, charges 1e-15."""
+    true = {"a": a * 10**size, "b": b * 10**size, "c": c * 10**size}
+    found = fit_model(CUBIC, points(line_and_more(X, **true)), {}, "A").values()
+    assert found == pytest.approx(true, rel=1e-9, abs=1e-9 * max(map(abs, true.values())))
+
+
+@given(a=st.floats(0.1, 10), tau=st.floats(0.3, 3), c=st.floats(-5, 5), off=st.floats(0.5, 2))
+@settings(max_examples=50, deadline=None)
+def test_any_coefficients_of_a_nonlinear_model_are_recovered(a, tau, c, off):
+    true = {"a": a, "tau": tau, "c": c}
+    toy = model(relaxation, a=a * off, tau=tau * off, c=0.5)
+    bounded = dataclasses.replace(toy.coefficients["tau"], low=1e-2, high=1e2)
+    toy = dataclasses.replace(toy, coefficients={**toy.coefficients, "tau": bounded})
+    found = fit_model(toy, points(relaxation(X, **true)), {}, "V")
+    assert found.values() == pytest.approx(true, rel=1e-6, abs=1e-6)
+    assert found.held_out.nrmse < 1e-8
+
+
+def test_the_published_polynomial_is_recovered():
+    """Ten coefficients of Leroux et al. 2025 (shipped code), in microampere and volt, of every size they have."""
+    published = [0.17393044, 0.15653739, 0.14088365, 0.12679529, 5.51975209, 4.96777688, 4.4709992,
+                 -1.44776001, -1.30298401, 46.05483778]  # fmt: skip
+    cubic = registry.load_circuit("gain_cell").model("cubic_2d")
+    names = [name for name in cubic.coefficients if name != "v_ref"]
+    true = {name: 1e-6 * value for name, value in zip(names, published, strict=True)}
+    v_store, v_in = (x.ravel() for x in np.meshgrid(np.linspace(0, 0.9, 37), np.linspace(0, 0.9, 10)))
+    i_bl = cubic.function(v_store, v_in, **true, v_ref=0.45)
+    data = Selection(inputs={"v_store": v_store, "v_in": v_in}, output=i_bl, conditions={})
+    found = fit_model(cubic, data, {"vdd": 0.9}, "A").values()
+    assert found.pop("v_ref") == 0.45
+    assert found == pytest.approx(true, rel=1e-9)
+
+
+# NIST Statistical Reference Datasets, nonlinear regression: https://www.itl.nist.gov/div898/strd/nls/
+MISRA1A = np.array([
+    (77.6, 10.07), (114.9, 14.73), (141.1, 17.94), (190.8, 23.93), (239.9, 29.61), (289.0, 35.18), (332.8, 40.02),
+    (378.4, 44.82), (434.8, 50.76), (477.3, 55.05), (536.8, 61.01), (593.1, 66.40), (689.1, 75.47), (760.0, 81.78),
+])  # fmt: skip
+THURBER = np.array([
+    (-3.067, 80.574), (-2.981, 84.248), (-2.921, 87.264), (-2.912, 87.195), (-2.840, 89.076), (-2.797, 89.608),
+    (-2.702, 89.868), (-2.699, 90.101), (-2.633, 92.405), (-2.481, 95.854), (-2.363, 100.696), (-2.322, 101.060),
+    (-1.501, 401.672), (-1.460, 390.724), (-1.274, 567.534), (-1.212, 635.316), (-1.100, 733.054),
+    (-1.046, 759.087), (-0.915, 894.206), (-0.714, 990.785), (-0.566, 1090.109), (-0.545, 1080.914),
+    (-0.400, 1122.643), (-0.309, 1178.351), (-0.109, 1260.531), (-0.103, 1273.514), (0.010, 1288.339),
+    (0.119, 1327.543), (0.377, 1353.863), (0.790, 1414.509), (0.963, 1425.208), (1.006, 1421.384),
+    (1.115, 1442.962), (1.572, 1464.350), (1.841, 1468.705), (2.047, 1447.894), (2.200, 1457.628),
+])  # fmt: skip
+
+
+def misra1a(x, *, b1, b2):
+    return b1 * (1 - np.exp(-b2 * x))
+
+
+def thurber(x, *, b1, b2, b3, b4, b5, b6, b7):
+    return (b1 + b2 * x + b3 * x**2 + b4 * x**3) / (1 + b5 * x + b6 * x**2 + b7 * x**3)
+
+
+@pytest.mark.parametrize(
+    ("function", "data", "start", "certified", "deviations", "sum_of_squares"),
+    [
+        (misra1a, MISRA1A, (500, 1e-4), (2.3894212918e02, 5.5015643181e-04), (2.7070075241e00, 7.2668688436e-06),
+         1.2455138894e-01),
+        (thurber, THURBER, (1000, 1000, 400, 40, 0.7, 0.3, 0.03),
+         (1.2881396800e03, 1.4910792535e03, 5.8323836877e02, 7.5416644291e01, 9.6629502864e-01, 3.9797285797e-01,
+          4.9727297349e-02),
+         (4.6647963344e00, 3.9571156086e01, 2.8698696102e01, 5.5675370270e00, 3.1333340687e-02, 1.4984928198e-02,
+          6.5842344623e-03),
+         5.6427082397e03),
+    ],
+    ids=["Misra1a", "Thurber"],
+)  # fmt: skip
+def test_certified_values_of_nist_are_met(
+    function, data, start, certified, deviations, sum_of_squares, monkeypatch
+):  # fmt: skip
+    monkeypatch.setattr(fit, "held_out", lambda inputs: np.zeros(inputs["x"].shape, dtype=bool))
+    names = [f"b{i + 1}" for i in range(len(start))]
+    toy = model(function, **dict(zip(names, map(float, start), strict=True)))
+    selection = Selection(inputs={"x": data[:, 0]}, output=data[:, 1], conditions={})
+    found = fit_model(toy, selection, {}, "1")
+    assert list(found.values().values()) == pytest.approx(certified, rel=1e-6)
+    assert [e.stderr for e in found.coefficients.values()] == pytest.approx(deviations, rel=1e-5)
+    assert found.fitted.rms**2 * len(data) == pytest.approx(sum_of_squares, rel=1e-9)
+    assert found.held_out is None
+
+
+@given(sizes=st.lists(st.integers(2, 24), min_size=1, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_held_out_points_leave_the_corners_of_the_box_in_the_fit(sizes):
+    axes = [np.linspace(0, 1, n) for n in sizes]
+    inputs = {f"x{i}": x.ravel() for i, x in enumerate(np.meshgrid(*axes, indexing="ij"))}
+    mask = held_out(inputs).reshape(sizes)
+    assert not mask[np.ix_(*([0, -1] for _ in sizes))].any()
+    if mask.size < 12:
+        assert not mask.any()
+    elif max(sizes) > 4:
+        assert 0.1 < mask.mean() < 0.35
+        assert not mask.all(axis=-1).any(), "every line keeps points"
+
+
+def test_held_out_points_do_not_move_the_fit():
+    rng = np.random.default_rng(4)
+    y = line_and_more(X, a=1.0, b=2.0, c=3.0) + rng.normal(scale=0.1, size=X.size)
+    held = held_out({"x": X})
+    disturbed = np.where(held, y + rng.normal(scale=0.3, size=X.size), y)
+    disturbed[held] = np.clip(disturbed[held], y.min(), y.max())
+    first, second = (fit_model(CUBIC, points(data), {}, "A") for data in (y, disturbed))
+    assert first.values() == pytest.approx(second.values(), rel=1e-12)
+    assert first.fitted == second.fitted
+    assert first.held_out.rms < second.held_out.rms
+
+
+def test_errors_are_what_their_names_say():
+    observed, predicted = np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.1, 1.0, 1.5, 4.2])
+    selection = Selection(inputs={"x": np.array([5.0, 6.0, 7.0, 8.0])}, output=observed, conditions={})
+    where = np.array([True, True, True, False])
+    found = fit.errors(selection, predicted, where)
+    assert found.n == 3
+    assert found.rms == pytest.approx(np.sqrt((0.01 + 0 + 0.25) / 3))
+    assert found.nrmse == pytest.approx(found.rms / 4.0), "of the full range, points not compared included"
+    assert found.worst == pytest.approx(-0.5), "predicted less observed"
+    assert found.worst_at == {"x": 7.0}
+    assert found.r2 == pytest.approx(1 - 0.26 / 2.0)
+    assert fit.errors(selection, predicted, ~where).n == 1
+    assert fit.errors(selection, predicted, np.zeros(4, dtype=bool)) is None
+
+
+def test_covariance_of_a_linear_model_is_the_textbooks():
+    rng = np.random.default_rng(5)
+    y = 1e-6 * (line_and_more(X, a=1.0, b=-2.0, c=0.5) + rng.normal(scale=0.05, size=X.size))
+    found = fit_model(CUBIC, points(y), {}, "A")
+    used = ~held_out({"x": X})
+    design = np.stack([np.ones(used.sum()), X[used], X[used] ** 3], axis=1)
+    theta, squares, *_ = np.linalg.lstsq(design, y[used])
+    expected = np.linalg.inv(design.T @ design) * squares[0] / (used.sum() - 3)
+    np.testing.assert_allclose(list(found.values().values()), theta, rtol=1e-9)
+    np.testing.assert_allclose(found.covariance, expected, rtol=1e-8)
+    stderr = [estimate.stderr for estimate in found.coefficients.values()]
+    np.testing.assert_allclose(stderr, np.sqrt(np.diag(expected)), rtol=1e-8)
+
+
+def test_covariance_of_a_nonlinear_fit_does_not_depend_on_where_it_starts():
+    rng = np.random.default_rng(6)
+    y = relaxation(X, a=2.0, tau=0.8, c=1.0) + rng.normal(scale=0.01, size=X.size)
+    fits = [fit_model(model(relaxation, a=a, tau=tau, c=c), points(y), {}, "V")
+            for a, tau, c in ((1.0, 1.0, 0.0), (3.0, 0.5, 2.0))]  # fmt: skip
+    assert fits[0].values() == pytest.approx(fits[1].values(), rel=1e-7)
+    np.testing.assert_allclose(fits[0].covariance, fits[1].covariance, rtol=1e-4)
+
+
+def test_a_fit_says_what_it_was_made_from():
+    found = fit_model(CUBIC, points(line_and_more(X, a=1.0, b=2.0, c=3.0), temp=85.0, corner="ss"), {}, "A")
+    assert found.conditions == {"temp": 85.0, "corner": "ss"}
+    assert found.box == {"x": (-1.0, 2.0)}
+    assert found.full_range == pytest.approx(33.0)
+    assert (found.model, found.form, found.output, found.unit) == ("toy", "best", "y", "A")
+    assert found.fitted.n + found.held_out.n == X.size
+
+
+def test_a_fixed_coefficient_is_given_and_the_others_are_fitted():
+    toy = model(relaxation, fixed=("c",), c=lambda p: p["vdd"] / 2)
+    toy = dataclasses.replace(toy, coefficients={**toy.coefficients, "c": Coefficient(
+        unit="V", doc="level", start=lambda p: p["vdd"] / 2, fixed=True)})  # fmt: skip
+    found = fit_model(toy, points(relaxation(X, a=2.0, tau=0.7, c=0.45)), {"vdd": 0.9}, "V")
+    assert found.values() == pytest.approx({"a": 2.0, "tau": 0.7, "c": 0.45}, rel=1e-7)
+    assert found.coefficients["c"].stderr is None
+    assert np.shape(found.covariance) == (2, 2)
+
+
+def test_a_start_may_depend_on_where_the_points_were_taken():
+    seen = []
+    toy = model(relaxation)
+    spy = Coefficient(unit="1", doc="a", start=lambda p: seen.append(dict(p)) or 1.0)
+    toy = dataclasses.replace(toy, coefficients={**toy.coefficients, "a": spy})
+    fit_model(
+        toy, points(relaxation(X, a=2.0, tau=0.7, c=1.0), temp=85.0, corner="ss"), {"vdd": 0.9, "temp": 27.0}, "V"
+    )
+    assert seen == [{"vdd": 0.9, "temp": 85.0}]
+
+
+def twice(x, *, a, b, c):
+    return (a + b) * x + c
+
+
+def product_of_two(x, *, a, b, c):
+    return a * b * np.exp(x) + c
+
+
+def unused(x, *, a, b, c):
+    return a + b * x + 0 * c
+
+
+@pytest.mark.parametrize(
+    ("function", "linear", "names"),
+    [(twice, True, "a, b"), (twice, False, "a, b"), (unused, True, "c"), (unused, False, "c"),
+     (product_of_two, False, "a, b")],
+)  # fmt: skip
+def test_coefficients_that_the_data_do_not_determine_are_named(function, linear, names):
+    with pytest.raises(FitError, match=rf"toy: the data do not determine {names}; widen the sweep or choose"):
+        fit_model(model(function, linear=linear), points(3.0 * X + 1.0), {}, "A")
+
+
+def test_fewer_points_than_coefficients_are_refused():
+    selection = Selection(inputs={"x": X[:3]}, output=X[:3], conditions={})
+    with pytest.raises(FitError, match="toy has 3 coefficients for 3 points; widen the sweep"):
+        fit_model(CUBIC, selection, {}, "A")
+
+
+def table(**columns):
+    return pd.DataFrame(columns)
+
+
+GRID = pd.DataFrame(
+    [
+        {"x": x, "temp": temp, "corner": corner, "y": x * (1 + temp) + (corner == "ss"), "status": "ok"}
+        for corner, temp, x in product(("tt", "ss"), (27.0, 85.0), X)
+    ]
+)
+DIMS = ("x", "temp", "corner")
+
+
+def test_a_table_becomes_one_fit_per_condition():
+    selections = select(CUBIC, GRID, DIMS, {})
+    assert [selection.conditions for selection in selections] == [
+        {"temp": temp, "corner": corner} for corner, temp in product(("tt", "ss"), (27.0, 85.0))
+    ]
+    for selection in selections:
+        expected = X * (1 + selection.conditions["temp"]) + (selection.conditions["corner"] == "ss")
+        np.testing.assert_array_equal(selection.inputs["x"], X)
+        np.testing.assert_array_equal(selection.output, expected)
+
+
+def test_failed_points_are_left_out_of_a_fit():
+    rows = GRID[(GRID.temp == 27.0) & (GRID.corner == "tt")].copy()
+    rows.loc[rows.x > 1.5, ["y", "status"]] = [np.nan, "failed"]
+    [selection] = select(CUBIC, rows, DIMS, {})
+    assert selection.inputs["x"].max() <= 1.5
+    with pytest.raises(DataError, match="every point of the table failed"):
+        select(CUBIC, rows.assign(status="failed"), DIMS, {})
+
+
+def test_a_model_takes_only_the_points_where_it_holds():
+    at_hot = dataclasses.replace(CUBIC, at=lambda p: {"temp": p["hot"]})
+    selections = select(at_hot, GRID, DIMS, {"hot": 85.0})
+    assert [selection.conditions["corner"] for selection in selections] == ["tt", "ss"]
+    assert all(s.output.max() > 100 for s in selections)
+    with pytest.raises(DataError, match="toy holds at temp = 99; the table has temp = 27, 85"):
+        select(at_hot, GRID, DIMS, {"hot": 99.0})
+
+
+def test_data_that_hold_nothing_to_fit_are_refused():
+    constant = table(x=np.ones(20), y=X[:20])
+    with pytest.raises(DataError, match="toy needs x to vary; the table has only x = 1"):
+        select(CUBIC, constant, ("x",), {})
+    with pytest.raises(DataError, match="y is 2 at every point: there is nothing to fit"):
+        select(CUBIC, table(x=X, y=np.full(X.size, 2.0)), ("x",), {})
+    with pytest.raises(DataError, match="y has 1 values that are not numbers"):
+        select(CUBIC, table(x=X, y=np.where(X[3] == X, np.nan, X)), ("x",), {})
+    with pytest.raises(DataError, match="toy needs y; the table has x, z"):
+        select(CUBIC, table(x=X, z=X), ("x",), {})
+
+
+def test_bounds_are_kept():
+    toy = model(relaxation)
+    tau = dataclasses.replace(toy.coefficients["tau"], low=1.0, high=5.0, start=2.0)
+    toy = dataclasses.replace(toy, coefficients={**toy.coefficients, "tau": tau})
+    found = fit_model(toy, points(relaxation(X, a=2.0, tau=0.7, c=1.0)), {}, "V")
+    assert found.values()["tau"] == pytest.approx(1.0, rel=1e-6)

@@ -1,0 +1,153 @@
+"""The JSON a software model loads: exact, versioned, complete."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaincell_char import fit, registry
+from gaincell_char.errors import DataError
+from gaincell_char.fit import Errors, Estimate, Fit, Selection
+from gaincell_char.record import SCHEMA_VERSION, Provenance, Record, make_record, read_record
+
+FITS = Path(__file__).parents[1] / "fits"
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=8)
+
+
+def record(value=1.5, **changes):
+    errors = Errors(n=3, rms=value, nrmse=value, worst=-value, worst_at={"v_store": value}, r2=value)
+    found = Fit(
+        model="toy", form="best", equation="y = a x", inputs=("v_store",), output="i_bl", unit="A",
+        conditions={"temp": 27.0, "corner": "tt"},
+        coefficients={"a": Estimate(value=value, stderr=value, unit="A/V", doc="slope"),
+                      "b": Estimate(value=value, stderr=None, unit="V", doc="given")},
+        covariance=[[value]], box={"v_store": (-abs(value), abs(value))}, full_range=abs(value),
+        fitted=errors, held_out=errors,
+    )  # fmt: skip
+    whole = {
+        "circuit": "gain_cell", "bench": "dc", "study": "dc", "technology": "toy", "fits": [found],
+        "parameters": {"vdd": value, "write_flavour": "svt"}, "numerics": {"i_bl": abs(value)},
+        "provenance": Provenance(simulator="ngspice 39", options={"gmin": value}, n_points=3, n_ok=3),
+    }  # fmt: skip
+    return Record(**{**whole, **changes})
+
+
+@given(value=numbers, word=words)
+@settings(max_examples=200, deadline=None)
+def test_every_number_and_word_survives_to_the_last_bit(value, word):
+    whole = record(value, parameters={"vdd": value, "flavour": word}, study=word)
+    assert Record.from_json(whole.to_json()) == whole
+
+
+def test_coefficients_keep_their_order():
+    assert list(Record.from_json(record().to_json()).fits[0].values()) == ["a", "b"]
+
+
+def test_a_fit_of_points_that_all_agree_can_still_be_read_back():
+    """R2 has no meaning where the data do not vary; the record must not become unreadable for that."""
+    selection = Selection(inputs={"v_store": np.arange(3.0)}, output=np.array([1.0, 1.0, 2.0]), conditions={})
+    errors = fit.errors(selection, np.array([1.0, 1.1, 2.0]), np.array([True, True, False]))
+    whole = record()
+    whole = whole.model_copy(update={"fits": [whole.fits[0].model_copy(update={"held_out": errors})]})
+    assert Record.from_json(whole.to_json()).fits[0].held_out.rms == errors.rms
+
+
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "1", None])
+def test_another_schema_version_is_refused_with_the_one_that_is_read(version):
+    raw = {**json.loads(record().to_json()), "schema_version": version}
+    with pytest.raises(DataError, match=f"mine: schema version {version}; this package reads version {SCHEMA_VERSION}"):
+        Record.from_json(json.dumps(raw), "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "mine: not JSON"),
+        ("[1, 2]", "mine: schema version None"),
+        ("null", "mine: schema version None"),
+        (json.dumps({"schema_version": SCHEMA_VERSION}), "mine: circuit: Field required"),
+    ],
+)
+def test_what_is_no_record_is_refused_by_name(text, message):
+    with pytest.raises(DataError, match=message):
+        Record.from_json(text, "mine")
+
+
+def test_a_field_that_is_wrong_is_named():
+    raw = json.loads(record().to_json())
+    raw["fits"][0]["coefficients"]["a"]["value"] = "large"
+    with pytest.raises(DataError, match=r"mine: fits\.0\.coefficients\.a\.value: Input should be a valid number"):
+        Record.from_json(json.dumps(raw), "mine")
+    raw = {**json.loads(record().to_json()), "extra": 1}
+    with pytest.raises(DataError, match=r"mine: extra: Extra inputs are not permitted"):
+        Record.from_json(json.dumps(raw), "mine")
+
+
+def test_a_record_is_read_from_its_file(tmp_path):
+    (tmp_path / "record.json").write_text(record().to_json(), encoding="utf-8")
+    assert read_record(tmp_path / "record.json") == record()
+    with pytest.raises(DataError, match=r"cannot read .*missing\.json"):
+        read_record(tmp_path / "missing.json")
+
+
+def test_a_fit_is_found_by_model_and_conditions():
+    hot = record().fits[0].model_copy(update={"conditions": {"temp": 85.0, "corner": "tt"}})
+    whole = record(fits=[record().fits[0], hot])
+    assert whole.fit("toy").conditions["temp"] == 27.0
+    assert whole.fit("toy", temp=85.0) is whole.fits[1]
+    with pytest.raises(DataError, match=r"gain_cell\.dc: no toy at \{'temp': 99\.0\}; have toy at .*27.*; toy at .*85"):
+        whole.fit("toy", temp=99.0)
+    with pytest.raises(DataError, match="no other at"):
+        whole.fit("other")
+
+
+def test_a_record_carries_the_origin_of_its_dataset():
+    attrs = {
+        "circuit": "gain_cell", "bench": "dc", "technology": "toy", "parameters": '{"vdd": 0.9, "read_flavour": "rvt"}',
+        "simulator": "ngspice 39", "package": "gaincell-char 0", "technology_digest": "t", "plan_digest": "p",
+        "options": '{"gmin": 1e-15}', "n_points": 5, "n_ok": 4, "n_failed": 1,
+    }  # fmt: skip
+    made = make_record(attrs=attrs, study="fine", fits=[], numerics={"i_bl": 1e-6})
+    assert (made.circuit, made.bench, made.study, made.technology) == ("gain_cell", "dc", "fine", "toy")
+    assert made.parameters == {"vdd": 0.9, "read_flavour": "rvt"}
+    assert made.numerics == {"i_bl": 1e-6}
+    assert made.provenance == Provenance(
+        simulator="ngspice 39", package="gaincell-char 0", technology_digest="t", plan_digest="p",
+        options={"gmin": 1e-15}, n_points=5, n_ok=4, n_failed=1,
+    )  # fmt: skip
+
+
+PACKAGED = [(folder.name, name) for folder in FITS.iterdir() if folder.is_dir()
+            for name in registry.record_names(folder.name)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("technology", "name"), PACKAGED)
+def test_every_packaged_record_is_one_of_ours_and_its_models_evaluate(technology, name):
+    whole = registry.load_record(technology, name)
+    text = (FITS / technology / f"{name}.json").read_text(encoding="utf-8")
+    assert Record.from_json(whole.to_json()) == whole
+    assert json.loads(whole.to_json()) == json.loads(text), "nothing in the file is ignored, nothing is filled in"
+    assert f"{whole.circuit}.{whole.study}" == name
+    assert whole.technology == technology
+    circuit = registry.load_circuit(whole.circuit)
+    assert whole.fits
+    for found in whole.fits:
+        declared = circuit.model(found.model)
+        assert list(found.coefficients) == list(declared.coefficients)
+        assert {n: e.unit for n, e in found.coefficients.items()} == {
+            n: c.unit for n, c in declared.coefficients.items()
+        }
+        assert (found.inputs, found.output, found.form) == (declared.inputs, declared.output, declared.form)
+        assert found.unit == circuit.bench(whole.bench).output(found.output).unit
+        middle = [np.array([sum(found.box[n]) / 2]) for n in found.inputs]
+        conditions = found.conditions
+        assert np.isfinite(registry.load_model(whole, found.model, **conditions)(*middle)).all()
+
+
+def test_an_unknown_record_is_refused_with_the_known_ones():
+    with pytest.raises(DataError, match="no record 'nope' for 'nowhere'; have none"):
+        registry.load_record("nowhere", "nope")

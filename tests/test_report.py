@@ -1,0 +1,393 @@
+"""The report of a circuit made up for it: no simulator is needed to judge what is drawn and written."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from gaincell_char import registry, report
+from gaincell_char.circuit import Bench, Circuit, Coefficient, Figure, Merit, Model, Op, Output, Study
+from gaincell_char.errors import ParameterError, StorageError
+from gaincell_char.fit import fit_all
+from gaincell_char.job import CircuitResult, StudyResult
+from gaincell_char.netlist import numbers
+from gaincell_char.params import Params, number
+from gaincell_char.plan import make_plan
+from gaincell_char.report import figures, picture, text
+from gaincell_char.run import Failure
+from gaincell_char.store import flat
+
+MINUS = "\N{MINUS SIGN}"
+HOSTILE = "<script>alert('x')</script> & $\\frac{$"
+TEMPS, BIAS = (27.0, 85.0), (0.1, 0.2, 0.3)
+VOLTS = tuple(np.linspace(0, 0.9, 16))
+BENCH = Bench(
+    name="dc", doc="current <b>of</b> a resistor", stimulus="v1 a 0 {v}\nvb b 0 {bias}\nx1 a b toy",
+    analysis=lambda _: Op(), params=Params(v=number(0.0, "V", "drive"), bias=number(0.0, "V", "bias")), save=("i(v1)",),
+    sweep={"v": VOLTS, "bias": BIAS},
+    outputs=(Output(name="i", unit="A", doc="current", measure=lambda w, _: -w["i(v1)"][0]),),
+)  # fmt: skip
+
+
+def _model(name, form, function, **units):
+    coefficients = {n: Coefficient(unit=u, doc=f"{n} {HOSTILE}", start=0.0, scale=1e-6) for n, u in units.items()}
+    return Model(
+        name=name, form=form, bench="dc", function=function, inputs=("v", "bias"), output="i", linear=True,
+        equation=f"i = g v^2 {HOSTILE}", coefficients=coefficients,
+    )  # fmt: skip
+
+
+LINE = _model("line", "paper", lambda v, bias, *, g: g * v + 0 * bias, g="S")
+CURVE = _model("curve", "best", lambda v, bias, *, g, h, b: g * v + h * v * v + b * bias, g="S", h="A/V^2", b="S")
+TOY = Circuit(
+    name="toy", title=f"Toy {HOSTILE}", params=Params(r=number(1e3, "Ohm", HOSTILE)), benches=(BENCH,),
+    models=(LINE, CURVE), studies=(Study(bench="dc", temps=TEMPS),),
+    figures=(
+        Figure(study="dc", output="i", x="v", per="bias", title="By bias", models=("line", "curve")),
+        Figure(study="dc", output="i", x="v", title=f"Alone {HOSTILE}", at=lambda _: {"bias": 0.2, "temp": 85.0}),
+    ),
+    merits=(Merit(name="peak", unit="A", doc=HOSTILE, study="dc", compute=lambda d, _: float(d.i.max())),),
+)  # fmt: skip
+
+
+def _study(circuit, *, lost=(), fitted=True):
+    """A study whose current is cubic in v; the points at the indices `lost` have failed."""
+    study = circuit.studies[0]
+    body = ".subckt toy a b\nr1 a b {r}\n.ends"
+    plan = make_plan(circuit, study.bench, registry.load_technology(), body, temps=study.temps, sweep=study.sweep)
+    dims = tuple(plan.dims)
+    coords = {
+        name: (name, np.array(values, dtype=object if name == "corner" else float))
+        for name, values in plan.dims.items()
+    }
+    temp, v, bias = np.meshgrid(plan.temps, plan.sweep["v"], plan.sweep["bias"], indexing="ij")
+    current = (1e-6 * (v + 0.4 * v**2 + 0.1 * v**3 + 0.5 * bias) * (1 + v * temp / 200))[np.newaxis]
+    status = np.full(plan.shape, "ok", dtype=object)
+    for index in lost:
+        current[index], status[index] = np.nan, "failed"
+    dataset = xr.Dataset({"i": (dims, current), "status": (dims, status)}, coords)
+    dataset["reason"] = dataset.status.where(dataset.status == "ok", f"singular {HOSTILE}").where(
+        dataset.status != "ok", ""
+    )
+    dataset.attrs = {"n_points": plan.size, "n_ok": plan.size - len(lost), "n_failed": len(lost)}
+    for name, unit, doc in (("i", "A", "current"), ("v", "V", "drive"), ("bias", "V", "bias"), ("temp", "degC", "")):
+        dataset[name].attrs = {"units": unit, "long_name": doc}
+    kept = [Failure(where=plan.point(i).where, reason=f"singular {HOSTILE}", deck="* deck", log=HOSTILE) for i in lost]
+    fits, left_out = fit_all(circuit.models if fitted else (), flat(dataset), dims, numbers(plan.fixed), {"i": "A"})
+    return StudyResult(
+        study=study, plan=plan, dataset=dataset, failures=tuple(kept), fits=fits, left_out=left_out,
+        numerics={"i": 3e-6}, n_checked=8, wall_s=1.25,
+    )  # fmt: skip
+
+
+LOST = [(0, 0, 3, 1), (0, 1, 15, 2)]
+BARE = replace(TOY, figures=())
+
+
+def _result(circuit=TOY, **kwargs):
+    study = _study(circuit, **kwargs)
+    merits = tuple((m, m.compute(study.dataset, {})) for m in circuit.merits)
+    return CircuitResult(circuit=circuit, params=numbers(study.plan.fixed), studies={"dc": study}, merits=merits)
+
+
+def _write(out, results):
+    return report.write_report(out, registry.load_technology(), results, simulator="ngspice 45", wall_s=12.0)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "data").mkdir()
+    (folder / "data" / "toy.dc.csv").write_text("v,i\n")
+    _write(folder, [_result(lost=LOST)])
+    return folder
+
+
+def _page(folder):
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def _words(svg):
+    """What an SVG says, as a reader would search for it."""
+    return re.sub(
+        r"\s+", " ", " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg)).replace("\N{NO-BREAK SPACE}", " ")
+    )
+
+
+def test_every_picture_is_there_as_png_and_svg(out):
+    names = ["overview", "toy.dc.i", "toy.dc.i.by_bias.27degC", "toy.dc.i.by_bias.85degC"]
+    found = sorted(p.name for p in (out / "figures").iterdir())
+    assert found == sorted(f"{name}.{kind}" for name in names for kind in ("png", "svg"))
+    for path in (out / "figures").glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert f"figures/{path.name}" in _page(out) or path.stem == "overview"
+
+
+def test_axes_name_their_quantity_and_its_unit(out):
+    words = _words((out / "figures" / "toy.dc.i.by_bias.85degC.svg").read_text())
+    for label in (
+        "current, i [µA]",
+        "drive, v [V]",
+        "bias [V]",
+        "error [nA]",
+        "line (paper form)",
+        "tt, 85 °C",
+        "held out",
+    ):
+        assert label in words
+
+
+def test_ticks_are_plain_numbers(out):
+    for path in (out / "figures").glob("*.svg"):
+        assert not re.search(r"\d ?e\S?\d", _words(path.read_text())), path
+
+
+def test_every_table_is_there_as_csv(out):
+    tables = {path.stem: pd.read_csv(path) for path in (out / "tables").iterdir()}
+    assert sorted(tables) == ["coefficients", "failures", "merits", "numerics", "summary"]
+    assert len(tables["summary"]) == len(TEMPS) * len(TOY.models)
+    assert list(tables["coefficients"]["coefficient"]) == ["g", "g", "g", "h", "b", "g", "h", "b"]
+    assert tables["numerics"]["deviation %"].tolist() == pytest.approx([3e-4])
+    assert tables["merits"]["value"].tolist() == pytest.approx([_result(lost=LOST).merits[0][1]])
+    assert list(tables["failures"]["reason"]) == [f"singular {HOSTILE}"] * 2
+
+
+def test_first_pictures_of_two_circuits_are_shown_side_by_side(tmp_path):
+    results = [_result(replace(TOY, name=name, figures=TOY.figures[-1:])) for name in ("toy", "doll")]
+    assert "figures/overview.png" in _write(tmp_path, results).read_text()
+    words = _words((tmp_path / "figures" / "overview.svg").read_text())
+    assert words.count("Alone") == 2
+
+
+def test_every_link_leads_somewhere(out):
+    targets = re.findall(r'(?:href|src)="([^"]*)"', _page(out))
+    anchors = set(re.findall(r'id="([^"]*)"', _page(out)))
+    assert {"data/toy.dc.csv", "decks/toy.dc.cir", "failed/toy.dc.1.cir", "failed/toy.dc.2.log"} <= set(targets)
+    for target in targets:
+        assert target[1:] in anchors if target.startswith("#") else (out / target).is_file(), target
+
+
+def test_hostile_text_is_shown_not_obeyed(out):
+    page = _page(out)
+    assert "alert(&#39;x&#39;)" in page
+    assert "alert('x')" not in page
+    assert page.count("<script>") == 1
+    assert "<b>of</b>" not in page
+    assert "g v<sup>2</sup>" in page
+
+
+def test_page_needs_nothing_from_elsewhere(out):
+    assert not re.search(r"https?:|//\w|@import|url\(", _page(out))
+
+
+def test_failures_are_listed_with_place_and_reason(out):
+    page = _page(out).replace("\N{NO-BREAK SPACE}", " ")
+    assert "2 failed points" in page
+    assert re.search(r"tt, 85 °C, v = 900 mV, bias = 300 mV</td><td>singular &lt;script&gt;", page)
+    assert (out / "failed" / "toy.dc.1.cir").read_text() == "* deck"
+    assert HOSTILE in (out / "failed" / "toy.dc.1.log").read_text()
+
+
+def test_deck_of_a_study_is_complete(out):
+    deck = (out / "decks" / "toy.dc.cir").read_text()
+    assert ".subckt toy a b" in deck
+    assert deck.rstrip().endswith(".end")
+
+
+def test_summary_states_errors_on_points_the_fit_did_not_see():
+    result = _result()
+    summary = report.summary([result])
+    for row, fit in zip(summary.to_dict("records"), result.studies["dc"].fits, strict=True):
+        assert row["R2"] == fit.held_out.r2
+        assert row["NRMSE %"] == 100 * fit.held_out.nrmse
+        assert (row["held out"], row["used"]) == (fit.held_out.n, fit.fitted.n)
+        assert row["conditions"] == f"corner=tt temp={fit.conditions['temp']:g}"
+
+
+def test_headline_takes_the_worst_condition_and_names_the_merit_once():
+    result = _result()
+    worst = max(fit.held_out.nrmse for fit in result.studies["dc"].fits if fit.model == "line")
+    lines = report.headline([result])
+    assert lines["NRMSE"].iloc[0] == text.percent(worst)
+    assert [bool(merit) for merit in lines["figure of merit"]] == [True, False]
+
+
+def test_fit_that_saw_every_point_says_so(tmp_path):
+    result = _result(BARE)
+    seen = [fit.model_copy(update={"held_out": None}) for fit in result.studies["dc"].fits]
+    result = replace(result, studies={"dc": replace(result.studies["dc"], fits=seen)})
+    page = _write(tmp_path, [result]).read_text()
+    assert "the fit saw all of them" in page
+    assert set(report.summary([result])["held out"]) == {0}
+
+
+def test_errors_drawn_are_model_less_data():
+    result = _result(lost=[(0, 0, 3, 1)])
+    shown = picture.pictures(result)[0]
+    fit = next(f for f in result.studies["dc"].fits if f.model == "curve" and f.conditions["temp"] == 27.0)
+    panel = shown.panels[[m.name for m in shown.models].index("curve")]
+    assert panel.error.size == len(VOLTS) * len(BIAS) - 1
+    assert int(panel.held.sum()) == fit.held_out.n
+    assert np.sqrt(np.mean(panel.error[panel.held] ** 2)) == pytest.approx(fit.held_out.rms)
+    assert panel.error[np.abs(panel.error * panel.held).argmax()] == pytest.approx(fit.held_out.worst)
+
+
+def test_curve_of_a_model_passes_where_the_fit_says():
+    result = _result()
+    fit = next(f for f in result.studies["dc"].fits if f.model == "line" and f.conditions["temp"] == 85.0)
+    shown = next(p for p in picture.pictures(result) if p.name.endswith("by_bias.85degC"))
+    for line in shown.lines:
+        np.testing.assert_allclose(line.curves[0], fit.values()["g"] * line.curve_x)
+
+
+def test_picture_is_of_the_place_its_declaration_picks():
+    alone = picture.pictures(_result())[-1]
+    expected = _study(TOY).dataset.i.sel(corner="tt", temp=85.0, bias=0.2)
+    np.testing.assert_array_equal(alone.lines[0].y, expected)
+
+
+def test_failed_point_leaves_a_gap_and_no_result_says_so():
+    lost = _result(lost=[(0, 0, 3, 1)])
+    [line] = [line for line in picture.pictures(lost)[0].lines if line.value == BIAS[1]]
+    assert np.flatnonzero(np.isnan(line.y)).tolist() == [3]
+    everything = _result(lost=list(np.ndindex(1, 2, 16, 3)), fitted=False)
+    _, svg = figures.png_and_svg(picture.pictures(everything)[0])
+    assert "no point has a result" in _words(svg)
+
+
+def test_points_of_a_sweep_that_runs_down_are_drawn_in_order():
+    down = replace(BARE, figures=TOY.figures[-1:], studies=(Study(bench="dc", temps=TEMPS, sweep={"v": VOLTS[::-1]}),))
+    [line] = picture.pictures(_result(down))[0].lines
+    assert line.x.tolist() == sorted(VOLTS)
+    assert (np.diff(line.y) > 0).all()
+
+
+def test_family_of_conditions_takes_the_fit_of_each():
+    family = replace(TOY, figures=(Figure(study="dc", output="i", x="v", per="temp", title="T", models=("line",)),))
+    result = _result(family)
+    [shown] = picture.pictures(result)
+    slopes = [line.curves[0][-1] / line.curve_x[-1] for line in shown.lines]
+    assert slopes == pytest.approx([f.values()["g"] for f in result.studies["dc"].fits if f.model == "line"])
+    assert set(shown.panels[0].values) == set(TEMPS)
+
+
+def test_model_that_holds_at_one_x_is_not_drawn_along_x():
+    there = replace(LINE, name="there", function=lambda bias, *, g: g * bias, inputs=("bias",), at=lambda _: {"v": 0.9})
+    figure = Figure(study="dc", output="i", x="v", per="bias", title="A", models=("there",))
+    [shown, _] = picture.pictures(_result(replace(TOY, models=(there,), figures=(figure,))))
+    assert shown.models == shown.panels == ()
+
+
+def test_temperatures_share_an_axis_unless_that_flattens_one():
+    result = _result()
+    cold, hot, _ = picture.pictures(result)
+    assert cold.y_span == hot.y_span
+    result.studies["dc"].dataset.i[0, 1] *= 10
+    cold, hot, _ = picture.pictures(result)
+    assert cold.y_span[1] == pytest.approx(float(result.studies["dc"].dataset.i[0, 0].max()))
+    assert hot.y_span[1] > 5 * cold.y_span[1]
+
+
+def test_many_lines_are_thinned_to_what_the_declaration_says():
+    few = replace(TOY, figures=(replace(TOY.figures[0], lines=2),))
+    assert [line.value for line in picture.pictures(_result(few))[0].lines] == [BIAS[0], BIAS[-1]]
+
+
+def test_words_make_an_axis_too():
+    by_corner = replace(TOY, figures=(Figure(study="dc", output="i", x="corner", per="bias", title="By corner"),))
+    _, svg = figures.png_and_svg(picture.pictures(_result(by_corner))[0])
+    assert "tt" in _words(svg)
+
+
+def test_same_data_give_the_same_files():
+    first, second = (figures.png_and_svg(picture.pictures(_result())[0]) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        (Figure(study="no", output="i", x="v", title="A"), "toy: picture 'A' is of no study 'no'"),
+        (Figure(study="dc", output="q", x="v", title="A"), "needs output 'q'; study dc has i"),
+        (Figure(study="dc", output="i", x="w", title="A"), "needs dimension 'w'; study dc has corner, temp, v, bias"),
+        (Figure(study="dc", output="i", x="v", title="A", models=("no",)), "toy has no model 'no'; have line, curve"),
+    ],
+)
+def test_picture_of_what_is_not_there_is_refused(figure, message):
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        picture.pictures(_result(replace(TOY, figures=(figure,))))
+
+
+def test_circuit_without_pictures_models_and_merits_has_a_page(tmp_path):
+    bare = replace(TOY, figures=(), models=(), merits=())
+    page = _write(tmp_path, [_result(bare)]).read_text()
+    assert "Numerics" in page
+    assert "overview" not in page
+    assert list((tmp_path / "figures").iterdir()) == []
+
+
+def test_interrupted_job_has_a_page_that_says_so(tmp_path):
+    result = _result(BARE, fitted=False)
+    result.studies["dc"].dataset.attrs["n_ok"] -= 7
+    page = _write(tmp_path, [result, CircuitResult(circuit=BARE, params={}, studies={}, merits=())]).read_text()
+    assert "7 of 96 points were not run" in page
+    assert "No circuit" in _write(tmp_path, []).read_text()
+
+
+def test_models_left_out_are_listed_with_the_reason(tmp_path):
+    result = _result(BARE)
+    result.studies["dc"].left_out.append("model x: the data do not determine <k>")
+    page = _write(tmp_path, [result]).read_text()
+    assert "1 model not fitted" in page
+    assert "do not determine &lt;k&gt;" in page
+
+
+def test_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="could not be written"):
+        _write(tmp_path / "file", [])
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (9.593e-6, "A", "9.593 µA"), (-0.45, "V", f"{MINUS}450 mV"), (85.0, "degC", "85 °C"), (0.5, "1/V", "0.5 1/V"),
+        (3e-5, "A/V^2", "30 µA/V²"), (1.1, "1", "1.1"), (float("nan"), "V", "—"), (None, "V", "—"), (2.0, "%", "2 %"),
+    ],
+)  # fmt: skip
+def test_numbers_are_shown_with_prefix_and_unit(value, unit, shown):
+    assert text.show(value, unit).replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [(0.0123456, "1.23 %"), (1e-14, "< 1e-9 %"), (0.0, "0 %"), (None, "—"), (-0.5, f"{MINUS}50 %")],
+)
+def test_fractions_are_shown_in_percent(fraction, shown):
+    assert text.percent(fraction).replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.75, "0.7500"), (0.9999977, "0.9999977"), (1.0, "1.000000000"), (-0.2, f"{MINUS}0.2000"), (None, "—")],
+)
+def test_r2_has_the_digits_that_tell_it_from_one(value, shown):
+    assert text.r2(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("largest", "unit", "factor", "shown"),
+    [(0.9, "V", 1, "V"), (0.15, "V", 1e3, "mV"), (15e-9, "s", 1e9, "ns"), (1e-5, "A", 1e6, "µA"), (0.0, "A", 1, "A")],
+)
+def test_axis_takes_the_prefix_of_its_largest_value(largest, unit, factor, shown):
+    scale = text.scale(np.array([-largest, 0.0, np.nan]), unit)
+    assert (scale.factor, scale.unit) == (pytest.approx(factor), shown)
+
+
+def test_report_draws_without_global_state():
+    sources = [p.read_text() for p in (Path(report.__file__).parent).glob("*.py")]
+    assert not any("pyplot" in source for source in sources)
