@@ -40,15 +40,15 @@ def _full_drive(p: Numbers) -> dict[str, float]:
     return {"v_in": p["vdd"], "v_bl": p["vdd"] / 2}
 
 
-def figures(two_d: str) -> tuple[Figure, ...]:
-    """Pictures of a cell; `two_d` is its best model over both inputs."""
+def figures(two_d: str, panel: str = "") -> tuple[Figure, ...]:
+    """Pictures of a cell; `two_d` is its best model over both inputs, `panel` its place on the overview sheet."""
     return (
         Figure(study="dc", output="i_bl", x="v_store", title="Multiplier current at full input",
-               models=("cubic", "softplus"), at=_full_drive),
+               models=("cubic", "softplus"), at=_full_drive, panel=panel),
         Figure(study="dc", output="i_bl", x="v_store", per="v_in", title="Multiplier current by word-line voltage",
                models=("cubic_2d", two_d), at=lambda p: {"v_bl": p["vdd"] / 2}),
         Figure(study="dc_corners", output="i_bl", x="v_store", per="corner", title="Multiplier current by corner",
-               at=_full_drive),
+               at=lambda p: {**_full_drive(p), "temp": 27.0}),
         Figure(study="dc_corners", output="i_bl", x="v_store", per="temp", title="Multiplier current by temperature",
                at=_full_drive),
         Figure(study="dc_bitline", output="i_bl", x="v_bl", per="v_store", title="Active cell by bitline voltage",

@@ -262,7 +262,7 @@ CIRCUIT = Circuit(
     figures=(
         Figure(
             study="decay", output="v_store", x="time", per="v_init", log_x=True,
-            title="Decay of the stored voltage", models=("exponential", "three_leaks"),
+            title="Decay of the stored voltage", panel="f", models=("exponential", "three_leaks"),
         ),
         Figure(
             study="leak", output="i_leak", x="v_store",

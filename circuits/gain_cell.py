@@ -26,6 +26,6 @@ CIRCUIT = Circuit(
         *_cell_models.ENERGY,
     ),
     studies=_cell_sheet.STUDIES,
-    figures=_cell_sheet.figures("ekv_2d"),
+    figures=_cell_sheet.figures("ekv_2d", panel="e"),
     merits=_cell_sheet.MERITS,
 )

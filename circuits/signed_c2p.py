@@ -111,7 +111,7 @@ CIRCUIT = Circuit(
         ),
     ),
     figures=(
-        Figure(study="transfer", output="t_signed", x="q_in", title="Signed pulse width by charge", models=MODELS),
+        Figure(panel="h", study="transfer", output="t_signed", x="q_in", title="Signed pulse width by charge", models=MODELS),
         Figure(study="transfer", output="sign", x="q_in", title="Sign bit by charge"),
         Figure(
             study="transfer_corners", output="t_signed", x="q_in", per="corner", title="Signed pulse width by corner"

@@ -211,7 +211,8 @@ class Study:
 class Figure:
     """One picture of the datasheet: an output against x, one line per value of `per`, models on top.
 
-    ``at`` picks values of other dimensions; `models` are drawn left to right as paper form, best form.
+    ``at`` picks values of other dimensions; `models` are drawn left to right as paper form, best form.  A picture
+    with a ``panel`` stands on the overview sheet, in the order of these letters.
     """
 
     study: str
@@ -223,6 +224,7 @@ class Figure:
     at: Callable[[Numbers], dict[str, float]] = lambda _: {}
     log_x: bool = False
     lines: int = 10
+    panel: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ class Errors(_Record):
     """How far a model is off on a set of points.
 
     ``rms`` and ``worst`` are in the unit of the output; ``nrmse`` is ``rms`` as a fraction of the
-    output's full range; ``worst_at`` gives the inputs of the worst point.
+    output's full range; ``worst_at`` gives the inputs of the worst point; ``r2`` is None where the data do not vary.
     """
 
     n: int
@@ -49,7 +49,7 @@ class Errors(_Record):
     nrmse: float
     worst: float
     worst_at: dict[str, float]
-    r2: float
+    r2: float | None
 
 
 class Fit(_Record):
@@ -201,12 +201,13 @@ def _numeric(selection: Selection) -> dict[str, float]:
 
 
 def held_out(inputs: Mapping[str, Floats]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Mask of the points a fit does not see: every fourth diagonal of the grid the inputs lie on."""
+    """Mask of the points a fit does not see: every fourth diagonal of the grid the inputs lie on, its corners kept."""
     codes = [np.unique(x, return_inverse=True)[1] for x in inputs.values()]
     total = np.asarray(sum(codes))
     if total.size < _FEWEST_TO_HOLD_OUT:
         return np.zeros(total.shape, dtype=bool)
-    return np.asarray(total % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2)
+    corner = np.logical_and.reduce([(code == 0) | (code == code.max()) for code in codes])
+    return np.asarray((total % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2) & ~corner)
 
 
 def errors(selection: Selection, predicted: Floats, where: Any) -> Errors | None:
@@ -224,7 +225,7 @@ def errors(selection: Selection, predicted: Floats, where: Any) -> Errors | None
         nrmse=rms / selection.full_range,
         worst=float(error[worst]),
         worst_at={name: float(x[where][worst]) for name, x in selection.inputs.items()},
-        r2=1 - float(np.sum(error**2)) / spread if spread else float("nan"),
+        r2=1 - float(np.sum(error**2)) / spread if spread else None,
     )
 
 
@@ -253,10 +254,12 @@ class _Problem:
                 f"model {model.name} has {len(self.free)} coefficients for {output.size} points; widen the sweep"
             )
 
-    def residual(self, scaled: Floats) -> Floats:
+    def predict(self, scaled: Floats) -> Floats:
         values = dict(zip(self.free, scaled * self.scale, strict=True))
-        predicted = self.model.function(*self.inputs, **values, **self.given)
-        return np.asarray((predicted - self.output) / self.full_range, dtype=float)
+        return np.asarray(self.model.function(*self.inputs, **values, **self.given), dtype=float)
+
+    def residual(self, scaled: Floats) -> Floats:
+        return np.asarray((self.predict(scaled) - self.output) / self.full_range)
 
     def solve(self) -> tuple[Floats, Floats, Floats]:
         """Nonlinear least squares; scipy's default tolerances stop coefficients 1e-7 short."""
@@ -272,12 +275,11 @@ class _Problem:
 
     def solve_linear(self) -> tuple[Floats, Floats, Floats]:
         """Exact solution for a model that is linear in its coefficients."""
-        zero = np.zeros(len(self.free))
-        offset = self.residual(zero)
-        jacobian = np.stack([self.residual(unit) - offset for unit in np.eye(len(self.free))], axis=1)
+        base = self.predict(np.zeros(len(self.free)))
+        jacobian = np.stack([self.predict(u) - base for u in np.eye(len(self.free))], axis=1) / self.full_range
         self._check_rank(jacobian, _LINEAR_RANK_TOLERANCE)
         norm = np.linalg.norm(jacobian, axis=0)
-        theta = np.linalg.lstsq(jacobian / norm, -offset)[0] / norm
+        theta = np.linalg.lstsq(jacobian / norm, (self.output - base) / self.full_range)[0] / norm
         return theta, jacobian, self.residual(theta)
 
     def _check_rank(self, jacobian: Floats, tolerance: float) -> None:

@@ -45,9 +45,13 @@ def parse(text: str, unit: str = "") -> float:
 
 
 def show(value: float, unit: str = "", digits: int = 4) -> str:
-    """Write a number with an engineering prefix: ``1.2e-12, "C"`` gives ``1.2 pC``."""
-    if not math.isfinite(value) or value == 0 or unit in ("", "1", "%"):
-        return f"{value:.{digits}g} {unit}".rstrip(" 1") if unit == "1" else f"{value:.{digits}g} {unit}".rstrip()
-    exponent = 3 * math.floor(math.log10(abs(value)) / 3 + 1e-12)
-    exponent = min(max(exponent, -18), 12)
-    return f"{value / 10**exponent:.{digits}g} {_PREFIX[exponent]}{unit}"
+    """Write a number with an engineering prefix: ``1.2e-12, "C"`` gives ``1.2 pC``.
+
+    Numbers without a unit, percentages and compound units that begin with a 1 (``1/V``) take no prefix.
+    """
+    plain = unit in ("", "1", "%") or unit.startswith("1/")
+    if plain or value == 0 or not math.isfinite(value):
+        return f"{value:.{digits}g} {'' if unit == '1' else unit}".rstrip()
+    rounded = float(f"{value:.{digits}g}")
+    exponent = min(max(3 * math.floor(math.log10(abs(rounded)) / 3 + 1e-12), -18), 12)
+    return f"{rounded / 10**exponent:.12g} {_PREFIX[exponent]}{unit}"

@@ -52,9 +52,9 @@ def test_initial_slope_is_leakage_over_capacitance(run, leak, v_init):
     v = run("decay", sweep={"c_store": sizes, "v_init": [v_init], "time": EARLY}).v_store.transpose("c_store", "time")
     slopes = np.array([np.polynomial.polynomial.polyfit(EARLY, row, 2)[1] for row in v.values])
     i_leak = float(leak.sel(v_store=v_init))
-    assert (sizes[1] - sizes[0]) / np.diff(1 / slopes)[0] == pytest.approx(-i_leak, rel=2e-3)
+    assert (sizes[1] - sizes[0]) / np.diff(1 / slopes)[0] == pytest.approx(-i_leak, rel=2e-3, abs=0)
     parasitic = -i_leak / slopes - sizes
-    assert parasitic[0] == pytest.approx(parasitic[1], rel=0.1)
+    assert parasitic[0] == pytest.approx(parasitic[1], rel=0.1, abs=0)
     assert 0.1e-15 < parasitic[0] < 2e-15
 
 

@@ -143,7 +143,7 @@ def test_capacitor_holds_the_charge_it_is_given(technology):
     lines = ["vq q 0 pulse(0 1 10n 100n 100n 1u 1)", "xq q 0 cap c=2f"]
     vectors = run(technology, lines, ["v(q)", "i(vq)"], analysis=Tran(stop=200e-9, max_step=1e-9))
     charge = np.trapezoid(-vectors["i(vq)"], vectors["time"])
-    assert charge == pytest.approx(2e-15, rel=1e-3)
+    assert charge == pytest.approx(2e-15, rel=1e-3, abs=0)
 
 
 def test_devices_hold_over_the_declared_temperatures(technology):

@@ -71,8 +71,8 @@ def fits(record: Record) -> Table:
         at = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in found.conditions.items())
         if errors is not None:
             rows.add_row(
-                found.model, at, str(len(found.covariance)), f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %",
-                si.show(errors.worst, found.unit), str(found.held_out.n if found.held_out else 0),
+                found.model, at, str(len(found.covariance)), "" if errors.r2 is None else f"{errors.r2:.7f}",
+                f"{100 * errors.nrmse:.4f} %", si.show(errors.worst, found.unit), str(found.held_out.n if found.held_out else 0),
             )  # fmt: skip
     return rows
 

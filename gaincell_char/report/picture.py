@@ -71,6 +71,7 @@ class Picture:
     panels: tuple[Panel, ...]
     y_span: tuple[float, float] | None
     words: tuple[str, ...]
+    panel: str
 
 
 def pictures(result: CircuitResult) -> list[Picture]:
@@ -170,7 +171,7 @@ class _View:
             log_x=figure.log_x and not words, models=models,
             lines=tuple(self._line(at, value, models, fits) for value in _thin(family, figure.lines) or (None,)),
             panels=tuple(self._panel(model, at, fits[model.name]) for model in models),
-            y_span=self._y_span(at), words=words,
+            y_span=self._y_span(at), words=words, panel=figure.panel,
         )  # fmt: skip
 
     def _caption(self, at: Mapping[str, Value]) -> str:

@@ -63,7 +63,7 @@ def _headline_rows(result: CircuitResult) -> Rows:
         errors = [(e, f.full_range) for f in fits for e in [errors_of(f)] if e is not None]
         yield {
             "circuit": result.circuit.name, "study": study.study.key, "model": fits[0].model, "form": fits[0].form,
-            "R2": text.r2(min((e.r2 for e, _ in errors), default=None)),
+            "R2": text.r2(min((e.r2 for e, _ in errors if e.r2 is not None), default=None)),
             "NRMSE": text.percent(max((e.nrmse for e, _ in errors), default=None)),
             "worst": text.percent(max((abs(e.worst) / full for e, full in errors), default=None)), **once,
         }  # fmt: skip

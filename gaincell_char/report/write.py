@@ -70,8 +70,16 @@ def write_report(
 def _write_pictures(folder: Path, drawn: dict[str, list[Picture]]) -> None:
     for picture in (picture for group in drawn.values() for picture in group):
         _write_picture(folder, picture.name, *figures.png_and_svg(picture))
-    if first := [group[0] for group in drawn.values() if group]:
-        _write_picture(folder, "overview", *figures.overview(first))
+    if sheet := _sheet(drawn):
+        _write_picture(folder, "overview", *figures.overview(sheet))
+
+
+def _sheet(drawn: dict[str, list[Picture]]) -> list[Picture]:
+    """Pictures of the overview: those with a panel, at their first temperature; else the first of each circuit."""
+    panels: dict[str, Picture] = {}
+    for picture in (picture for group in drawn.values() for picture in group if picture.panel):
+        panels.setdefault(picture.panel, picture)
+    return [panels[letter] for letter in sorted(panels)] or [group[0] for group in drawn.values() if group]
 
 
 def _write_picture(folder: Path, name: str, png: bytes, svg: str) -> None:
