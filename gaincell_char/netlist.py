@@ -43,6 +43,8 @@ _CARDS = frozenset((
     ".subckt", ".ends", ".model", ".param", ".func", ".global", ".ic", ".nodeset", ".save", ".option",
     ".options", ".if", ".elseif", ".else", ".endif",
 ))  # fmt: skip
+# With fewer ngspice takes a resistor of 1 mOhm, or dies, without a word.
+_FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
 # Analyses, and what they print, are the bench's.
 _IGNORED = frozenset((
     ".title", ".end", ".op", ".dc", ".ac", ".tran", ".tf", ".noise", ".pz", ".sens", ".disto", ".print",
@@ -129,9 +131,14 @@ def flatten(text: str, *, read: Callable[[str], str] | None = None, where: str =
     Raises
     ------
     NetlistError
-        If a line could run a command, load a program or open a file, or an include cannot be read.
+        If a line is incomplete or could run a command, load a program or open a file, or an include cannot be read.
     """
-    return "\n".join(_clean_lines(text, read, where, depth=0))
+    flat = "\n".join(_clean_lines(text, read, where, depth=0))
+    for line in flat.replace("\n+", " ").splitlines():
+        kind = line.split()[0].lower()
+        if len(line.split()) < _FEWEST_WORDS.get(kind if kind.startswith(".") else kind[0], 2):
+            raise NetlistError(f"{where}: {line!r} is incomplete")
+    return flat
 
 
 def _clean_lines(text: str, read: Callable[[str], str] | None, where: str, depth: int) -> Iterator[str]:

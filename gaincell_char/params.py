@@ -78,7 +78,10 @@ Parameter = Number | Choice
 
 
 class Params(Mapping[str, Parameter]):
-    """An immutable table of parameters; ``a | b`` joins two tables that share no name."""
+    """An immutable table of parameters; ``a | b`` joins two tables that share no name.
+
+    An unknown name is a `ParameterError` that lists the known ones, not a `KeyError`.
+    """
 
     def __init__(self, **parameters: Parameter) -> None:
         self._table = MappingProxyType(parameters)

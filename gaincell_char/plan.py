@@ -201,11 +201,10 @@ def make_plan(
     params = circuit.params | chosen.params
     own = technology.circuits.get(circuit.name, {})
     given = params.check({**own, **(set_ or {})})
-    fixed = params.resolve(given)
     wanted = dict(sweep or {})
     if both := wanted.keys() & (set_ or {}).keys():
         raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
-    numbers = netlists.numbers(fixed)
+    numbers = netlists.numbers(params.resolve(given))
     curve = np.empty(0)
     if chosen.curve is not None:
         grid = wanted.pop(chosen.curve.name, chosen.curve.values)

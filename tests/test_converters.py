@@ -226,7 +226,7 @@ def test_the_relu_form_is_zero_up_to_its_dead_zone_and_a_late_line_after_it():
 
     assert (t[:3] == 0).all()
     assert t[3] > 0
-    assert t[4] == pytest.approx(12.5e3 * (0.5e-12 - 6e-15) + 0.5e-9, rel=1e-12)
+    assert t[4] == pytest.approx(12.5e3 * (0.5e-12 - 6e-15) + 0.5e-9, rel=1e-12, abs=0)
     assert t[5] == 15e-9
 
 
@@ -254,7 +254,7 @@ def waveforms(*pulses: tuple[float, float]) -> dict[str, Any]:
     [((), 0.0), (((60e-9, 63e-9),), 3e-9), (((10e-9, 14e-9), (60e-9, 61e-9), (70e-9, 72e-9)), 3e-9)],
 )
 def test_pulse_width_is_the_time_at_high_level_in_the_last_conversion(pulses, expected):
-    assert _converter.pulse_width(waveforms(*pulses), {"t_start": 50e-9, "vdd": 1.0}) == pytest.approx(expected)
+    assert _converter.pulse_width(waveforms(*pulses), {"t_start": 50e-9, "vdd": 1.0}) == pytest.approx(expected, abs=1e-20)
 
 
 def test_an_output_that_stays_high_is_no_pulse():

@@ -148,6 +148,7 @@ def test_an_include_that_includes_itself_is_refused():
         ("r1 a b {max(r, sqrt(s))}", {"r", "s"}),
         ("r1 a b r c={c}  d={d}", {"c", "d"}),
         ("v1 a 0 pwl(0 {low} {t_on+t_edge} {vdd-low})", {"low", "t_on", "t_edge", "vdd"}),
+        ("b1 a 0 v={gain*v(b)+i(vx)}", {"gain"}),
         ("r1 a b 1k", set()),
     ],
 )
@@ -159,6 +160,11 @@ def test_names_of_a_subcircuit_are_its_own_and_end_with_it():
     text = ".param k=2\n.subckt s a b w=1u\n+ l=2u\nr1 a b {w*l*k*r}\n.ends\nr2 a b {w}"
     assert netlist.undeclared(text, []) == {"r", "w"}
     assert netlist.undeclared(text, ["R", "w"]) == set()
+
+
+def test_names_that_the_text_or_ngspice_defines_need_no_declaration():
+    text = ".param k=2 m={3*k}\n.func f(x, y) {x*y*k*q}\nb1 a 0 v={k*m*temper+time}"
+    assert netlist.undeclared(text, []) == {"q"}
 
 
 def test_subcircuits_that_nobody_defines_are_found():

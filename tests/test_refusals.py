@@ -239,6 +239,8 @@ def test_a_main_job_that_could_not_write_is_refused(gaincell, tmp_path, out):
         (".temp 85", "it would change the temperature; give that with the request"),
         ("+ w=1u", "is no device, card or continuation"),
         ("r1 b\N{MICRO SIGN} 0 1k", "is no device, card or continuation in plain ASCII"),
+        (SUBCIRCUIT.format("r1 bl 0"), r"cell\.cir: 'r1 bl 0' is incomplete"),
+        (".model nch", r"cell\.cir: '\.model nch' is incomplete"),
         (".unheard of", r"no such card; a netlist may hold \.else"),
     ],
 )  # fmt: skip
