@@ -90,7 +90,7 @@ CIRCUIT = Circuit(
         ),
     ),
     figures=(
-        Figure(panel="g", study="transfer", output="t_pulse", x="q_in", title="Pulse width by charge", models=MODELS),
+        Figure(study="transfer", output="t_pulse", x="q_in", title="Pulse width by charge", models=MODELS, panel="g"),
         Figure(study="transfer_corners", output="t_pulse", x="q_in", per="corner", title="Pulse width by corner"),
         Figure(study="transfer_corners", output="t_pulse", x="q_in", per="temp", title="Pulse width by temperature"),
         Figure(study="transfer_supply", output="t_pulse", x="q_in", per="vdd", title="Pulse width by supply"),

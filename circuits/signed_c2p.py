@@ -111,7 +111,10 @@ CIRCUIT = Circuit(
         ),
     ),
     figures=(
-        Figure(panel="h", study="transfer", output="t_signed", x="q_in", title="Signed pulse width by charge", models=MODELS),
+        Figure(
+            study="transfer", output="t_signed", x="q_in", title="Signed pulse width by charge",
+            models=MODELS, panel="h",
+        ),
         Figure(study="transfer", output="sign", x="q_in", title="Sign bit by charge"),
         Figure(
             study="transfer_corners", output="t_signed", x="q_in", per="corner", title="Signed pulse width by corner"

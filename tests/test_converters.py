@@ -254,7 +254,8 @@ def waveforms(*pulses: tuple[float, float]) -> dict[str, Any]:
     [((), 0.0), (((60e-9, 63e-9),), 3e-9), (((10e-9, 14e-9), (60e-9, 61e-9), (70e-9, 72e-9)), 3e-9)],
 )
 def test_pulse_width_is_the_time_at_high_level_in_the_last_conversion(pulses, expected):
-    assert _converter.pulse_width(waveforms(*pulses), {"t_start": 50e-9, "vdd": 1.0}) == pytest.approx(expected, abs=1e-20)
+    width = _converter.pulse_width(waveforms(*pulses), {"t_start": 50e-9, "vdd": 1.0})
+    assert width == pytest.approx(expected, abs=1e-20)
 
 
 def test_an_output_that_stays_high_is_no_pulse():

@@ -70,9 +70,10 @@ def fits(record: Record) -> Table:
         errors = found.held_out or found.fitted
         at = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in found.conditions.items())
         if errors is not None:
+            r2 = "" if errors.r2 is None else f"{errors.r2:.7f}"
             rows.add_row(
-                found.model, at, str(len(found.covariance)), "" if errors.r2 is None else f"{errors.r2:.7f}",
-                f"{100 * errors.nrmse:.4f} %", si.show(errors.worst, found.unit), str(found.held_out.n if found.held_out else 0),
+                found.model, at, str(len(found.covariance)), r2, f"{100 * errors.nrmse:.4f} %",
+                si.show(errors.worst, found.unit), str(found.held_out.n if found.held_out else 0),
             )  # fmt: skip
     return rows
 
