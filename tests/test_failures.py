@@ -77,7 +77,7 @@ BAD = {
     "open subcircuit": ("v1 a 0 1\n.subckt s a b\nr1 a b 1", "mismatch of .subckt ... .ends"),
     "open brace": ("v1 a 0 1\nr1 a 0 {1k*(2", 'closing "}" not found'),
     "wrong expression": ("v1 a 0 1\nr1 a 0 {1k*/2}", "expression err"),
-    "missing node": ("v1 b 0 1\nr1 b 0 1k", "v(a)"),
+    "missing node": ("v1 b 0 1\nr1 b 0 1k", "no data saved"),
     "loop of sources": ("v1 a 0 1\nv2 a 0 2", "timestep too small"),
     "no operating point": ("b1 a 0 v = v(a) > 0.5 ? 0 : 1\nr1 a 0 1k", "timestep too small; trouble with node"),
     "not a number": ("b1 a 0 v = sqrt(-1)\nr1 a 0 1k", "out of range for sqrt"),
@@ -155,15 +155,19 @@ def test_failed_points_leave_a_table_with_the_others_and_their_evidence(gaincell
     kept = tmp_path / f"out{ending}.failed"
     assert sorted(p.name for p in kept.iterdir()) == ["1.cir", "1.log", "2.cir", "2.log"]
     assert "Transient op failed" in (kept / "1.log").read_text()
-    if shutil.which("ngspice"):
-        by_hand = subprocess.run(["ngspice", "-b", kept / "1.cir"], capture_output=True, text=True, timeout=60)
+    if program := shutil.which("ngspice"):
+        by_hand = subprocess.run([program, "-b", kept / "1.cir"], capture_output=True, text=True, timeout=60)
         assert "Timestep too small" in by_hand.stdout + by_hand.stderr
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [("r9 bl", "r9"), ("m1 bl st 0 0 nosuch", "can't find model 'nosuch'"), ("r9 bl 0 1k foo=2", "unknown parameter")],
+    [
+        ("r9 bl 0 1k 2k 3k", "r9"),
+        ("m1 bl st 0 0 nosuch", "can't find model 'nosuch'"),
+        ("r9 bl 0 1k foo=2", "unknown parameter"),
+    ],
 )
 def test_a_netlist_that_ngspice_does_not_take_fails_with_its_words(gaincell, tmp_path, line, reason):
     (tmp_path / "cell.cir").write_text(SUBCIRCUIT.format(line))
@@ -242,6 +246,7 @@ def test_a_simulator_that_dies_while_idle_is_replaced():
     with Pool(1) as pool:
         outcomes(pool, [GOOD])
         os.kill(pool._all[0]._process.pid, signal.SIGKILL)
+        pool._all[0]._process.wait()
         for _ in range(2):
             assert [o.reason for o in outcomes(pool, [GOOD, GOOD])] == ["", ""]
         # and if nobody has noticed yet that it is dead:
@@ -326,7 +331,7 @@ def test_ctrl_c_stops_and_keeps_what_is_done(gaincell, tmp_path, monkeypatch, en
     )  # fmt: skip
     assert status == 130
     assert err.splitlines()[0].startswith("gaincell: stopping after the points in progress; Ctrl-C again ends them")
-    assert err.splitlines()[1:] == ["gaincell: interrupted"]
+    assert err.split("\n")[1:] == ["", "gaincell: interrupted", ""]  # the first ends the line in which ^C stands
     assert "of 2000 points in" in out
     table = store.read_table(tmp_path / f"out{ending}").frame
     assert len(table) == 2000
@@ -386,7 +391,7 @@ def test_ctrl_c_twice_ends_a_run_that_hangs_and_keeps_what_is_done(hanging, tmp_
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - began < 2
-    assert (process.returncode, err) == (130, "gaincell: interrupted\n")
+    assert (process.returncode, err.strip()) == (130, "gaincell: interrupted")
     assert "of 4 points in" in out
     assert not Path(f"/proc/{child}").exists()
     assert store.read_table(tmp_path / "out.csv").frame.status.tolist() == [OK, OK, NOT_RUN, NOT_RUN]
@@ -419,8 +424,9 @@ def full_disk(tmp_path, monkeypatch):
     """A folder on a disk of 64 kB; without the right to mount one, writing there fails as it would."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    mounted = shutil.which("mount") and subprocess.run(words, capture_output=True).returncode == 0
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    words = [str(mount), "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    mounted = mount and umount and subprocess.run(words, capture_output=True).returncode == 0
     if not mounted:
         replace_file = Path.replace
 
@@ -432,7 +438,7 @@ def full_disk(tmp_path, monkeypatch):
         monkeypatch.setattr(Path, "replace", full)
     yield folder
     if mounted:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run([str(umount), str(folder)], check=True)
 
 
 @pytest.fixture
@@ -469,7 +475,7 @@ def test_a_table_and_its_note_are_replaced_together(measured, tmp_path, monkeypa
     path = tmp_path / "out.csv"
     path.write_text("precious")
 
-    def full(file, *_, **__):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
@@ -479,16 +485,12 @@ def test_a_table_and_its_note_are_replaced_together(measured, tmp_path, monkeypa
     assert list(rescue.iterdir()) == []
 
 
-def test_the_rescue_looks_for_a_place_that_has_room(full_disk, measured, tmp_path, monkeypatch):
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr(store.tempfile, "tempdir", str(full_disk))
-    (full_disk / "filler").write_bytes(bytes(60_000))
-    if len(list(full_disk.parent.glob("disk/filler"))) and not os.path.ismount(full_disk):
-        monkeypatch.setattr(store.tempfile, "tempdir", str(tmp_path / "missing"))
-    with pytest.raises(StorageError, match="the results are kept in .*home"):
-        store.write_dataset(measured, full_disk / ("out.csv" if os.path.ismount(full_disk) else "x/out.csv"))
+def test_the_rescue_looks_for_a_place_that_can_be_written(measured, tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(store.tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(StorageError, match=r"the results are kept in .*/home/gaincell-rescue-.*/out\.csv"):
+        store.write_dataset(measured, tmp_path / "removed" / "out.csv")
 
 
 @pytest.mark.ngspice
@@ -524,10 +526,11 @@ def no_ngspice(monkeypatch):
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", "/nowhere/libngspice.so")
 
 
+@pytest.mark.usefixtures("no_ngspice")
 @pytest.mark.parametrize(
     "words", ["sweep gain_cell dc -o out.csv", "run --out results", "sweep gain_cell dc --workers 1 -o out.nc"]
 )
-def test_without_ngspice_one_line_says_how_to_install_it(gaincell, no_ngspice, words):
+def test_without_ngspice_one_line_says_how_to_install_it(gaincell, words):
     status, _, err = gaincell(*words.split())
     assert status == 1
     assert err.count("\n") == 1
@@ -535,11 +538,12 @@ def test_without_ngspice_one_line_says_how_to_install_it(gaincell, no_ngspice, w
     assert "apt install ngspice libngspice0 (Debian, Ubuntu), conda install -c conda-forge ngspice-lib" in err
 
 
+@pytest.mark.usefixtures("no_ngspice")
 @pytest.mark.parametrize(
     "words",
     ["list", "show gain_cell", "netlist gain_cell pulse", "--version", "sweep --help", "fit table.csv -o fit.json"],
 )
-def test_what_needs_no_ngspice_works_without(gaincell, no_ngspice, measured, tmp_path, words):
+def test_what_needs_no_ngspice_works_without(gaincell, measured, tmp_path, words):
     x = measured.v_store - 0.45
     store.write_dataset(measured.assign(i_bl=measured.i_bl * 0 + 1e-6 * (1 + x + x**2 - x**3)), tmp_path / "table.csv")
     status, out, _ = gaincell(*words.split())
@@ -563,7 +567,7 @@ def test_a_library_that_is_not_ngspice_is_an_error_in_one_line(monkeypatch, tmp_
     if library == "another library":
         other = next(Path(sys.prefix).rglob("numpy/_core/*.so"))
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(other))
-    with pytest.raises(NgspiceMissingError, match="the ngspice library does not load: ") as said, Pool(1) as pool:
+    with pytest.raises(NgspiceMissingError, match="library does not load") as said, Pool(1) as pool:
         outcomes(pool, [GOOD])
     assert "\n" not in str(said.value)
 
@@ -571,29 +575,40 @@ def test_a_library_that_is_not_ngspice_is_an_error_in_one_line(monkeypatch, tmp_
 # What lies about on a user's machine
 
 
+# ngspice looks for the home in the system's list of users, not in HOME: lay ours over it, in a namespace of its own.
+_AT_HOME = """
+mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work && cp "$0" /mnt/upper/.spiceinit &&
+mount -t overlay overlay -o lowerdir="$HOME",upperdir=/mnt/upper,workdir=/mnt/work "$HOME" && exec "$@"
+"""
+
+
 @pytest.mark.ngspice
 def test_a_users_own_initialisation_changes_nothing(tmp_path):
-    home, scripts = tmp_path / "home", tmp_path / "scripts"
-    for folder in (home, scripts):
-        folder.mkdir()
-    hostile = (
-        f"* hostile\nset temp=125\nset tnom=80\noption reltol=0.3\nset num_threads=4\nshell touch {tmp_path}/pwned\n"
-    )
-    for place in (tmp_path / ".spiceinit", tmp_path / "spice.rc", home / ".spiceinit", scripts / "spinit"):
-        place.write_text(hostile)
+    hostile = tmp_path / ".spiceinit"
+    hostile.write_text(f"* hostile\nset temp=125\nset tnom=80\noption reltol=0.3\nshell touch {tmp_path}/pwned\n")
+    for name in ("scripts/spinit", "scripts/scripts/spinit", "home/.spiceinit"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(hostile, tmp_path / name)
+    scripts = str(tmp_path / "scripts")
+    variables = {
+        "SPICE_SCRIPTS": scripts,
+        "SPICE_LIB_DIR": scripts,
+        "NGSPICE_INPUT_DIR": scripts,
+        "SPICE_ASCIIRAWFILE": "1",
+    }
+    home = ["unshare", "-m", "sh", "-c", _AT_HOME, str(hostile)]
+    may = shutil.which("unshare") and subprocess.run([*home, "true"], capture_output=True).returncode == 0
+    if not may:
+        home, variables["HOME"] = [], str(tmp_path / "home")
     words = [*GAINCELL, "sweep", "gain_cell", "dc", "--axis", "v_store=0.2,0.8", "--axis", "v_in=0.9", "--workers", "1"]
-    # Where ngspice looks for the home is the user's entry in the system, not HOME: put ours there if we may.
-    bind = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" ~ && exec "$@"', str(home)]
-    may = os.geteuid() == 0 and subprocess.run([*bind, "true"], capture_output=True).returncode == 0
-    theirs = {
-        **os.environ, "HOME": str(Path.home() if may else home), "SPICE_SCRIPTS": str(scripts), "SPICE_LIB_DIR": str(tmp_path),
-        "NGSPICE_INPUT_DIR": str(scripts), "SPICE_ASCIIRAWFILE": "1", "NGSPICE_MEAS_PRECISION": "2",
-    }  # fmt: skip
     results = {}
-    for name, start, environment in (("plain", [], None), ("hostile", bind if may else [], theirs)):
-        subprocess.run(
-            [*start, *words, "-o", f"{name}.csv"], cwd=tmp_path, env=environment, check=True, capture_output=True
+    for name, start, extra in (("plain", [], {}), ("hostile", home, variables)):
+        cwd = tmp_path if extra else tmp_path / "home" / "elsewhere"
+        cwd.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [*start, *words, "-o", "out.csv"], cwd=cwd, env={**os.environ, **extra}, capture_output=True, text=True
         )
-        results[name] = (tmp_path / f"{name}.csv").read_text()
+        assert done.returncode == 0, done.stderr
+        results[name] = (cwd / "out.csv").read_text()
     assert results["hostile"] == results["plain"]
     assert not (tmp_path / "pwned").exists()
