@@ -418,8 +418,8 @@ def test_a_title_of_several_lines_stays_one(gaincell, tmp_path):
 
 _SNIPPETS = st.sampled_from(
     [
-        "*#", "*", ".", "+", "(", "control", ".control", ".inc", ".include ", "shell x", "\n", "\r", "\x0b", "\x85", " ",
-        "\t", ";", "$ ", "//", "\\\\", "r1 a 0 1", ".end", ".title", "'", '"', "`", "é", "\0", "a1", "{x}",
+        "*#", "*", ".", "+", "(", "control", ".control", ".inc", ".include ", "shell x", "\n", "\r", "\x0b", "\x85",
+        " ", "\t", ";", "$ ", "//", "\\\\", "r1 a 0 1", ".end", ".title", "'", '"', "`", "é", "\0", "a1", "{x}",
         ".model m nmos", "pre_",
     ]
 )  # fmt: skip
