@@ -303,7 +303,10 @@ def _spaced(text: str, start: float, stop: float, count: int, *, log: bool) -> l
     if log and start <= 0:
         raise ParameterError(f"axis {text!r}: a log range starts above 0")
     # Rounded to 12 digits so that 0:0.9:10 gives 0.3, not 0.30000000000000004.
-    values = np.geomspace(start, stop, count) if log else np.linspace(start, stop, count)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.geomspace(start, stop, count) if log else np.linspace(start, stop, count)
+    if not np.isfinite(values).all():
+        raise ParameterError(f"axis {text!r}: the range is too wide")
     return [float(f"{value:.12g}") for value in values]
 
 

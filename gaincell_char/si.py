@@ -6,12 +6,24 @@ import re
 from .errors import ParameterError
 
 # ngspice manual, section 2.1.3 (naming conventions): scale factors, case does not matter.
-_SCALE = {
-    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3,
-    "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
-}  # fmt: skip
+_POWER = {
+    "t": 12,
+    "g": 9,
+    "meg": 6,
+    "k": 3,
+    "": 0,
+    "m": -3,
+    "u": -6,
+    "µ": -6,
+    "μ": -6,
+    "n": -9,
+    "p": -12,
+    "f": -15,
+    "a": -18,
+}
+_MIL = 25.4e-6
 _PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-zµ%]*)\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,4})?)([a-zµμ%]*)\s*", re.IGNORECASE | re.ASCII)
 
 
 def parse(text: str, unit: str = "") -> float:
@@ -37,10 +49,11 @@ def parse(text: str, unit: str = "") -> float:
             f"write {digits} or {digits}{letters.lower()}{unit}"
         )
     for scale in (letters[:3].lower(), letters[:1].lower(), ""):
-        if scale and scale not in _SCALE:
+        if scale not in (*_POWER, "mil") or letters[len(scale) :] not in ("", unit):
             continue
-        if letters[len(scale) :] in ("", unit):
-            return float(digits) * _SCALE.get(scale, 1.0)
+        mantissa, _, power = digits.lower().partition("e")
+        # Not a product, which would make 3f another number than 3e-15.
+        return float(digits) * _MIL if scale == "mil" else float(f"{mantissa}e{int(power or 0) + _POWER[scale]}")
     raise ParameterError(f"{text!r}: unknown unit {letters!r}" + (f", expected {unit}" if unit else ""))
 
 
