@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from gaincell_char.cli import cli
@@ -43,3 +44,10 @@ def test_every_command_and_every_line_of_python_runs_in_order(page, tmp_path, mo
 def test_every_link_leads_to_a_file(page):
     for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("command", [None, *cli.commands])
+def test_help_shows_an_example_on_lines_of_its_own(command):
+    help_ = (cli.commands[command] if command else cli).get_help(click.Context(cli, info_name="gaincell"))
+    assert "\\b" not in help_
+    assert re.search(r"^ +(Example: +)?gaincell \w+", help_, re.MULTILINE)

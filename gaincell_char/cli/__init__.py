@@ -50,7 +50,7 @@ def main() -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="gaincell")
 def cli() -> None:
-    r"""Characterize gain-cell circuits in ngspice and fit compact models.
+    """Characterize gain-cell circuits in ngspice and fit compact models.
 
     \b
     gaincell run                                   everything, to a page in results/
@@ -72,7 +72,7 @@ _NETLIST = click.option(
 
 @cli.command("list")
 def list_() -> None:
-    r"""List circuits, their benches and models, and technologies.
+    """List circuits, their benches and models, and technologies.
 
     \b
     Example:  gaincell list
@@ -85,7 +85,7 @@ def list_() -> None:
 @click.argument("circuit")
 @_TECH
 def show(circuit: str, tech: str) -> None:
-    r"""Show the parameters, benches and models of CIRCUIT.
+    """Show the parameters, benches and models of CIRCUIT.
 
     \b
     Example:  gaincell show gain_cell
@@ -105,7 +105,7 @@ def show(circuit: str, tech: str) -> None:
 def netlist(
     circuit: str, bench: str, settings: Sequence[str], corner: str, temp: str, tech: str, netlist: Path | None
 ) -> None:
-    r"""Print the complete deck of one run, ready for ngspice -b.
+    """Print the complete deck of one run, ready for ngspice -b.
 
     \b
     Example:  gaincell netlist gain_cell pulse --set v_store=0.7 --set t_pulse=5n > pulse.cir
@@ -148,7 +148,7 @@ def sweep(
     circuit: str, bench: str, axes: Sequence[str], corner: str, temp: str, settings: Sequence[str],
     options: Sequence[str], output: Path, tech: str, netlist: Path | None, workers: int | None, timeout: float,
 ) -> None:  # fmt: skip
-    r"""Run BENCH of CIRCUIT over a grid and write a table.
+    """Run BENCH of CIRCUIT over a grid and write a table.
 
     Parameters that are not named keep the bench's own sweep or their default; see gaincell show CIRCUIT.
 
@@ -201,7 +201,7 @@ def _failure(failures: Sequence[Failure], failed: int, total: int, folder: Path)
 @click.option("--circuit", help="Circuit the data belong to, if the file does not say.")
 @click.option("--bench", help="Bench the data belong to, if the file does not say.")
 def fit_(data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None) -> None:
-    r"""Fit compact models to DATA, a table that gaincell sweep wrote.
+    """Fit compact models to DATA, a table that gaincell sweep wrote.
 
     \b
     Example:  gaincell fit current.csv -o current.json
@@ -235,7 +235,7 @@ def fit_(data: Path, output: Path, models: Sequence[str], circuit: str | None, b
 def run(
     out: Path, circuits: Sequence[str], records: Path | None, tech: str, workers: int | None, timeout: float
 ) -> None:
-    r"""Characterize every circuit: simulate all benches, fit all models, write page, pictures and records.
+    """Characterize every circuit: simulate all benches, fit all models, write page, pictures and records.
 
     \b
     Example:  gaincell run --out results
