@@ -140,8 +140,17 @@ def run_circuit(
 
 
 def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple[Merit, float], ...]:
-    done = [merit for merit in circuit.merits if merit.study in studies]
-    return tuple((m, float(m.compute(studies[m.study].dataset, numbers(studies[m.study].plan.fixed)))) for m in done)
+    return tuple((merit, _merit(merit, studies[merit.study])) for merit in circuit.merits if merit.study in studies)
+
+
+def _merit(merit: Merit, result: StudyResult) -> float:
+    """Its value, or NaN where failed points leave nothing to compute it from."""
+    try:
+        return float(merit.compute(result.dataset, numbers(result.plan.fixed)))
+    except (ArithmeticError, LookupError, ValueError):
+        if result.failures or OK not in result.dataset.status:
+            return float("nan")
+        raise
 
 
 def count_points(circuits: Sequence[Circuit], technology: str) -> int:

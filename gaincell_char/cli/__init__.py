@@ -175,7 +175,8 @@ def sweep(
     counts = result.dataset.attrs
     note(f"{counts['n_ok']} of {counts['n_points']} points in {time.perf_counter() - began:.1f} s, in {output}")
     if result.failures:
-        failure = _failure(result.failures, counts["n_failed"], counts["n_points"], Path(f"{output}.failed"))
+        kept = keep(result.failures, Path(f"{output}.failed"))
+        failure = _failure(result.failures, counts["n_failed"], counts["n_points"], kept)
         if not stopped:
             raise failure
         say(str(failure))
@@ -183,8 +184,7 @@ def sweep(
         raise KeyboardInterrupt
 
 
-def _failure(failures: Sequence[Failure], failed: int, total: int, folder: Path) -> CharError:
-    kept = keep(failures, folder)
+def _failure(failures: Sequence[Failure], failed: int, total: int, kept: Path) -> CharError:
     first = failures[0]
     where = ", ".join(f"{name} = {value}" for name, value in first.where.items())
     return CharError(
