@@ -159,7 +159,8 @@ def test_a_grid_that_makes_no_sense_is_refused(refused, monkeypatch, words, sent
     assert re.search(sentence, refused(*SWEEP, *words.split()))
 
 
-def test_a_default_that_leaves_its_range_somewhere_in_the_grid_is_refused_before_the_first_run(refused):
+def test_a_default_that_leaves_its_range_somewhere_in_the_grid_is_refused_before_the_first_run(refused, monkeypatch):
+    monkeypatch.setattr(cli, "Pool", lambda *_, **__: pytest.fail("it began to simulate"))
     # v_inb = vdd - v_in unless it is given: only at the last corner of this grid that is -1.7 V.
     said = refused(*SWEEP, "--axis", "vdd=2,0.3", "--axis", "v_in=0,2")
     assert re.search(r"v_inb = -1\.7 V .* is outside \[-1, 2\] V", said)
@@ -322,6 +323,7 @@ ATTACKS = {
     "save": ".save all > {pwned}",
     "probe": ".probe alli > {pwned}",
     "CIDER": '.model m numd level=1\n+ output stat rootfile="{pwned}"\nd1 a 0 m',
+    "a file, split": '.model m nmos\n+ rootfile\n+ ="{pwned}"',
     "CIDER, split": '.model m\n+ numd level=1\n+ doping ascii infile="{evil}"\nd1 a 0 m',
     # ngspice 39 takes a line that begins with one of these for a comment, and so for a command if a # follows.
     **{f"comment by {sign}": f"{sign}# shell touch {{pwned}}" for sign in "=[]?()&%$\"!:,;'{}<>|~^@-_/\\#é"},
