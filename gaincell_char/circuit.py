@@ -239,6 +239,45 @@ class Merit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RandomModel:
+    """How one copy of a circuit differs from the typical one: a model with a few random coefficients.
+
+    Attributes
+    ----------
+    nominal : str
+        Model of the typical circuit; its coefficients are arguments of `function`, too.
+    function : callable
+        ``function(*inputs, **random, **nominal)``; with every random coefficient at 0 it is the nominal model.
+    random : mapping of str to Coefficient
+        Normal random numbers of mean 0; ``scale`` is the size of a small change of each.
+    """
+
+    name: str
+    nominal: str
+    function: Callable[..., Any]
+    inputs: tuple[str, ...]
+    output: str
+    equation: str
+    random: Mapping[str, Coefficient]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """What Monte Carlo of a bench measures: the grid of every sample, and what is computed from it.
+
+    ``features`` are numbers per sample, computed along a dimension of the grid; the picture of the campaign
+    draws ``output`` over ``x``.
+    """
+
+    bench: str
+    sweep: Mapping[str, Grid]
+    x: str
+    output: str
+    features: tuple[Derived, ...] = ()
+    models: tuple[RandomModel, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Circuit:
     """A circuit under test; ``name`` is also its file name in ``circuits/`` and ``netlists/``."""
 
@@ -250,6 +289,11 @@ class Circuit:
     studies: tuple[Study, ...]
     figures: tuple[Figure, ...] = ()
     merits: tuple[Merit, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+
+    def spread(self, bench: str) -> Spread | None:
+        """Return what Monte Carlo of a bench measures, if that is declared."""
+        return next((spread for spread in self.spreads if spread.bench == bench), None)
 
     def bench(self, name: str) -> Bench:
         """Return the bench called `name`."""

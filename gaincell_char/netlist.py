@@ -5,7 +5,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from textwrap import dedent
 
@@ -93,13 +93,15 @@ class Template:
 class Deck:
     """A complete deck: `text` can be run by hand with ``ngspice -b``.
 
-    ``initial`` maps a node voltage to the value it must have at t = 0.
+    ``initial`` maps a node voltage to the value it must have at t = 0.  ``alters`` maps what ``alter`` calls a
+    number of one device to its value: how mismatch reaches a device inside subcircuits.
     """
 
     template: Template
     params: Mapping[str, float]
     analysis: Analysis
     initial: Mapping[str, float]
+    alters: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -108,7 +110,9 @@ class Deck:
         options = " ".join(f"{name}={value:g}" for name, value in t.options)
         head = [f"* {t.title}", f".temp {t.temp:g}", *([f".options {options}"] if options else [])]
         params = [f".param {name}={value!r}" for name, value in self.params.items()]
-        return "\n".join([*head, *params, t.body, f".{self.analysis.command()}", ".end", ""])
+        alters = [f"alter {target} = {value!r}" for target, value in self.alters.items()]
+        control = [".control", *alters, ".endc"] if alters else []
+        return "\n".join([*head, *params, t.body, f".{self.analysis.command()}", *control, ".end", ""])
 
     @property
     def digest(self) -> str:

@@ -5,11 +5,13 @@ outcome of a run is judged from the values and the log, never from a return code
 """
 
 import ctypes.util
+import math
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +48,14 @@ _LONGEST_REASON = 300
 class Outcome:
     """What one deck gave: vectors, or the reason why not.
 
-    ``fatal`` says that the library is not to be used again.
+    ``fatal`` says that the library is not to be used again; ``spent_s`` is the time inside the analysis.
     """
 
     vectors: Mapping[str, Floats]
     reason: str = ""
     log: str = ""
     fatal: bool = False
+    spent_s: float = 0.0
 
 
 def find_library() -> str:
@@ -132,6 +135,7 @@ class Session:
         self._template: Template | None = None
         self._parsed: dict[str, float] = {}
         self._current: dict[str, float] = {}
+        self._altered: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -141,7 +145,7 @@ class Session:
     def run(self, deck: Deck) -> Outcome:
         """Simulate one deck and return its saved vectors, or the reason why there are none."""
         self._binding.messages.clear()
-        if not all(np.isfinite(value) for value in deck.params.values()):
+        if not all(map(math.isfinite, (*deck.params.values(), *deck.alters.values()))):
             # ngspice would keep the previous value without a word that reaches the result.
             return self._failed("a parameter is not a finite number")
         self._set(deck)
@@ -149,8 +153,10 @@ class Session:
             self._template = None
             return self._failed(reason)
         before = self._current_plot()
+        began = time.perf_counter()
         self._command(deck.analysis.command())
-        outcome = self._judge(deck, before)
+        spent_s = time.perf_counter() - began
+        outcome = replace(self._judge(deck, before), spent_s=spent_s)
         self._command("destroy all")
         if outcome.reason:
             self._template = None
@@ -163,7 +169,8 @@ class Session:
         altered always are, so that a result does not depend on what ran before.
         """
         sources = deck.template.alterable
-        if deck.template is not self._template and deck.template != self._template:
+        same = deck.template is self._template or deck.template == self._template
+        if not same or tuple(deck.alters) != self._altered:
             self._load(deck)
             altered = sources
         elif all(name in sources for name, value in deck.params.items() if self._current[name] != value):
@@ -173,6 +180,8 @@ class Session:
             altered = sources
         for name, source in altered.items():
             self._command(f"alter {source} = {deck.params[name]!r}")
+        for target, number in deck.alters.items():
+            self._command(f"alter {target} = {number!r}")
         self._current = dict(deck.params)
 
     def _reset(self, deck: Deck) -> None:
@@ -187,10 +196,12 @@ class Session:
             self._command("remcirc")
             self._binding.messages.clear()
         self._loaded = True
-        lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in deck.text.splitlines()]
+        text = replace(deck, alters={}).text
+        lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in text.splitlines()]
         self._library.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
         self._template = deck.template
         self._parsed = dict(deck.params)
+        self._altered = tuple(deck.alters)
 
     def _command(self, text: str) -> None:
         self._commands += 1

@@ -178,6 +178,7 @@ def make_plan(
     netlist: str,
     *,
     sweep: Mapping[str, Grid] | None = None,
+    own_sweep: bool = True,
     corners: Sequence[str] = ("tt",),
     temps: Sequence[float] = (27.0,),
     set_: Values | None = None,
@@ -189,6 +190,8 @@ def make_plan(
     ----------
     sweep : mapping of str to Grid, optional
         Replaces or joins the bench's own sweep; also the bench's curve, by its name.
+    own_sweep : bool
+        Sweep what the bench sweeps by itself, too.
     set_ : mapping, optional
         Parameters to hold at another value than their default; removes them from the bench's sweep.
 
@@ -209,7 +212,8 @@ def make_plan(
     if chosen.curve is not None:
         grid = wanted.pop(chosen.curve.name, chosen.curve.values)
         curve = np.array(_values(chosen.curve.name, _limits(chosen.curve), grid, numbers), dtype=float)
-    grids = {**{k: v for k, v in chosen.sweep.items() if k not in (set_ or {})}, **wanted}
+    own_grids = {k: v for k, v in chosen.sweep.items() if own_sweep and k not in (set_ or {})}
+    grids = {**own_grids, **wanted}
     axes = {name: _values(name, params[name], grid, numbers) for name, grid in grids.items()}
     for corner in corners:
         technology.corner(corner)

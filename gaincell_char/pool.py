@@ -15,9 +15,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from .errors import NgspiceMissingError, ParameterError
+from .batch import Batch
 from .netlist import Deck
 from .ngspice import Outcome, find_library
 
@@ -25,6 +26,10 @@ _POINTS_PER_CHILD = 5000
 _START_TIMEOUT_S = 60.0
 _LARGEST_CHUNK = 32
 _LONGEST_TIMEOUT_S = 1e6
+C = TypeVar("C")
+T = TypeVar("T")
+Work = Sequence[Deck] | Batch
+"""What a child is handed: decks to run, or a batch to run and measure."""
 
 
 class Simulator:
@@ -37,7 +42,7 @@ class Simulator:
         self._served = 0
         self.version = ""
 
-    def run(self, decks: Sequence[Deck], timeout_s: float) -> Iterator[Outcome]:
+    def run(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
         """Yield one outcome per deck, in order."""
         done = 0
         while done < len(decks):
@@ -61,7 +66,7 @@ class Simulator:
         if process is not None:
             process.kill()
 
-    def _serve(self, decks: Sequence[Deck], timeout_s: float) -> Iterator[Outcome]:
+    def _serve(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
         """Yield outcomes until the decks are done or the child is lost."""
         try:
             self._start()
@@ -73,7 +78,7 @@ class Simulator:
             return
         with contextlib.suppress(OSError):  # a dead child shows when its answer is awaited
             self._connection.send(decks)
-        for _ in decks:
+        for _ in range(len(decks)):
             outcome = self._receive(timeout_s)
             if outcome.fatal:
                 self.close()
@@ -197,6 +202,54 @@ class Pool:
             finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield from future.result()
+
+    def stream(self, chunks: Iterable[C], serve: Callable[[Simulator, C], Iterable[T]]) -> Iterator[T]:
+        """Yield what `serve` makes of every chunk with a simulator, as it comes; stops early when `stop` is set.
+
+        Parameters
+        ----------
+        chunks : iterable
+            Taken one at a time.
+        serve : callable
+            Runs in a thread: the work is in the simulator's process.
+        """
+        results: queue.SimpleQueue[T] = queue.SimpleQueue()
+        shared, lock, left = iter(chunks), threading.Lock(), threading.Event()
+
+        def take() -> C | None:
+            with lock:
+                return None if self.stop.is_set() or left.is_set() else next(shared, None)
+
+        def work() -> None:
+            while (chunk := take()) is not None:
+                self._serve_chunk(chunk, serve, results)
+
+        pending = [self._executor.submit(work) for _ in range(self.workers)]
+        try:
+            while not (over := all(future.done() for future in pending)) or not results.empty():
+                # A short timeout, so that signal handlers of the main thread get their turn.
+                with contextlib.suppress(queue.Empty):
+                    yield results.get(timeout=0.0 if over else 0.1)
+        finally:
+            left.set()
+        for future in pending:
+            future.result()
+
+    def _serve_chunk(
+        self, chunk: C, serve: Callable[[Simulator, C], Iterable[T]], results: "queue.SimpleQueue[T]"
+    ) -> None:
+        simulator = self._free.get()
+        try:
+            for item in serve(simulator, chunk):
+                results.put(item)
+                if self.stop.is_set():
+                    simulator.close()
+                    return
+        except NgspiceMissingError:
+            if not self.stop.is_set():  # else it was killed while it started
+                raise
+        finally:
+            self._free.put(simulator)
 
     def _chunk(self, items: list[Any], decks: Callable[[Any], Deck]) -> list[tuple[Any, Outcome]]:
         simulator = self._free.get()

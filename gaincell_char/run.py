@@ -10,7 +10,8 @@ import xarray as xr
 
 from . import __version__
 from .circuit import Analysis, Waveforms
-from .errors import CharError, ParameterError, SimulationError
+from .errors import ParameterError, SimulationError
+from .measure import measure
 from .netlist import Deck, Template, flatten, undeclared
 from .ngspice import Outcome
 from .plan import Plan, Point
@@ -144,18 +145,10 @@ class _Table:
             )
 
     def _measure(self, point: Point, vectors: Waveforms) -> str:
-        measured = {}
-        for output in self.plan.bench.outputs:
-            try:
-                value = np.asarray(output.measure(vectors, point.values), dtype=float)
-            except (CharError, ArithmeticError, LookupError, ValueError) as error:
-                return f"{output.name} could not be measured: {error}"
-            if not np.isfinite(value).all():
-                return f"{output.name} is not finite"
-            measured[output.name] = value
+        measured, reason = measure(self.plan.bench.outputs, vectors, point.values)
         for name, value in measured.items():
             self.values[name][point.index] = value
-        return ""
+        return reason
 
     def dataset(self, version: str) -> xr.Dataset:
         plan, bench = self.plan, self.plan.bench

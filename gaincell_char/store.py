@@ -53,7 +53,7 @@ def check_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):  # permissions do not tell everything: network, quota, /proc
             pass
     except OSError as error:
-        raise RequestError(f"{path} cannot be written ({_why(error)}); choose another place") from None
+        raise RequestError(f"{path} cannot be written ({why(error)}); choose another place") from None
 
 
 def flat(dataset: xr.Dataset) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def write_dataset(dataset: xr.Dataset, path: Path | str) -> Path:
     try:
         _write(dataset, path)
     except OSError as error:
-        raise StorageError(f"{path} could not be written ({_why(error)}); {_rescue(dataset, path)}") from error
+        raise StorageError(f"{path} could not be written ({why(error)}); {_rescue(dataset, path)}") from error
     return path
 
 
@@ -113,7 +113,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
     except OSError as error:
-        raise StorageError(f"{path} could not be written ({_why(error)})") from error
+        raise StorageError(f"{path} could not be written ({why(error)})") from error
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -126,7 +126,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _why(error: OSError) -> str:
+def why(error: OSError) -> str:
+    """Say in a few words why the system refused."""
     return "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror or error)
 
 

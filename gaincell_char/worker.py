@@ -1,4 +1,4 @@
-"""The child process: one ngspice session that answers decks with outcomes.
+"""The child process: one ngspice session that answers decks and batches with outcomes.
 
 Run as ``python -P -m gaincell_char.worker FD DIRECTORY PARENT``; only `pool` starts it.
 """
@@ -12,6 +12,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from .batch import Batch
 from .errors import NgspiceMissingError
 from .ngspice import Session
 
@@ -19,7 +20,7 @@ _LARGEST_FILE = 256 * 2**20
 
 
 def main(descriptor: int, directory: str, parent: int) -> None:
-    """Serve lists of decks until the parent hangs up."""
+    """Serve lists of decks, and batches, until the parent hangs up."""
     logging.disable(logging.CRITICAL)  # PySpice logs a warning for every ngspice newer than 2021
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
@@ -33,11 +34,12 @@ def main(descriptor: int, directory: str, parent: int) -> None:
     connection.send(("ngspice", session.version))
     while True:
         try:
-            decks = connection.recv()
+            work = connection.recv()
         except EOFError:
             return
-        for deck in decks:
-            connection.send(session.run(deck))
+        outcomes = work.outcomes(session) if isinstance(work, Batch) else map(session.run, work)
+        for outcome in outcomes:
+            connection.send(outcome)
 
 
 def _die_with(parent: int) -> None:

@@ -1,0 +1,86 @@
+"""Many runs that differ in the numbers of their devices alone: sent to a child whole, measured where they ran."""
+
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+from .circuit import Floats, Output
+from .measure import measure
+from .netlist import Deck
+from .ngspice import Outcome, Session
+from .stack import inside, unstacked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Runs for one child, which answers each with an `Outcome` whose vectors are the measured outputs.
+
+    Attributes
+    ----------
+    decks : tuple of Deck
+        One per point of the grid, with `copies` copies of the bench and without alters.
+    save : tuple of str
+        Vectors of one copy.
+    targets : tuple of str
+        What ``alter`` calls the numbers of one copy.
+    rows : ndarray, shape (n_rows, n_targets)
+        Their values, a row per sample.
+    runs : tuple of (int, int)
+        Deck, and the first of its `copies` rows.
+    program : bytes
+        From `program`: outputs, and the values of every parameter at each point of the grid.
+    """
+
+    decks: tuple[Deck, ...]
+    save: tuple[str, ...]
+    copies: int
+    targets: tuple[str, ...]
+    rows: Floats
+    runs: tuple[tuple[int, int], ...]
+    program: bytes
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __getitem__(self, part: slice) -> "Batch":
+        return replace(self, runs=self.runs[part])
+
+    def deck(self, run: tuple[int, int]) -> Deck:
+        """Return the complete deck of one run."""
+        number, first = run
+        deck = self.decks[number]
+        if self.copies == 1:
+            return replace(deck, alters=dict(zip(self.targets, self.rows[first].tolist(), strict=True)))
+        rows = self.rows[first : first + self.copies].tolist()
+        alters = {
+            inside(target, copy): value
+            for copy, row in enumerate(rows)
+            for target, value in zip(self.targets, row, strict=True)
+        }
+        return replace(deck, alters=alters)
+
+    def outcomes(self, session: Session) -> Iterator[Outcome]:
+        """Simulate and measure every run; vectors have shape (copies, ...)."""
+        outputs, values = pickle.loads(self.program)  # noqa: S301  from our own parent
+        for run in self.runs:
+            outcome = session.run(self.deck(run))
+            yield outcome if outcome.reason else self._measured(outcome, outputs, values[run[0]])
+
+    def _measured(self, outcome: Outcome, outputs: Sequence[Output], values: Mapping[str, Any]) -> Outcome:
+        copies = []
+        for copy in range(self.copies):
+            waves = outcome.vectors if self.copies == 1 else unstacked(outcome.vectors, self.save, copy)
+            measured, reason = measure(outputs, waves, values)
+            if reason:
+                return replace(outcome, vectors={}, reason=reason)
+            copies.append(measured)
+        return replace(outcome, vectors={name: np.stack([m[name] for m in copies]) for name in copies[0]})
+
+
+def program(outputs: Sequence[Output], values: Sequence[Mapping[str, Any]]) -> bytes:
+    """Pack what measures the runs of each point of the grid; declarations hold lambdas, so by value."""
+    return bytes(cloudpickle.dumps((tuple(outputs), tuple(values))))

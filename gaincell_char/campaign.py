@@ -1,0 +1,217 @@
+"""Monte Carlo of one bench: every sample, every point of the grid, decided before the first one runs."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import registry, sampling
+from .batch import Batch, program
+from .circuit import Floats, Grid
+from .devices import Device, find_devices
+from .errors import ParameterError
+from .netlist import Deck
+from .params import Values
+from .plan import Plan, Point
+from .sampling import Sampler, Variable
+from .stack import stack_template, stacked
+from .steps import Steps
+
+_MOST_COPIES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """Samples of a bench; how many is not part of it, so more can follow.
+
+    Samples are simulated in groups of `copies` that share a deck; the groups never change, so a result
+    depends neither on how many samples are asked for nor on who simulates them, or when.
+
+    Attributes
+    ----------
+    plan : Plan
+        The grid that every sample is measured over, with the options of the campaign.
+    vary : {"process", "mismatch", "both"}
+        What a sample draws: a die, the devices of a typical die, or a die and its devices.
+    request : mapping
+        What `plan_campaign` was asked for, as JSON holds it.
+    """
+
+    plan: Plan
+    vary: str
+    sampler: Sampler
+    copies: int
+    request: Mapping[str, Any]
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """The grid, in the order of the dataset: point number -> what it holds."""
+        return tuple(self.plan.points())
+
+    @cached_property
+    def _devices(self) -> tuple[tuple[Device, ...], ...]:
+        """Devices of every point; those of two points differ in their numbers alone."""
+        process = tuple(self.plan.technology.process)
+        return tuple(find_devices(p.deck.template.body, p.deck.params, process) for p in self.points)
+
+    def _variables(self, point: int) -> tuple[Variable, ...]:
+        return sampling.variables(self._devices[point], self.plan.technology, self.vary)
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """Every random number of a sample, with its sigma at the first point: a swept size changes it."""
+        return self._variables(0)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of everything that decides the result."""
+        parts = [self.plan.digest, self.vary, self.sampler.kind, self.sampler.seed, self.copies]
+        if self.sampler.kind == "lhs":
+            parts.append(self.sampler.block)
+        named = [[v.name, v.sigma] for v in self.variables]
+        return hashlib.sha256(json.dumps([parts, named]).encode()).hexdigest()[:16]
+
+    def padded(self, n: int) -> int:
+        """Number of samples in the groups that hold the first `n`."""
+        return -(-n // self.copies) * self.copies
+
+    def draws(self, n: int) -> Floats:
+        """Standard normal numbers of the first `n` samples, shape (n, n_variables)."""
+        return self.sampler.draw(0, n, len(self.variables))
+
+    def rows(self, point: int, draws: Floats) -> tuple[tuple[str, ...], Floats]:
+        """Numbers of the devices at one point of the grid: targets, and values of shape (n, n_targets)."""
+        base = self.plan.technology.corner(str(self.points[point].where["corner"]))
+        return sampling.alters(self._devices[point], self._variables(point), base, draws)
+
+    def deck(self, sample: int, point: int, draws: Floats) -> Deck:
+        """Return the deck of one sample alone; `draws` is its row."""
+        targets, values = self.rows(point, draws[None, :])
+        return replace(self.points[point].deck, alters=dict(zip(targets, values[0].tolist(), strict=True)))
+
+    @cached_property
+    def _program(self) -> bytes:
+        return program(self.plan.bench.outputs, [point.values for point in self.points])
+
+    @cached_property
+    def _both_decks(self) -> tuple[tuple[Deck, ...], tuple[Deck, ...]]:
+        """The decks of every point: for a whole group, and for one sample alone."""
+        alone = tuple(point.deck for point in self.points)
+        if self.copies == 1:
+            return alone, alone
+        templates = {id(d.template): stack_template(d.template, self.copies) for d in alone}
+        return tuple(replace(stacked(d, self.copies), template=templates[id(d.template)]) for d in alone), alone
+
+    @property
+    def grouped_decks(self) -> tuple[Deck, ...]:
+        """Deck of every point for a whole group, without the numbers of its devices."""
+        return self._both_decks[0]
+
+    def batch(self, rows: Mapping[int, tuple[tuple[str, ...], Floats]], runs: Sequence[tuple[int, int]]) -> Batch:
+        """Return runs of groups: (point, first sample of the group) each, point by point.
+
+        Parameters
+        ----------
+        rows : mapping
+            Point -> `rows` of every sample there.
+        """
+        return self._batch(rows, runs, self._both_decks[0], self.copies)
+
+    def alone(self, rows: Mapping[int, tuple[tuple[str, ...], Floats]], runs: Sequence[tuple[int, int]]) -> Batch:
+        """Return runs of single samples: (point, sample) each."""
+        return self._batch(rows, runs, self._both_decks[1], 1)
+
+    def _batch(
+        self, rows: Mapping[int, tuple[tuple[str, ...], Floats]], runs: Sequence[tuple[int, int]],
+        decks: Sequence[Deck], copies: int,
+    ) -> Batch:  # fmt: skip
+        where: dict[tuple[int, int], int] = {}
+        values: list[Floats] = []
+        for point, first in runs:
+            where[point, first] = len(values) * copies
+            values.append(rows[point][1][first : first + copies])
+        return Batch(
+            decks=tuple(decks), save=self.points[0].deck.template.save, copies=copies, targets=rows[runs[0][0]][0],
+            rows=np.concatenate(values), runs=tuple((p, where[p, first]) for p, first in runs), program=self._program,
+        )  # fmt: skip
+
+
+def plan_campaign(
+    circuit: str,
+    bench: str,
+    *,
+    vary: str = "both",
+    sampler: str = "sobol",
+    seed: int = 1,
+    block: int = 1024,
+    technology: str = registry.DEFAULT_TECHNOLOGY,
+    netlist: str | None = None,
+    sweep: Mapping[str, Grid] | None = None,
+    corners: Sequence[str] = ("tt",),
+    temps: Sequence[float] = (27.0,),
+    set_: Values | None = None,
+    options: Mapping[str, float] | None = None,
+    steps: Steps | None = None,
+) -> Campaign:
+    """Check a request and lay out its campaign.
+
+    Parameters
+    ----------
+    vary : {"process", "mismatch", "both"}
+        What a sample draws.
+    sampler : {"sobol", "lhs", "random"}
+        `block` is the size of a Latin hypercube.
+    sweep : mapping of str to Grid, optional
+        The grid that every sample is measured over; what the circuit declares for this bench's statistics by
+        default, each other swept parameter at its default.
+    steps : Steps, optional
+        Step control and copies per deck; the bench's own and 1 by default.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, a value out of range, or dies are to be drawn around a corner.
+    NetlistError
+        If something varies where it cannot be reached.
+    """
+    steps = steps or Steps()
+    loaded = registry.load_circuit(circuit)
+    grid = dict(loaded.spread(bench).sweep) if loaded.spread(bench) else {}
+    given = {name: values for name, values in grid.items() if name not in (set_ or {})} | dict(sweep or {})
+    plan = registry.plan_bench(
+        circuit, bench, technology=technology, netlist=netlist, sweep=given, own_sweep=False, corners=corners,
+        temps=temps, set_=set_, options={**steps.options, **(options or {})},
+    )  # fmt: skip
+    plan = replace(plan, max_step=steps.max_step)
+    _check(plan, vary, steps.copies)
+    curve = {plan.bench.curve.name: plan.curve.tolist()} if plan.bench.curve else {}
+    request = {
+        "circuit": circuit, "bench": bench, "vary": vary, "sampler": sampler, "seed": seed, "block": block,
+        "technology": technology, "netlist": netlist, "sweep": {k: list(v) for k, v in plan.sweep.items()} | curve,
+        "corners": list(plan.corners), "temps": list(plan.temps), "set_": dict(set_ or {}),
+        "options": dict(plan.options), "steps": steps.model_dump(),
+    }  # fmt: skip
+    campaign = Campaign(
+        plan=plan, vary=vary, sampler=sampling.make_sampler(sampler, seed, block), copies=steps.copies, request=request
+    )
+    campaign.rows(0, campaign.draws(1))
+    return campaign
+
+
+def _check(plan: Plan, vary: str, copies: int) -> None:
+    if not 1 <= copies <= _MOST_COPIES:
+        raise ParameterError(f"copies = {copies} is outside [1, {_MOST_COPIES}]")
+    moved = [name for name in plan.corners if any(plan.technology.corner(name).values())]
+    if vary != "mismatch" and moved:
+        raise ParameterError(
+            f"corner {moved[0]} is a die of its own; draw dies around tt, or vary mismatch alone at {moved[0]}"
+        )
+
+
+def again(request: Mapping[str, Any]) -> Campaign:
+    """Return the campaign of a `Campaign.request` that was read back from a file."""
+    return plan_campaign(**{**request, "steps": Steps.model_validate(request["steps"])})

@@ -1,0 +1,287 @@
+"""Run a campaign: in child processes of this machine, or anywhere an executor reaches; nothing finished is lost."""
+
+import pickle
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import shards
+from .batch import Batch
+from .campaign import Campaign
+from .circuit import Floats
+from .errors import RequestError, SimulationError
+from .pool import Pool, Simulator
+from .run import FAILED, OK
+
+_SAMPLES_PER_CHUNK = 64
+_CHUNKS_PER_WORKER = 8
+_FLUSH_S, _FLUSH_SHARE = 1.0, 0.05
+_KEPT_FAILURES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Groups of samples for one simulator: pickles, and needs nothing but this package where it is served."""
+
+    grouped: Batch
+    alone: Batch
+    runs: tuple[tuple[int, int], ...]
+
+    def single(self, point: int, row: int) -> Batch:
+        """Return one of its samples alone, by its row."""
+        return Batch(
+            decks=self.alone.decks, save=self.alone.save, copies=1, targets=self.alone.targets, rows=self.grouped.rows,
+            runs=((point, row),), program=self.alone.program,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """One point of one sample: its outputs, or why there are none, with the log and whether the child was lost."""
+
+    sample: int
+    point: int
+    values: Mapping[str, Floats] = field(default_factory=dict)
+    reason: str = ""
+    log: str = ""
+    fatal: bool = False
+    spent_s: float = 0.0
+
+
+def serve(simulator: Simulator, chunk: Chunk, timeout_s: float) -> Iterator[Finished]:
+    """Simulate a chunk; a group that fails is taken apart, so that each of its samples fails or not by itself."""
+    copies = chunk.grouped.copies
+    torn: list[tuple[int, int, int]] = []
+    outcomes = simulator.run(chunk.grouped, timeout_s)
+    for (point, first), (_, row), outcome in zip(chunk.runs, chunk.grouped.runs, outcomes, strict=True):
+        if outcome.reason and copies > 1:
+            torn += [(point, first + k, row + k) for k in range(copies)]
+            continue
+        for k in range(copies):
+            yield Finished(
+                sample=first + k, point=point, values={name: v[k] for name, v in outcome.vectors.items()},
+                reason=outcome.reason, log=outcome.log, fatal=outcome.fatal, spent_s=outcome.spent_s / copies,
+            )  # fmt: skip
+    for point, sample, row in torn:
+        [outcome] = simulator.run(chunk.single(point, row), timeout_s)
+        yield Finished(
+            sample=sample, point=point, values={name: v[0] for name, v in outcome.vectors.items()},
+            reason=outcome.reason, log=outcome.log, fatal=outcome.fatal, spent_s=outcome.spent_s,
+        )  # fmt: skip
+
+
+def serve_anywhere(payload: bytes, timeout_s: float) -> list[Finished]:
+    """Simulate a pickled chunk in a process of its own: what an executor is handed."""
+    simulator = Simulator()
+    try:
+        return list(serve(simulator, pickle.loads(payload), timeout_s))  # noqa: S301  from our own parent
+    finally:
+        simulator.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a campaign did this time: points that were there already, and points simulated now."""
+
+    n: int
+    kept: int
+    simulated: int
+    failed: int
+    spent_s: float
+    wall_s: float
+    stopped: bool
+    failures: tuple[Finished, ...]
+
+
+def run_campaign(
+    campaign: Campaign,
+    n: int,
+    folder: Path,
+    *,
+    pool: Pool | None = None,
+    executor: Executor | None = None,
+    timeout_s: float = 60.0,
+    part: tuple[int, int] = (1, 1),
+    retry_failed: bool = False,
+    tick: Callable[[int], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Progress:
+    """Simulate the first `n` samples of a campaign, less what `folder` holds already.
+
+    Parameters
+    ----------
+    folder : Path
+        Finished points are added to it about once a second.
+    pool : Pool, optional
+        Simulators of this machine to use; one per core by default.
+    executor : Executor, optional
+        Where to simulate instead: Dask, MPI or any other ``concurrent.futures`` executor.
+    part : (int, int)
+        ``(2, 8)`` simulates the second of eight parts, for arrays of jobs that share the folder.
+    retry_failed : bool
+        Simulate again what failed.
+    tick : callable
+        Called with the number of points finished since the last call.
+    say : callable
+        Told about damaged shards.
+
+    Raises
+    ------
+    RequestError
+        If `n` or `part` makes no sense, or the folder holds another campaign.
+    StorageError
+        If a shard cannot be written.
+    """
+    if pool is None and executor is None:
+        with Pool(timeout_s=timeout_s) as own:
+            return run_campaign(
+                campaign, n, folder, pool=own, part=part, retry_failed=retry_failed, tick=tick, say=say
+            )  # fmt: skip
+    _check(n, part)
+    shards.open_folder(folder, shards.Manifest(digest=campaign.digest, n=n, request=campaign.request))
+    began = time.perf_counter()
+    work = _Work(campaign, n)
+    done = shards.read_shards(folder, say)
+    kept = work.drop(done, retry_failed)
+    tick(kept)
+    writer = _Writer(work, folder)
+    workers = pool.workers if pool else getattr(executor, "_max_workers", 2)
+    chunks = work.chunks(part, workers)
+    finished = _local(pool, chunks) if pool else _remote(executor, chunks, timeout_s)  # type: ignore[arg-type]
+    stop = pool.stop if pool else None
+    try:
+        for item in finished:
+            if item.fatal and stop is not None and stop.is_set():
+                continue  # ended by the user, not failed
+            writer.add(item)
+            tick(1)
+    finally:
+        writer.flush()
+    return Progress(
+        n=n, kept=kept, simulated=writer.count, failed=writer.failed, spent_s=writer.spent_s,
+        wall_s=time.perf_counter() - began, stopped=bool(stop and stop.is_set()), failures=tuple(writer.failures),
+    )  # fmt: skip
+
+
+def sample(campaign: Campaign, n: int, pool: Pool) -> list[Finished]:
+    """Simulate the first `n` samples and keep them in memory, by sample and point."""
+    items = pool.stream(_Work(campaign, n).chunks((1, 1), pool.workers), partial(serve, timeout_s=pool.timeout_s))
+    return sorted((item for item in items if item.sample < n), key=lambda item: (item.sample, item.point))
+
+
+def _check(n: int, part: tuple[int, int]) -> None:
+    if n < 1:
+        raise RequestError(f"n = {n}: a campaign needs at least one sample")
+    if not 1 <= part[0] <= part[1]:
+        raise RequestError(f"shard {part[0]}/{part[1]} makes no sense: write I/N with I from 1 to N")
+
+
+def _local(pool: Pool, chunks: Iterable[Chunk]) -> Iterator[Finished]:
+    return pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s))
+
+
+def _remote(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> Iterator[Finished]:
+    futures = [executor.submit(serve_anywhere, pickle.dumps(chunk), timeout_s) for chunk in chunks]
+    for future in as_completed(futures):
+        yield from future.result()
+
+
+class _Work:
+    """Which points there are, their numbers, and which are left to do."""
+
+    def __init__(self, campaign: Campaign, n: int) -> None:
+        self.campaign = campaign
+        draws = campaign.draws(campaign.padded(n))
+        self.rows = {point: campaign.rows(point, draws) for point in range(len(campaign.points))}
+        self._digests = [deck.digest for deck in campaign.grouped_decks]
+        self._values = {point: values for point, (_, values) in self.rows.items()}
+        self.todo = np.ones((len(campaign.points), len(draws)), dtype=bool)
+
+    def keys(self, points: Sequence[int], samples: Sequence[int]) -> list[str]:
+        """Content hash of each point."""
+        return shards.keys(self._digests, self._values, points, samples, self.campaign.copies)
+
+    def drop(self, done: pd.DataFrame | None, retry_failed: bool) -> int:
+        """Take finished points off the list and return how many there are."""
+        if done is None:
+            return 0
+        mine = done[(done["sample"] < self.todo.shape[1]) & (done["point"] < self.todo.shape[0])]
+        if retry_failed:
+            mine = mine[mine["status"] != FAILED]
+        points, samples = mine["point"].to_numpy(), mine["sample"].to_numpy()
+        same = np.array(self.keys(points.tolist(), samples.tolist())) == mine["key"].to_numpy()
+        self.todo[points[same], samples[same]] = False
+        return int(same.sum())
+
+    def chunks(self, part: tuple[int, int], workers: int) -> Iterator[Chunk]:
+        """Groups that hold an unfinished point: whole groups, so that their results do not depend on the rest."""
+        copies = self.campaign.copies
+        groups = np.arange(0, self.todo.shape[1], copies)
+        groups = groups[part[0] - 1 :: part[1]]
+        open_ = self.todo.reshape(len(self.todo), -1, copies).any(axis=2)
+        groups = groups[open_.any(axis=0)[groups // copies]]
+        most = max(1, _SAMPLES_PER_CHUNK // copies)
+        size = max(1, min(most, len(groups) // (_CHUNKS_PER_WORKER * workers)))
+        for start in range(0, len(groups), size):
+            some = groups[start : start + size]
+            runs = [(p, int(g)) for p in range(len(self.todo)) for g in some if open_[p, g // copies]]
+            yield self._chunk(runs)
+
+    def _chunk(self, runs: list[tuple[int, int]]) -> Chunk:
+        grouped = self.campaign.batch(self.rows, runs)
+        return Chunk(grouped=grouped, alone=self.campaign.alone(self.rows, runs[:1]), runs=tuple(runs))
+
+
+class _Writer:
+    """Collects finished points and puts them into a shard now and then."""
+
+    def __init__(self, work: _Work, folder: Path) -> None:
+        self._work = work
+        self._folder = folder
+        self._waiting: list[Finished] = []
+        self._began = self._flushed = time.perf_counter()
+        self.count = self.failed = 0
+        self.spent_s = 0.0
+        self.failures: list[Finished] = []
+
+    def add(self, item: Finished) -> None:
+        """Take one more; write if it is time."""
+        self._waiting.append(item)
+        self.count += 1
+        self.spent_s += item.spent_s
+        if item.reason:
+            self.failed += 1
+            if len(self.failures) < _KEPT_FAILURES:
+                self.failures.append(item)
+        now = time.perf_counter()
+        if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            shards.write_shard(self._folder, self._frame())
+        self._waiting = []
+        self._flushed = time.perf_counter()
+
+    def _frame(self) -> pd.DataFrame:
+        items = sorted(self._waiting, key=lambda item: (item.sample, item.point))
+        samples, points = [i.sample for i in items], [i.point for i in items]
+        columns: dict[str, Any] = {"sample": samples, "point": points, "key": self._work.keys(points, samples)}
+        for output in self._work.campaign.plan.bench.outputs:
+            columns[output.name] = [_cell(item.values.get(output.name)) for item in items]
+        columns["status"] = [FAILED if item.reason else OK for item in items]
+        columns["reason"] = [item.reason for item in items]
+        return pd.DataFrame(columns)
+
+
+def _cell(value: Any) -> Any:
+    """A number, or a list for an output that is a curve; None where there is none."""
+    return None if value is None else np.asarray(value).tolist()
