@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Figure, Merit, Numbers, Study
+from gaincell_char.circuit import Figure, Merit, Numbers, Spread, Study
 
+from . import _cell_models
 from ._cell import LEVELS, T_MAX, levels
 
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
@@ -34,6 +35,18 @@ STUDIES = (
     Study(bench="write", sweep={"v_dac": lambda p: np.linspace(0, p["vdd"], 4 * LEVELS - 3)}),
     Study(bench="energy"),
 )
+SPREADS = (
+    Spread(
+        bench="dc", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 37)}, x="v_store", output="i_bl",
+        models=(_cell_models.RANDOM_CELL,),
+    ),
+    Spread(
+        bench="pulse", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 10)}, x="v_store", output="q_bl",
+        models=(_cell_models.RANDOM_CHARGE,),
+    ),
+    Spread(bench="write", sweep={"v_dac": levels}, x="v_dac", output="v_store"),
+    Spread(bench="energy", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 4)}, x="v_store", output="e_cell"),
+)  # fmt: skip
 
 
 def _full_drive(p: Numbers) -> dict[str, float]:

@@ -8,6 +8,7 @@ exponential, as software models assume it, is none of these.
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from scipy.interpolate import CubicSpline
 
 from gaincell_char.circuit import (
@@ -15,6 +16,7 @@ from gaincell_char.circuit import (
     Circuit,
     Coefficient,
     Curve,
+    Derived,
     Figure,
     Floats,
     Merit,
@@ -22,6 +24,7 @@ from gaincell_char.circuit import (
     Numbers,
     Op,
     Output,
+    Spread,
     Study,
     Tran,
     Waveforms,
@@ -233,6 +236,22 @@ def _balance(dataset: Any, _: Numbers) -> float:
     return float(np.interp(0.0, leak, dataset.v_store))
 
 
+def _retention_of_each(dataset: Any) -> Any:
+    """Time [s] until each start level has moved by half an LSB; the end of the curve if it never does."""
+    half_lsb = float(dataset.v_init.max()) / (_cell.LEVELS - 1) / 2
+    time = dataset.time.to_numpy()
+    moved = np.abs(dataset.v_store - dataset.v_init)
+
+    def crossing(m: Floats) -> float:
+        return float(np.interp(half_lsb, m, time)) if np.isfinite(m).all() else float("nan")
+
+    return xr.apply_ufunc(crossing, moved, input_core_dims=[["time"]], vectorize=True)
+
+
+RETENTION = Derived(
+    name="retention", unit="s", doc="time until v_store has moved by half an LSB of 3 bits", over="time",
+    compute=_retention_of_each,
+)  # fmt: skip
 CIRCUIT = Circuit(
     name="capacitor_decay",
     title="Storage capacitor of an idle cell",
@@ -290,6 +309,15 @@ CIRCUIT = Circuit(
         Merit(
             name="balance", unit="V", doc="v_store at which nothing leaks, 27 degC",
             study="leak", compute=_balance,
+        ),
+    ),
+    spreads=(
+        Spread(
+            bench="decay", sweep={"v_init": lambda p: [0.0, p["vdd"]]}, x="time", output="v_store",
+            features=(RETENTION,),
+        ),
+        Spread(
+            bench="leak", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 19)}, x="v_store", output="i_leak"
         ),
     ),
 )  # fmt: skip

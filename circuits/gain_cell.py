@@ -28,4 +28,5 @@ CIRCUIT = Circuit(
     studies=_cell_sheet.STUDIES,
     figures=_cell_sheet.figures("ekv_2d", panel="e"),
     merits=_cell_sheet.MERITS,
+    spreads=_cell_sheet.SPREADS,
 )

@@ -31,4 +31,5 @@ CIRCUIT = Circuit(
     studies=_cell_sheet.STUDIES,
     figures=_cell_sheet.figures("switched_2d"),
     merits=_cell_sheet.MERITS,
+    spreads=_cell_sheet.SPREADS,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, Study
+from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, RandomModel, Spread, Study
 from gaincell_char.formula import Array, clamp
 
 from . import _converter
@@ -51,6 +51,24 @@ RELU_KNEE = Model(
     equation=f"t_pulse = {_converter.DELAYED}, at most t_sat; x = q_in - q_dead, at least 0",
     coefficients={**_converter.delayed_coefficients(), **_converter.threshold("q_dead")},
 )
+
+
+def random_relu(q_in: Array, *, d_gain: float, d_t_0: float, d_q_dead: float, **nominal: float) -> Array:
+    """Pulse width [s] of one converter: its own gain, delay and threshold."""
+    own = {
+        "gain": nominal["gain"] * (1 + d_gain),
+        "t_0": nominal["t_0"] + d_t_0,
+        "q_dead": nominal["q_dead"] + d_q_dead,
+    }
+    return relu_knee(q_in, **{**nominal, **own})
+
+
+RANDOM_RELU = RandomModel(
+    name="random_relu", nominal="relu_knee", function=random_relu, inputs=("q_in",), output="t_pulse",
+    equation="relu_knee with gain (1 + d_gain), t_0 + d_t_0, q_dead + d_q_dead",
+    random={**_converter.random_delay(), "d_q_dead": _converter.random_threshold("q_dead")},
+    used=_converter.off_threshold,
+)  # fmt: skip
 MODELS = (HARD_SIGMOID.name, RELU_KNEE.name)
 
 TRANSFER = _converter.transfer(DUT, (_converter.T_PULSE,), save=("v(out)",), q_in=_charges)
@@ -107,5 +125,17 @@ CIRCUIT = Circuit(
             study="transfer", compute=_dead_zone,
         ),
         *_converter.memory_merits(),
+    ),
+    spreads=(
+        Spread(
+            bench="transfer", sweep={"q_in": _converter.spread_charges}, x="q_in", output="t_pulse",
+            features=(
+                _converter.gain_feature("t_pulse", 1, "gain"),
+                _converter.offset_feature("t_pulse", 1, "offset"),
+                _converter.knee_feature("t_pulse", 1, "knee"),
+                _converter.threshold_feature("t_pulse", "threshold", "smallest charge with a pulse", above=0.0),
+            ),
+            models=(RANDOM_RELU,),
+        ),
     ),
 )  # fmt: skip

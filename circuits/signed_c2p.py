@@ -9,7 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, Output, Study
+from gaincell_char.circuit import (
+    Circuit,
+    Derived,
+    Figure,
+    Floats,
+    Merit,
+    Model,
+    Numbers,
+    Output,
+    RandomModel,
+    Spread,
+    Study,
+)
 from gaincell_char.formula import Array, clamp
 
 from . import _converter
@@ -69,6 +81,37 @@ SIGNED_KNEE = Model(
         **_converter.threshold("q_0"),
     },
 )
+
+
+def random_signed(
+    q_in: Array, *, d_gain_p: float, d_t_0_p: float, d_gain_n: float, d_t_0_n: float, d_q_0: float, **nominal: float
+) -> Array:
+    """Signed pulse width [s] of one converter: its own gain and delay on either side, its own threshold."""
+    own = {
+        "gain_p": nominal["gain_p"] * (1 + d_gain_p), "t_0_p": nominal["t_0_p"] + d_t_0_p,
+        "gain_n": nominal["gain_n"] * (1 + d_gain_n), "t_0_n": nominal["t_0_n"] + d_t_0_n,
+        "q_0": nominal["q_0"] + d_q_0,
+    }  # fmt: skip
+    return signed_knee(q_in, **{**nominal, **own})
+
+
+RANDOM_SIGNED = RandomModel(
+    name="random_signed", nominal="signed_knee", function=random_signed, inputs=("q_in",), output="t_signed",
+    equation="signed_knee with gain (1 + d_gain), t_0 + d_t_0 on either side, q_0 + d_q_0",
+    random={
+        **_converter.random_delay("_p", ", positive side"), **_converter.random_delay("_n", ", negative side"),
+        "d_q_0": _converter.random_threshold("q_0"),
+    },
+    used=_converter.off_threshold,
+)  # fmt: skip
+
+
+def _spread_charges(p: Numbers) -> Floats:
+    """Both sides; the negative one has no threshold."""
+    positive = _converter.spread_charges(p)
+    return np.array([*-positive[: len(_converter.SPREAD_KNEE) - 1 : -1], *positive])
+
+
 MODELS = (HARD_TANH.name, SIGNED_KNEE.name)
 
 TRANSFER = _converter.transfer(DUT, OUTPUTS, save=SAVE, q_in=_charges)
@@ -84,6 +127,15 @@ MEMORY = _converter.memory(
 def _threshold(dataset: Any, _: Numbers) -> float:
     t = dataset.t_signed.isel(corner=0, temp=0)
     return float(np.interp(0.0, t, t.q_in))
+
+
+def _features(side: int, word: str) -> tuple[Derived, ...]:
+    kinds = {
+        "gain": _converter.gain_feature, "offset": _converter.offset_feature, "knee": _converter.knee_feature,
+    }  # fmt: skip
+    return tuple(
+        feature("t_signed", side, f"{name} of {word} charge", f", {word} charge") for name, feature in kinds.items()
+    )
 
 
 CIRCUIT = Circuit(
@@ -136,5 +188,15 @@ CIRCUIT = Circuit(
             study="transfer", compute=_threshold,
         ),
         *_converter.memory_merits(),
+    ),
+    spreads=(
+        Spread(
+            bench="transfer", sweep={"q_in": _spread_charges}, x="q_in", output="t_signed",
+            features=(
+                *_features(1, "positive"), *_features(-1, "negative"),
+                _converter.threshold_feature("sign", "sign threshold", "charge at which the sign bit turns", above=0.0),
+            ),
+            models=(RANDOM_SIGNED,),
+        ),
     ),
 )  # fmt: skip

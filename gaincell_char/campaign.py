@@ -91,7 +91,9 @@ class Campaign:
     def deck(self, sample: int, point: int, draws: Floats) -> Deck:
         """Return the deck of one sample alone; `draws` is its row."""
         targets, values = self.rows(point, draws[None, :])
-        return replace(self.points[point].deck, alters=dict(zip(targets, values[0].tolist(), strict=True)))
+        deck = self.points[point].deck
+        template = replace(deck.template, title=f"{deck.template.title}, sample {sample}.{point}")
+        return replace(deck, template=template, alters=dict(zip(targets, values[0].tolist(), strict=True)))
 
     @cached_property
     def _program(self) -> bytes:
@@ -180,7 +182,8 @@ def plan_campaign(
     """
     steps = steps or Steps()
     loaded = registry.load_circuit(circuit)
-    grid = dict(loaded.spread(bench).sweep) if loaded.spread(bench) else {}
+    declared = loaded.spread(bench)
+    grid = dict(declared.sweep) if declared else {}
     given = {name: values for name, values in grid.items() if name not in (set_ or {})} | dict(sweep or {})
     plan = registry.plan_bench(
         circuit, bench, technology=technology, netlist=netlist, sweep=given, own_sweep=False, corners=corners,

@@ -250,6 +250,8 @@ class RandomModel:
         ``function(*inputs, **random, **nominal)``; with every random coefficient at 0 it is the nominal model.
     random : mapping of str to Coefficient
         Normal random numbers of mean 0; ``scale`` is the size of a small change of each.
+    used : callable
+        Inputs -> where its coefficients can be read off a sample: where the function is smooth in them.
     """
 
     name: str
@@ -259,6 +261,7 @@ class RandomModel:
     output: str
     equation: str
     random: Mapping[str, Coefficient]
+    used: Callable[..., Any] = lambda *inputs: inputs[0] == inputs[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,7 +115,9 @@ def _walk(
     hooks: list[Hook] = []
     for line in lines:
         if line.startswith((".if", ".elseif", ".else", ".func")) and path:
-            raise NetlistError(f"{kind}: {line[:60]!r}: Monte Carlo cannot look into a subcircuit with {line.split()[0]}")
+            raise NetlistError(
+                f"{kind}: {line[:60]!r}: Monte Carlo cannot look into a subcircuit with {line.split()[0]}"
+            )
         if line.startswith(".param"):
             local |= {n: evaluate(v, local, kind or "netlist") for n, v in _ASSIGNMENT.findall(line)}
         elif line.startswith("x"):
@@ -138,8 +140,8 @@ def _instance(
     where = f"{path}.{name}".lstrip(".")
     inner = dict(scope)
     for parameter, default in block.defaults.items():
-        source, names = (given[parameter], scope) if parameter in given else (default, inner)
-        inner[parameter] = evaluate(source, names, where)
+        own = parameter in given
+        inner[parameter] = evaluate(given[parameter] if own else default, scope if own else inner, where)
     yield from _walk(block.lines, where, kind, inner, blocks, random)
 
 

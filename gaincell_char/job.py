@@ -114,7 +114,7 @@ def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool, most: int = 8) -
         return deviations, 0
     for output in plan.bench.outputs:
         values = dataset[output.name]
-        scale = numbers(plan.fixed)[output.full_scale] if output.full_scale else float(np.abs(values).max())
+        scale = plan.full_scale(output.name, values.to_numpy())
         if scale > 0:
             deviations[output.name] = float(np.abs(tight[output.name] - values).max()) / scale
     return deviations, n_checked

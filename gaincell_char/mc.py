@@ -16,7 +16,7 @@ from . import shards
 from .batch import Batch
 from .campaign import Campaign
 from .circuit import Floats
-from .errors import RequestError, SimulationError
+from .errors import RequestError
 from .pool import Pool, Simulator
 from .run import FAILED, OK
 
@@ -176,6 +176,13 @@ def sample(campaign: Campaign, n: int, pool: Pool) -> list[Finished]:
     return sorted((item for item in items if item.sample < n), key=lambda item: (item.sample, item.point))
 
 
+def typical(campaign: Campaign, pool: Pool) -> list[Finished]:
+    """Simulate the circuit with every deviation at 0, over the whole grid."""
+    work = _Work(campaign, 1, np.zeros((campaign.copies, len(campaign.variables))))
+    items = pool.stream(work.chunks((1, 1), 1), partial(serve, timeout_s=pool.timeout_s))
+    return sorted((item for item in items if item.sample == 0), key=lambda item: item.point)
+
+
 def _check(n: int, part: tuple[int, int]) -> None:
     if n < 1:
         raise RequestError(f"n = {n}: a campaign needs at least one sample")
@@ -196,9 +203,9 @@ def _remote(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> It
 class _Work:
     """Which points there are, their numbers, and which are left to do."""
 
-    def __init__(self, campaign: Campaign, n: int) -> None:
+    def __init__(self, campaign: Campaign, n: int, draws: Floats | None = None) -> None:
         self.campaign = campaign
-        draws = campaign.draws(campaign.padded(n))
+        draws = campaign.draws(campaign.padded(n)) if draws is None else draws
         self.rows = {point: campaign.rows(point, draws) for point in range(len(campaign.points))}
         self._digests = [deck.digest for deck in campaign.grouped_decks]
         self._values = {point: values for point, (_, values) in self.rows.items()}
@@ -225,7 +232,7 @@ class _Work:
         copies = self.campaign.copies
         groups = np.arange(0, self.todo.shape[1], copies)
         groups = groups[part[0] - 1 :: part[1]]
-        open_ = self.todo.reshape(len(self.todo), -1, copies).any(axis=2)
+        open_: Any = self.todo.reshape(len(self.todo), -1, copies).any(axis=2)
         groups = groups[open_.any(axis=0)[groups // copies]]
         most = max(1, _SAMPLES_PER_CHUNK // copies)
         size = max(1, min(most, len(groups) // (_CHUNKS_PER_WORKER * workers)))

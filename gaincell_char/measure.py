@@ -9,9 +9,7 @@ from .circuit import Floats, Output, Waveforms
 from .errors import CharError
 
 
-def measure(
-    outputs: Sequence[Output], waves: Waveforms, values: Mapping[str, Any]
-) -> tuple[dict[str, Floats], str]:
+def measure(outputs: Sequence[Output], waves: Waveforms, values: Mapping[str, Any]) -> tuple[dict[str, Floats], str]:
     """Return every output by name and an empty reason, or none and the reason."""
     measured: dict[str, Floats] = {}
     for output in outputs:

@@ -102,6 +102,11 @@ class Plan:
         )  # fmt: skip
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def full_scale(self, output: str, values: Floats) -> float:
+        """What an error of an output is compared with: its declared full scale, or its largest size."""
+        name = self.bench.output(output).full_scale
+        return netlists.numbers(self.fixed)[name] if name else float(np.nanmax(np.abs(values)))
+
     def tightened(self, tighter: float) -> "Plan":
         """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.
 

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from .errors import NgspiceMissingError, ParameterError
 from .batch import Batch
+from .errors import NgspiceMissingError, ParameterError
 from .netlist import Deck
 from .ngspice import Outcome, find_library
 

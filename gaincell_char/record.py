@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import DataError
 from .fit import Fit
+from .spread import Spread
 
 SCHEMA_VERSION = 1
 
@@ -38,6 +39,8 @@ class Record(BaseModel):
     numerics : mapping of str to float
         Output -> largest deviation from a run with a hundred times tighter tolerances, as a fraction of
         its full range.
+    spread : Spread, optional
+        How copies of the circuit differ, in the record of a Monte Carlo campaign.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +53,7 @@ class Record(BaseModel):
     parameters: dict[str, float | str]
     numerics: dict[str, float] = {}
     fits: list[Fit]
+    spread: Spread | None = None
     provenance: Provenance
 
     def fit(self, model: str, **conditions: float | str) -> Fit:
@@ -68,7 +72,7 @@ class Record(BaseModel):
 
     def to_json(self) -> str:
         """Serialise; floats survive the round trip exactly."""
-        return self.model_dump_json(indent=1) + "\n"
+        return self.model_dump_json(indent=1, exclude=None if self.spread else {"spread"}) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str = "record") -> Self:
@@ -114,6 +118,7 @@ def make_record(
     study: str,
     fits: list[Fit],
     numerics: dict[str, float],
+    spread: Spread | None = None,
 ) -> Record:
     """Put fits and the attributes of their dataset together."""
     return Record(
@@ -124,6 +129,7 @@ def make_record(
         parameters=json.loads(attrs["parameters"]),
         numerics=numerics,
         fits=fits,
+        spread=spread,
         provenance=Provenance(
             simulator=attrs["simulator"],
             package=attrs["package"],

@@ -15,6 +15,7 @@ from .fit import Fit
 from .netlist import flatten
 from .plan import Plan, make_plan
 from .record import Record, read_record
+from .steps import Pareto
 from .technology import Technology, parse_technology
 
 _HOME = "gaincell_char"
@@ -132,6 +133,18 @@ def load_record(technology: str, name: str) -> Record:
     return read_record(Path(str(files(f"{_HOME}.fits"))) / technology / f"{name}.json")
 
 
+def load_steps(technology: str, circuit: str, bench: str) -> Pareto | None:
+    """Return what step control was measured to do, from ``fits/<technology>/steps/``; None if it never was.
+
+    A measurement in another version of the technology's files does not count.
+    """
+    path = Path(str(files(f"{_HOME}.fits"))) / technology / "steps" / f"{circuit}.{bench}.json"
+    if not path.is_file():
+        return None
+    found = Pareto.from_json(path.read_text(encoding="utf-8"), str(path))
+    return found if found.technology_digest == load_technology(technology).digest else None
+
+
 def load_model(record: Record, model: str, **conditions: float | str) -> FittedModel:
     """Return a model of a record, ready to be called.
 
@@ -169,6 +182,3 @@ def _read(path: Path, what: str) -> str:
         raise NetlistError(f"{what} {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise NetlistError(f"{what} {path} is not text") from None
-
-
-plan = plan_bench

@@ -1,4 +1,4 @@
-"""Random numbers of a campaign: which variables, and the value of each in sample i.  Belongs to samples, not workers."""
+"""Random numbers of a campaign: which there are, and their values in sample i; they belong to samples."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import CharError, DataError, RequestError, StorageError
+from .errors import DataError, RequestError, StorageError
 from .store import why, write_atomically
 
 MANIFEST, SHARDS = "campaign.json", "shards"
@@ -68,18 +68,22 @@ def open_folder(folder: Path, manifest: Manifest) -> None:
     except OSError as error:
         raise RequestError(f"{folder} cannot be made: {why(error)}; choose another place") from None
     if (folder / MANIFEST).exists():
-        _compare(folder, read_manifest(folder), manifest)
+        compare(folder, manifest)
     else:
         if any((folder / SHARDS).glob("*.parquet")):
             raise RequestError(f"{folder} holds shards but no {MANIFEST}; choose another folder")
     _write(folder / MANIFEST, manifest.to_json().encode())
 
 
-def _compare(folder: Path, there: Manifest, here: Manifest) -> None:
+def compare(folder: Path, here: Manifest) -> None:
+    """Raise `RequestError` unless a folder holds this campaign; the message says what differs."""
+    there = read_manifest(folder)
     if there.digest == here.digest:
         return
     names = [name for name in here.request if here.request[name] != there.request.get(name)]
-    shown = [f"{name} is {_short(there.request.get(name))} there and {_short(here.request[name])} here" for name in names]
+    shown = [
+        f"{name} is {_short(there.request.get(name))} there and {_short(here.request[name])} here" for name in names
+    ]
     differs = "; ".join(shown) or "the netlist, the technology or this package has changed since"
     raise RequestError(f"{folder} holds another campaign: {differs}; choose another folder, or ask for the same")
 
@@ -129,6 +133,19 @@ def read_shards(folder: Path, say: Callable[[str], None] = lambda _: None) -> pd
     return rows.drop_duplicates(list(KEYS), keep="first").reset_index(drop=True)
 
 
+def find(folder: Path, sample: int, point: int) -> dict[str, Any] | None:
+    """Return the row of one finished point, or None."""
+    rows = read_shards(folder) if (folder / SHARDS).is_dir() else None
+    if rows is None:
+        return None
+    mine = rows[(rows["sample"] == sample) & (rows["point"] == point) & (rows["status"] != FAILED)]
+    return None if mine.empty else {str(k): _plain(v) for k, v in mine.iloc[0].to_dict().items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
 def _read(path: Path, say: Callable[[str], None]) -> pd.DataFrame | None:
     try:
         data = path.read_bytes()
@@ -142,7 +159,9 @@ def _read(path: Path, say: Callable[[str], None]) -> pd.DataFrame | None:
     return None
 
 
-def keys(digests: Sequence[str], rows: Mapping[int, Any], points: Iterable[int], samples: Iterable[int], copies: int) -> list[str]:
+def keys(
+    digests: Sequence[str], rows: Mapping[int, Any], points: Iterable[int], samples: Iterable[int], copies: int
+) -> list[str]:
     """Content hash of points: what was simulated, and beside what.
 
     Parameters
@@ -156,5 +175,6 @@ def keys(digests: Sequence[str], rows: Mapping[int, Any], points: Iterable[int],
     for point, sample in zip(points, samples, strict=True):
         first = sample - sample % copies
         group = np.ascontiguousarray(rows[point][first : first + copies])
-        found.append(hashlib.sha256(b"%s %d" % (digests[point].encode(), sample - first) + group.tobytes()).hexdigest()[:16])
+        text = f"{digests[point]} {sample - first} ".encode() + group.tobytes()
+        found.append(hashlib.sha256(text).hexdigest()[:16])
     return found

@@ -102,6 +102,35 @@ def _write(dataset: xr.Dataset, path: Path) -> None:
         write_atomically(path, lambda part: frame.to_parquet(part, index=False))
 
 
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a flat table as Parquet or CSV, whole or not at all; a CSV loses the table's attributes.
+
+    Raises
+    ------
+    StorageError
+        If it could not be written.
+    """
+    write = frame.to_csv if path.suffix == ".csv" else frame.to_parquet
+    try:
+        write_atomically(path, lambda part: write(part, index=False))
+    except OSError as error:
+        raise StorageError(f"{path} could not be written ({why(error)})") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a binary file, whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        If it could not be written.
+    """
+    try:
+        write_atomically(path, lambda part: part.write_bytes(data))
+    except OSError as error:
+        raise StorageError(f"{path} could not be written ({why(error)})") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all.
 
@@ -110,10 +139,7 @@ def write_text(path: Path, text: str) -> None:
     StorageError
         If it could not be written.
     """
-    try:
-        write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise StorageError(f"{path} could not be written ({why(error)})") from error
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

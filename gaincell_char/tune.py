@@ -13,8 +13,6 @@ from .campaign import Campaign, plan_campaign
 from .circuit import Floats, Tran
 from .errors import SimulationError
 from .mc import sample
-from .netlist import numbers
-from .plan import Plan
 from .pool import Pool
 from .steps import Pareto, Steps, Trial
 
@@ -27,7 +25,13 @@ _REPEATS = 3
 
 
 def tune(
-    circuit: str, bench: str, *, pool: Pool, samples: int = 16, tick: Callable[[int], None] = lambda _: None, **request: Any
+    circuit: str,
+    bench: str,
+    *,
+    pool: Pool,
+    samples: int = 16,
+    tick: Callable[[int], None] = lambda _: None,
+    **request: Any,
 ) -> Pareto:
     """Try settings of step control and copies per deck on the same random samples.
 
@@ -54,7 +58,7 @@ def tune(
         raise SimulationError(f"{circuit}.{bench}: a sample of the reference failed", deck="", log="")
     tick(1)
     transient = isinstance(base.points[0].deck.analysis, Tran)
-    settings = list(_settings(base.plan)) if transient else [Steps()]
+    settings = list(_settings()) if transient else [Steps()]
     trials = _tried(planned, settings, reference, samples, pool, tick)
     front = Pareto(**_about(base, pool, samples), trials=trials).front() if transient else trials
     stacked = [t.steps.model_copy(update={"copies": c}) for t in front for c in _COPIES[1:]]
@@ -62,7 +66,7 @@ def tune(
     return Pareto(**_about(base, pool, samples), trials=sorted(trials, key=lambda t: t.cost_s))
 
 
-def _settings(plan: Plan) -> Iterator[Steps]:
+def _settings() -> Iterator[Steps]:
     for reltol, trtol, factor in itertools.product(_RELTOL, _TRTOL, _MAX_STEP):
         yield Steps(options={"reltol": reltol, "trtol": trtol}, max_step=factor)
 
@@ -110,11 +114,5 @@ def _error(campaign: Campaign, found: dict[str, Floats] | None, reference: dict[
     return max(
         float(np.abs(found[o.name] - reference[o.name]).max()) / scale
         for o in campaign.plan.bench.outputs
-        if (scale := full_scale(campaign.plan, o.name, reference[o.name])) > 0
+        if (scale := campaign.plan.full_scale(o.name, reference[o.name])) > 0
     )
-
-
-def full_scale(plan: Plan, output: str, values: Floats) -> float:
-    """What an error of an output is compared with: its declared full scale, or its largest size."""
-    name = plan.bench.output(output).full_scale
-    return float(numbers(plan.fixed)[name]) if name else float(np.nanmax(np.abs(values)))

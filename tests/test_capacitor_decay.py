@@ -16,7 +16,7 @@ def run(pool):
     """Bench and request -> dataset, without dimensions of length one."""
 
     def run_bench(bench, **request):
-        result = characterize(registry.plan("capacitor_decay", bench, **request), pool=pool)
+        result = characterize(registry.plan_bench("capacitor_decay", bench, **request), pool=pool)
         assert not result.failures, result.failures[0].reason
         return result.dataset.squeeze()
 

@@ -37,7 +37,7 @@ def parameters(circuit, bench):
 
 def grids(circuit, bench):
     """Swept parameter or curve -> values, as the bench itself sweeps them."""
-    request = registry.plan(circuit.name, bench.name)
+    request = registry.plan_bench(circuit.name, bench.name)
     curve = {bench.curve.name: request.curve} if bench.curve else {}
     return {**request.sweep, **curve}
 
@@ -91,7 +91,7 @@ def test_every_sweep_and_every_initial_voltage_is_a_parameter(circuit):
 
 def test_every_deck_is_complete(circuit):
     for bench in circuit.benches:
-        deck = next(registry.plan(circuit.name, bench.name).points()).deck.text
+        deck = next(registry.plan_bench(circuit.name, bench.name).points()).deck.text
         assert deck.startswith(f"* {circuit.name}.{bench.name}, ")
         assert deck.endswith("\n.end\n")
         assert len(re.findall(r"(?m)^\.(?:op|tran)\b", deck)) == 1
@@ -134,7 +134,7 @@ def test_ranges_contain_defaults(circuit):
 
 
 def test_sweeps_lie_within_ranges(circuit):
-    requests = [registry.plan(circuit.name, bench.name) for bench in circuit.benches]
+    requests = [registry.plan_bench(circuit.name, bench.name) for bench in circuit.benches]
     for request in [*requests, *study_plans(circuit).values()]:
         for name, values in request.sweep.items():
             allowed = request.params[name]
@@ -239,13 +239,13 @@ def conditions(circuit, bench):
     """Plans and points: nominal, another corner, both ends of temperature, a supply 10 % lower."""
     technology = registry.load_technology()
     other = next(corner for corner in reversed(technology.corners) if corner != "tt")
-    last = tuple(len(values) - 1 for values in registry.plan(circuit.name, bench.name).sweep.values())
+    last = tuple(len(values) - 1 for values in registry.plan_bench(circuit.name, bench.name).sweep.values())
     swept = [(0,) * len(last), last]
-    request = registry.plan(circuit.name, bench.name, corners=("tt", other), temps=TEMPS)
+    request = registry.plan_bench(circuit.name, bench.name, corners=("tt", other), temps=TEMPS)
     yield request, [(*where, *i) for where in ((0, 1), (1, 1), (0, 0), (0, 2)) for i in swept]
     if "vdd" in circuit.params:
         low = {"vdd": 0.9 * parameters(circuit, bench)["vdd"]}
-        yield registry.plan(circuit.name, bench.name, set_=low), [(0, 0, *i) for i in swept]
+        yield registry.plan_bench(circuit.name, bench.name, set_=low), [(0, 0, *i) for i in swept]
 
 
 def test_every_bench_runs_in_every_condition(circuit, pool):
@@ -287,7 +287,7 @@ def test_a_printed_deck_gives_the_same_numbers_by_hand(circuit, pool, tmp_path, 
         )  # fmt: skip
         waveforms = read_raw(tmp_path / "deck.raw")
         defaults = parameters(circuit, bench)
-        request = registry.plan(circuit.name, bench.name, set_={name: defaults[name] for name in bench.sweep})
+        request = registry.plan_bench(circuit.name, bench.name, set_={name: defaults[name] for name in bench.sweep})
         data = characterize(request, pool=pool).dataset
         values = next(request.points()).values
         for output in bench.outputs:

@@ -191,7 +191,7 @@ def test_process_parameters_are_not_for_users_to_set(technology):
     circuit = registry.load_circuit(registry.circuit_names()[0])
     for name in technology.process:
         with pytest.raises(ParameterError, match=f"no parameter '{name}'"):
-            registry.plan(circuit.name, circuit.benches[0].name, technology=technology.name, set_={name: 0.0})
+            registry.plan_bench(circuit.name, circuit.benches[0].name, technology=technology.name, set_={name: 0.0})
 
 
 def test_sizes_it_gives_a_circuit_are_parameters_of_that_circuit(technology):

@@ -444,7 +444,7 @@ def test_children_go_when_the_parent_is_killed(hanging):
 @pytest.fixture(scope="module")
 def measured():
     """A dataset of a size that does not fit on the full disk."""
-    plan = registry.plan("gain_cell", "dc", sweep={"v_store": np.linspace(0, 0.9, 3000), "v_in": [0.9]})
+    plan = registry.plan_bench("gain_cell", "dc", sweep={"v_store": np.linspace(0, 0.9, 3000), "v_in": [0.9]})
     return characterize(plan, pool=_Fake()).dataset
 
 

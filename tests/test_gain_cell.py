@@ -22,7 +22,7 @@ def run(cell, pool):
     """Bench and request -> dataset of the nominal corner, without its two dimensions of length one."""
 
     def run_bench(bench, **request):
-        result = characterize(registry.plan(cell.name, bench, **request), pool=pool)
+        result = characterize(registry.plan_bench(cell.name, bench, **request), pool=pool)
         assert not result.failures, result.failures[0].reason
         return result.dataset.isel(corner=0, temp=0)
 

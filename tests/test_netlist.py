@@ -275,7 +275,7 @@ class PySpiceCell(SubCircuit):
 
 
 def cell_current(pool, **request):
-    plan = registry.plan("gain_cell", "dc", sweep={"v_store": [0.0, 0.3, 0.9], "v_in": [0.9]}, **request)
+    plan = registry.plan_bench("gain_cell", "dc", sweep={"v_store": [0.0, 0.3, 0.9], "v_in": [0.9]}, **request)
     result = characterize(plan, pool=pool)
     assert not result.failures, result.failures[0].reason
     return result.dataset.i_bl.values.ravel()

@@ -44,7 +44,7 @@ def bits(outcomes):
 
 
 def bench(circuit, name, **request):
-    return [point.deck for point in registry.plan(circuit, name, **request).points()]
+    return [point.deck for point in registry.plan_bench(circuit, name, **request).points()]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_results_do_not_depend_on_the_number_of_processes(mixed, pool):
 
 def test_altering_parameters_equals_a_fresh_deck_of_other_parameters(pool):
     """Every number of a deck, one after the other, by altering; against a deck that began with it."""
-    plan = registry.plan("gain_cell", "dc", sweep={"v_store": [0.6], "v_in": [0.8]})
+    plan = registry.plan_bench("gain_cell", "dc", sweep={"v_store": [0.6], "v_in": [0.8]})
     start = next(plan.points()).deck
     names = [name for name in start.params if name != "vdd" and start.params[name] > 0]
     changed = [

@@ -152,7 +152,7 @@ def test_every_point_lands_on_its_own_coordinates(sweep, corners, temps):
 
 
 def test_a_parameter_that_is_set_is_in_the_dataset_and_no_longer_swept():
-    plan = registry.plan("gain_cell", "dc", set_={"v_in": 0.6, "c_store": 2e-15})
+    plan = registry.plan_bench("gain_cell", "dc", set_={"v_in": 0.6, "c_store": 2e-15})
     assert list(plan.sweep) == ["v_store", "v_bl"]
     assert (plan.fixed["v_in"], plan.fixed["c_store"]) == (0.6, 2e-15)
     attrs = characterize(plan, pool=_Fake()).dataset.attrs
@@ -167,19 +167,19 @@ class _Fake:
 
 
 def test_what_is_not_run_says_so_and_has_no_value():
-    data = characterize(registry.plan("gain_cell", "dc", set_={"v_in": 0.6}), pool=_Fake()).dataset
+    data = characterize(registry.plan_bench("gain_cell", "dc", set_={"v_in": 0.6}), pool=_Fake()).dataset
     assert set(data.status.to_numpy().ravel()) == {"not run"}
     assert data.i_bl.isnull().all()
 
 
 def test_the_digest_follows_everything_that_decides_the_result():
-    base = registry.plan("gain_cell", "dc")
+    base = registry.plan_bench("gain_cell", "dc")
     changed = [
-        registry.plan("gain_cell", "dc", **request)
+        registry.plan_bench("gain_cell", "dc", **request)
         for request in (
             {"corners": ["ff"]}, {"temps": [28]}, {"set_": {"w_n": 101e-9}}, {"options": {"reltol": 1e-5}},
             {"sweep": {"v_in": [0.9]}}, {"netlist": NETLIST + "\nr99 x 0 1k"},
         )
     ]  # fmt: skip
     assert len({plan.digest for plan in [base, *changed, base.tightened(10)]}) == len(changed) + 2
-    assert registry.plan("gain_cell", "dc").digest == base.digest
+    assert registry.plan_bench("gain_cell", "dc").digest == base.digest

@@ -104,9 +104,9 @@ def test_only_finite_numbers_are_values_in_python_either(value):
     with pytest.raises(ParameterError, match="outside"):
         number(0.0, "V", "any").check("v", value)
     with pytest.raises(ParameterError, match="outside"):
-        registry.plan("gain_cell", "dc", temps=[value])
+        registry.plan_bench("gain_cell", "dc", temps=[value])
     with pytest.raises(ParameterError, match=r"option reltol = .* has to be a number above 0"):
-        registry.plan("gain_cell", "dc", options={"reltol": value})
+        registry.plan_bench("gain_cell", "dc", options={"reltol": value})
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_default_that_leaves_its_range_somewhere_in_the_grid_is_refused_before
 def test_a_long_list_of_values_is_checked_in_no_time():
     values = np.linspace(0, 1, 100_000).tolist()
     with pytest.raises(ParameterError, match=r"has 0\.5 twice"):
-        registry.plan("gain_cell", "dc", sweep={"v_store": [0.5, *values, 0.5]})
+        registry.plan_bench("gain_cell", "dc", sweep={"v_store": [0.5, *values, 0.5]})
 
 
 @pytest.mark.parametrize(

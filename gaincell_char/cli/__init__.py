@@ -13,7 +13,7 @@ from ..errors import CharError, DataError, FitError, RequestError, SimulationErr
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
-from . import requests, tables
+from . import montecarlo, options, requests, tables
 from .console import OUT, keep, note, say
 from .progress import progress, stoppable
 
@@ -59,17 +59,6 @@ def cli() -> None:
     """
 
 
-_TECH = click.option(
-    "--tech", default=registry.DEFAULT_TECHNOLOGY, show_default=True, help="Technology: name or folder."
-)
-_WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Simulator processes; one per core by default.")
-_TIMEOUT = click.option("--timeout", default=60.0, show_default=True, help="Seconds after which a run is ended.")
-_SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a parameter at a value.")
-_NETLIST = click.option(
-    "--netlist", type=click.Path(path_type=Path), help="A file that defines the circuit's subcircuit, instead of ours."
-)
-
-
 @cli.command("list")
 def list_() -> None:
     """List circuits, their benches and models, and technologies.
@@ -83,7 +72,7 @@ def list_() -> None:
 
 @cli.command()
 @click.argument("circuit")
-@_TECH
+@options.TECH
 def show(circuit: str, tech: str) -> None:
     """Show the parameters, benches and models of CIRCUIT.
 
@@ -97,11 +86,11 @@ def show(circuit: str, tech: str) -> None:
 @cli.command()
 @click.argument("circuit")
 @click.argument("bench")
-@_SET
+@options.SET
 @click.option("--corner", default="tt", show_default=True, help="Process corner.")
 @click.option("--temp", default="27", show_default=True, help="Temperature in degC.")
-@_TECH
-@_NETLIST
+@options.TECH
+@options.NETLIST
 def netlist(
     circuit: str, bench: str, settings: Sequence[str], corner: str, temp: str, tech: str, netlist: Path | None
 ) -> None:
@@ -132,21 +121,20 @@ def netlist(
 @cli.command()
 @click.argument("circuit")
 @click.argument("bench")
-@click.option(
-    "--axis", "axes", multiple=True, metavar="NAME=SPEC", help="START:STOP:COUNT, START:STOP:COUNT:log or V1,V2."
-)
-@click.option("--corner", default="tt", show_default=True, help="Process corners, as tt,ff,ss.")
-@click.option("--temp", default="27", show_default=True, help="Temperatures in degC, as 27,85.")
-@_SET
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Simulator option, as reltol=1e-6.")
+@options.AXIS
+@options.CORNERS
+@options.TEMPS
+@options.SET
+@options.OPTION
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .nc, .csv or .parquet file.")
-@_TECH
-@_NETLIST
-@_WORKERS
-@_TIMEOUT
+@options.TECH
+@options.NETLIST
+@options.WORKERS
+@options.TIMEOUT
 def sweep(
     circuit: str, bench: str, axes: Sequence[str], corner: str, temp: str, settings: Sequence[str],
-    options: Sequence[str], output: Path, tech: str, netlist: Path | None, workers: int | None, timeout: float,
+    simulator_options: Sequence[str], output: Path, tech: str, netlist: Path | None, workers: int | None,
+    timeout: float,
 ) -> None:  # fmt: skip
     """Run BENCH of CIRCUIT over a grid and write a table.
 
@@ -161,7 +149,7 @@ def sweep(
     request = registry.plan_bench(
         circuit, bench, technology=tech, netlist=netlist, sweep=requests.axes(loaded, bench, axes),
         corners=requests.words(corner), temps=requests.temps(temp), set_=requests.settings(loaded, bench, settings),
-        options=requests.options(options),
+        options=requests.options(simulator_options),
     )  # fmt: skip
     began = time.perf_counter()
     with (
@@ -229,9 +217,9 @@ def fit_(data: Path, output: Path, models: Sequence[str], circuit: str | None, b
 @click.option(
     "--records", type=click.Path(path_type=Path), help="Also write the records here, as <circuit>.<study>.json."
 )
-@_TECH
-@_WORKERS
-@_TIMEOUT
+@options.TECH
+@options.WORKERS
+@options.TIMEOUT
 def run(
     out: Path, circuits: Sequence[str], records: Path | None, tech: str, workers: int | None, timeout: float
 ) -> None:
@@ -263,3 +251,7 @@ def run(
         raise _failure(failures, sum(int(s.dataset.attrs["n_failed"]) for s in studies), total, out / "failed")
     if left_out := [reason for study in studies for reason in study.left_out]:
         raise FitError(f"{len(left_out)} models could not be fitted; the first: {left_out[0]}")
+
+
+for _command in montecarlo.COMMANDS:
+    cli.add_command(_command)

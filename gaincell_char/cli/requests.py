@@ -43,6 +43,15 @@ def options(texts: Sequence[str]) -> dict[str, float]:
     return {name: si.parse(value) for name, value in _assignments(texts).items()}
 
 
+def percent(text: str) -> float:
+    """Read ``0.05%`` as a fraction."""
+    number = text.strip().removesuffix("%")
+    value = si.parse(number) / 100
+    if not text.strip().endswith("%") or not 0 < value < 1:
+        raise ParameterError(f"{text!r}: write a percentage, for example 0.05%")
+    return value
+
+
 def words(text: str) -> list[str]:
     """Split a comma-separated list."""
     return [word.strip() for word in text.split(",") if word.strip()]

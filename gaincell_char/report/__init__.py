@@ -1,6 +1,7 @@
-"""Results of the main job -> a page to look at: pictures, tables, one ``index.html``."""
+"""Results -> a page to look at: pictures, tables, one ``index.html``."""
 
+from .campaign import campaign_headline, write_campaign
 from .tables import headline, summary
 from .write import write_report
 
-__all__ = ["headline", "summary", "write_report"]
+__all__ = ["campaign_headline", "headline", "summary", "write_campaign", "write_report"]

@@ -20,14 +20,14 @@ from . import text
 from .picture import Line, Panel, Picture, Quantity
 
 # Okabe and Ito: told apart with every common colour blindness.
-_INK, _PAPER, _BEST = "#222222", "#D55E00", "#0072B2"
+INK, PAPER, BEST = "#222222", "#D55E00", "#0072B2"
 _CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "v", "D", "P", "X")
 _STYLE: Any = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 12.0, "text.parse_math": False,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.labelcolor": _INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.labelcolor": INK,
     "axes.linewidth": 0.9, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e3e3e3", "grid.linewidth": 0.8,
-    "xtick.color": _INK, "ytick.color": _INK, "text.color": _INK, "svg.fonttype": "none", "svg.hashsalt": "gaincell",
+    "xtick.color": INK, "ytick.color": INK, "text.color": INK, "svg.fonttype": "none", "svg.hashsalt": "gaincell",
 }  # fmt: skip
 _DPI = 160
 _OVERVIEW_DPI = 120
@@ -48,7 +48,7 @@ def png_and_svg(picture: Picture) -> tuple[bytes, str]:
     def draw(canvas: Canvas) -> None:
         _Drawing(canvas, picture, height).draw()
 
-    return _render(draw, (_WIDTH, height), _DPI)
+    return render(draw, (_WIDTH, height), _DPI)
 
 
 def overview(pictures: Sequence[Picture]) -> tuple[bytes, str]:
@@ -62,10 +62,11 @@ def overview(pictures: Sequence[Picture]) -> tuple[bytes, str]:
         for part, picture in zip(parts, pictures, strict=False):
             _Drawing(part, picture, height, heading=picture.circuit).draw()
 
-    return _render(draw, (_WIDTH * columns, height * rows), _OVERVIEW_DPI)
+    return render(draw, (_WIDTH * columns, height * rows), _OVERVIEW_DPI)
 
 
-def _render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: float) -> tuple[bytes, str]:
+def render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: float = _DPI) -> tuple[bytes, str]:
+    """What `draw` puts on a canvas of this size [inch], as PNG and SVG."""
     with matplotlib.rc_context(_STYLE):
         canvas = Canvas(figsize=size, dpi=dpi, facecolor="white")
         draw(canvas)
@@ -136,7 +137,7 @@ class _Drawing:
     def _handles(self) -> list[Line2D]:
         models = self.picture.models
         form = " form" if sum(len(model.name) for model in models) <= _NAMES_FIT else ""
-        handles = [Line2D([], [], color=_INK, marker="o", mfc="none", ms=5.5, lw=0, label="SPICE")]
+        handles = [Line2D([], [], color=INK, marker="o", mfc="none", ms=5.5, lw=0, label="SPICE")]
         for model in models:
             colour = "#555555" if self.picture.per else _colour_of_form(model.form)
             label = f"{model.name.replace('_', ' ')} ({model.form}{form})"
@@ -145,21 +146,21 @@ class _Drawing:
 
     def _main(self, ax: Axes) -> None:
         if self.picture.y_span is None:
-            ax.text(0.5, 0.5, "no point has a result", transform=ax.transAxes, ha="center", va="center", color=_PAPER)
+            ax.text(0.5, 0.5, "no point has a result", transform=ax.transAxes, ha="center", va="center", color=PAPER)
         for number, line in enumerate(self.picture.lines):
             self._line(ax, number, line)
         low, high = self.picture.y_span or (0.0, 1.0)
         room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
         ax.set_ylim((low - room) * self.y_scale.factor, (high + room) * self.y_scale.factor)
         ax.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS))
-        ax.set_ylabel(_label(self.picture.y, self.y_scale.unit, 36), labelpad=4)
+        ax.set_ylabel(axis_label(self.picture.y, self.y_scale.unit, 36), labelpad=4)
         if low < 0 < high:
             ax.axhline(0.0, color="#999999", lw=0.9, zorder=1)
 
     def _line(self, ax: Axes, number: int, line: Line) -> None:
         x, y = line.x * self.x_scale.factor, line.y * self.y_scale.factor
         many = self.picture.per is not None
-        colour = self._colour(line.value) if many else _INK
+        colour = self._colour(line.value) if many else INK
         if not self.picture.models:
             ax.plot(x, y, color=colour, lw=1.4, alpha=0.8, zorder=2)
         for model, curve in zip(self.picture.models, line.curves, strict=True):
@@ -193,9 +194,9 @@ class _Drawing:
             self._held_legend(ax, any_held=bool(held.any()))
 
     def _held_legend(self, ax: Axes, *, any_held: bool) -> None:
-        handles = [Line2D([], [], color=_INK, marker="o", ms=3, lw=0, label="used")]
+        handles = [Line2D([], [], color=INK, marker="o", ms=3, lw=0, label="used")]
         if any_held:
-            handles.append(Line2D([], [], color=_INK, marker="o", mfc="none", ms=5, lw=0, label="held out"))
+            handles.append(Line2D([], [], color=INK, marker="o", mfc="none", ms=5, lw=0, label="held out"))
         beside: tuple[Any, ...] = ("upper left", (1.02, 1.0), 1)
         loc, corner, columns = beside if self.picture.per else ("lower right", (1.0, 0.98), 2)
         ax.legend(
@@ -215,12 +216,12 @@ class _Drawing:
         else:
             ax.xaxis.set_major_locator(MaxNLocator(7, steps=_STEPS))
         if last:
-            ax.set_xlabel(_label(self.picture.x, self.x_scale.unit, 60))
+            ax.set_xlabel(axis_label(self.picture.x, self.x_scale.unit, 60))
 
     def _colour(self, value: Value | None) -> str:
         family = self.picture.family
         if value is None or value not in family:
-            return _INK
+            return INK
         if isinstance(value, str):
             return _CATEGORIES[family.index(value) % len(_CATEGORIES)]
         ranks = sorted(v for v in family if not isinstance(v, str))
@@ -250,7 +251,8 @@ class _Drawing:
         )  # fmt: skip
 
 
-def _label(quantity: Quantity, unit: str, width: int) -> str:
+def axis_label(quantity: Quantity, unit: str, width: int) -> str:
+    """Meaning, name and unit, in lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(f"{quantity.doc}, {quantity.name}{_bracket(unit)}", width))
 
 
@@ -260,7 +262,7 @@ def _bracket(unit: str) -> str:
 
 
 def _colour_of_form(form: str) -> str:
-    return _PAPER if form == "paper" else _BEST
+    return PAPER if form == "paper" else BEST
 
 
 def _dashes(form: str) -> Any:

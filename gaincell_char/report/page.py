@@ -27,18 +27,27 @@ def render(
     *, simulator: str, wall_s: float,
 ) -> str:  # fmt: skip
     """The page as HTML; everything that comes from a declaration or a log is escaped."""
+    studies = [study for result in results for study in result.studies.values()]
+    counts = _counts(studies)
+    return fill(
+        "index.html.j2",
+        technology=technology, simulator=simulator, version=__version__, wall_s=wall_s,
+        counts=counts, rows=_headline(results), circuits=[_circuit(out, r, drawn[r.circuit.name]) for r in results],
+        overview=sum(map(bool, drawn.values())) > 1,
+    )  # fmt: skip
+
+
+def fill(template: str, **values: Any) -> str:
+    """Return a template of this folder filled in; words are escaped."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.undefined = jinja2.StrictUndefined
     environment.filters.update(show=text.show, percent=text.percent, r2=text.r2, formula=formula)
-    template = importlib.resources.files(__package__).joinpath("index.html.j2").read_text(encoding="utf-8")
-    studies = [study for result in results for study in result.studies.values()]
-    counts = _counts(studies)
-    return environment.from_string(template).render(
-        technology=technology, simulator=simulator, version=__version__, wall_s=wall_s,
-        date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        counts=counts, rows=_headline(results), circuits=[_circuit(out, r, drawn[r.circuit.name]) for r in results],
-        overview=sum(map(bool, drawn.values())) > 1, nothing=text.NOTHING,
-    )  # fmt: skip
+    folder = importlib.resources.files(__package__)
+    style = Markup(folder.joinpath("style.css").read_text(encoding="utf-8"))  # noqa: S704
+    date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    return environment.from_string(folder.joinpath(template).read_text(encoding="utf-8")).render(
+        **values, style=style, date=date, nothing=text.NOTHING
+    )
 
 
 def formula(equation: str) -> Markup:
