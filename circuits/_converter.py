@@ -15,7 +15,6 @@ import numpy as np
 from gaincell_char.circuit import (
     Bench,
     Coefficient,
-    Derived,
     Floats,
     Grid,
     Merit,
@@ -292,82 +291,3 @@ def _left_behind(t_reset: float) -> Callable[[Any, Numbers], float]:
         return float(np.abs(t - t.sel(q_prev=0.0, method="nearest")).max())
 
     return largest
-
-
-SPREAD_KNEE = 1e-15 * np.arange(2.0, 12.5, 1.0)
-"""Charges [C] between which the comparator's threshold of any sample lies."""
-_SPREAD_LINE = (0.1, 0.4, 0.7)
-_SPREAD_BEND = (20e-15, 40e-15)
-
-
-def spread_charges(p: Numbers) -> Floats:
-    """Charges [C] of every sample: around the threshold, along the bend after it, and on the straight part."""
-    return np.array([*SPREAD_KNEE, *_SPREAD_BEND, *(x * full_scale(p) for x in _SPREAD_LINE)])
-
-
-def off_threshold(q_in: Array) -> Array:
-    """Where a pulse changes smoothly from sample to sample: not where one has a pulse and another none."""
-    return (q_in < SPREAD_KNEE[0]) | (q_in > SPREAD_KNEE[-1])
-
-
-def _straight(pulse: Any, side: int) -> Any:
-    """Slope [s/C] and offset [s] of the straight part on one side, for every sample: least squares."""
-    q, t = side * pulse.q_in, side * pulse
-    part = t.where(q > _SPREAD_BEND[-1] * 1.01, drop=True)
-    x = side * part.q_in - (side * part.q_in).mean()
-    slope = (part * x).sum("q_in", skipna=False) / (x * x).sum()
-    return slope, part.mean("q_in", skipna=False) - slope * (side * part.q_in).mean()
-
-
-def gain_feature(output: str, side: int, name: str, of: str = "") -> Derived:
-    """Slope of the straight part."""
-    return Derived(
-        name=name, unit="s/C", doc=f"slope of the straight part{of}", over="q_in",
-        compute=lambda dataset: _straight(dataset[output], side)[0],
-    )  # fmt: skip
-
-
-def offset_feature(output: str, side: int, name: str, of: str = "") -> Derived:
-    """Offset of the straight part."""
-    return Derived(
-        name=name, unit="s", doc=f"where the straight part meets no charge{of}", over="q_in",
-        compute=lambda dataset: _straight(dataset[output], side)[1],
-    )  # fmt: skip
-
-
-def knee_feature(output: str, side: int, name: str, of: str = "") -> Derived:
-    """How short of its line the pulse of a small charge is."""
-
-    def compute(dataset: Any) -> Any:
-        pulse = side * dataset[output].sel(q_in=side * _SPREAD_BEND[0], method="nearest")
-        slope, offset = _straight(dataset[output], side)
-        return offset + slope * _SPREAD_BEND[0] - pulse
-
-    return Derived(
-        name=name, unit="s", doc=f"how far below the line the pulse of 20 fC is{of}", over="q_in", compute=compute
-    )
-
-
-def threshold_feature(output: str, name: str, doc: str, *, above: float) -> Derived:
-    """Charge at which an output rises above a level, half way between two simulated charges."""
-
-    def compute(dataset: Any) -> Any:
-        near = dataset[output].sel(q_in=slice(SPREAD_KNEE[0] * 0.9, SPREAD_KNEE[-1] * 1.1))
-        low = near.q_in.where(near <= above).max("q_in")
-        high = near.q_in.where(near > above).min("q_in")
-        return ((low + high) / 2).where(near.notnull().all("q_in"))
-
-    return Derived(name=name, unit="C", doc=doc, over="q_in", compute=compute)
-
-
-def random_delay(suffix: str = "", of: str = "") -> dict[str, Coefficient]:
-    """Random coefficients of one side's line."""
-    return {
-        f"d_gain{suffix}": Coefficient(unit="1", doc=f"relative change of gain{suffix}{of}", start=0.0, scale=1e-3),
-        f"d_t_0{suffix}": Coefficient(unit="s", doc=f"change of t_0{suffix}{of}", start=0.0, scale=1e-12),
-    }
-
-
-def random_threshold(of: str) -> Coefficient:
-    """The random coefficient of the comparator."""
-    return Coefficient(unit="C", doc=f"change of {of}", start=0.0, scale=1e-17)

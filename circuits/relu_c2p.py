@@ -13,6 +13,7 @@ from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers
 from gaincell_char.formula import Array, clamp
 
 from . import _converter
+from . import _converter_spread as spreads
 from ._converter import full_scale
 
 DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
@@ -66,8 +67,8 @@ def random_relu(q_in: Array, *, d_gain: float, d_t_0: float, d_q_dead: float, **
 RANDOM_RELU = RandomModel(
     name="random_relu", nominal="relu_knee", function=random_relu, inputs=("q_in",), output="t_pulse",
     equation="relu_knee with gain (1 + d_gain), t_0 + d_t_0, q_dead + d_q_dead",
-    random={**_converter.random_delay(), "d_q_dead": _converter.random_threshold("q_dead")},
-    used=_converter.off_threshold,
+    random={**spreads.random_delay(), "d_q_dead": spreads.random_threshold("q_dead")},
+    used=spreads.off_threshold,
 )  # fmt: skip
 MODELS = (HARD_SIGMOID.name, RELU_KNEE.name)
 
@@ -128,12 +129,12 @@ CIRCUIT = Circuit(
     ),
     spreads=(
         Spread(
-            bench="transfer", sweep={"q_in": _converter.spread_charges}, x="q_in", output="t_pulse",
+            bench="transfer", sweep={"q_in": spreads.charges}, x="q_in", output="t_pulse",
             features=(
-                _converter.gain_feature("t_pulse", 1, "gain"),
-                _converter.offset_feature("t_pulse", 1, "offset"),
-                _converter.knee_feature("t_pulse", 1, "knee"),
-                _converter.threshold_feature("t_pulse", "threshold", "smallest charge with a pulse", above=0.0),
+                spreads.gain_feature("t_pulse", 1, "gain"),
+                spreads.offset_feature("t_pulse", 1, "offset"),
+                spreads.knee_feature("t_pulse", 1, "knee"),
+                spreads.threshold_feature("t_pulse", "threshold", "smallest charge with a pulse", above=0.0),
             ),
             models=(RANDOM_RELU,),
         ),

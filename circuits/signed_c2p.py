@@ -25,6 +25,7 @@ from gaincell_char.circuit import (
 from gaincell_char.formula import Array, clamp
 
 from . import _converter
+from . import _converter_spread as spreads
 from ._converter import full_scale
 
 DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
@@ -99,17 +100,17 @@ RANDOM_SIGNED = RandomModel(
     name="random_signed", nominal="signed_knee", function=random_signed, inputs=("q_in",), output="t_signed",
     equation="signed_knee with gain (1 + d_gain), t_0 + d_t_0 on either side, q_0 + d_q_0",
     random={
-        **_converter.random_delay("_p", ", positive side"), **_converter.random_delay("_n", ", negative side"),
-        "d_q_0": _converter.random_threshold("q_0"),
+        **spreads.random_delay("_p", ", positive side"), **spreads.random_delay("_n", ", negative side"),
+        "d_q_0": spreads.random_threshold("q_0"),
     },
-    used=_converter.off_threshold,
+    used=spreads.off_threshold,
 )  # fmt: skip
 
 
 def _spread_charges(p: Numbers) -> Floats:
     """Both sides; the negative one has no threshold."""
-    positive = _converter.spread_charges(p)
-    return np.array([*-positive[: len(_converter.SPREAD_KNEE) - 1 : -1], *positive])
+    positive = spreads.charges(p)
+    return np.array([*-positive[: len(spreads.KNEE) - 1 : -1], *positive])
 
 
 MODELS = (HARD_TANH.name, SIGNED_KNEE.name)
@@ -131,7 +132,7 @@ def _threshold(dataset: Any, _: Numbers) -> float:
 
 def _features(side: int, word: str) -> tuple[Derived, ...]:
     kinds = {
-        "gain": _converter.gain_feature, "offset": _converter.offset_feature, "knee": _converter.knee_feature,
+        "gain": spreads.gain_feature, "offset": spreads.offset_feature, "knee": spreads.knee_feature,
     }  # fmt: skip
     return tuple(
         feature("t_signed", side, f"{name} of {word} charge", f", {word} charge") for name, feature in kinds.items()
@@ -194,7 +195,7 @@ CIRCUIT = Circuit(
             bench="transfer", sweep={"q_in": _spread_charges}, x="q_in", output="t_signed",
             features=(
                 *_features(1, "positive"), *_features(-1, "negative"),
-                _converter.threshold_feature("sign", "sign threshold", "charge at which the sign bit turns", above=0.0),
+                spreads.threshold_feature("sign", "sign threshold", "charge at which the sign bit turns", above=0.0),
             ),
             models=(RANDOM_SIGNED,),
         ),

@@ -9,20 +9,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from . import mc, registry, results, statistics
+from . import random_models, results, statistics
 from .campaign import Campaign
 from .check import Check
-from .circuit import Floats, RandomModel
+from .circuit import Floats
 from .errors import DataError, FitError
-from .fit import Fit, fit_all
-from .netlist import numbers
+from .fit import Fit
 from .pool import Pool
 from .record import Record, make_record
-from .run import OK, characterize
+from .run import OK
 from .sampling import PROCESS
-from .spread import OutputSpread, RandomFit, Spread, fit_random
+from .spread import OutputSpread, RandomFit, Spread
 from .statistics import Goal, Proportion, Spec
-from .store import flat
 
 _MOST_SHOWN = 9
 _PROBABILITIES = (0.00135, 0.05, 0.5, 0.95, 0.99865)
@@ -104,12 +102,12 @@ def analyse(
     features = _features(campaign, cube)
     quantities = (*features, *_outputs(campaign, cube, main=not features))
     draws = campaign.draws(n)
-    typical = _typical(campaign, pool)
-    fits, left_out = _nominal(campaign, pool)
+    typical = random_models.typical(campaign, pool)
+    fits, left_out = random_models.nominal_fits(campaign, pool)
     random: list[RandomFit] = []
-    for model in _random_models(campaign):
+    for model in random_models.random_models(campaign):
         try:
-            random += _random_fits(campaign, model, cube, typical, fits, draws)
+            random += random_models.random_fits(campaign, model, cube, typical, fits, draws)
         except (FitError, DataError) as error:
             left_out.append(str(error))
     shown = _some(quantities)
@@ -247,72 +245,6 @@ def spec_passes(quantities: Sequence[Quantity], spec: Spec) -> Any:
 
 def _holds(where: Mapping[str, Any], wanted: Mapping[str, float]) -> bool:
     return all(name in where and np.isclose(float(where[name]), value, rtol=1e-6) for name, value in wanted.items())
-
-
-def _typical(campaign: Campaign, pool: Pool) -> xr.Dataset:
-    items = mc.typical(campaign, pool)
-    frame = pd.DataFrame({
-        output.name: [np.asarray(i.values[output.name]).tolist() if i.values else None for i in items]
-        for output in campaign.plan.bench.outputs
-    })  # fmt: skip
-    return results.cube(campaign, frame, 1).isel(sample=0)
-
-
-def _random_models(campaign: Campaign) -> tuple[RandomModel, ...]:
-    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
-    return declared.models if declared else ()
-
-
-def _nominal(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
-    """Fits of the nominal models to the typical circuit over the bench's own sweep."""
-    fits: list[Fit] = []
-    left_out: list[str] = []
-    request, circuit = campaign.request, campaign.plan.circuit
-    for model in (circuit.model(random.nominal) for random in _random_models(campaign)):
-        plan = registry.plan_bench(
-            request["circuit"], request["bench"], technology=request["technology"], netlist=request["netlist"],
-            sweep={name: campaign.plan.bench.sweep[name] for name in model.inputs}, own_sweep=False,
-            corners=request["corners"], temps=request["temps"], set_=request["set_"],
-        )  # fmt: skip
-        dataset = characterize(plan, pool=pool).dataset
-        units = {o.name: o.unit for o in plan.bench.outputs}
-        found, why_not = fit_all([model], flat(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed), units)
-        fits += found
-        left_out += why_not
-    return fits, left_out
-
-
-def _random_fits(
-    campaign: Campaign, model: RandomModel, cube: xr.Dataset, typical: xr.Dataset, fits: Sequence[Fit], draws: Floats
-) -> list[RandomFit]:
-    """One fit per corner and temperature."""
-    inner = [str(d) for d in cube[model.output].dims if d not in ("sample", "corner", "temp")]
-    if strange := [name for name in inner if name not in model.inputs and cube.sizes[name] > 1]:
-        raise DataError(f"{model.name}: the grid also sweeps {', '.join(strange)}; leave that out")
-    values = numbers(campaign.plan.fixed)
-    grid = np.meshgrid(*(cube[name].to_numpy() for name in inner), indexing="ij")
-    axes = {name: axis.ravel() for name, axis in zip(inner, grid, strict=True)}
-    size = next(iter(axes.values())).size if axes else 1
-    inputs = {name: axes.get(name, np.full(size, values.get(name, np.nan))) for name in model.inputs}
-    parts = ["process" if v.group == PROCESS else "mismatch" for v in campaign.variables]
-    found = []
-    for corner in campaign.plan.corners:
-        for temp in campaign.plan.temps:
-            at: dict[str, float | str] = {"corner": corner, "temp": float(temp)}
-            samples = (
-                cube[model.output].sel(at).transpose("sample", *inner).to_numpy().reshape(cube.sizes["sample"], -1)
-            )
-            centre = typical[model.output].sel(at).transpose(*inner).to_numpy().reshape(-1)
-            nominal = _nominal_at(fits, model.nominal, at)
-            found.append(fit_random(model, nominal, inputs, samples - centre, draws, parts, at))
-    return found
-
-
-def _nominal_at(fits: Sequence[Fit], name: str, at: Mapping[str, float | str]) -> dict[str, float]:
-    for fit in fits:
-        if fit.model == name and at.items() <= fit.conditions.items():
-            return fit.values()
-    raise FitError(f"{name} could not be fitted to the typical circuit at {dict(at)}")
 
 
 def _spread(

@@ -159,17 +159,14 @@ def plan_campaign(
     options: Mapping[str, float] | None = None,
     steps: Steps | None = None,
 ) -> Campaign:
-    """Check a request and lay out its campaign.
+    """Check a request and lay out its campaign; what is not named here is that of `plan_bench`.
 
     Parameters
     ----------
-    vary : {"process", "mismatch", "both"}
-        What a sample draws.
-    sampler : {"sobol", "lhs", "random"}
-        `block` is the size of a Latin hypercube.
     sweep : mapping of str to Grid, optional
-        The grid that every sample is measured over; what the circuit declares for this bench's statistics by
-        default, each other swept parameter at its default.
+        The grid of every sample; joins what the circuit declares for this bench's statistics.
+    block : int
+        Samples of one Latin hypercube.
     steps : Steps, optional
         Step control and copies per deck; the bench's own and 1 by default.
 
@@ -191,18 +188,25 @@ def plan_campaign(
     )  # fmt: skip
     plan = replace(plan, max_step=steps.max_step)
     _check(plan, vary, steps.copies)
-    curve = {plan.bench.curve.name: plan.curve.tolist()} if plan.bench.curve else {}
     request = {
         "circuit": circuit, "bench": bench, "vary": vary, "sampler": sampler, "seed": seed, "block": block,
-        "technology": technology, "netlist": netlist, "sweep": {k: list(v) for k, v in plan.sweep.items()} | curve,
-        "corners": list(plan.corners), "temps": list(plan.temps), "set_": dict(set_ or {}),
-        "options": dict(plan.options), "steps": steps.model_dump(),
+        "technology": technology, "netlist": netlist, "set_": dict(set_ or {}), "steps": steps.model_dump(),
+        **_grid(plan),
     }  # fmt: skip
     campaign = Campaign(
         plan=plan, vary=vary, sampler=sampling.make_sampler(sampler, seed, block), copies=steps.copies, request=request
     )
     campaign.rows(0, campaign.draws(1))
     return campaign
+
+
+def _grid(plan: Plan) -> dict[str, Any]:
+    """What of a request the plan has decided, as JSON holds it."""
+    curve = {plan.bench.curve.name: plan.curve.tolist()} if plan.bench.curve else {}
+    return {
+        "sweep": {name: list(values) for name, values in plan.sweep.items()} | curve, "corners": list(plan.corners),
+        "temps": list(plan.temps), "options": dict(plan.options),
+    }  # fmt: skip
 
 
 def _check(plan: Plan, vary: str, copies: int) -> None:

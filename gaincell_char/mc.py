@@ -24,6 +24,8 @@ _SAMPLES_PER_CHUNK = 64
 _CHUNKS_PER_WORKER = 8
 _FLUSH_S, _FLUSH_SHARE = 1.0, 0.05
 _KEPT_FAILURES = 20
+# Chunks for an executor are sized for this many workers at least.
+_REMOTE_WORKERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,20 +119,14 @@ def run_campaign(
 
     Parameters
     ----------
-    folder : Path
-        Finished points are added to it about once a second.
     pool : Pool, optional
         Simulators of this machine to use; one per core by default.
     executor : Executor, optional
         Where to simulate instead: Dask, MPI or any other ``concurrent.futures`` executor.
     part : (int, int)
         ``(2, 8)`` simulates the second of eight parts, for arrays of jobs that share the folder.
-    retry_failed : bool
-        Simulate again what failed.
-    tick : callable
-        Called with the number of points finished since the last call.
-    say : callable
-        Told about damaged shards.
+    tick, say : callable
+        Told how many more points are finished, and of a damaged shard.
 
     Raises
     ------
@@ -141,33 +137,40 @@ def run_campaign(
     """
     if pool is None and executor is None:
         with Pool(timeout_s=timeout_s) as own:
-            return run_campaign(
-                campaign, n, folder, pool=own, part=part, retry_failed=retry_failed, tick=tick, say=say
-            )  # fmt: skip
+            return run_campaign(campaign, n, folder, pool=own, part=part, retry_failed=retry_failed, tick=tick, say=say)
     _check(n, part)
     shards.open_folder(folder, shards.Manifest(digest=campaign.digest, n=n, request=campaign.request))
     began = time.perf_counter()
     work = _Work(campaign, n)
-    done = shards.read_shards(folder, say)
-    kept = work.drop(done, retry_failed)
+    kept = work.drop(shards.read_shards(folder, say), retry_failed)
     tick(kept)
     writer = _Writer(work, folder)
-    workers = pool.workers if pool else getattr(executor, "_max_workers", 2)
-    chunks = work.chunks(part, workers)
-    finished = _local(pool, chunks) if pool else _remote(executor, chunks, timeout_s)  # type: ignore[arg-type]
-    stop = pool.stop if pool else None
+    finished = _finished(work.chunks(part, pool.workers if pool else _REMOTE_WORKERS), pool, executor, timeout_s)
     try:
         for item in finished:
-            if item.fatal and stop is not None and stop.is_set():
-                continue  # ended by the user, not failed
             writer.add(item)
             tick(1)
     finally:
         writer.flush()
     return Progress(
         n=n, kept=kept, simulated=writer.count, failed=writer.failed, spent_s=writer.spent_s,
-        wall_s=time.perf_counter() - began, stopped=bool(stop and stop.is_set()), failures=tuple(writer.failures),
+        wall_s=time.perf_counter() - began, stopped=pool is not None and pool.stop.is_set(),
+        failures=tuple(writer.failures),
     )  # fmt: skip
+
+
+def _finished(
+    chunks: Iterable[Chunk], pool: Pool | None, executor: Executor | None, timeout_s: float
+) -> Iterator[Finished]:
+    """Everything that finishes, as it does; not what the user's Ctrl-C ended."""
+    if executor is not None:
+        futures = [executor.submit(serve_anywhere, pickle.dumps(chunk), timeout_s) for chunk in chunks]
+        for future in as_completed(futures):
+            yield from future.result()
+    elif pool is not None:
+        for item in pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s)):
+            if not (item.fatal and pool.stop.is_set()):
+                yield item
 
 
 def sample(campaign: Campaign, n: int, pool: Pool) -> list[Finished]:
@@ -188,16 +191,6 @@ def _check(n: int, part: tuple[int, int]) -> None:
         raise RequestError(f"n = {n}: a campaign needs at least one sample")
     if not 1 <= part[0] <= part[1]:
         raise RequestError(f"shard {part[0]}/{part[1]} makes no sense: write I/N with I from 1 to N")
-
-
-def _local(pool: Pool, chunks: Iterable[Chunk]) -> Iterator[Finished]:
-    return pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s))
-
-
-def _remote(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> Iterator[Finished]:
-    futures = [executor.submit(serve_anywhere, pickle.dumps(chunk), timeout_s) for chunk in chunks]
-    for future in as_completed(futures):
-        yield from future.result()
 
 
 class _Work:

@@ -213,12 +213,8 @@ def make_plan(
     if both := wanted.keys() & (set_ or {}).keys():
         raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
     numbers = netlists.numbers(params.resolve(given))
-    curve = np.empty(0)
-    if chosen.curve is not None:
-        grid = wanted.pop(chosen.curve.name, chosen.curve.values)
-        curve = np.array(_values(chosen.curve.name, _limits(chosen.curve), grid, numbers), dtype=float)
-    own_grids = {k: v for k, v in chosen.sweep.items() if own_sweep and k not in (set_ or {})}
-    grids = {**own_grids, **wanted}
+    curve = _curve(chosen.curve, wanted, numbers)
+    grids = {**{k: v for k, v in chosen.sweep.items() if own_sweep and k not in (set_ or {})}, **wanted}
     axes = {name: _values(name, params[name], grid, numbers) for name, grid in grids.items()}
     for corner in corners:
         technology.corner(corner)
@@ -230,6 +226,14 @@ def make_plan(
     )  # fmt: skip
     plan.check()
     return plan
+
+
+def _curve(curve: Curve | None, wanted: dict[str, Grid], numbers: Mapping[str, float]) -> Floats:
+    """Values of the bench's curve; takes them out of what is wanted."""
+    if curve is None:
+        return np.empty(0)
+    grid = wanted.pop(curve.name, curve.values)
+    return np.array(_values(curve.name, _limits(curve), grid, numbers), dtype=float)
 
 
 def _checked_options(options: Mapping[str, float]) -> Mapping[str, float]:
