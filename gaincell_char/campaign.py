@@ -143,22 +143,10 @@ class Campaign:
 
 
 def plan_campaign(
-    circuit: str,
-    bench: str,
-    *,
-    vary: str = "both",
-    sampler: str = "sobol",
-    seed: int = 1,
-    block: int = 1024,
-    technology: str = registry.DEFAULT_TECHNOLOGY,
-    netlist: str | None = None,
-    sweep: Mapping[str, Grid] | None = None,
-    corners: Sequence[str] = ("tt",),
-    temps: Sequence[float] = (27.0,),
-    set_: Values | None = None,
-    options: Mapping[str, float] | None = None,
-    steps: Steps | None = None,
-) -> Campaign:
+    circuit: str, bench: str, *, vary: str = "both", sampler: str = "sobol", seed: int = 1, block: int = 1024,
+    technology: str = registry.DEFAULT_TECHNOLOGY, netlist: str | None = None, sweep: Mapping[str, Grid] | None =
+    None, set_: Values | None = None, steps: Steps | None = None, **conditions: Any,
+) -> Campaign:  # fmt: skip
     """Check a request and lay out its campaign; what is not named here is that of `plan_bench`.
 
     Parameters
@@ -169,6 +157,8 @@ def plan_campaign(
         Samples of one Latin hypercube.
     steps : Steps, optional
         Step control and copies per deck; the bench's own and 1 by default.
+    conditions
+        ``corners``, ``temps`` and ``options`` of `plan_bench`.
 
     Raises
     ------
@@ -182,9 +172,10 @@ def plan_campaign(
     declared = loaded.spread(bench)
     grid = dict(declared.sweep) if declared else {}
     given = {name: values for name, values in grid.items() if name not in (set_ or {})} | dict(sweep or {})
+    options = {**steps.options, **(conditions.pop("options", None) or {})}
     plan = registry.plan_bench(
-        circuit, bench, technology=technology, netlist=netlist, sweep=given, own_sweep=False, corners=corners,
-        temps=temps, set_=set_, options={**steps.options, **(options or {})},
+        circuit, bench, technology=technology, netlist=netlist, sweep=given, own_sweep=False, set_=set_,
+        options=options, **conditions,
     )  # fmt: skip
     plan = replace(plan, max_step=steps.max_step)
     _check(plan, vary, steps.copies)
@@ -193,9 +184,8 @@ def plan_campaign(
         "technology": technology, "netlist": netlist, "set_": dict(set_ or {}), "steps": steps.model_dump(),
         **_grid(plan),
     }  # fmt: skip
-    campaign = Campaign(
-        plan=plan, vary=vary, sampler=sampling.make_sampler(sampler, seed, block), copies=steps.copies, request=request
-    )
+    drawn = sampling.make_sampler(sampler, seed, block)
+    campaign = Campaign(plan=plan, vary=vary, sampler=drawn, copies=steps.copies, request=request)
     campaign.rows(0, campaign.draws(1))
     return campaign
 

@@ -103,18 +103,10 @@ class Progress:
 
 
 def run_campaign(
-    campaign: Campaign,
-    n: int,
-    folder: Path,
-    *,
-    pool: Pool | None = None,
-    executor: Executor | None = None,
-    timeout_s: float = 60.0,
-    part: tuple[int, int] = (1, 1),
-    retry_failed: bool = False,
-    tick: Callable[[int], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
-) -> Progress:
+    campaign: Campaign, n: int, folder: Path, *, pool: Pool | None = None, executor: Executor | None = None,
+    timeout_s: float = 60.0, part: tuple[int, int] = (1, 1), retry_failed: bool = False, tick: Callable[[int], None]
+    = lambda _: None, say: Callable[[str], None] = lambda _: None,
+) -> Progress:  # fmt: skip
     """Simulate the first `n` samples of a campaign, less what `folder` holds already.
 
     Parameters
@@ -145,18 +137,15 @@ def run_campaign(
     kept = work.drop(shards.read_shards(folder, say), retry_failed)
     tick(kept)
     writer = _Writer(work, folder)
-    finished = _finished(work.chunks(part, pool.workers if pool else _REMOTE_WORKERS), pool, executor, timeout_s)
     try:
-        for item in finished:
+        chunks = work.chunks(part, pool.workers if pool else _REMOTE_WORKERS)
+        for item in _finished(chunks, pool, executor, timeout_s):
             writer.add(item)
             tick(1)
     finally:
         writer.flush()
-    return Progress(
-        n=n, kept=kept, simulated=writer.count, failed=writer.failed, spent_s=writer.spent_s,
-        wall_s=time.perf_counter() - began, stopped=pool is not None and pool.stop.is_set(),
-        failures=tuple(writer.failures),
-    )  # fmt: skip
+    stopped = pool is not None and pool.stop.is_set()
+    return writer.progress(n, kept, time.perf_counter() - began, stopped)
 
 
 def _finished(
@@ -263,6 +252,13 @@ class _Writer:
         now = time.perf_counter()
         if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
             self.flush()
+
+    def progress(self, n: int, kept: int, wall_s: float, stopped: bool) -> Progress:
+        """What was done."""
+        return Progress(
+            n=n, kept=kept, simulated=self.count, failed=self.failed, spent_s=self.spent_s, wall_s=wall_s,
+            stopped=stopped, failures=tuple(self.failures),
+        )  # fmt: skip
 
     def flush(self) -> None:
         """Write what waits."""

@@ -107,7 +107,7 @@ def _tried(
 def _outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str, Floats]:
     """Output -> values by sample and point, NaN where one failed."""
     items = sample(campaign, samples, pool)
-    inner = campaign.plan.curve.shape
+    inner = campaign.plan.curve.shape if campaign.plan.bench.curve else ()
     return {
         o.name: np.array([item.values.get(o.name, np.full(inner, np.nan)) for item in items])
         for o in campaign.plan.bench.outputs
