@@ -102,8 +102,8 @@ def _worse(largest: dict[str, float], found: Mapping[str, float]) -> None:
 def _complaint(which: str, stored: Mapping[str, Floats], again: Mapping[str, Floats] | None) -> str:
     if again is None:
         return f"check failed: sample {which} is in the campaign, but alone in a fresh process it does not run"
-    pairs = [f"{name} = {_shown(value)} there and {_shown(again[name])}" for name, value in stored.items()]
-    return f"check failed: sample {which} has {', '.join(pairs)} alone in a fresh process"
+    pairs = [f"{name} = {_shown(value)} there and {_shown(again[name])} here" for name, value in stored.items()]
+    return f"check failed: sample {which} has {'; '.join(pairs)}, alone in a fresh process"
 
 
 def _shown(value: Any) -> str:

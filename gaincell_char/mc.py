@@ -17,6 +17,7 @@ from .batch import Batch
 from .campaign import Campaign
 from .circuit import Floats
 from .errors import RequestError
+from .ngspice import Outcome
 from .pool import Pool, Simulator
 from .run import FAILED, OK
 
@@ -57,29 +58,33 @@ class Finished:
     spent_s: float = 0.0
 
 
-def serve(simulator: Simulator, chunk: Chunk, timeout_s: float) -> Iterator[Finished]:
+Group = tuple[Finished, ...]
+"""The samples of one deck at one point: stored together, so that none is simulated twice."""
+
+
+def serve(simulator: Simulator, chunk: Chunk, timeout_s: float) -> Iterator[Group]:
     """Simulate a chunk; a group that fails is taken apart, so that each of its samples fails or not by itself."""
     copies = chunk.grouped.copies
     torn: list[tuple[int, int, int]] = []
     outcomes = simulator.run(chunk.grouped, timeout_s)
     for (point, first), (_, row), outcome in zip(chunk.runs, chunk.grouped.runs, outcomes, strict=True):
         if outcome.reason and copies > 1:
-            torn += [(point, first + k, row + k) for k in range(copies)]
-            continue
-        for k in range(copies):
-            yield Finished(
-                sample=first + k, point=point, values={name: v[k] for name, v in outcome.vectors.items()},
-                reason=outcome.reason, log=outcome.log, fatal=outcome.fatal, spent_s=outcome.spent_s / copies,
-            )  # fmt: skip
-    for point, sample, row in torn:
-        [outcome] = simulator.run(chunk.single(point, row), timeout_s)
-        yield Finished(
-            sample=sample, point=point, values={name: v[0] for name, v in outcome.vectors.items()},
-            reason=outcome.reason, log=outcome.log, fatal=outcome.fatal, spent_s=outcome.spent_s,
-        )  # fmt: skip
+            torn.append((point, first, row))
+        else:
+            yield tuple(_finished(first + k, point, outcome, k, copies) for k in range(copies))
+    for point, first, row in torn:
+        singles = [next(iter(simulator.run(chunk.single(point, row + k), timeout_s))) for k in range(copies)]
+        yield tuple(_finished(first + k, point, outcome, 0, 1) for k, outcome in enumerate(singles))
 
 
-def serve_anywhere(payload: bytes, timeout_s: float) -> list[Finished]:
+def _finished(sample: int, point: int, outcome: Outcome, copy: int, copies: int) -> Finished:
+    return Finished(
+        sample=sample, point=point, values={name: v[copy] for name, v in outcome.vectors.items()},
+        reason=outcome.reason, log=outcome.log, fatal=outcome.fatal, spent_s=outcome.spent_s / copies,
+    )  # fmt: skip
+
+
+def serve_anywhere(payload: bytes, timeout_s: float) -> list[Group]:
     """Simulate a pickled chunk in a process of its own: what an executor is handed."""
     simulator = Simulator()
     try:
@@ -139,40 +144,39 @@ def run_campaign(
     writer = _Writer(work, folder)
     try:
         chunks = work.chunks(part, pool.workers if pool else _REMOTE_WORKERS)
-        for item in _finished(chunks, pool, executor, timeout_s):
-            writer.add(item)
-            tick(1)
+        for group in _groups(chunks, pool, executor, timeout_s):
+            writer.add(group)
+            tick(len(group))
     finally:
         writer.flush()
     stopped = pool is not None and pool.stop.is_set()
     return writer.progress(n, kept, time.perf_counter() - began, stopped)
 
 
-def _finished(
-    chunks: Iterable[Chunk], pool: Pool | None, executor: Executor | None, timeout_s: float
-) -> Iterator[Finished]:
+def _groups(chunks: Iterable[Chunk], pool: Pool | None, executor: Executor | None, timeout_s: float) -> Iterator[Group]:
     """Everything that finishes, as it does; not what the user's Ctrl-C ended."""
     if executor is not None:
         futures = [executor.submit(serve_anywhere, pickle.dumps(chunk), timeout_s) for chunk in chunks]
         for future in as_completed(futures):
             yield from future.result()
     elif pool is not None:
-        for item in pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s)):
-            if not (item.fatal and pool.stop.is_set()):
-                yield item
+        for group in pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s)):
+            if not (pool.stop.is_set() and any(item.fatal for item in group)):
+                yield group
 
 
 def sample(campaign: Campaign, n: int, pool: Pool) -> list[Finished]:
     """Simulate the first `n` samples and keep them in memory, by sample and point."""
-    items = pool.stream(_Work(campaign, n).chunks((1, 1), pool.workers), partial(serve, timeout_s=pool.timeout_s))
-    return sorted((item for item in items if item.sample < n), key=lambda item: (item.sample, item.point))
+    chunks = _Work(campaign, n).chunks((1, 1), pool.workers)
+    items = (item for group in _groups(chunks, pool, None, pool.timeout_s) for item in group if item.sample < n)
+    return sorted(items, key=lambda item: (item.sample, item.point))
 
 
 def typical(campaign: Campaign, pool: Pool) -> list[Finished]:
     """Simulate the circuit with every deviation at 0, over the whole grid."""
     work = _Work(campaign, 1, np.zeros((campaign.copies, len(campaign.variables))))
-    items = pool.stream(work.chunks((1, 1), 1), partial(serve, timeout_s=pool.timeout_s))
-    return sorted((item for item in items if item.sample == 0), key=lambda item: item.point)
+    groups = _groups(work.chunks((1, 1), 1), pool, None, pool.timeout_s)
+    return sorted((item for group in groups for item in group if item.sample == 0), key=lambda item: item.point)
 
 
 def _check(n: int, part: tuple[int, int]) -> None:
@@ -240,15 +244,14 @@ class _Writer:
         self.spent_s = 0.0
         self.failures: list[Finished] = []
 
-    def add(self, item: Finished) -> None:
-        """Take one more; write if it is time."""
-        self._waiting.append(item)
-        self.count += 1
-        self.spent_s += item.spent_s
-        if item.reason:
-            self.failed += 1
-            if len(self.failures) < _KEPT_FAILURES:
-                self.failures.append(item)
+    def add(self, group: Group) -> None:
+        """Take more; write if it is time."""
+        self._waiting += group
+        self.count += len(group)
+        self.spent_s += sum(item.spent_s for item in group)
+        failed = [item for item in group if item.reason]
+        self.failed += len(failed)
+        self.failures += failed[: _KEPT_FAILURES - len(self.failures)]
         now = time.perf_counter()
         if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
             self.flush()

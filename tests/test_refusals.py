@@ -15,7 +15,7 @@ from PySpice.Spice.Netlist import Circuit
 
 from gaincell_char import cli, netlist, registry, run, store
 from gaincell_char.circuit import Op
-from gaincell_char.errors import DataError, NetlistError, ParameterError, RequestError
+from gaincell_char.errors import CharError, DataError, NetlistError, ParameterError, RequestError
 from gaincell_char.fit import fit_model, select
 from gaincell_char.netlist import Deck, Template
 from gaincell_char.params import number
@@ -598,7 +598,7 @@ def test_a_failed_point_in_a_table_is_left_out_of_the_fit(gaincell, table):
 def test_an_undetermined_coefficient_is_named_in_python_too():
     frame = store.pd.DataFrame({"v_store": [0.1, 0.1, 0.2, 0.2, 0.2, 0.1], "i_bl": np.array([1, 2, 3, 4, 5, 6]) * 1e-6})
     [selection] = select(CELL.model("cubic"), frame, ["v_store"], {"vdd": 0.9})
-    with pytest.raises(run.CharError, match=r"the data do not determine c\d.*; widen the sweep"):
+    with pytest.raises(CharError, match=r"the data do not determine c\d.*; widen the sweep"):
         fit_model(CELL.model("cubic"), selection, {"vdd": 0.9}, "A")
 
 

@@ -1,0 +1,213 @@
+"""Which devices vary and where their numbers go: expressions, the hierarchy, the hooks; and that ngspice agrees."""
+
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaincell_char import registry
+from gaincell_char.devices import find_devices
+from gaincell_char.errors import NetlistError
+from gaincell_char.expression import evaluate
+from gaincell_char.measure import measure
+from gaincell_char.stack import inside, probe, stacked, unstacked
+
+PROCESS = ("process_vth_n", "process_c")
+LIBRARY = """
+.subckt n_x d g s b w=100n l=30n dvth=0 dmu=0
+m1 d g s b model w={w} l={l} delvto={(process_vth_n+dvth)} mulu0={(1+dmu)}
+.ends n_x
+.subckt cap p n c=1f
+c1 p n {c*(1+process_c)}
+.ends cap
+.subckt pair a b w=1u
+xleft a b 0 0 n_x w={w/2} l=60n
+xright a b 0 0 n_x w={2*w}
+.ends pair
+"""
+PARAMS = {"process_vth_n": 0.0, "process_c": 0.0, "size": 4e-7}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{2*w+140n}", 2e-7 + 140e-9), ("-(a+b)*2", -6.0), ("{1.5k}", 1500.0), ("2^3", 8.0), ("2**3", 8.0),
+        ("{sqrt(4)*max(a,b)}", 4.0), ("1e-3", 1e-3), ("5f", 5e-15), ("{1meg}", 1e6), ("{a/b}", 0.5),
+    ],
+)  # fmt: skip
+def test_an_expression_means_what_it_means_in_spice(text, value):
+    assert evaluate(text, {"w": 1e-7, "a": 1.0, "b": 2.0}, "here") == pytest.approx(value, rel=1e-15)
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
+def test_arrays_are_taken_elementwise(a, b):
+    both = evaluate("{(1+a)*b-a/b}", {"a": np.array([a, 0.0]), "b": b}, "here")
+    assert both == pytest.approx([(1 + a) * b - a / b, b], rel=1e-12, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{nope*2}", r"here: '\{nope\*2\}' uses nope, which has no value there"),
+        ("{a>1?2:3}", "is not arithmetic that Monte Carlo can evaluate"),
+        ("{open(a)}", "uses open, which has no value there"),
+        ("{a.real}", "is not arithmetic"),
+        ("{1/0}", "is not arithmetic"),
+    ],
+)
+def test_what_is_no_arithmetic_is_refused(text, says):
+    with pytest.raises(NetlistError, match=says):
+        evaluate(text, {"a": 1.0}, "here")
+
+
+def test_every_instance_is_found_with_its_size_and_hooks():
+    found = find_devices(f"{LIBRARY}xp 1 2 pair w={{size}}\nxc 1 0 cap c=2f\nr1 1 0 1k", PARAMS, PROCESS)
+    assert [(d.path, d.kind) for d in found] == [("xp.xleft", "n_x"), ("xp.xright", "n_x"), ("xc", "cap")]
+    assert [(d.values["w"], d.values["l"]) for d in found[:2]] == [(2e-7, 6e-8), (8e-7, 3e-8)]
+    assert found[0].mismatched == ("dvth", "dmu")
+    assert found[2].mismatched == ()
+    assert found[0].altered({"dvth": 0.01, "process_vth_n": 0.1, "dmu": -0.5}) == {
+        "@m.xp.xleft.m1[delvto]": pytest.approx(0.11), "@m.xp.xleft.m1[mulu0]": 0.5,
+    }  # fmt: skip
+    assert found[2].altered({"process_c": 0.5}) == {"c.xc.c1": pytest.approx(3e-15)}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("r1 1 0 {1k*(1+process_c)}", r"uses process_c outside a subcircuit, where Monte Carlo cannot vary it"),
+        ("xp 1 2 pair w={size*(1+process_c)}", "uses process_c outside a subcircuit"),
+        ("xp 1 2 pair w={nowhere}", "uses nowhere, which has no value there"),
+        (".subckt a p\nxq p 0 cap c={1f*(1+process_c)}\n.ends\nxa 1 a", "hands on process_c"),
+        (".subckt a p\nv1 p 0 {process_c}\n.ends\nxa 1 a", r"cannot vary \{process_c\} of v1"),
+        (".subckt a p\n.if (1)\nc1 p 0 1f\n.endif\n.ends\nxa 1 a", r"cannot look into a subcircuit with \.if"),
+        (".subckt a p\nxa p a\n.ends\nxa 1 a", "nested too deep"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused(line, says):
+    with pytest.raises(NetlistError, match=says):
+        find_devices(f"{LIBRARY}{line}", PARAMS, PROCESS)
+
+
+def _first(circuit, bench):
+    plan = registry.plan_bench(circuit.name, bench.name)
+    return plan, next(plan.points())
+
+
+def test_every_transistor_of_every_bench_is_found(circuit, pool):
+    """Ngspice lists the same devices, with the sizes that Python evaluated."""
+    for bench in circuit.benches:
+        plan, point = _first(circuit, bench)
+        found = find_devices(point.deck.template.body, point.deck.params, tuple(plan.technology.process))
+        transistors = {f"m.{d.path}.m1": d for d in found if d.mismatched}
+        save = tuple(f"@{name}[{size}]" for name in transistors for size in ("w", "l"))
+        body = re.sub(r"^\.save .*$", f".save {' '.join(save)}", point.deck.template.body, flags=re.M)
+        deck = replace(point.deck, template=replace(point.deck.template, body=body, save=save), initial={})
+        [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
+        assert not outcome.reason
+        for name, device in transistors.items():
+            for size in ("w", "l"):
+                assert outcome.vectors[f"@{name}[{size}]"][0] == pytest.approx(device.values[size], rel=1e-9)
+        # As many as there are lines of transistors: none is forgotten.
+        assert len(transistors) == _transistors(point.deck.template.body)
+
+
+def _transistors(body):
+    """Number of transistors, counted by expanding the text alone."""
+    blocks, top, current = {}, [], None
+    for line in body.lower().replace("\n+", " ").splitlines():
+        words = line.split()
+        if words[0] == ".subckt":
+            current = blocks.setdefault(words[1], [])
+        elif words[0] == ".ends":
+            current = None
+        else:
+            (top if current is None else current).append(line)
+
+    def count(lines):
+        names = [re.sub(r"\w+\s*=\s*\S+", " ", line).split()[-1] for line in lines if line.startswith("x")]
+        return sum(line.startswith("m") for line in lines) + sum(count(blocks[name]) for name in names)
+
+    return count(top)
+
+
+def test_an_altered_device_is_the_device_written_so(pool):
+    """``alter`` through the hook gives what ``dvth=`` and ``dmu=`` in the netlist give."""
+    plan = registry.plan_bench("gain_cell", "pulse", set_={"v_store": 0.7, "t_pulse": 4e-9})
+    point = next(plan.points())
+    devices = find_devices(point.deck.template.body, point.deck.params, tuple(plan.technology.process))
+    changed = {"xcell.xn": {"dvth": 0.013, "dmu": -0.04}, "xcell.xp": {"dvth": -0.02, "dmu": 0.03}}
+    alters = {k: v for d in devices if d.path in changed for k, v in d.altered(changed[d.path]).items()}
+    body = point.deck.template.body
+    for path, values in changed.items():
+        line = next(x for x in body.splitlines() if x.startswith(f"{path.split('.')[1]} "))
+        body = body.replace(line, f"{line} dvth={values['dvth']} dmu={values['dmu']}")
+    written = replace(point.deck, template=replace(point.deck.template, body=body))
+    outcomes = [o for _, o in pool.map([replace(point.deck, alters=alters), written], lambda d: d, count=2)]
+    charges = [measure(plan.bench.outputs, o.vectors, point.values)[0]["q_bl"] for o in outcomes]
+    assert charges[0] == pytest.approx(charges[1], rel=1e-9)
+    [(_, plain)] = pool.map([point.deck], lambda d: d, count=1)
+    nominal = measure(plan.bench.outputs, plain.vectors, point.values)[0]["q_bl"]
+    assert abs(charges[0] / nominal - 1) > 0.01, "the change has to be one that shows"
+
+
+def test_altered_numbers_leave_nothing_behind(pool):
+    """The same deck before and after others that alter it gives the same bits."""
+    plan = registry.plan_bench("gain_cell", "dc", set_={"v_store": 0.7, "v_in": 0.9, "v_bl": 0.45})
+    deck = next(plan.points()).deck
+    devices = find_devices(deck.template.body, deck.params, tuple(plan.technology.process))
+    some = {k: v for d in devices for k, v in d.altered(dict.fromkeys(d.mismatched, 0.02)).items()}
+    few = dict(list(some.items())[-2:])
+    runs = [deck, replace(deck, alters=some), replace(deck, alters=few), deck, replace(deck, alters=some)]
+    first, altered, partly, again, altered_again = (
+        float(o.vectors["i(vbl)"][0]) for _, o in pool.map(runs, lambda d: d, count=len(runs))
+    )
+    assert (first, altered) == (again, altered_again)
+    assert len({first, altered, partly}) == 3
+
+
+def test_a_number_that_is_none_is_refused_before_it_keeps_the_last_one(pool):
+    deck = replace(
+        next(registry.plan_bench("gain_cell", "dc").points()).deck, alters={"@m.xcell.xn.m1[delvto]": math.nan}
+    )
+    [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
+    assert outcome.reason == "a parameter is not a finite number"
+
+
+def test_copies_in_one_deck_give_what_each_gives_alone(circuit, pool):
+    for bench in circuit.benches:
+        plan, point = _first(circuit, bench)
+        devices = find_devices(point.deck.template.body, point.deck.params, tuple(plan.technology.process))
+        each = [
+            {k: v for d in devices for k, v in d.altered(dict.fromkeys(d.mismatched, shift)).items()}
+            for shift in (0.0, 0.004)
+        ]
+        together = stacked(point.deck, 2)
+        deck = replace(together, alters={inside(t, k): v for k, own in enumerate(each) for t, v in own.items()})
+        alone = [replace(point.deck, alters=own) for own in each]
+        [stack, *singles] = [
+            o
+            for _, o in sorted(
+                pool.map([(0, deck), (1, alone[0]), (2, alone[1])], lambda j: j[1], count=3),
+                key=lambda pair: pair[0][0],
+            )
+        ]
+        assert not stack.reason, stack.log
+        for k, single in enumerate(singles):
+            waves = unstacked(stack.vectors, point.deck.template.save, k)
+            one, reason = measure(bench.outputs, waves, point.values)
+            other, _ = measure(bench.outputs, single.vectors, point.values)
+            assert not reason
+            for name, value in other.items():
+                scale = plan.full_scale(name, value) or 1.0
+                assert np.abs(one[name] - value).max() < 2e-3 * scale, (bench.name, name)
+
+
+def test_names_inside_a_copy():
+    assert inside("@m.xcell.xn.m1[delvto]", 3) == "@m.xcopy3.xcell.xn.m1[delvto]"
+    assert inside("c.xcell.xc.c1", 0) == "c.xcopy0.xcell.xc.c1"
+    assert [probe(v, 1) for v in ("v(st)", "i(vbl)", "time")] == ["v(xcopy1.st)", "i(v.xcopy1.vbl)", "time"]
