@@ -1,12 +1,14 @@
 """What every test may ask for: simulators, circuits, technologies."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
-from gaincell_char import registry
+from gaincell_char import cli, registry
 from gaincell_char.circuit import Circuit
 from gaincell_char.errors import NgspiceMissingError
 from gaincell_char.ngspice import find_library
@@ -57,3 +59,21 @@ def circuit(request: pytest.FixtureRequest) -> Circuit:
 def technology(request: pytest.FixtureRequest) -> Technology:
     """Every built-in technology, one after the other."""
     return registry.load_technology(request.param)
+
+
+@pytest.fixture
+def gaincell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Type a command in an empty folder: exit status, what was printed, what was said on stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def type_(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gaincell", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return type_

@@ -92,37 +92,39 @@ def test_any_executor_will_do(whole, tmp_path):
 
 
 KILLED = """
-import sys, time
+import sys
 from pathlib import Path
 from gaincell_char import mc
-from tests_campaign import planned, N
+from gaincell_char.pool import Pool
+from test_campaign import LONG, planned
 mc._FLUSH_S = 0.02
-mc.run_campaign(planned(), N, Path(sys.argv[1]))
+with Pool(2) as pool:
+    mc.run_campaign(planned(sweep={"v_store": [0.7]}), LONG, Path(sys.argv[1]), pool=pool)
 """
+LONG = 1200
 
 
-def test_killed_at_ten_moments_and_resumed_it_is_the_same(whole, pool, tmp_path):
+def test_killed_at_ten_moments_and_resumed_it_is_the_same(pool, tmp_path):
     """``kill -9`` of the process that runs it; nothing finished is simulated again."""
-    script = KILLED.replace("tests_campaign", "test_campaign")
-    folder, moments = tmp_path / "c", np.random.default_rng(1).uniform(0.0, 0.25, 10)
-    finished = 0
-    for wait_s in moments:
-        command = [sys.executable, "-c", script, str(folder)]
+    campaign, folder, finished = planned(sweep={"v_store": [0.7]}), tmp_path / "killed", [0]
+    for wait_s in np.random.default_rng(1).uniform(0.0, 0.06, 10):
+        command = [sys.executable, "-c", KILLED, str(folder)]
         with (tmp_path / "stderr").open("wb") as words:
             process = subprocess.Popen(command, cwd=Path(__file__).parent, stderr=words)
             _until_it_writes(process, folder)
             time.sleep(wait_s)
             process.kill()
             assert process.wait() in (0, -9), (tmp_path / "stderr").read_text()
-        kept = shards.read_shards(folder) if (folder / shards.SHARDS).exists() else None
-        count = 0 if kept is None else len(kept)
-        assert count >= finished, "what was finished is still there"
-        finished = count
-    done = mc.run_campaign(planned(), N, folder, pool=pool)
-    assert (done.kept, done.simulated) == (finished, 2 * N - finished)
-    assert same(table(planned(), folder), whole)
+        rows = shards.read_shards(folder)
+        finished.append(0 if rows is None else len(rows))
+    assert finished == sorted(finished), "what was finished is still there"
+    assert len({count for count in finished if 0 < count < LONG}) >= 3, "it has to be killed in the middle"
+    done = mc.run_campaign(campaign, LONG, folder, pool=pool)
+    assert (done.kept, done.simulated) == (finished[-1], LONG - finished[-1])
     raw = pd.concat([pd.read_parquet(path) for path in (folder / shards.SHARDS).glob("*.parquet")])
     assert not raw.duplicated(["sample", "point"]).any(), "something was simulated twice"
+    mc.run_campaign(campaign, LONG, tmp_path / "whole", pool=pool)
+    assert same(table(campaign, folder, LONG), table(campaign, tmp_path / "whole", LONG))
 
 
 def _until_it_writes(process, folder):

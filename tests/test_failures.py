@@ -37,22 +37,11 @@ ENDLESS = SUBCIRCUIT.format("v1 q 0 sin(0 1 {v_store > 0.5 ? 1e15 : 1})\nr3 q p 
 PULSE = ("sweep", "gain_cell", "pulse", "--axis", "t_pulse=1n", "--workers", "1")
 
 
-@pytest.fixture
-def gaincell(tmp_path, monkeypatch, capsys):
-    """Type a command in an empty folder: exit status, what was printed, what was said on stderr."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def netlists(tmp_path):
+    """A netlist that fails at some points and one that never ends, beside whatever is typed."""
     (tmp_path / "troubled.cir").write_text(TROUBLED)
     (tmp_path / "endless.cir").write_text(ENDLESS)
-
-    def type_(*words):
-        monkeypatch.setattr(sys, "argv", ["gaincell", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return type_
 
 
 def deck(body, save="v(a)", analysis=None, params=None):

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +27,6 @@ SWEEP = ("sweep", "gain_cell", "dc", "-o", "out.csv")
 POINT = ["--axis", "v_store=0.2", "--axis", "v_in=0.9", "--axis", "v_bl=0.45"]
 SUBCIRCUIT = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\n{}\n.ends\n"
 DEAD_CELL = SUBCIRCUIT.format("r1 bl wlrb 1meg\nr2 st wlr 1g")
-
-
-@pytest.fixture
-def gaincell(tmp_path, monkeypatch, capsys):
-    """Type a command in an empty folder: exit status, what was printed, what was said on stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def type_(*words):
-        monkeypatch.setattr(sys, "argv", ["gaincell", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return type_
 
 
 @pytest.fixture
