@@ -61,7 +61,8 @@ def band(
         if model is not None:
             low.plot(x, model * small.factor, color=PAPER, lw=1.6, dashes=(4, 2), label="compact model")
             low.legend(frameon=False, fontsize=_SMALL, loc="best", ncols=2)
-        low.set_ylim(bottom=0)
+        if sigma.max() > 0:
+            low.set_ylim(bottom=0)
         low.set_ylabel(f"sigma [{small.unit}]")
         low.set_xlabel(axis_label(x_label, x_label.unit, 60))
         if log_x:
@@ -189,7 +190,8 @@ def _run(ax: Axes, table: pd.DataFrame, name: str, unit: str) -> None:
     ax.plot(n, value, color=BEST, lw=1.8, label=f"{name} of the first n")
     ax.axhline(value[-1], color=INK, lw=1.0, dashes=(4, 2), label=f"all: {value[-1]:.4g} {scale.unit}")
     wide = 4 * max(high[len(high) // 2] - low[len(low) // 2], 1e-12 * abs(value[-1]))
-    ax.set_ylim(max(low.min(), value[-1] - wide), min(high.max(), value[-1] + wide))
+    if high.max() > low.min():
+        ax.set_ylim(max(low.min(), value[-1] - wide), min(high.max(), value[-1] + wide))
     ax.set_ylabel(f"{name} [{scale.unit}]" if scale.unit else name)
     ax.legend(frameon=False, fontsize=_SMALL, loc="best")
     return None

@@ -1,0 +1,258 @@
+"""Other ways to simulate samples of a bench: what `mc_throughput` compares with.
+
+All of them get the same flat decks: every device on a line of its own with its numbers written out, which is
+the shortest text to read and what a careful user would generate.
+
+``ngspice -b``, default
+    One process per sample in a plain folder: what happens to people who just run it.
+``ngspice -b``, tuned
+    The same with one OpenMP thread and an ``spinit`` that loads no code models, the two settings that matter.
+SimRunner
+    spicelib's, with one OpenMP thread (without, two processes at a time stall each other) and the raw file
+    read by NumPy, which is faster than its own reader.
+PySpice
+    The loop of its documentation: a `Circuit` per sample, its simulator, ``transient()``, waveforms as arrays.
+    One thread and only the vectors needed are asked for; a private folder holds its ``.spiceinit``.
+"""
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+from PySpice.Spice.Netlist import Circuit
+from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+from spicelib.sim.sim_runner import SimRunner
+from spicelib.simulators.ngspice_simulator import NGspiceSimulator
+
+from gaincell_char.expression import evaluate
+from gaincell_char.netlist import Deck
+from gaincell_char.ngspice import find_library
+
+NGSPICE = shutil.which("ngspice") or "ngspice"
+_WRITTEN_BY_PYSPICE = (".temp", ".options", ".tran", ".save", ".end")
+_ASSIGNED = re.compile(r"(\w+)=(\{[^{}]*\}|[^\s{}]+)")
+
+
+def flat_text(deck: Deck) -> str:
+    """Return a deck without subcircuits: devices by their full name, every number written out, alters applied."""
+    blocks: dict[str, tuple[list[str], dict[str, str], list[str]]] = {}
+    out: list[str] = []
+    top: list[str] = []
+    into = top
+    for line in deck.template.body.replace("\n+", " ").splitlines():
+        words = line.split()
+        if words[0] == ".subckt":
+            into = []
+            ports = [w for w in words[2:] if "=" not in w]
+            blocks[words[1]] = (ports, dict(_ASSIGNED.findall(line)), into)
+        elif words[0] == ".ends":
+            into = top
+        else:
+            into.append(line)
+    _expand(top, "", {}, dict(deck.params), blocks, out)
+    flat = replace(deck, template=replace(deck.template, body="\n".join(out)), params={}, alters={}).text
+    for target, value in deck.alters.items():
+        name, _, number = target.removeprefix("@").partition("[")
+        flat = _with(flat, name, number.rstrip("]"), value)
+    return flat
+
+
+def _expand(
+    lines: Sequence[str], path: str, nodes: dict[str, str], scope: dict[str, Any], blocks: Any, out: list[str]
+) -> None:
+    for line in lines:
+        words = _ASSIGNED.sub("", line).split()
+        if line[0].lower() != "x":
+            out.append(line if line.startswith(".model") else _element(line, path, nodes, scope))
+            continue
+        ports, defaults, inner = blocks[words[-1]]
+        given = dict(_ASSIGNED.findall(line))
+        own = dict(scope)
+        for name, default in defaults.items():
+            own[name] = evaluate(given[name], scope, line) if name in given else evaluate(default, own, line)
+        outside = [_node(n, path, nodes) for n in words[1:-1]]
+        where = f"{path}{words[0]}."
+        _expand(inner, where, dict(zip(ports, outside, strict=True)), own, blocks, out)
+
+
+def _node(name: str, path: str, nodes: dict[str, str]) -> str:
+    return "0" if name == "0" else nodes.get(name, f"{path}{name}")
+
+
+_NODES = {"m": 4, "c": 2, "r": 2, "v": 2, "i": 2, "e": 4, "f": 2, "b": 2}
+
+
+def _element(line: str, path: str, nodes: dict[str, str], scope: dict[str, Any]) -> str:
+    line = re.sub(r"\{([^{}]*)\}", lambda m: repr(float(evaluate(m[0], scope, line))), line)
+    if line.startswith(".") or not path:
+        return line
+    words = line.split()
+    count = _NODES[words[0][0]]
+    ends = [_node(n, path, nodes) for n in words[1 : 1 + count]]
+    return " ".join([f"{words[0][0]}.{path}{words[0]}", *ends, *words[1 + count :]])
+
+
+def _with(text: str, name: str, number: str, value: float) -> str:
+    """The text with one number of one device replaced."""
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"{name} "))
+    if number:
+        lines[at] = re.sub(rf"\b{number}=\S+", f"{number}={value!r}", lines[at])
+    else:
+        lines[at] = " ".join([*lines[at].split()[:3], repr(value)])
+    return "\n".join([*lines, ""])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Decks to run, and what turns waveforms into a number."""
+
+    texts: tuple[str, ...]
+    save: tuple[str, ...]
+    measure: Callable[[dict[str, Any]], float]
+
+    @property
+    def bodies(self) -> tuple[str, ...]:
+        """The decks without title, options, temperature, analysis and ``.save``, which PySpice writes itself."""
+        return tuple(
+            "\n".join(line for line in text.splitlines()[1:] if not line.startswith(_WRITTEN_BY_PYSPICE))
+            for text in self.texts
+        )
+
+
+def read_raw(path: Path) -> dict[str, Any]:
+    """Waveforms of a binary raw file."""
+    head, _, data = path.read_bytes().partition(b"Binary:\n")
+    names = [line.split()[1] for line in head.decode().partition("Variables:\n")[2].splitlines() if line.strip()]
+    return dict(zip(names, np.frombuffer(data).reshape(-1, len(names)).T, strict=True))
+
+
+def batch(job: Job, workers: int, *, tuned: bool, timeout_s: float = 120.0) -> list[float]:
+    """One ``ngspice -b`` per sample."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environment = _tuned(folder) if tuned else dict(os.environ)
+
+        def run(number: int) -> float:
+            deck, raw = folder / f"{number}.cir", folder / f"{number}.raw"
+            deck.write_text(job.texts[number])
+            subprocess.run(
+                [NGSPICE, "-b", "-r", str(raw), str(deck)], cwd=folder, env=environment, check=True,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=timeout_s,
+            )  # fmt: skip
+            return job.measure(read_raw(raw))
+
+        with ThreadPoolExecutor(workers) as threads:
+            return list(threads.map(run, range(len(job.texts))))
+
+
+def _tuned(folder: Path) -> dict[str, str]:
+    (folder / "scripts").mkdir()
+    for place in (folder / "scripts" / "spinit", folder / ".spiceinit"):
+        place.write_text("* tuned\nset num_threads=1\nset no_mem_check\n")
+    return {**os.environ, "SPICE_LIB_DIR": str(folder)}
+
+
+def sim_runner(job: Job, parallel: int) -> list[float]:
+    """SimRunner of spicelib, with `parallel` simulations at a time."""
+    with tempfile.TemporaryDirectory() as name, one_thread():
+        folder = Path(name)
+        runner = SimRunner(simulator=NGspiceSimulator, parallel_sims=parallel, output_folder=name)
+        tasks = []
+        for number, text in enumerate(job.texts):
+            deck = folder / f"d{number}.cir"
+            deck.write_text(text)
+            tasks.append(runner.run(deck, run_filename=f"r{number}.net", exe_log=True))
+        runner.wait_completion()
+        return [job.measure(read_raw(Path(task.raw_file))) for task in tasks]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One OpenMP thread for every process started meanwhile."""
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["OMP_THREAD_LIMIT"]
+
+
+Step = tuple[float, ...]
+"""step_time, end_time and, for the same options as ours, max_time."""
+
+
+def pyspice_loop(
+    texts: Sequence[str], save: Sequence[str], step: Step, options: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+    """PySpice's own loop, as its documentation shows it: waveforms of every sample."""
+    for text in texts:
+        circuit = Circuit("sample")
+        circuit.raw_spice = text
+        simulator = circuit.simulator(temperature=27, nominal_temperature=27)
+        simulator.options(**options)
+        simulator.save(save)
+        times = dict(zip(("step_time", "end_time", "max_time"), step, strict=False))
+        analysis = simulator.transient(**times)
+        waves = {f"v({name})": np.array(wave) for name, wave in analysis.nodes.items()}
+        yield {"time": np.array(analysis.time), **waves}
+
+
+def pyspice_process(connection: Any) -> None:
+    """Serve PySpice's loop in a process of its own, in a folder whose ``.spiceinit`` asks for one thread."""
+    folder = tempfile.mkdtemp()
+    Path(folder, ".spiceinit").write_text("set num_threads=1\nset no_mem_check\n")
+    os.chdir(folder)
+    NgSpiceShared.LIBRARY_PATH = find_library()
+    logging.disable(logging.CRITICAL)
+    while (work := connection.recv()) is not None:
+        texts, save, step, options, measure = work
+        program = cloudpickle.loads(measure)
+        connection.send([program(waves) for waves in pyspice_loop(texts, save, step, options)])
+    shutil.rmtree(folder)
+
+
+class PySpice:
+    """`workers` processes that run PySpice's loop."""
+
+    def __init__(self, workers: int) -> None:
+        context = get_context("spawn")
+        self._ends, self._processes = [], []
+        for _ in range(workers):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=pyspice_process, args=(theirs,), daemon=True)
+            process.start()
+            self._ends.append(ours)
+            self._processes.append(process)
+
+    @property
+    def pids(self) -> list[int]:
+        """Its processes."""
+        return [process.pid for process in self._processes]
+
+    def run(self, job: Job, step: Step, options: dict[str, float]) -> list[float]:
+        """Run every sample and measure it."""
+        count = len(self._ends)
+        for number, end in enumerate(self._ends):
+            end.send((job.bodies[number::count], job.save, step, options, cloudpickle.dumps(job.measure)))
+        found: list[float] = [0.0] * len(job.texts)
+        for number, end in enumerate(self._ends):
+            found[number::count] = end.recv()
+        return found
+
+    def close(self) -> None:
+        """End the processes."""
+        for end, process in zip(self._ends, self._processes, strict=True):
+            end.send(None)
+            process.join()

@@ -1,0 +1,141 @@
+"""Random coefficients: read back from samples whose coefficients are known, split by what was drawn; pictures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gaincell_char import registry, statistics
+from gaincell_char.circuit import Coefficient, RandomModel
+from gaincell_char.errors import FitError
+from gaincell_char.report import spread as pictures
+from gaincell_char.report.picture import Quantity
+from gaincell_char.spread import basis, fit_random
+
+X = np.linspace(0.0, 1.0, 25)
+NOMINAL = {"slope": 2.0}
+MODEL = RandomModel(
+    name="line", nominal="straight", function=lambda x, d_slope, d_offset, slope: (slope + d_slope) * x + d_offset,
+    inputs=("x",), output="y", equation="y = (slope + d_slope) x + d_offset",
+    random={
+        "d_slope": Coefficient(unit="1", doc="", start=0.0, scale=1e-3),
+        "d_offset": Coefficient(unit="1", doc="", start=0.0, scale=1e-3),
+    },
+)  # fmt: skip
+PARTS = ("process", "mismatch", "mismatch")
+
+
+def samples(n=4000, noise=0.0, seed=3):
+    """Slope from the die and a device, offset from another device."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n, 3))
+    d_slope, d_offset = 0.3 * z[:, 0] + 0.1 * z[:, 1], 0.2 * z[:, 2]
+    return d_slope[:, None] * X + d_offset[:, None] + noise * rng.normal(size=(n, X.size)), z
+
+
+def fitted(deviations, z, model=MODEL, x=X):
+    return fit_random(model, NOMINAL, {"x": x}, deviations, z, PARTS, {"corner": "tt", "temp": 27.0})
+
+
+def test_known_coefficients_come_back_split_by_what_was_drawn():
+    found = fitted(*samples())
+    process, mismatch = (np.array(found.covariance[part]) for part in ("process", "mismatch"))
+    assert process == pytest.approx(np.array([[0.09, 0.0], [0.0, 0.0]]), abs=1e-9)
+    assert mismatch == pytest.approx(np.array([[0.01, 0.0], [0.0, 0.04]]), abs=1e-9)
+    assert [c.sigma for c in found.coefficients] == pytest.approx([np.sqrt(0.1), 0.2], rel=0.05)
+    assert found.explained == pytest.approx(1.0)
+    assert found.sigma_error < 0.06
+    assert (found.n_samples, found.n_inputs) == (4000, 25)
+    assert found.n_held_out > 3
+
+
+def test_what_the_coefficients_do_not_explain_is_said():
+    deviations, z = samples(noise=0.2)
+    total = deviations.var()
+    assert fitted(deviations, z).explained == pytest.approx(1 - 0.04 / total, abs=0.05)
+    assert fitted(deviations, z).explained < 0.9
+
+
+def test_failed_samples_are_left_out():
+    deviations, z = samples()
+    deviations[::10, 3] = np.nan
+    found = fitted(deviations, z)
+    assert found.n_samples == 3600
+    assert np.array(found.covariance["mismatch"])[1, 1] == pytest.approx(0.04, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n", "x", "says"),
+    [
+        (15, X, "line: 15 finished samples are too few; 16 are needed"),
+        (100, X[:2], "line: 2 inputs are too few for 2 coefficients"),
+        (100, np.zeros(25), "line: the grid does not determine its coefficients; widen x"),
+    ],
+)
+def test_what_cannot_be_determined_is_refused(n, x, says):
+    deviations, z = samples(n)
+    with pytest.raises(FitError, match=says):
+        fitted(deviations[:, : x.size], z, x=x)
+
+
+def test_every_random_model_is_its_nominal_one_at_zero(circuit):
+    """And every coefficient moves it, each in its own way."""
+    for spread in circuit.spreads:
+        plan = registry.plan_bench(circuit.name, spread.bench)
+        for model in spread.models:
+            record = registry.load_record("gc28", f"{circuit.name}.{spread.bench}")
+            nominal = record.fit(model.nominal).values()
+            grid = spread.sweep[spread.x]
+            numbers = {k: v for k, v in plan.params.resolve({}).items() if not isinstance(v, str)}
+            x = np.asarray(grid(numbers) if callable(grid) else grid, dtype=float)
+            inputs = [x if name == spread.x else np.full(x.shape, numbers[name]) for name in model.inputs]
+            zero = model.function(*inputs, **dict.fromkeys(model.random, 0.0), **nominal)
+            assert np.array_equal(zero, circuit.model(model.nominal).function(*inputs, **nominal))
+            used = np.broadcast_to(model.used(*inputs), x.shape)
+            columns = basis(model, nominal, [values[used] for values in inputs])
+            assert np.linalg.matrix_rank(columns / np.linalg.norm(columns, axis=0)) == len(model.random)
+
+
+Y = Quantity(name="i_bl", unit="A", doc="bitline current")
+V = Quantity(name="v_store", unit="V", doc="stored voltage")
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 300])
+@pytest.mark.parametrize("spread", [0.0, 1e-6])
+def test_every_picture_can_be_drawn_of_any_number_of_samples(n, spread):
+    rng = np.random.default_rng(1)
+    curves = np.sin(X)[None, :] * 1e-5 + spread * rng.normal(size=(n + 1, 1))
+    curves[0] = np.nan
+    drawn = [
+        pictures.band(X, curves, x_label=V, y_label=Y, title="cell", nominal=np.sin(X) * 1e-5),
+        pictures.distribution(curves[:, 3], label=Y, title="cell", limits=(9e-6,)),
+        pictures.running(statistics.convergence(curves[:, 3]), label=Y, title="cell"),
+    ]
+    for png, svg in drawn:
+        assert png.startswith(b"\x89PNG")
+        assert "<svg" in svg
+
+
+def test_pictures_say_what_they_show():
+    rng = np.random.default_rng(2)
+    curves = np.sin(X)[None, :] * 1e-5 + 1e-6 * rng.normal(size=(200, 1))
+    _, band = pictures.band(
+        X, curves, x_label=V, y_label=Y, title="The cell", nominal=np.sin(X) * 1e-5, model=np.full(X.size, 1e-6)
+    )
+    for words in (
+        "The cell (200 samples)",
+        "bitline current, i_bl",
+        "[µA]",
+        "stored voltage, v_store",
+        "compact model",
+    ):
+        assert words in band
+    _, histogram = pictures.distribution(curves[:, 3], label=Y, title="At one place", limits=(1e-6,))
+    for words in ("normal: mean", "sigma 0.9", "limit", "quantile of the normal distribution [sigma]"):
+        assert words in histogram
+    names = [f"x{i}" for i in range(20)]
+    shares = pd.DataFrame({"group": [*names, "rest"], "share": 0.045, "low": 0.04, "high": 0.05})
+    _, bars = pictures.contribution(shares, title="i_bl")
+    assert "x13" in bars
+    assert "x14" not in bars
+    assert "6 others" in bars
+    assert "not linear" in bars
