@@ -272,8 +272,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [head, "|" + " --- |" * 8]
     for r in rows:
         lines.append(
-            f"| {r['bench']} | {r['what']} | {r['method']} | {r['workers']} | {r['rate']:.3g} | {1e3 * r['cpu_s']:.3g} | "
-            f"{r['rss_kb']:.2g} | {r['deviation']:.1e} |"
+            f"| {r['bench']} | {r['what']} | {r['method']} | {r['workers']} | {r['rate']:.3g} | "
+            f"{1e3 * r['cpu_s']:.3g} | {r['rss_kb']:.2g} | {r['deviation']:.1e} |"
         )
     return "\n".join(lines)
 

@@ -145,6 +145,7 @@ class Session:
     def run(self, deck: Deck) -> Outcome:
         """Simulate one deck and return its saved vectors, or the reason why there are none."""
         self._binding.messages.clear()
+        self._binding._stdout.clear()  # PySpice's own list would grow for ever
         if not all(map(math.isfinite, (*deck.params.values(), *deck.alters.values()))):
             # ngspice would keep the previous value without a word that reaches the result.
             return self._failed("a parameter is not a finite number")
