@@ -205,8 +205,9 @@ def pyspice_loop(
         simulator.save(save)
         times = dict(zip(("step_time", "end_time", "max_time"), step, strict=False))
         analysis = simulator.transient(**times)
-        waves = {f"v({name})": np.array(wave) for name, wave in analysis.nodes.items()}
-        yield {"time": np.array(analysis.time), **waves}
+        nodes = {f"v({name})": np.array(wave) for name, wave in analysis.nodes.items()}
+        branches = {f"i({name})": np.array(wave) for name, wave in analysis.branches.items()}
+        yield {"time": np.array(analysis.time), **nodes, **branches}
 
 
 def pyspice_process(connection: Any) -> None:

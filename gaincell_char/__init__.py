@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .campaign import plan_campaign
     from .circuit import Op, Tran
     from .errors import CharError
+    from .mc import run_campaign
     from .pool import Pool
     from .record import Record, read_record
-    from .registry import load_circuit, load_model, load_record, load_technology, plan_bench
+    from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench
+    from .results import collect
     from .run import characterize, simulate
     from .store import read_table, write_dataset
 
@@ -25,13 +28,17 @@ _HOMES = {
     "Record": "record",
     "Tran": "circuit",
     "characterize": "run",
+    "collect": "results",
     "load_circuit": "registry",
     "load_model": "registry",
+    "load_random": "registry",
     "load_record": "registry",
     "load_technology": "registry",
     "plan_bench": "registry",
+    "plan_campaign": "campaign",
     "read_record": "record",
     "read_table": "store",
+    "run_campaign": "mc",
     "simulate": "run",
     "write_dataset": "store",
 }
@@ -43,13 +50,17 @@ __all__ = [
     "Tran",
     "__version__",
     "characterize",
+    "collect",
     "load_circuit",
     "load_model",
+    "load_random",
     "load_record",
     "load_technology",
     "plan_bench",
+    "plan_campaign",
     "read_record",
     "read_table",
+    "run_campaign",
     "simulate",
     "write_dataset",
 ]

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import cloudpickle
@@ -53,15 +54,15 @@ class Batch:
         """Return the complete deck of one run."""
         number, first = run
         deck = self.decks[number]
+        values = self.rows[first : first + self.copies].ravel().tolist()
+        return replace(deck, alters=dict(zip(self._names, values, strict=True)))
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """What ``alter`` calls the numbers of every copy, in the order of the rows."""
         if self.copies == 1:
-            return replace(deck, alters=dict(zip(self.targets, self.rows[first].tolist(), strict=True)))
-        rows = self.rows[first : first + self.copies].tolist()
-        alters = {
-            inside(target, copy): value
-            for copy, row in enumerate(rows)
-            for target, value in zip(self.targets, row, strict=True)
-        }
-        return replace(deck, alters=alters)
+            return self.targets
+        return tuple(inside(target, copy) for copy in range(self.copies) for target in self.targets)
 
     def outcomes(self, session: Session) -> Iterator[Outcome]:
         """Simulate and measure every run; vectors have shape (copies, ...)."""

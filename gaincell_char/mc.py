@@ -21,7 +21,7 @@ from .ngspice import Outcome
 from .pool import Pool, Simulator
 from .run import FAILED, OK
 
-_SAMPLES_PER_CHUNK = 64
+_SAMPLES_PER_CHUNK = 128
 _CHUNKS_PER_WORKER = 8
 _FLUSH_S, _FLUSH_SHARE = 1.0, 0.05
 _KEPT_FAILURES = 20

@@ -9,12 +9,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from .circuit import Circuit
+import numpy as np
+import scipy.stats
+
+from .circuit import Circuit, Floats
 from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
 from .fit import Fit
 from .netlist import flatten
 from .plan import Plan, make_plan
 from .record import Record, read_record
+from .spread import RandomFit
 from .steps import Pareto
 from .technology import Technology, parse_technology
 
@@ -112,6 +116,59 @@ class FittedModel:
     def __call__(self, *inputs: Any) -> Any:
         """Evaluate elementwise on NumPy arrays or torch tensors."""
         return self.function(*inputs, **self.fit.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomCircuits:
+    """A model whose coefficients are those of each circuit: draw dies and circuits, then call it.
+
+    ``fit`` says how its coefficients vary and how much of the spread they explain; ``nominal`` is the typical
+    circuit's fit.
+    """
+
+    fit: RandomFit
+    nominal: Fit
+    function: Callable[..., Any]
+
+    def draw(self, dies: int, circuits: int, seed: int) -> dict[str, Floats]:
+        """Draw coefficients of `circuits` circuits on each of `dies` dies.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (dies, circuits)
+            Coefficient -> values, in its unit; what a die draws is shared by its circuits.
+        """
+        rng = np.random.default_rng(seed)
+        names = [c.name for c in self.fit.coefficients]
+        total = np.zeros((dies, circuits, len(names)))
+        for part, size in (("process", (dies, 1)), ("mismatch", (dies, circuits))):
+            if part in self.fit.covariance:
+                normal = scipy.stats.multivariate_normal(cov=self.fit.covariance[part], allow_singular=True)
+                total = total + np.reshape(normal.rvs(size, random_state=rng), (*size, len(names)))
+        return {name: total[..., i] for i, name in enumerate(names)}
+
+    def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
+        """Evaluate elementwise on NumPy arrays or torch tensors; the shapes have to broadcast."""
+        return self.function(*inputs, **coefficients, **self.nominal.values())
+
+
+def load_random(record: Record, model: str, **conditions: float | str) -> RandomCircuits:
+    """Return a model with random coefficients from the record of a Monte Carlo campaign.
+
+    Raises
+    ------
+    DataError
+        If the record holds none of that name at the conditions.
+    """
+    fits = record.spread.random if record.spread else []
+    for fit in fits:
+        if fit.model == model and conditions.items() <= fit.conditions.items():
+            declared = load_circuit(record.circuit).spread(record.bench)
+            [own] = [m for m in (declared.models if declared else ()) if m.name == model]
+            nominal = record.fit(fit.nominal, **fit.conditions)
+            return RandomCircuits(fit=fit, nominal=nominal, function=own.function)
+    have = "; ".join(f"{f.model} at {f.conditions}" for f in fits) or "none"
+    raise DataError(f"record {record.circuit}.{record.study}: no random model {model} at {conditions}; have {have}")
 
 
 def record_names(technology: str = DEFAULT_TECHNOLOGY) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Finished points of a campaign as tables: flat, by sample and grid, and the numbers that were drawn."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,20 @@ from .campaign import Campaign
 from .circuit import Floats
 from .errors import DataError
 from .run import OK
+from .shards import read_shards
 
 _SHOWN = 5
+
+
+def collect(campaign: Campaign, folder: Path, n: int) -> pd.DataFrame:
+    """Return the results of the first `n` samples in a campaign's folder: `flat_results` of what is finished.
+
+    Raises
+    ------
+    DataError
+        If a point is missing.
+    """
+    return flat_results(campaign, complete(campaign, read_shards(folder), n), n)
 
 
 def complete(campaign: Campaign, rows: pd.DataFrame | None, n: int) -> pd.DataFrame:

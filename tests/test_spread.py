@@ -6,10 +6,10 @@ import pytest
 
 from gaincell_char import registry, statistics
 from gaincell_char.circuit import Coefficient, RandomModel
-from gaincell_char.errors import FitError
+from gaincell_char.errors import DataError, FitError
 from gaincell_char.report import spread as pictures
 from gaincell_char.report.picture import Quantity
-from gaincell_char.spread import basis, fit_random
+from gaincell_char.spread import Spread, basis, fit_random
 
 X = np.linspace(0.0, 1.0, 25)
 NOMINAL = {"slope": 2.0}
@@ -139,3 +139,48 @@ def test_pictures_say_what_they_show():
     assert "x14" not in bars
     assert "6 others" in bars
     assert "not linear" in bars
+
+
+def _recorded(covariance):
+    record = registry.load_record("gc28", "gain_cell.dc")
+    fit = fitted(*samples(200))
+    coefficients = [
+        fit.coefficients[0].model_copy(update={"name": n}) for n in ("gain_n", "shift_n", "gain_p", "shift_p")
+    ]
+    conditions = {"corner": "tt", "temp": 27.0}
+    fit = fit.model_copy(
+        update={
+            "model": "random_cell", "nominal": "softplus", "coefficients": coefficients, "covariance": covariance,
+            "conditions": conditions,
+        }
+    )  # fmt: skip
+    spread = Spread(
+        vary="both", sampler="sobol", seed=1, n_requested=1, n_points=1, n_ok=1, failed={}, outputs=[], correlated=[],
+        correlation=[], random=[fit],
+    )  # fmt: skip
+    nominal = record.fit("softplus").model_copy(update={"conditions": conditions})
+    return record.model_copy(update={"spread": spread, "fits": [nominal]})
+
+
+def test_whole_dies_of_cells_can_be_drawn():
+    process, mismatch = np.diag([1e-4, 4e-4, 0.0, 0.0]), np.diag([9e-4, 0.0, 1e-4, 1e-4])
+    cells = registry.load_random(
+        _recorded({"process": process.tolist(), "mismatch": mismatch.tolist()}), "random_cell", corner="tt"
+    )
+    drawn = cells.draw(400, 50, seed=3)
+    gain, shift = drawn["gain_n"], drawn["shift_n"]
+    assert gain.shape == (400, 50)
+    assert gain.mean(axis=1).std() == pytest.approx(np.sqrt(1e-4 + 9e-4 / 50), rel=0.15)
+    assert gain.std(axis=1).mean() == pytest.approx(0.03, rel=0.05)
+    assert np.ptp(shift, axis=1).max() == 0, "cells of a die share what only the die varies"
+    assert shift[:, 0].std() == pytest.approx(0.02, rel=0.15)
+    assert np.array_equal(drawn["gain_p"], cells.draw(400, 50, seed=3)["gain_p"])
+    current = cells(np.full((400, 50), 0.9), **drawn)
+    typical = cells(np.array(0.9), **dict.fromkeys(drawn, 0.0))
+    assert current.shape == (400, 50)
+    assert current.mean() == pytest.approx(float(typical), rel=0.01)
+
+
+def test_a_record_without_random_cells_says_what_it_has():
+    with pytest.raises(DataError, match=r"gain_cell.dc: no random model random_cell at \{\}; have none"):
+        registry.load_random(registry.load_record("gc28", "gain_cell.dc"), "random_cell")
