@@ -116,7 +116,8 @@ def compare(methods: list[Method], count: int, reference: np.ndarray, scale: flo
             values[i] = measure(method, timed[i])
     return [
         {
-            "method": m.name, "workers": m.workers, "samples": m.n, "rss_kb": 0.0, **{k: median(v) for k, v in timed[i].items()},
+            "method": m.name, "workers": m.workers, "samples": m.n, "rss_kb": 0.0,
+            **{k: median(v) for k, v in timed[i].items()},
             "deviation": float(np.abs(np.array(values[i]) - reference[: m.n]).max() / scale),
         }
         for i, m in enumerate(methods)

@@ -1,0 +1,156 @@
+"""Write the tables about Monte Carlo in README.md and docs/statistics.md from what the benchmarks measured.
+
+    python benchmarks/mc_throughput.py --out measured/mc_throughput.json
+    python benchmarks/sampling_efficiency.py --out measured/sampling_efficiency.json
+    python benchmarks/mc_campaign.py --out measured/mc_campaign.json
+    python benchmarks/readme_statistics.py measured
+
+No number of the tables is typed by hand.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from gaincell_char.registry import load_record
+
+ROOT = Path(__file__).parents[1]
+PLACES = {"README.md": "monte carlo", "docs/statistics.md": "statistics"}
+CELL, RELU = "gain_cell pulse", "relu_c2p transfer"
+
+
+def times(ratios: dict[str, dict[str, float]], key: str) -> str:
+    """A ratio for both benches."""
+    return f"{ratios[CELL][key]:.1f}x ({ratios[RELU][key]:.1f}x)"
+
+
+def throughput(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Rows about speed."""
+    ratios = found["ratios"]
+    one = "1 worker / PySpice loop, 1 process"
+    two = "2 workers / PySpice loop, 1 process"
+    share = "share of wall time inside the transient"
+    return [
+        ("samples/s, 2 workers, against one default `ngspice -b` per sample, serial", "13x",
+         times(ratios, "2 workers / one default ngspice -b per sample, serial")),
+        ("against spicelib's SimRunner, its best", "15x", times(ratios, "2 workers / SimRunner, its best")),
+        ("against a tuned `ngspice -b` per sample, 2 at a time", "3.5x",
+         times(ratios, "2 workers / tuned ngspice -b per sample, 2 at a time")),
+        ("against PySpice's loop, same options: 1 worker; 2", "1.3x; 3x",
+         f"{times(ratios, one)}; {times(ratios, two)}"),
+        ("against PySpice's loop, both accurate to 0.05 %, 2 workers", "20x", times(ratios, f"{two}, same accuracy")),
+        ("share of wall time inside ngspice's transient", "85 %",
+         f"{100 * ratios[CELL][share]:.0f} % ({100 * ratios[RELU][share]:.0f} %)"),
+    ]  # fmt: skip
+
+
+def campaign(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Rows about long campaigns."""
+    memory, fails = found["memory"], found["failures"]
+    return [
+        ("memory growth of a worker over 20,000 samples", "50 MB", f"{memory['growth_mb']:.1f} MB"),
+        ("cost from 1,000 to 20,000 samples: off a straight line", "5 %",
+         f"{100 * found['linearity']['off the line']:.1f} %"),
+        (f"5 % of {fails['samples']} samples forced to fail: points failed, listed; largest change of a sigma",
+         f"all; {100 * fails['standard error of a sigma']:.1f} % (its standard error)",
+         f"{fails['failed points']}, {fails['with a reason']}; {100 * fails['largest change of a sigma']:.1f} %"),
+    ]  # fmt: skip
+
+
+def sampling(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Rows about Sobol points."""
+    fewer = {(row["n"], row["of"]): row["fewer"] for row in found["rows"] if row["sampler"] == "sobol"}
+    counts = sorted({n for n, _ in fewer})
+    return [
+        (f"simulations for the same error of the {of}, Sobol against random, at {', '.join(map(str, counts))}", asked,
+         ", ".join(f"{fewer[n, of]:.3g}x" for n in counts))
+        for of, asked in (("mean", "10x fewer"), ("sigma", "3x fewer"))
+    ]  # fmt: skip
+
+
+def cells() -> list[tuple[str, str, str]]:
+    """Row about the random cell, from the packaged record."""
+    record = load_record("gc28", "gain_cell.dc_mismatch")
+    assert record.spread is not None
+    [fit] = record.spread.random
+    return [
+        ("four random coefficients per cell: share of the mismatch variance; sigma(`v_store`), worst", "99 %; 10 %",
+         f"{100 * fit.explained:.3f} %; {100 * fit.sigma_error:.1f} %")
+    ]  # fmt: skip
+
+
+def markdown(rows: list[tuple[str, str, str]]) -> str:
+    """A table of figures."""
+    body = [f"| {figure} | {asked} | **{measured}** |" for figure, asked, measured in rows]
+    return "\n".join(["| figure | asked | measured |", "|---|---|---|", *body])
+
+
+def methods(found: dict[str, Any]) -> str:
+    """Every method of the comparison."""
+    names = "bench, compared at, method, workers, samples/s, CPU ms per sample, growth kB per sample, deviation"
+    lines = [f"| {names.replace(', ', ' | ')} |", "|" + "---|" * 8]
+    for r in found["rows"]:
+        lines.append(
+            f"| {r['bench']} | {r['what']} | {r['method']} | {r['workers']} | {r['rate']:.3g} | "
+            f"{1e3 * r['cpu_s']:.3g} | {r['rss_kb']:.2g} | {r['deviation']:.1e} |"
+        )
+    return "\n".join(lines)
+
+
+def efficiency(found: dict[str, Any]) -> str:
+    """Every sampler and count."""
+    lines = [
+        "| sampler | n | of | error, in sigma | random, in sigma | times fewer simulations |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r['sampler']} | {r['n']} | {r['of']} | {r['error']:.2g} | {r['random error']:.2g} | {r['fewer']:.3g} |"
+        for r in found["rows"]
+    ]
+    return "\n".join(lines)
+
+
+def long(found: dict[str, Any], speed: dict[str, Any], points: dict[str, Any]) -> str:
+    """The part of docs/statistics.md."""
+    spin, memory = speed["spinning"], found["memory"]
+    return "\n\n".join([
+        "Speed, two cores, medians of rounds in which every method has its turn. The ReLU converter's transient takes "
+        "tens of milliseconds: there is little beside it to save. Two default `ngspice -b` at a time give "
+        f"{spin[CELL]:.3g} ({spin[RELU]:.3g}) samples/s, when their OpenMP threads wait for each other. Starting two "
+        f"workers takes {speed['start_s'][CELL]:.1f} s.",
+        methods(speed),
+        f"A campaign of the cell's pulse bench with measured step control: {memory['rate']:.0f} samples/s over "
+        f"{2 * memory['samples per worker']:.0f} samples, {100 * memory['share in transient']:.0f} % of the wall time "
+        "inside the transient.",
+        f"Error of mean and sigma of the cell's current, root mean square over {points['seeds']} seeds, the worst of "
+        f"`v_store` = {', '.join(f'{v:g}' for v in points['v_store'])} V.",
+        efficiency(points),
+    ])  # fmt: skip
+
+
+def main() -> None:
+    """Rewrite both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    speed, points, found = (
+        json.loads((folder / f"{name}.json").read_text())
+        for name in ("mc_throughput", "sampling_efficiency", "mc_campaign")
+    )
+    short = markdown([*throughput(speed), *sampling(points), *cells(), *campaign(found)])
+    note = "Cell pulse bench; in brackets the ReLU converter. How each was measured: docs/statistics.md."
+    texts = {"README.md": f"{short}\n\n{note}", "docs/statistics.md": long(found, speed, points)}
+    for name, block in PLACES.items():
+        path = ROOT / name
+        pattern = re.compile(rf"(<!-- {block}:.*?-->\n).*?(<!-- end of {block} -->)", re.DOTALL)
+        text = path.read_text(encoding="utf-8")
+        assert pattern.search(text), f"{name} has no place for it"
+        path.write_text(pattern.sub(lambda m, t=texts[name]: f"{m[1]}{t}\n{m[2]}", text), encoding="utf-8")
+    sys.stdout.write(short + "\n")
+
+
+if __name__ == "__main__":
+    main()
