@@ -16,7 +16,7 @@ from . import shards
 from .batch import Batch
 from .campaign import Campaign
 from .circuit import Floats
-from .errors import RequestError
+from .errors import CharError, RequestError
 from .ngspice import Outcome
 from .pool import Pool, Simulator
 from .run import FAILED, OK
@@ -156,13 +156,27 @@ def run_campaign(
 def _groups(chunks: Iterable[Chunk], pool: Pool | None, executor: Executor | None, timeout_s: float) -> Iterator[Group]:
     """Everything that finishes, as it does; not what the user's Ctrl-C ended."""
     if executor is not None:
-        futures = [executor.submit(serve_anywhere, pickle.dumps(chunk), timeout_s) for chunk in chunks]
-        for future in as_completed(futures):
-            yield from future.result()
+        yield from _elsewhere(executor, chunks, timeout_s)
     elif pool is not None:
         for group in pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s)):
             if not (pool.stop.is_set() and any(item.fatal for item in group)):
                 yield group
+
+
+def _elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> Iterator[Group]:
+    futures = [executor.submit(serve_anywhere, pickle.dumps(chunk), timeout_s) for chunk in chunks]
+    lost: list[Exception] = []
+    for future in as_completed(futures):
+        error = future.exception()
+        if isinstance(error, Exception):
+            lost.append(error)
+        else:
+            yield from future.result()
+    if lost:
+        raise CharError(
+            f"the executor lost {len(lost)} of {len(futures)} parts, the first to {type(lost[0]).__name__}: {lost[0]}; "
+            "what is finished is kept: run the same again"
+        )
 
 
 def sample(campaign: Campaign, n: int, pool: Pool) -> list[Finished]:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from .circuit import Circuit, Floats
+from .circuit import Circuit, Floats, RandomModel
 from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
 from .fit import Fit
 from .netlist import flatten
 from .plan import Plan, make_plan
 from .record import Record, read_record
-from .spread import RandomFit
+from .spread import RandomFit, basis
 from .steps import Pareto
 from .technology import Technology, parse_technology
 
@@ -128,7 +128,13 @@ class RandomCircuits:
 
     fit: RandomFit
     nominal: Fit
-    function: Callable[..., Any]
+    model: RandomModel
+
+    def sigma(self, *inputs: Floats) -> Floats:
+        """Sigma of the output over dies and circuits together, a smooth function of the inputs, shape (n,)."""
+        columns = basis(self.model, self.nominal.values(), inputs)
+        total = np.sum([np.array(matrix) for matrix in self.fit.covariance.values()], axis=0)
+        return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", columns, total, columns)), dtype=float)
 
     def draw(self, dies: int, circuits: int, seed: int) -> dict[str, Floats]:
         """Draw coefficients of `circuits` circuits on each of `dies` dies.
@@ -149,7 +155,7 @@ class RandomCircuits:
 
     def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
         """Evaluate elementwise on NumPy arrays or torch tensors; the shapes have to broadcast."""
-        return self.function(*inputs, **coefficients, **self.nominal.values())
+        return self.model.function(*inputs, **coefficients, **self.nominal.values())
 
 
 def load_random(record: Record, model: str, **conditions: float | str) -> RandomCircuits:
@@ -166,7 +172,7 @@ def load_random(record: Record, model: str, **conditions: float | str) -> Random
             declared = load_circuit(record.circuit).spread(record.bench)
             [own] = [m for m in (declared.models if declared else ()) if m.name == model]
             nominal = record.fit(fit.nominal, **fit.conditions)
-            return RandomCircuits(fit=fit, nominal=nominal, function=own.function)
+            return RandomCircuits(fit=fit, nominal=nominal, model=own)
     have = "; ".join(f"{f.model} at {f.conditions}" for f in fits) or "none"
     raise DataError(f"record {record.circuit}.{record.study}: no random model {model} at {conditions}; have {have}")
 

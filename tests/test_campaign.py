@@ -17,7 +17,7 @@ import pytest
 from gaincell_char import check, mc, results, shards
 from gaincell_char import pool as pools
 from gaincell_char.campaign import again, plan_campaign
-from gaincell_char.errors import DataError, ParameterError, RequestError, SimulationError, StorageError
+from gaincell_char.errors import CharError, DataError, ParameterError, RequestError, SimulationError, StorageError
 from gaincell_char.measure import measure
 from gaincell_char.pool import Pool
 from gaincell_char.replay import parse_id, replay
@@ -86,6 +86,28 @@ def test_parts_of_an_array_of_jobs_make_the_whole(whole, pool, tmp_path):
 
 
 def test_any_executor_will_do(whole, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        mc.run_campaign(planned(), N, tmp_path, executor=executor)
+    assert same(table(planned(), tmp_path), whole)
+
+
+class Lossy(ThreadPoolExecutor):
+    """An executor that loses every second thing it is handed."""
+
+    def submit(self, function, /, *words):
+        self.count = getattr(self, "count", 0) + 1
+        return super().submit(function, *words) if self.count % 2 else super().submit(int, "lost")
+
+
+def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
+    with (
+        Lossy(2) as executor,
+        pytest.raises(
+            CharError, match=r"lost \d of \d parts, the first to ValueError: .*'lost'; what is finished is kept"
+        ),
+    ):
+        mc.run_campaign(planned(), N, tmp_path, executor=executor)
+    assert 0 < len(shards.read_shards(tmp_path)) < 2 * N
     with ThreadPoolExecutor(2) as executor:
         mc.run_campaign(planned(), N, tmp_path, executor=executor)
     assert same(table(planned(), tmp_path), whole)

@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from gaincell_char import fit, job, netlist, registry, store
+from gaincell_char import analysis, fit, job, mc, netlist, registry, results, store
+from gaincell_char.campaign import plan_campaign
 from gaincell_char.cli import cli
 from gaincell_char.params import Choice
 from gaincell_char.run import OK, characterize
@@ -296,7 +298,10 @@ def test_a_printed_deck_gives_the_same_numbers_by_hand(circuit, pool, tmp_path, 
             np.testing.assert_allclose(by_hand, ours, rtol=1e-9, err_msg=f"{bench.name} {output.name}")
 
 
-RECORDS = registry.record_names()
+RECORDS = [
+    name for name in registry.record_names() if registry.load_record(registry.DEFAULT_TECHNOLOGY, name).spread is None
+]
+CAMPAIGNS = [name for name in registry.record_names() if name not in RECORDS]
 
 
 def test_every_study_with_models_has_a_record(circuit):
@@ -343,3 +348,70 @@ def test_reference_record_is_reproduced(name, pool):
     assert name == f"{record.circuit}.{record.study}"
     for stored, again in zip(record.fits, fit_again(record, pool), strict=True):
         compare(stored, *again)
+
+
+def test_spreads_are_declared_of_what_there_is(circuit):
+    for spread in circuit.spreads:
+        bench = circuit.bench(spread.bench)
+        planned = plan_campaign(circuit.name, spread.bench)
+        assert list(planned.plan.sweep) == list(spread.sweep)
+        assert spread.x in {*spread.sweep, *([bench.curve.name] if bench.curve else [])}
+        assert bench.output(spread.output)
+        assert all(UNIT.fullmatch(feature.unit) and feature.doc for feature in spread.features)
+        for model in spread.models:
+            nominal = circuit.model(model.nominal)
+            assert (nominal.bench, nominal.inputs, nominal.output) == (spread.bench, model.inputs, model.output)
+            assert not model.random.keys() & nominal.coefficients.keys()
+            assert all(UNIT.fullmatch(c.unit) and c.doc and c.scale > 0 for c in model.random.values())
+
+
+def test_every_spread_runs_and_has_its_features(circuit, pool):
+    for spread in circuit.spreads:
+        planned = plan_campaign(circuit.name, spread.bench, vary="both")
+        items = mc.sample(planned, 3, pool)
+        assert not [item.reason for item in items if item.reason]
+        outputs = {o.name: [item.values[o.name].tolist() for item in items] for o in planned.plan.bench.outputs}
+        cube = results.cube(planned, pd.DataFrame(outputs), 3)
+        main = cube[spread.output]
+        assert (main.std("sample") > 0).any()
+        for feature in spread.features:
+            value = feature.compute(cube)
+            assert feature.over not in value.dims
+            assert np.isfinite(value).all(), feature.name
+
+
+@pytest.mark.parametrize("name", CAMPAIGNS)
+def test_a_packaged_spread_is_that_of_today(name):
+    """The record says which campaign it was; asked for again, it is still that one."""
+    record = registry.load_record(registry.DEFAULT_TECHNOLOGY, name)
+    spread = record.spread
+    pareto = registry.load_steps(registry.DEFAULT_TECHNOLOGY, record.circuit, record.bench)
+    planned = plan_campaign(
+        record.circuit, record.bench, vary=spread.vary, sampler=spread.sampler, seed=spread.seed,
+        steps=pareto.choose(5e-4).steps,
+    )  # fmt: skip
+    assert record.provenance.plan_digest == planned.digest, "regenerate the record: benchmarks/spread_records.py"
+    assert record.parameters == pytest.approx(dict(planned.plan.fixed), abs=0)
+    assert spread.n_ok + sum(spread.failed.values()) == spread.n_points == spread.n_requested * len(planned.points)
+    declared = registry.load_circuit(record.circuit).spread(record.bench)
+    assert {found.model for found in spread.random} == {model.name for model in declared.models}
+    for found in spread.random:
+        assert list(found.covariance) == [p for p in ("process", "mismatch") if spread.vary in (p, "both")]
+        for matrix in found.covariance.values():
+            assert np.linalg.eigvalsh(matrix).min() > -1e-12 * np.abs(matrix).max()
+    assert max(record.numerics.values()) < 2e-3
+
+
+@pytest.mark.parametrize("name", [name for name in CAMPAIGNS if name.endswith("dc_mismatch")])
+def test_the_random_cells_of_a_record_are_made_again(name, pool):
+    """A tenth of its samples give its covariance, within what a tenth can tell."""
+    record = registry.load_record(registry.DEFAULT_TECHNOLOGY, name)
+    [stored] = record.spread.random
+    n = record.spread.n_requested // 8
+    planned = plan_campaign(record.circuit, record.bench, vary=record.spread.vary, seed=record.spread.seed)
+    items = mc.sample(planned, n, pool)
+    rows = pd.DataFrame([{"i_bl": float(item.values["i_bl"]), "status": OK, "reason": ""} for item in items])
+    made = analysis.analyse(planned, rows, n, pool=pool).random[0]
+    for old, new in zip(stored.coefficients, made.coefficients, strict=True):
+        assert new.sigma == pytest.approx(old.sigma, rel=0.2)
+    assert made.explained == pytest.approx(stored.explained, abs=1e-3)

@@ -178,6 +178,7 @@ def test_whole_dies_of_cells_can_be_drawn():
     current = cells(np.full((400, 50), 0.9), **drawn)
     typical = cells(np.array(0.9), **dict.fromkeys(drawn, 0.0))
     assert current.shape == (400, 50)
+    assert cells.sigma(np.array([0.9])) == pytest.approx(current.std(), rel=0.1)
     assert current.mean() == pytest.approx(float(typical), rel=0.01)
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -237,7 +237,7 @@ def _simulate(
         with progress(f"{planned.plan.circuit.name}.{planned.plan.bench.name}", count * len(planned.points)) as tick:
             done = mc.run_campaign(
                 planned, count, out, pool=None if executor else pool, executor=executor, timeout_s=timeout, part=part,
-                retry_failed=retry, tick=_many(tick), say=say,
+                retry_failed=retry, tick=tick, say=say,
             )  # fmt: skip
         if done.stopped or goal is None or part[1] > 1:
             return done
@@ -254,14 +254,6 @@ def _checkpoints(n: int) -> list[int]:
     while counts[-1] < n:
         counts.append(2 * counts[-1])
     return [*(c for c in counts if c < n), n]
-
-
-def _many(tick: Callable[[], None]) -> Callable[[int], None]:
-    def advance(count: int) -> None:
-        for _ in range(count):
-            tick()
-
-    return advance
 
 
 def _tell(planned: Campaign, done: mc.Progress, out: Path) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import __version__, statistics, store
+from .. import __version__, registry, statistics, store
 from ..analysis import Analysis, Quantity
 from ..campaign import Campaign
 from ..check import Check
 from ..errors import StorageError
-from ..spread import basis
 from ..steps import Steps
 from . import page, picture, spread
 
@@ -156,19 +155,11 @@ def _axis(campaign: Campaign, name: str) -> picture.Quantity:
 
 def _model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: str) -> Any:
     """Sigma of the compact model over the axis, where it has one; None otherwise."""
-    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
     for fit in analysed.random:
         place = {d: analysed.cube[d].to_numpy()[i] for d, i in at.items()}
         if not fit.conditions.items() <= place.items():
             continue
-        [model] = [m for m in declared.models if m.name == fit.model] if declared else []
-        nominal = next(
-            f for f in analysed.fits if f.model == fit.nominal and fit.conditions.items() <= f.conditions.items()
-        )
         axis = analysed.cube[x].to_numpy()
-        fixed = campaign.plan.fixed
-        inputs = [axis if name == x else np.full(axis.shape, float(fixed[name])) for name in fit.inputs]
-        columns = basis(model, nominal.values(), inputs)
-        total = np.sum([np.array(matrix) for matrix in fit.covariance.values()], axis=0)
-        return np.sqrt(np.einsum("ij,jk,ik->i", columns, total, columns))
+        inputs = [axis if name == x else np.full(axis.shape, float(campaign.plan.fixed[name])) for name in fit.inputs]
+        return registry.load_random(analysed.record, fit.model, **fit.conditions).sigma(*inputs)
     return None
