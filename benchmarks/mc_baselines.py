@@ -1,18 +1,23 @@
 """Other ways to simulate samples of a bench: what `mc_throughput` compares with.
 
-All of them get the same flat decks: every device on a line of its own with its numbers written out, which is
-the shortest text to read and what a careful user would generate.
+All of them get the same flat decks, written before the clock starts: every device on a line of its own with its
+numbers written out, which is the shortest text to read and what a careful user would generate.  All save only the
+vectors that are measured and work in the temporary directory, where ours works, too.
 
 ``ngspice -b``, default
     One process per sample in a plain folder: what happens to people who just run it.
 ``ngspice -b``, tuned
     The same with one OpenMP thread and an ``spinit`` that loads no code models, the two settings that matter.
 SimRunner
-    spicelib's, with one OpenMP thread (without, two processes at a time stall each other) and the raw file
-    read by NumPy, which is faster than its own reader.
+    spicelib's, with the same two settings: without the first, two processes at a time stall each other.  A callback
+    reads the raw file by NumPy, which is faster than its own reader, as soon as a simulation is over.  The end of
+    the last one is awaited by its thread, because ``wait_completion`` looks once a second; a place for the next one
+    is sought every 0.1 s, so that more at a time than cores can be faster: `mc_throughput` tries up to 16.
 PySpice
     The loop of its documentation: a `Circuit` per sample, its simulator, ``transient()``, waveforms as arrays.
-    One thread and only the vectors needed are asked for; a private folder holds its ``.spiceinit``.
+    One thread and only the vectors needed are asked for; a private folder holds the ``.spiceinit`` that asks, because
+    its constructor loads ngspice and there is no earlier place for ``set num_threads``.  It raises at every line on
+    stderr that is no warning; these decks print none.  Its log is switched off.
 """
 
 import logging
@@ -25,9 +30,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cloudpickle
 import numpy as np
@@ -122,8 +128,13 @@ class Job:
     texts: tuple[str, ...]
     save: tuple[str, ...]
     measure: Callable[[dict[str, Any]], float]
+    temp: float
 
-    @property
+    def first(self, n: int) -> "Job":
+        """Return the first `n` of its decks."""
+        return replace(self, texts=self.texts[:n])
+
+    @cached_property
     def bodies(self) -> tuple[str, ...]:
         """The decks without title, options, temperature, analysis and ``.save``, which PySpice writes itself."""
         return tuple(
@@ -166,27 +177,34 @@ def _tuned(folder: Path) -> dict[str, str]:
 
 
 def sim_runner(job: Job, parallel: int) -> list[float]:
-    """SimRunner of spicelib, with `parallel` simulations at a time."""
-    with tempfile.TemporaryDirectory() as name, one_thread():
-        folder = Path(name)
+    """SimRunner of spicelib, with at most `parallel` simulations at a time."""
+
+    def measure(raw: Path, _log: Path) -> float:
+        return job.measure(read_raw(raw))
+
+    with tempfile.TemporaryDirectory() as name, settings(_tuned(Path(name))):
         runner = SimRunner(simulator=NGspiceSimulator, parallel_sims=parallel, output_folder=name)
         tasks = []
         for number, text in enumerate(job.texts):
-            deck = folder / f"d{number}.cir"
+            deck = Path(name, f"d{number}.cir")
             deck.write_text(text)
-            tasks.append(runner.run(deck, run_filename=f"r{number}.net", exe_log=True))
-        runner.wait_completion()
-        return [job.measure(read_raw(Path(task.raw_file))) for task in tasks]
+            tasks.append(runner.run(deck, run_filename=f"r{number}.net", callback=measure, exe_log=True))
+        for task in tasks:
+            task.join()
+        return [task.get_results() for task in tasks]
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """One OpenMP thread for every process started meanwhile."""
-    os.environ["OMP_THREAD_LIMIT"] = "1"
+def settings(environment: dict[str, str]) -> Iterator[None]:
+    """Environment of every process started meanwhile."""
+    before = dict(os.environ)
+    os.environ.update(environment)
     try:
         yield
     finally:
-        del os.environ["OMP_THREAD_LIMIT"]
+        for name in environment.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 Step = tuple[float, ...]
@@ -194,13 +212,13 @@ Step = tuple[float, ...]
 
 
 def pyspice_loop(
-    texts: Sequence[str], save: Sequence[str], step: Step, options: dict[str, float]
+    texts: Sequence[str], save: Sequence[str], temp: float, step: Step, options: dict[str, float]
 ) -> Iterator[dict[str, Any]]:
     """PySpice's own loop, as its documentation shows it: waveforms of every sample."""
     for text in texts:
         circuit = Circuit("sample")
         circuit.raw_spice = text
-        simulator = circuit.simulator(temperature=27, nominal_temperature=27)
+        simulator = circuit.simulator(temperature=temp, nominal_temperature=27)
         simulator.options(**options)
         simulator.save(save)
         times = dict(zip(("step_time", "end_time", "max_time"), step, strict=False))
@@ -218,9 +236,9 @@ def pyspice_process(connection: Any) -> None:
     NgSpiceShared.LIBRARY_PATH = find_library()
     logging.disable(logging.CRITICAL)
     while (work := connection.recv()) is not None:
-        texts, save, step, options, measure = work
+        texts, save, temp, step, options, measure = work
         program = cloudpickle.loads(measure)
-        connection.send([program(waves) for waves in pyspice_loop(texts, save, step, options)])
+        connection.send([program(waves) for waves in pyspice_loop(texts, save, temp, step, options)])
     shutil.rmtree(folder)
 
 
@@ -246,11 +264,17 @@ class PySpice:
         """Run every sample and measure it."""
         count = len(self._ends)
         for number, end in enumerate(self._ends):
-            end.send((job.bodies[number::count], job.save, step, options, cloudpickle.dumps(job.measure)))
+            end.send((job.bodies[number::count], job.save, job.temp, step, options, cloudpickle.dumps(job.measure)))
         found: list[float] = [0.0] * len(job.texts)
         for number, end in enumerate(self._ends):
             found[number::count] = end.recv()
         return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End the processes."""

@@ -42,8 +42,8 @@ class RandomFit(_Record):
         Share of the variance between copies that the coefficients explain, at inputs their values were not
         read off from if there are enough.
     sigma_error : float
-        Largest relative error of the output's sigma over the inputs, sigma of the model from one half of the
-        samples, of the simulation from the other.
+        Largest relative error of the output's sigma over the inputs, sigma of the model from the first half of
+        the samples, of the simulation from the second.
     n_inputs, n_held_out : int
         Points of the grid used per sample, and those kept from it for `explained`.
     """
@@ -196,6 +196,8 @@ def _explained(columns: Floats, y: Floats, held: Any) -> float:
 
 
 def _sigma_error(columns: Floats, found: Floats, y: Floats) -> float:
-    model = np.sqrt(np.einsum("ij,jk,ik->i", columns, np.atleast_2d(np.cov(found[::2].T)), columns))
-    simulated = y[1::2].std(axis=0, ddof=1)
+    # First and second half: every second Sobol point lies on the same side of the first variables.
+    half = len(y) // 2
+    model = np.sqrt(np.einsum("ij,jk,ik->i", columns, np.atleast_2d(np.cov(found[:half].T)), columns))
+    simulated = y[half:].std(axis=0, ddof=1)
     return float(np.abs(model / simulated - 1).max())

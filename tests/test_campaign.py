@@ -103,7 +103,7 @@ def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
     with (
         Lossy(2) as executor,
         pytest.raises(
-            CharError, match=r"lost \d of \d parts, the first to ValueError: .*'lost'; what is finished is kept"
+            CharError, match=r"lost \d+ of \d+ parts, the first to ValueError: .*'lost'; what is finished is kept"
         ),
     ):
         mc.run_campaign(planned(), N, tmp_path, executor=executor)

@@ -9,6 +9,7 @@ from gaincell_char.circuit import Coefficient, RandomModel
 from gaincell_char.errors import DataError, FitError
 from gaincell_char.report import spread as pictures
 from gaincell_char.report.picture import Quantity
+from gaincell_char.sampling import make_sampler
 from gaincell_char.spread import Spread, basis, fit_random
 
 X = np.linspace(0.0, 1.0, 25)
@@ -185,3 +186,13 @@ def test_whole_dies_of_cells_can_be_drawn():
 def test_a_record_without_random_cells_says_what_it_has():
     with pytest.raises(DataError, match=r"gain_cell.dc: no random model random_cell at \{\}; have none"):
         registry.load_random(registry.load_record("gc28", "gain_cell.dc"), "random_cell")
+
+
+def test_the_two_halves_that_are_compared_are_both_whole_with_sobol_points():
+    """Every second Sobol point may have some variable on one side: such halves have another sigma."""
+    draws = make_sampler("sobol", 1, 1).draw(0, 1024, 13)
+    split = np.abs(draws[::2].mean(axis=0))
+    assert split.max() > 0.5, "or this test shows nothing"
+    z = draws[:, [split.argmax(), 11, 12]]
+    deviations = (0.3 * z[:, 0] + 0.1 * z[:, 1])[:, None] * X + 0.2 * z[:, 2][:, None]
+    assert fitted(deviations, z).sigma_error < 0.03
