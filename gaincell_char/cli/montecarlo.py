@@ -273,7 +273,7 @@ def _finish(planned: Campaign, n: int, out: Path, pool: Pool, specs: Sequence[Sp
     page = report.write_campaign(out, planned, analysed, found)
     OUT.print(tables.frame(report.campaign_headline(analysed)))
     for fit in analysed.random:
-        note(f"{fit.model}: {100 * fit.explained:.2f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
+        note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
     for text, share in analysed.yields:
         note(f"{text}: yield {100 * share.value:.2f} % ({100 * share.low:.2f} to {100 * share.high:.2f} %)")
     for reason in analysed.left_out:

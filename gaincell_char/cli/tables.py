@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .. import registry, si
-from ..circuit import Bench
+from ..circuit import Bench, Circuit
 from ..params import Choice, Params, Values
 from ..record import Record
 from .console import table
@@ -44,6 +44,18 @@ def describe(circuit: str, technology: str) -> Iterator[Table | str]:
     for model in loaded.models:
         models.add_row(model.name, model.form, model.bench, escape(model.equation))
     yield models
+    if loaded.spreads:
+        yield _spreads(loaded)
+
+
+def _spreads(circuit: Circuit) -> Table:
+    rows = table("bench", "every sample over", "features", "random coefficients", title="Monte Carlo")
+    for spread in circuit.spreads:
+        coefficients = [f"{model.name}: {', '.join(model.random)}" for model in spread.models]
+        rows.add_row(
+            spread.bench, ", ".join(spread.sweep), ", ".join(f.name for f in spread.features), "; ".join(coefficients)
+        )
+    return rows
 
 
 def _outputs(bench: Bench) -> str:
