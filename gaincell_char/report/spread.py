@@ -40,6 +40,8 @@ def band(
         Sigma of the compact model.
     """
     good = samples[np.isfinite(samples).all(axis=1)]
+    across = text.Scale(factor=1.0, unit=x_label.unit) if log_x else text.scale(x, x_label.unit)
+    place = x * across.factor
 
     def draw(canvas: Canvas) -> None:
         top, low = canvas.subplots(
@@ -53,18 +55,18 @@ def band(
         if not len(good):
             return _say(top, "no sample finished")
         scale = text.scale(good, y_label.unit)
-        _bands(top, x, good * scale.factor, nominal * scale.factor)
+        _bands(top, place, good * scale.factor, nominal * scale.factor)
         top.set_ylabel(axis_label(y_label, scale.unit, _LABEL_FITS))
         sigma = good.std(axis=0, ddof=1) if len(good) > 1 else np.zeros(x.size)
         small = text.scale(sigma, y_label.unit)
-        low.plot(x, sigma * small.factor, color=BEST, lw=1.8, label="simulated")
+        low.plot(place, sigma * small.factor, color=BEST, lw=1.8, label="simulated")
         if model is not None:
-            low.plot(x, model * small.factor, color=PAPER, lw=1.6, dashes=(4, 2), label="compact model")
+            low.plot(place, model * small.factor, color=PAPER, lw=1.6, dashes=(4, 2), label="compact model")
             low.legend(frameon=False, fontsize=_SMALL, loc="best", ncols=2)
         if sigma.max() > 0:
             low.set_ylim(bottom=0)
         low.set_ylabel(f"sigma [{small.unit}]")
-        low.set_xlabel(axis_label(x_label, x_label.unit, 60))
+        low.set_xlabel(axis_label(x_label, "" if log_x else across.unit, 60))
         if log_x:
             low.set_xscale("log")
             low.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.show(value, x_label.unit)))
