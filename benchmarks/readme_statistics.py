@@ -45,7 +45,8 @@ def throughput(found: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("against PySpice's loop in one process, same options: 1 worker", "1.3x",
          times(ratios, "1 worker / PySpice loop, 1 process")),
         ("the same, 2 workers", "3x", times(ratios, "2 workers / PySpice loop, 1 process")),
-        ("the same, both accurate to 0.05 %", "20x", f"{ratios[CELL][ACCURATE]:.1f}x; -; {ratios[RELU][ACCURATE]:.1f}x"),
+        ("the same, both accurate to 0.05 %", "20x",
+         f"{ratios[CELL][ACCURATE]:.1f}x; -; {ratios[RELU][ACCURATE]:.1f}x"),
         ("share of wall time inside ngspice's transient", "85 %", "; ".join(f"{100 * s:.0f} %" for s in shares)),
     ]  # fmt: skip
 
@@ -63,13 +64,18 @@ def campaign(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
+def _three(value: float) -> str:
+    """Three digits, no exponent."""
+    return f"{float(f'{value:.3g}'):g}"
+
+
 def sampling(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Rows about Sobol points."""
     fewer = {(row["n"], row["of"]): row["fewer"] for row in found["rows"] if row["sampler"] == "sobol"}
     counts = sorted({n for n, _ in fewer})
     return [
         (f"simulations for the same error of the {of}, Sobol against random, at {', '.join(map(str, counts))}", asked,
-         ", ".join(f"{float(f"{fewer[n, of]:.3g}"):g}x" for n in counts))
+         ", ".join(f"{_three(fewer[n, of])}x" for n in counts))
         for of, asked in (("mean", "10x fewer"), ("sigma", "3x fewer"))
     ]  # fmt: skip
 
@@ -125,11 +131,11 @@ def long(found: dict[str, Any], speed: dict[str, Any], points: dict[str, Any]) -
         f"{spin[CELL]:.3g} ({spin[RELU]:.3g}) samples/s, when their OpenMP threads wait for each other. Starting two "
         f"workers takes {speed['start_s'][CELL]:.1f} s.",
         methods(speed),
-        "What was asked and is not reached: 15x against SimRunner, narrowly, by the cell; 3x against PySpice's loop by "
-        "the cell with one sample per deck; both by the converter, which is all transient; and 20x at the same accuracy. "
-        "On the cell's deck, whose edges are corners of the stimulus and whose charge the simulator integrates, PySpice "
-        "needs no finer step than 1 ns, the coarsest tried: 20x would leave less time per sample than ngspice spends "
-        "inside our transient.",
+        "What was asked and is not reached: 15x against SimRunner, narrowly, by the cell; 3x against PySpice's loop "
+        "by the cell with one sample per deck; both by the converter, which is all transient; and 20x at the same "
+        "accuracy. On the cell's deck, whose edges are corners of the stimulus and whose charge the simulator "
+        "integrates, PySpice needs no finer step than 1 ns, the coarsest tried: 20x would leave less time per sample "
+        "than ngspice spends inside our transient.",
         f"A campaign of the cell's pulse bench with measured step control: {memory['rate']:.0f} samples/s over "
         f"{2 * memory['samples per worker']:.0f} samples, {100 * memory['share in transient']:.0f} % of the wall time "
         "inside the transient.",
@@ -150,8 +156,8 @@ def main() -> None:
     )
     short = markdown([*throughput(speed), *sampling(points), *cells(), *campaign(found)])
     note = (
-        "Speed: the cell's pulse bench, eight samples per deck as campaigns run it; one per deck, equal to all others to "
-        "1e-6; the ReLU converter. What falls short of what was asked, and why: "
+        "Speed: the cell's pulse bench, eight samples per deck as campaigns run it; one per deck, equal to all others "
+        "to 1e-6; the ReLU converter. What falls short of what was asked, and why: "
         "[docs/statistics.md](docs/statistics.md#measured)."
     )
     texts = {"README.md": f"{short}\n\n{note}", "docs/statistics.md": long(found, speed, points)}
