@@ -150,8 +150,11 @@ def read_raw(path: Path) -> dict[str, Any]:
     return dict(zip(names, np.frombuffer(data).reshape(-1, len(names)).T, strict=True))
 
 
-def batch(job: Job, workers: int, *, tuned: bool, timeout_s: float = 120.0) -> list[float]:
-    """One ``ngspice -b`` per sample."""
+def batch(job: Job, workers: int, *, tuned: bool, timeout_s: float | None = None) -> list[float]:
+    """One ``ngspice -b`` per sample.
+
+    Without a limit of time unless there has to be one: `subprocess` then sleeps up to 50 ms between its looks.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environment = _tuned(folder) if tuned else dict(os.environ)

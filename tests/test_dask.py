@@ -64,10 +64,10 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits(cluster, pool, tmp_pa
 @pytest.mark.ngspice
 @pytest.mark.filterwarnings("ignore")
 def test_the_command_takes_the_address_of_a_scheduler(cluster, gaincell):
-    words = ["mc", "gain_cell", "dc", "-n", "16", "--axis", "v_store=0.9", "--vary", "mismatch", "-o", "c", "--dask"]
+    words = ["mc", "gain_cell", "dc", "-n", "32", "--axis", "v_store=0.9", "--vary", "mismatch", "-o", "c", "--dask"]
     status, out, err = gaincell(*words, cluster.scheduler_address)
     assert (status, err) == (0, "gaincell: left out: random_cell: 1 inputs are too few for 4 coefficients\n")
-    assert "16 points simulated" in out
+    assert "32 points simulated" in out
 
 
 def test_an_address_where_nobody_answers_is_refused(gaincell, monkeypatch):
