@@ -131,12 +131,12 @@ def long(found: dict[str, Any], speed: dict[str, Any], points: dict[str, Any]) -
         f"{spin[CELL]:.3g} ({spin[RELU]:.3g}) samples/s, when their OpenMP threads wait for each other. Starting two "
         f"workers takes {speed['start_s'][CELL]:.1f} s.",
         methods(speed),
-        "What was asked and is not reached: by the cell, 15x against SimRunner, narrowly; with one sample per deck also "
-        "3.5x against a tuned process per sample, 3x against PySpice's loop and 85 % of the time inside the transient. By "
-        "the converter, all but the last: its transient takes what it takes, whoever starts it. And by both, 20x at the "
-        "same accuracy: on the cell's deck, whose edges are corners of the stimulus and whose charge the simulator "
-        "integrates, PySpice needs no finer step than 1 ns, the coarsest tried; 20x would leave less time per sample "
-        "than ngspice spends inside our transient.",
+        "What was asked and is not reached: by the cell, 15x against SimRunner, narrowly; with one sample per "
+        "deck also 3.5x against a tuned process per sample, 3x against PySpice's loop and 85 % of the time inside "
+        "the transient. By the converter, all but the last: its transient takes what it takes, whoever starts it. "
+        "And by both, 20x at the same accuracy: on the cell's deck, whose edges are corners of the stimulus and "
+        "whose charge the simulator integrates, PySpice needs no finer step than 1 ns, the coarsest tried; 20x "
+        "would leave less time per sample than ngspice spends inside our transient.",
         f"A campaign of the cell's pulse bench with measured step control: {memory['rate']:.0f} samples/s over "
         f"{2 * memory['samples per worker']:.0f} samples, {100 * memory['share in transient']:.0f} % of the wall time "
         "inside the transient.",
