@@ -265,7 +265,8 @@ class _Writer:
         self.spent_s += sum(item.spent_s for item in group)
         failed = [item for item in group if item.reason]
         self.failed += len(failed)
-        self.failures += failed[: _KEPT_FAILURES - len(self.failures)]
+        if failed:  # the first by number, whoever finished first
+            self.failures = sorted([*self.failures, *failed], key=lambda i: (i.sample, i.point))[:_KEPT_FAILURES]
         now = time.perf_counter()
         if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
             self.flush()
