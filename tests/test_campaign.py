@@ -280,7 +280,7 @@ def test_what_failed_stays_failed_until_it_is_asked_for_again(pool, tmp_path, mo
 def test_a_hung_sample_ends_after_its_time_and_the_others_go_on(tmp_path, monkeypatch):
     """A stopped child answers nothing: it is killed, its group is taken apart, the campaign is whole."""
     monkeypatch.setattr(mc, "_SAMPLES_PER_CHUNK", 8)
-    with Pool(1, timeout_s=0.5) as one:
+    with Pool(1, timeout_s=2.0) as one:
         mc.sample(planned(), 4, one)
         os.kill(one._all[0]._process.pid, signal.SIGSTOP)
         done = mc.run_campaign(planned(), N, tmp_path, pool=one)

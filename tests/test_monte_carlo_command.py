@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import threading
+import time
 from html.parser import HTMLParser
 
 import numpy as np
@@ -259,9 +260,15 @@ def test_a_campaign_whose_check_fails_says_so_and_ends_with_1(gaincell, tmp_path
     assert (tmp_path / "c" / "results.parquet").exists(), "what was simulated is kept"
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(gaincell, monkeypatch):
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(gaincell, tmp_path, monkeypatch):
     monkeypatch.setattr(mc, "_FLUSH_S", 0.01)
-    threading.Timer(1.5, signal.raise_signal, [signal.SIGINT]).start()
+
+    def interrupt():
+        while not any((tmp_path / "c" / "shards").glob("*.parquet")):
+            time.sleep(0.01)
+        signal.raise_signal(signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     words = [
         "mc",
         "relu_c2p",
