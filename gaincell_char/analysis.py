@@ -13,6 +13,7 @@ from . import random_models, results, statistics
 from .campaign import Campaign
 from .check import Check
 from .circuit import Floats
+from .contributions import contributions
 from .errors import DataError, FitError
 from .fit import Fit
 from .pool import Pool
@@ -111,11 +112,11 @@ def analyse(
         except (FitError, DataError) as error:
             left_out.append(str(error))
     shown = _some(quantities)
-    contributions, why_not = _contributions(campaign, shown, draws)
+    shares, why_not = _contributions(campaign, shown, draws)
     spread = _spread(campaign, rows, n, quantities, random)
     return Analysis(
         n=n, cube=cube, quantities=quantities, moments=_moments(quantities), quantiles=_quantiles(quantities),
-        contributions=contributions, worst=_worst(campaign, shown), yields=_yields(quantities, specs),
+        contributions=shares, worst=_worst(campaign, shown), yields=_yields(quantities, specs),
         typical=typical, fits=tuple(fits), random=tuple(random), left_out=(*left_out, *why_not),
         record=_record(campaign, rows, fits, spread, pool.version, dict(check.tight) if check else {}),
     )  # fmt: skip
@@ -203,11 +204,11 @@ def _contributions(campaign: Campaign, quantities: Sequence[Quantity], draws: Fl
     parts, left_out = [], []
     for quantity in quantities:
         try:
-            shares = statistics.contributions(table, quantity.values, groups)
+            found = contributions(table, quantity.values, groups)
         except DataError as error:
             left_out.append(f"contributions to {quantity.label}: {error}")
             continue
-        parts.append(shares.assign(quantity=quantity.label))
+        parts.append(found.assign(quantity=quantity.label))
     columns = ["quantity", "group", "share", "low", "high"]
     return (pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)), left_out
 

@@ -3,19 +3,20 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.stats
-from scipy import linalg
+from numpy.typing import ArrayLike, NDArray
 
 from . import si
 from .circuit import Floats
-from .errors import DataError, ParameterError
+from .errors import ParameterError
 
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
 _FEWEST_FOR_NORMALITY = 20
+_FIRST_PREFIX = 8
+_PROBABILITIES = (0.00135, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.99865)
 _SPEC = re.compile(r"\s*([^@<>=]+?)\s*(?:@\s*([^<>]+?)\s*)?(<=|>=|<|>)\s*([^<>=\s]+)\s*")
 _GOAL = re.compile(r"\s*(sigma|mean|yield)\s*<\s*([0-9.eE+-]+)\s*%\s*")
 
@@ -26,7 +27,9 @@ class Moments:
 
     The interval of the mean is Student's, that of sigma from chi-square.  Both assume independent samples of a
     normal quantity: with Sobol points or a Latin hypercube they are wider than need be.  ``p_normal`` is the
-    p-value of D'Agostino and Pearson's test.
+    p-value of D'Agostino and Pearson's test: it asks for skew and tails, which compact models feel, and has a p-value
+    at any n, which Anderson-Darling has only from a table.  Its approximation, like skew and kurtosis, says little
+    below 20 samples: NaN there, and for a sample that does not vary.
     """
 
     n: int
@@ -42,19 +45,25 @@ class Moments:
     p_normal: float
 
 
-def moments(values: Floats, confidence: float = _CONFIDENCE) -> Moments:
-    """Return the moments of a sample, shape (n,)."""
+def moments(values: ArrayLike, confidence: float = CONFIDENCE) -> Moments:
+    """Return the moments of a sample, shape (n,), in its own unit.
+
+    Raises
+    ------
+    ParameterError
+        If `confidence` is not between 0 and 1.
+    """
+    tail = tail_of(confidence)
     good = _finite(values)
     n, nothing = good.size, float("nan")
     mean = float(good.mean()) if n else nothing
     sigma = float(good.std(ddof=1)) if n > 1 else nothing
-    tail = (1 - confidence) / 2
     half = sigma / np.sqrt(n) * scipy.stats.t.ppf(1 - tail, n - 1) if n > 1 else nothing
     chi = scipy.stats.chi2.ppf([1 - tail, tail], n - 1) if n > 1 else np.full(2, nothing)
     low, high = sigma * np.sqrt((n - 1) / chi) if n > 1 else (nothing, nothing)
     shaped = n >= _FEWEST_FOR_NORMALITY and sigma > 1e-12 * abs(mean)
     return Moments(
-        n=n, n_missing=values.size - n, mean=mean, mean_low=float(mean - half), mean_high=float(mean + half),
+        n=n, n_missing=np.size(values) - n, mean=mean, mean_low=float(mean - half), mean_high=float(mean + half),
         sigma=sigma, sigma_low=float(low), sigma_high=float(high),
         skew=float(scipy.stats.skew(good)) if shaped else nothing,
         excess_kurtosis=float(scipy.stats.kurtosis(good)) if shaped else nothing,
@@ -62,23 +71,39 @@ def moments(values: Floats, confidence: float = _CONFIDENCE) -> Moments:
     )  # fmt: skip
 
 
-def _finite(values: Any) -> Floats:
+def _finite(values: ArrayLike) -> Floats:
     array: Floats = np.asarray(values, dtype=float)
     return np.asarray(array[np.isfinite(array)])
 
 
-def quantiles(values: Floats, probabilities: Sequence[float], confidence: float = _CONFIDENCE) -> pd.DataFrame:
+def tail_of(confidence: float) -> float:
+    """Probability on each side of an interval of `confidence`."""
+    if not 0 < confidence < 1:
+        raise ParameterError(f"a confidence lies between 0 and 1, such as 0.95; got {confidence:g}")
+    return (1 - confidence) / 2
+
+
+def quantiles(
+    values: ArrayLike, probabilities: Sequence[float] = _PROBABILITIES, confidence: float = CONFIDENCE
+) -> pd.DataFrame:
     """Quantiles with distribution-free intervals, from order statistics; a bound is NaN where n is too small.
 
     Returns
     -------
     DataFrame
-        Columns probability, value, low, high.
+        Columns probability, value, low, high; the last three in the unit of `values`.
+
+    Raises
+    ------
+    ParameterError
+        If a probability or `confidence` is not between 0 and 1.
     """
     good = np.sort(_finite(values))
-    n, tail = good.size, (1 - confidence) / 2
+    n, tail = good.size, tail_of(confidence)
     rows = []
     for p in probabilities:
+        if not 0 < p < 1:
+            raise ParameterError(f"a probability lies between 0 and 1, such as 0.99; got {p:g}")
         # The k-th smallest lies below the quantile with the probability that at least k samples do.
         lower = int(scipy.stats.binom.ppf(tail, n, p)) if n else 0
         upper = int(scipy.stats.binom.ppf(1 - tail, n, p)) + 1 if n else 1
@@ -87,7 +112,7 @@ def quantiles(values: Floats, probabilities: Sequence[float], confidence: float 
             "low": float(good[lower - 1]) if lower >= 1 else np.nan,
             "high": float(good[upper - 1]) if upper <= n else np.nan,
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["probability", "value", "low", "high"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,45 +125,60 @@ class Spec:
     where: Mapping[str, float]
     text: str
 
-    def passes(self, values: Floats) -> Any:
-        """Value -> whether it meets the limit; NaN never does."""
+    def passes(self, values: ArrayLike) -> NDArray[np.bool_]:
+        """Value -> whether it meets the limit; NaN and infinity, which are failed samples, never do."""
+        array: Floats = np.asarray(values, dtype=float)
         compare = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}[self.relation]
-        return compare(values, self.limit) & np.isfinite(values)
+        return np.asarray(compare(array, self.limit) & np.isfinite(array), dtype=bool)
 
 
-def parse_spec(text: str, units: Mapping[str, str]) -> Spec:
+def parse_spec(text: str, units: Mapping[str, str] | None = None) -> Spec:
     """Read ``OUTPUT > LIMIT`` or ``OUTPUT @ NAME=VALUE,... > LIMIT``.
 
     Parameters
     ----------
-    units : mapping of str to str
-        Every output and feature there is, with its unit.
+    units : mapping of str to str, optional
+        Every output and feature there is, with its unit, which the limit may then carry; names of conditions, too, if
+        theirs may.  Without it every output is taken, and numbers carry no unit.
 
     Raises
     ------
     ParameterError
-        If the text has another form or the output is unknown.
+        If the text has another form, the output is unknown, or a number cannot be read.
     """
     match = _SPEC.fullmatch(text)
     if match is None:
         raise ParameterError(f"spec {text!r}: write OUTPUT > LIMIT, <, >= or <=, for example 'i_bl@v_store=0.9 > 8u'")
     output, where, relation, limit = match.groups()
-    if output not in units:
+    if units is not None and output not in units:
         raise ParameterError(f"spec {text!r}: there is no {output!r}; have {', '.join(units)}")
-    places: dict[str, float] = {}
-    for part in (where or "").split(","):
-        name, equals, value = (word.strip() for word in part.partition("="))
-        if equals and name:
-            places[name] = si.parse(value)
-        elif part.strip():
-            raise ParameterError(f"spec {text!r}: after @ write NAME=VALUE, not {part.strip()!r}")
+    known = units or {}
     return Spec(
         output=output,
         relation=relation,
-        limit=si.parse(limit, units[output]),
-        where=places,
+        limit=_number(text, limit, known.get(output, "")),
+        where={} if where is None else _places(text, where, known),
         text=" ".join(text.split()),
     )
+
+
+def _places(text: str, where: str, units: Mapping[str, str]) -> dict[str, float]:
+    places: dict[str, float] = {}
+    for part in where.split(","):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not (equals and name and value):
+            raise ParameterError(f"spec {text!r}: after @ write NAME=VALUE, not {part.strip()!r}")
+        if name in places:
+            raise ParameterError(f"spec {text!r}: {name} is given twice; give it once")
+        places[name] = _number(text, value, units.get(name, ""))
+    return places
+
+
+def _number(text: str, part: str, unit: str) -> float:
+    try:
+        return si.parse(part, unit)
+    except ParameterError as error:
+        raise ParameterError(f"spec {text!r}: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +192,17 @@ class Proportion:
     n: int
 
 
-def wilson(passed: int, n: int, confidence: float = _CONFIDENCE) -> Proportion:
-    """Share of samples that passed, with Wilson's interval; NaN without samples."""
+def wilson(passed: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
+    """Share of samples that passed, with Wilson's interval; NaN without samples.
+
+    Raises
+    ------
+    ParameterError
+        If `passed` is not within 0 and `n`, or `confidence` not between 0 and 1.
+    """
+    tail_of(confidence)
+    if not 0 <= passed <= n:
+        raise ParameterError(f"{passed} of {n} samples cannot have passed; it takes 0 to {n}")
     if n == 0:
         return Proportion(value=float("nan"), low=float("nan"), high=float("nan"), passed=0, n=0)
     found = scipy.stats.binomtest(passed, n).proportion_ci(confidence, method="wilson")
@@ -164,20 +213,25 @@ def wilson(passed: int, n: int, confidence: float = _CONFIDENCE) -> Proportion:
 class Goal:
     """When to stop: the half-width of a statistic's 95 % interval is below `limit`.
 
-    That of sigma is taken relative to sigma, that of the mean relative to sigma, too; that of the yield is a
-    difference of yields.
+    That of sigma is taken relative to sigma, that of the mean relative to sigma, too, not to the mean; that of the
+    yield is a difference of yields, 0.01 for one percentage point.
     """
 
     statistic: str
     limit: float
     text: str
 
-    def width(self, values: Any) -> float:
-        """Half-width for one quantity, or for whether each sample passed; infinite below two samples."""
+    def width(self, values: ArrayLike) -> float:
+        """Half-width for one quantity, or for whether each sample passed; infinite below two samples.
+
+        A failed sample is no part of mean and sigma, but did not pass.  A quantity that does not vary has no width
+        relative to its sigma: infinite, too.
+        """
+        array: Floats = np.asarray(values, dtype=float)
         if self.statistic == "yield":
-            share = wilson(int(np.count_nonzero(values)), len(values))
+            share = wilson(int(np.count_nonzero(array > 0)), array.size)
             return (share.high - share.low) / 2 if share.n > 1 else float("inf")
-        found = moments(np.asarray(values, dtype=float))
+        found = moments(array)
         if not (found.n > 1 and found.sigma > 0):
             return float("inf")
         ends = (found.sigma_low, found.sigma_high) if self.statistic == "sigma" else (found.mean_low, found.mean_high)
@@ -204,67 +258,12 @@ def parse_goal(text: str) -> Goal:
     return Goal(statistic=match[1], limit=limit, text=" ".join(text.split()))
 
 
-def contributions(
-    draws: pd.DataFrame, values: Floats, groups: Mapping[str, str], *, n_bootstrap: int = 200, seed: int = 0,
-    confidence: float = _CONFIDENCE,
-) -> pd.DataFrame:  # fmt: skip
-    """Share of the variance that each device brings: linear regression on what was drawn for the finished samples.
+def worst(frame: pd.DataFrame, output: str, count: int = 10) -> pd.DataFrame:
+    """Return the rows farthest from the median, worst first, with their `distance` in sigmas.
 
-    Parameters
-    ----------
-    draws : DataFrame
-        A row per sample, a column per standard normal variable.
-    values : ndarray, shape (n_samples,)
-        NaN for failed samples.
-    groups : mapping of str to str
-        Variable -> what it belongs to.
-
-    Returns
-    -------
-    DataFrame
-        Columns group, share, low, high: largest first, at the end ``rest``, which is not linear in any draw.  The
-        interval is the bootstrap's, over samples.
-
-    Raises
-    ------
-    DataError
-        If there are too few finished samples, or they do not vary.
+    Failed samples have no distance and are left out; without spread there is no row.
     """
-    good = np.isfinite(values)
-    x, y = draws.to_numpy()[good], np.asarray(values, dtype=float)[good]
-    if len(y) < x.shape[1] + 2:
-        raise DataError(
-            f"{len(y)} finished samples are too few for {x.shape[1]} variables; {x.shape[1] + 2} are needed"
-        )
-    if np.ptp(y) <= 1e-12 * np.abs(y).max():
-        raise DataError("it does not vary")
-    names = list(dict.fromkeys(groups[name] for name in draws.columns))
-    belongs = np.array([[groups[name] == group for group in names] for name in draws.columns], dtype=float)
-    shares = _shares(x, y, belongs)
-    rng = np.random.default_rng(seed)
-    again = [_shares(x[pick], y[pick], belongs) for pick in rng.integers(0, len(y), (n_bootstrap, len(y)))]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(again, [tail, 1 - tail], axis=0)
-    table = pd.DataFrame({"group": [*names, "rest"], "share": shares, "low": low, "high": high})
-    order = [*np.argsort(-shares[:-1], kind="stable"), len(names)]
-    return table.iloc[order].reset_index(drop=True)
-
-
-def _shares(x: Floats, y: Floats, belongs: Floats) -> Floats:
-    """Share of each group, then the rest; a draw's own variance counts, not its ideal one."""
-    x, y = x - x.mean(axis=0), y - y.mean()
-    gram = x.T @ x
-    # A little of the diagonal keeps a resample that repeats few samples solvable.
-    slopes = linalg.solve(gram + 1e-9 * np.trace(gram) / len(gram) * np.eye(len(gram)), x.T @ y, assume_a="pos")
-    single = slopes**2 * np.diag(gram)
-    linear = float(slopes @ gram @ slopes) / float(y @ y)
-    # Draws of a finite sample correlate a little: what they explain together is shared out.
-    return np.array([*(single @ belongs) / single.sum() * linear, 1 - linear])
-
-
-def worst(frame: pd.DataFrame, column: str, count: int = 10) -> pd.DataFrame:
-    """Return the rows farthest from the median, worst first, with their `distance` in sigmas."""
-    values = frame[column].to_numpy(dtype=float)
+    values = frame[output].to_numpy(dtype=float)
     found = moments(values)
     if not (found.n > 1 and found.sigma > 0):
         return frame.iloc[:0].assign(distance=np.empty(0))
@@ -273,12 +272,17 @@ def worst(frame: pd.DataFrame, column: str, count: int = 10) -> pd.DataFrame:
     return pd.DataFrame(table.iloc[np.argsort(-table["distance"].abs(), kind="stable")[:count]]).reset_index(drop=True)
 
 
-def convergence(values: Floats, points: int = 40) -> pd.DataFrame:
-    """Mean and sigma with their intervals over the first n samples, for n from 8 to all of them."""
-    counts = np.unique(np.geomspace(8, max(len(values), 8), points).round().astype(int))
-    kept = ("mean", "mean_low", "mean_high", "sigma", "sigma_low", "sigma_high")
-    found = [(int(n), moments(np.asarray(values[:n]))) for n in counts]
-    return pd.DataFrame([{"n": n, **{name: getattr(m, name) for name in kept}} for n, m in found])
+def convergence(values: ArrayLike, points: int = 40) -> pd.DataFrame:
+    """Mean and sigma with their intervals over the first n samples, failed ones counted, for n from 8 to all.
+
+    Fewer than 8 samples give one row, none gives none.
+    """
+    array: Floats = np.asarray(values, dtype=float)
+    kept = ["mean", "mean_low", "mean_high", "sigma", "sigma_low", "sigma_high"]
+    first = min(_FIRST_PREFIX, array.size)
+    counts = np.unique(np.geomspace(max(first, 1), max(array.size, 1), points).round().astype(int))
+    found = [(int(n), vars(moments(array[:n]))) for n in counts if n <= array.size]
+    return pd.DataFrame([{"n": n, **{name: m[name] for name in kept}} for n, m in found], columns=["n", *kept])
 
 
 def correlation(columns: pd.DataFrame) -> pd.DataFrame:

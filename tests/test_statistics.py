@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gaincell_char import statistics as s
+from gaincell_char.contributions import contributions
 from gaincell_char.errors import DataError, ParameterError
 
 RNG = np.random.default_rng(11)
@@ -141,7 +142,7 @@ def _known(n=2000):
 
 def test_contributions_are_the_known_shares():
     draws, values, groups = _known()
-    found = s.contributions(draws, values, groups).set_index("group")
+    found = contributions(draws, values, groups).set_index("group")
     for group, share in {"a": 10 / 15, "b": 4 / 15, "c": 0.0, "rest": 1 / 15}.items():
         row = found.loc[group]
         assert row["share"] == pytest.approx(share, abs=0.03)
@@ -151,18 +152,33 @@ def test_contributions_are_the_known_shares():
     assert list(found.index) == ["a", "b", "c", "rest"]
 
 
+def test_devices_that_do_nothing_do_not_add_up():
+    rng = np.random.default_rng(4)
+    covered, bias = 0, 0.0
+    for repeat in range(20):
+        draws = pd.DataFrame(rng.normal(size=(300, 40)), columns=[f"m{i}" for i in range(40)])
+        values = 3 * draws["m0"] + rng.normal(size=300)
+        groups = {name: name if name == "m0" else "idle" for name in draws.columns}
+        found = contributions(draws, values, groups, n_bootstrap=100, seed=repeat).set_index("group")
+        covered += bool(found.loc["rest", "low"] <= 0.1 <= found.loc["rest", "high"])
+        bias += found.loc["idle", "share"] / 20
+    # Squared slopes would give the 39 idle devices 39 / 300 of what is left, and no interval that holds the rest.
+    assert abs(bias) < 0.004
+    assert covered >= 16
+
+
 def test_contributions_bear_missing_samples():
     draws, values, groups = _known()
     missing = values.copy()
     missing[::7] = np.nan
-    found, whole = (s.contributions(draws, v, groups).set_index("group") for v in (missing, values))
+    found, whole = (contributions(draws, v, groups).set_index("group") for v in (missing, values))
     assert np.abs(found["share"] - whole["share"]).max() < 0.03
 
 
 def test_what_is_not_linear_is_the_rest():
     draws = pd.DataFrame(RNG.normal(size=(3000, 2)), columns=["a", "b"])
     values = (draws["a"] + draws["a"] * draws["b"]).to_numpy()
-    found = s.contributions(draws, values, {"a": "a", "b": "b"}).set_index("group")["share"]
+    found = contributions(draws, values, {"a": "a", "b": "b"}).set_index("group")["share"]
     assert found["rest"] == pytest.approx(0.5, abs=0.06)
 
 
@@ -173,7 +189,7 @@ def test_what_is_not_linear_is_the_rest():
 def test_contributions_that_nobody_can_know_are_refused(n, spoil, says):
     draws, values, groups = _known(n)
     with pytest.raises(DataError, match=says):
-        s.contributions(draws, values * spoil + 1.0 * (spoil == 0), groups)
+        contributions(draws, values * spoil + 1.0 * (spoil == 0), groups)
 
 
 @settings(max_examples=20)
