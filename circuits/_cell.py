@@ -83,11 +83,12 @@ _PULSE_PARAMS = Params(
     t_settle=number(2e-9, "s", "time after the pulse", low=1e-10, high=1e-6),
     v_bl=number(lambda p: p["vdd"] / 2, "V", "bitline", low=-0.5, high=2.0),
 )
-_PULSE_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-13, "vntol": 1e-7, "chgtol": 1e-18}
+PULSE_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-13, "vntol": 1e-7, "chgtol": 1e-18}
 _PULSE_TIMES = "0 {low} {{t_on}} {low} {{t_on+t_edge}} {high} {{t_on+t_pulse}} {high} {{t_on+t_pulse+t_edge}} {low}"
 
 
-def _pulse_source(low: str, high: str) -> str:
+def pulse_source(low: str, high: str) -> str:
+    """Source text of one input pulse between two levels."""
     return f"pwl({_PULSE_TIMES.format(low=low, high=high)})"
 
 
@@ -102,8 +103,8 @@ def pulse(cell: str) -> Bench:
         doc="charge on the clamped bitline per input pulse",
         stimulus=f"""
         vdd vdd 0 {{vdd}}
-        vwlr wlr 0 {_pulse_source("{v_idle}", "{vdd}")}
-        vwlrb wlrb 0 {_pulse_source("{vdd-v_idle}", "0")}
+        vwlr wlr 0 {pulse_source("{v_idle}", "{vdd}")}
+        vwlrb wlrb 0 {pulse_source("{vdd-v_idle}", "0")}
         vwbl wbl 0 {{v_wbl}}
         vbl bl 0 {{v_bl}}
         * charge of vbl, integrated by the simulator with its own method; v(q) = q_bl / 1 pF
@@ -134,7 +135,7 @@ def pulse(cell: str) -> Bench:
             Derived(name="i_eff", unit="A", doc="slope of q_bl over t_pulse", over="t_pulse", compute=_i_eff),
             Derived(name="q_0", unit="C", doc="q_bl at t_pulse = 0, on that line", over="t_pulse", compute=_q_0),
         ),
-        options=_PULSE_OPTIONS,
+        options=PULSE_OPTIONS,
     )
 
 
@@ -205,7 +206,7 @@ def write(cell: str) -> Bench:
                 full_scale="vdd",
             ),
         ),
-        options=_PULSE_OPTIONS,
+        options=PULSE_OPTIONS,
     )
 
 
@@ -236,8 +237,8 @@ def energy(cell: str) -> Bench:
         vidle idle 0 {{v_idle}}
         vidleb idleb 0 {{vdd-v_idle}}
         vlo lo 0 0
-        von on 0 {_pulse_source("0", "{vdd}")}
-        voff off 0 {_pulse_source("{vdd}", "0")}
+        von on 0 {pulse_source("0", "{vdd}")}
+        voff off 0 {pulse_source("{vdd}", "0")}
         xp1 dr off hi hi p_lvt w={{w_driver}} l=30n
         xn2 dr off idle 0 n_lvt w={{w_driver}} l=30n
         xp2 dr on idle hi p_lvt w={{w_driver}} l=30n
@@ -276,7 +277,7 @@ def energy(cell: str) -> Bench:
             Output(name="e_cell", unit="J", doc="energy that goes into the cell", measure=_cell_energy),
             Output(name="e_driver", unit="J", doc="energy lost in the word-line drivers", measure=_driver_energy),
         ),
-        options={**_PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
+        options={**PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
     )  # fmt: skip
 
 

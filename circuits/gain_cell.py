@@ -8,7 +8,7 @@ at ``vdd/2`` like the bitline and no current flows; active, ``wlr`` rises to ``v
 
 from gaincell_char.circuit import Circuit
 
-from . import _cell, _cell_models, _cell_sheet
+from . import _cell, _cell_bitline, _cell_models, _cell_sheet
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=460e-9, w_p=120e-9, l_p=137e-9, read_flavour="rvt", v_idle=0.5)
 
@@ -16,7 +16,7 @@ CIRCUIT = Circuit(
     name="gain_cell",
     title="Gain cell with word lines as rails",
     params=PARAMS,
-    benches=_cell.benches("gain_cell"),
+    benches=(*_cell.benches("gain_cell"), _cell_bitline.bitline("gain_cell")),
     models=(
         *_cell_models.DC,
         _cell_models.CUBIC_2D,
@@ -24,8 +24,9 @@ CIRCUIT = Circuit(
         *_cell_models.PULSE,
         _cell_models.FEED_THROUGH,
         *_cell_models.ENERGY,
+        *_cell_bitline.MODELS,
     ),
-    studies=_cell_sheet.STUDIES,
+    studies=(*_cell_sheet.STUDIES, _cell_bitline.study(0.1)),
     figures=_cell_sheet.figures("ekv_2d", panel="e"),
     merits=_cell_sheet.MERITS,
     spreads=_cell_sheet.SPREADS,

@@ -7,7 +7,7 @@ swing by a quarter of a volt while it integrates.
 from gaincell_char.circuit import Circuit
 from gaincell_char.params import Params, number
 
-from . import _cell, _cell_models, _cell_sheet
+from . import _cell, _cell_bitline, _cell_models, _cell_sheet
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0) | Params(
     w_sn=number(200e-9, "m", "width of the n switch", low=40e-9, high=10e-6),
@@ -19,7 +19,7 @@ CIRCUIT = Circuit(
     name="gain_cell_switched",
     title="Gain cell with switches at the bitline",
     params=PARAMS,
-    benches=_cell.benches("gain_cell_switched"),
+    benches=(*_cell.benches("gain_cell_switched"), _cell_bitline.bitline("gain_cell_switched")),
     models=(
         *_cell_models.DC,
         _cell_models.CUBIC_2D,
@@ -27,8 +27,9 @@ CIRCUIT = Circuit(
         *_cell_models.PULSE,
         _cell_models.FEED_THROUGH,
         *_cell_models.ENERGY,
+        *_cell_bitline.MODELS,
     ),
-    studies=_cell_sheet.STUDIES,
+    studies=(*_cell_sheet.STUDIES, _cell_bitline.study(0.35)),
     figures=_cell_sheet.figures("switched_2d"),
     merits=_cell_sheet.MERITS,
     spreads=_cell_sheet.SPREADS,

@@ -57,14 +57,14 @@ class Output:
     """One measured quantity: a number per run, or one per value of the bench's curve.
 
     ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.  ``full_scale`` is what an
-    error of it is compared with, a parameter's name; the output's largest size unless given.
+    error of it is compared with, a parameter's name or a number; the output's largest size unless given.
     """
 
     name: str
     unit: str
     doc: str
     measure: Callable[[Waveforms, Mapping[str, Any]], Any]
-    full_scale: str = ""
+    full_scale: str | float = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Shapes that behavioural models are made of: elementwise, for NumPy arrays and torch tensors alike."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ Array = Any
 
 def namespace(*arrays: Array) -> Any:
     """Array-API namespace of the arguments."""
+    # Torch itself has every name models use, and unlike the wrapper it does not make torch.compile warn.
+    if any(type(array).__module__.startswith("torch") for array in arrays):
+        return sys.modules["torch"]
     return array_api_compat.array_namespace(*arrays)
 
 

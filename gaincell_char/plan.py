@@ -104,8 +104,10 @@ class Plan:
 
     def full_scale(self, output: str, values: Floats) -> float:
         """What an error of an output is compared with: its declared full scale, or its largest size."""
-        name = self.bench.output(output).full_scale
-        return netlists.numbers(self.fixed)[name] if name else float(np.nanmax(np.abs(values)))
+        declared = self.bench.output(output).full_scale
+        if not declared:
+            return float(np.nanmax(np.abs(values)))
+        return netlists.numbers(self.fixed)[declared] if isinstance(declared, str) else declared
 
     def tightened(self, tighter: float) -> "Plan":
         """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.

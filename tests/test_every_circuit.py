@@ -18,7 +18,7 @@ from gaincell_char.run import OK, characterize
 
 ROOT = Path(__file__).parents[1]
 BASE = "A|V|s|m|F|C|J|W|S|Ohm|K|1|%"
-UNIT = re.compile(rf"({BASE})(/({BASE})(\^[2-9])?)?")
+UNIT = re.compile(rf"({BASE})(/({BASE})(\^([2-9]|1\d))?)?")
 TEMPS = (-40.0, 27.0, 125.0)
 AGREE = 1e-3  # of full range, a stored fit and the same fit made again
 
@@ -88,7 +88,9 @@ def test_every_sweep_and_every_initial_voltage_is_a_parameter(circuit):
         declared = circuit.params | bench.params
         assert {*bench.sweep, *bench.initial.values()} <= set(declared), bench.name
         assert bench.curve is None or bench.curve.name not in declared, bench.name
-        assert {output.full_scale for output in bench.outputs} - {""} <= set(declared), bench.name
+        scales = {output.full_scale for output in bench.outputs}
+        assert {scale for scale in scales if isinstance(scale, str)} - {""} <= set(declared), bench.name
+        assert all(scale > 0 for scale in scales if not isinstance(scale, str)), bench.name
 
 
 def test_every_deck_is_complete(circuit):
