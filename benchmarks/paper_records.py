@@ -36,6 +36,7 @@ C = [
 ]
 LINEAR_GAIN = 19.3  # uA/V, gain of the linear model and of the backward pass
 S_SAT, A_SAT = 80.0, 40.0  # uA x T_max at which the first and the second converter saturate
+LEVELS_OUTPUT = 32.0  # of the published software: steps of 2/31 from -1 to 1
 DECAY_PER_TOKEN = 1.6e-4
 TAU = 5e-3
 
@@ -97,13 +98,13 @@ def main() -> None:
         published("capacitor_decay", "exponential", {"tau": TAU, "v_ref": VDD / 2},
                   {"v_init": (0.0, VDD), "time": (0.0, 3 * TAU)}),
     )  # fmt: skip
-    for circuit, model, sat, low in (
-        ("relu_c2p", "hard_sigmoid", S_SAT, 0.0),
-        ("signed_c2p", "hard_tanh", A_SAT, -1.0),
+    for circuit, model, sat, low, more in (
+        ("relu_c2p", "hard_sigmoid", S_SAT, 0.0, {}),
+        ("signed_c2p", "hard_tanh", A_SAT, -1.0, {"levels_output": LEVELS_OUTPUT}),
     ):
         full = MICRO * sat * T_MAX
         write(
-            circuit, "transfer", {"vdd": VDD, "t_max": T_MAX, "q_sat": full},
+            circuit, "transfer", {"vdd": VDD, "t_max": T_MAX, "q_sat": full, **more},
             published(circuit, model, {"gain": T_MAX / full, "t_max": T_MAX}, {"q_in": (low * full, full)}),
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ CharError              exit status 1
     TechnologyError    a technology folder is incomplete or contradicts itself
     DataError          a table or record cannot be read, or does not hold what a model needs
   NgspiceMissingError  the ngspice library is not installed
+  TorchMissingError    PyTorch is not installed
   SimulationError      ngspice did not produce the result; carries the deck and the log
   FitError             the optimiser did not reach a usable answer
   StorageError         a result could not be written
@@ -68,3 +69,7 @@ class FitError(CharError, RuntimeError):
 
 class StorageError(CharError, OSError):
     """A result could not be written."""
+
+
+class TorchMissingError(CharError, ImportError):
+    """PyTorch is not installed."""

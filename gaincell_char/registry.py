@@ -15,6 +15,7 @@ import scipy.stats
 from .circuit import Circuit, Floats, RandomModel
 from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
 from .fit import Fit
+from .head import Head
 from .netlist import flatten
 from .plan import Plan, make_plan
 from .record import Record, read_record
@@ -30,7 +31,7 @@ _LARGEST_INCLUDE = 64 * 2**20
 def circuit_names() -> tuple[str, ...]:
     """Every circuit that can be loaded, sorted."""
     folder = importlib.import_module(f"{_HOME}.circuits")
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if not m.name.startswith("_")))
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if not (m.ispkg or m.name[0] == "_")))
 
 
 def load_circuit(name: str) -> Circuit:
@@ -41,6 +42,22 @@ def load_circuit(name: str) -> Circuit:
     if not isinstance(circuit, Circuit) or circuit.name != name:
         raise RequestError(f"circuits/{name}.py: CIRCUIT has to be a Circuit named {name!r}")
     return circuit
+
+
+def head_names() -> tuple[str, ...]:
+    """Every attention head that can be loaded, sorted."""
+    folder = importlib.import_module(f"{_HOME}.circuits.heads")
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if m.name[0] != "_"))
+
+
+def load_head(name: str) -> Head:
+    """Return the head declared in ``circuits/heads/<name>.py``."""
+    if name not in head_names():
+        raise ParameterError(f"no head {name!r}; have {', '.join(head_names())}")
+    head = importlib.import_module(f"{_HOME}.circuits.heads.{name}").HEAD
+    if not isinstance(head, Head) or head.name != name:
+        raise RequestError(f"circuits/heads/{name}.py: HEAD has to be a Head named {name!r}")
+    return head
 
 
 def technology_names() -> tuple[str, ...]:
@@ -194,6 +211,31 @@ def load_record(technology: str, name: str) -> Record:
     if name not in record_names(technology):
         raise DataError(f"no record {name!r} for {technology!r}; have {', '.join(record_names(technology)) or 'none'}")
     return read_record(Path(str(files(f"{_HOME}.fits"))) / technology / f"{name}.json")
+
+
+def find_record(records: str | Path, name: str) -> Record:
+    """Return ``<circuit>.<study>`` from a packaged technology by name, or from a folder of records by path.
+
+    Raises
+    ------
+    DataError
+        If there is none of that name.
+    """
+    if str(records) in record_sets():
+        return load_record(str(records), name)
+    folder = Path(records)
+    if not folder.is_dir():
+        raise DataError(f"no records {str(records)!r}; have {', '.join(record_sets())}, or give a folder of records")
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        raise DataError(f"{folder} holds no record {name}.json; gaincell run --records {folder} writes it")
+    return read_record(path)
+
+
+def record_sets() -> tuple[str, ...]:
+    """Every packaged set of records, sorted."""
+    root = Path(str(files(f"{_HOME}.fits")))
+    return tuple(sorted({path.parent.name for path in root.glob("*/*.json")}))
 
 
 def load_steps(technology: str, circuit: str, bench: str) -> Pareto | None:

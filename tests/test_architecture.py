@@ -8,10 +8,10 @@ from gaincell_char import registry
 
 # A module imports only from those to its left; a folder counts as one module.
 LAYERS = [
-    "errors", "si", "params", "formula", "circuit", "statistics", "contributions", "technology", "netlist",
+    "errors", "si", "params", "formula", "circuit", "head", "statistics", "contributions", "technology", "netlist",
     "expression", "devices", "stack", "sampling", "measure", "plan", "ngspice", "batch", "worker", "pool", "store",
     "shards", "run", "fit", "spread", "steps", "record", "registry", "refit", "job", "campaign", "mc", "replay",
-    "tune", "check", "results", "random_models", "analysis", "report", "cli",
+    "tune", "check", "results", "random_models", "analysis", "torch", "report", "cli",
 ]  # fmt: skip
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350

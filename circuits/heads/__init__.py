@@ -1,0 +1,1 @@
+"""One file per attention head: which circuits it is made of."""

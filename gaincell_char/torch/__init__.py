@@ -1,0 +1,32 @@
+"""PyTorch modules built from records: the software model of the hardware.
+
+The only part of the package that needs PyTorch.  Quantities are in SI units, but for `attention`, which takes pulse
+widths as fractions of the longest.
+"""
+
+from ..errors import TorchMissingError
+
+try:
+    import safetensors  # noqa: F401
+    import torch  # noqa: F401
+except ImportError as error:
+    raise TorchMissingError(
+        f"gaincell_char.torch needs PyTorch and safetensors ({error}): pip install 'gaincell-char[torch]'"
+    ) from None
+
+from .array import GainCellArray
+from .attend import Attention, attention
+from .elements import Decay, GainCell, ReLUC2P, SignedC2P
+from .state import load_array, save_array
+
+__all__ = [
+    "Attention",
+    "Decay",
+    "GainCell",
+    "GainCellArray",
+    "ReLUC2P",
+    "SignedC2P",
+    "attention",
+    "load_array",
+    "save_array",
+]

@@ -1,0 +1,181 @@
+"""An array of gain cells: stored voltages, pulses in, charges out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, ParameterError
+from ..registry import RandomCircuits, find_record, load_head, load_random
+from .bitline import Bitline, MovingCell, Slices, sliced_charge
+from .elements import DEFAULT_HEAD, Decay, GainCell, best_form, longest_pulse
+
+_RANDOM = "random_"
+
+
+class GainCellArray(nn.Module):
+    """Cells that hold ``v_store`` [V], shape (..., rows, columns); pulses drive rows, bitlines collect columns.
+
+    Parameters
+    ----------
+    v_store : Tensor, shape (..., rows, columns)
+        Stored voltages; part of the state.
+    records : str or Path
+        A packaged set of records, or a folder of them.
+    form : str, optional
+        Form of the cell's model; the best in the records by default.
+    bitline : Bitline, optional
+        Held still by default: then the charge is one matrix product.
+    read_noise : float
+        Sigma of the charge of each read [C], drawn anew at every call.
+    gradient : {"true", "surrogate"}
+        As of `GainCell`; a bitline that moves has its true gradient only.
+    """
+
+    def __init__(
+        self, v_store: Tensor, *, records: str | Path = "gc28", form: str | None = None, head: str = DEFAULT_HEAD,
+        bitline: Bitline | None = None, read_noise: float = 0.0, gradient: str = "true", outside: str = "clamp",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if v_store.ndim < 2:
+            raise ParameterError(f"v_store has shape {tuple(v_store.shape)}; it takes (..., rows, columns)")
+        if not (read_noise >= 0):
+            raise ParameterError(f"read_noise = {read_noise:g} C has to be at least 0")
+        self.records, self.head, self.read_noise = records, head, read_noise
+        self.cell = GainCell.from_records(records, form, head=head, outside=outside, gradient=gradient)
+        self.form = form or best_form(records, head)
+        self.bitline = bitline or Bitline()
+        if self.bitline.kind != "ideal" and gradient == "surrogate":
+            raise ParameterError("a bitline that moves has no surrogate gradient; use gradient='true'")
+        self._moving = MovingCell.from_records(records, head) if self.bitline.kind != "ideal" else None
+        self.random: RandomCircuits | None = None
+        self.t_max = longest_pulse(records, head)
+        self.register_buffer("v_store", v_store)
+        self.v_store: Tensor
+
+    def write(self, v_store: Tensor) -> None:
+        """Store other voltages [V] of the same shape."""
+        if v_store.shape != self.v_store.shape:
+            raise ParameterError(
+                f"v_store has shape {tuple(v_store.shape)}; the array's is {tuple(self.v_store.shape)}"
+            )
+        self.v_store = v_store.to(self.v_store)
+
+    def age(self, time: float | Tensor, decay: Decay, rates: Tensor | None = None) -> None:
+        """Let the cells idle for `time` [s]; ``rates`` from `Decay.sample_rates` gives each cell its own pace."""
+        elapsed = torch.as_tensor(time, dtype=self.v_store.dtype, device=self.v_store.device)
+        self.v_store = decay(self.v_store, elapsed if rates is None else elapsed * rates)
+
+    def sample_mismatch(
+        self, generator: torch.Generator | None = None, *, process: bool = False, mismatch: bool = True
+    ) -> None:
+        """Draw the cells: each array (leading dimensions) is a die, each cell differs from its neighbours.
+
+        Parameters
+        ----------
+        process, mismatch : bool
+            Draw what a die's cells share, and what they do not.
+
+        Raises
+        ------
+        DataError
+            If the records hold no random cell, or the form has none.
+        """
+        name = load_head(self.head).random
+        record = find_record(self.records, f"{load_head(self.head).cell}.{name.study}")
+        self.random = load_random(record, name.model)
+        if self.random.fit.inputs != self.cell.model.fit.inputs:
+            raise DataError(f"{name.model} stands for the pulsed form; {self.cell.model.fit.model} has no random cells")
+        *dies, rows, columns = self.v_store.shape
+        total = torch.zeros((*dies, rows, columns, len(self.random.fit.coefficients)), dtype=torch.float64)
+        for part, wanted, shape in (
+            ("process", process, (*dies, 1, 1)), ("mismatch", mismatch, (*dies, rows, columns)),
+        ):  # fmt: skip
+            if wanted:
+                total = total + _normal(self.random.fit.covariance[part], shape, generator)
+        for index, coefficient in enumerate(self.random.fit.coefficients):
+            self.register_buffer(f"{_RANDOM}{coefficient.name}", total[..., index].to(self.v_store))
+
+    def _coefficients(self) -> dict[str, Tensor]:
+        return {n.removeprefix(_RANDOM): b for n, b in self.named_buffers(recurse=False) if n.startswith(_RANDOM)}
+
+    def currents(self) -> tuple[Tensor, Tensor | None]:
+        """Current [A] of every cell while its pulse lasts, and charge [C] of the pulse's edges."""
+        v_store = self.cell.inside("v_store", self.v_store)
+        if self.random is None:
+            return self.cell.split(self.cell.model, v_store)
+        return self.cell.split(self.random, v_store, **self._coefficients())
+
+    def forward(self, t_pulse: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Charge [C] sunk from every bitline, shape (..., columns), by pulse widths [s], shape (..., rows)."""
+        if t_pulse.shape[-1] != self.v_store.shape[-2]:
+            raise ParameterError(
+                f"t_pulse has shape {tuple(t_pulse.shape)}; an array of {self.v_store.shape[-2]} rows takes "
+                f"(..., {self.v_store.shape[-2]})"
+            )
+        t_pulse = t_pulse.clamp(0.0, self.t_max)
+        charge = self._held_still(t_pulse) if self._moving is None else self._moved(t_pulse, self._moving)
+        if self.read_noise == 0:
+            return charge
+        noise = torch.randn(charge.shape, generator=generator, dtype=charge.dtype, device=charge.device)
+        return charge + self.read_noise * noise
+
+    def _held_still(self, t_pulse: Tensor) -> Tensor:
+        current, edges = self.currents()
+        driven, weights = pulses(t_pulse, edges is not None), weights_of(current, edges, dim=-2)
+        if self.cell.gradient == "true":
+            return driven @ weights
+        return surrogate(driven @ weights, t_pulse, self.cell.line(self.v_store))
+
+    def _moved(self, t_pulse: Tensor, moving: MovingCell) -> Tensor:
+        slices = Slices.of(moving, self.cell.inside("v_store", self.v_store))
+        if self.random is not None:
+            none = dict.fromkeys(self._coefficients(), torch.zeros_like(self.v_store))
+            typical = self.cell.split(self.random, self.cell.inside("v_store", self.v_store), **none)[0]
+            change = (self.currents()[0] - typical)[None]
+            slices = replace(slices, active=torch.cat([slices.active[:1] + change, slices.active[1:]]))
+        return sliced_charge(slices, self.bitline, t_pulse, self.t_max)[0]
+
+
+def pulses(t_pulse: Tensor, edges: bool) -> Tensor:
+    """Pulse widths, and beside them whether there is a pulse, if its edges count."""
+    return torch.cat([t_pulse, (t_pulse > 0).to(t_pulse.dtype)], -1) if edges else t_pulse
+
+
+def weights_of(current: Tensor, edges: Tensor | None, dim: int) -> Tensor:
+    """What the product with `pulses` takes."""
+    return current if edges is None else torch.cat([current, edges], dim)
+
+
+class _Surrogate(torch.autograd.Function):
+    """A product whose gradient is that of another."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, *tensors: Tensor) -> Tensor:
+        product, line_left, line_right = tensors
+        ctx.save_for_backward(line_left, line_right)
+        return product.clone()
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        line_left, line_right = ctx.saved_tensors  # type: ignore[attr-defined]
+        [grad] = grads
+        left = (grad @ line_right.mT).sum_to_size(line_left.shape)
+        right = (line_left.mT @ grad).sum_to_size(line_right.shape)
+        return None, left, right
+
+
+def surrogate(product: Tensor, line_left: Tensor, line_right: Tensor) -> Tensor:
+    """`product`, with the gradient of ``line_left @ line_right``."""
+    result: Tensor = _Surrogate.apply(product.detach(), line_left, line_right)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _normal(covariance: list[list[float]], shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    """Normal numbers of a covariance that may be singular, shape (*shape, n)."""
+    values, vectors = torch.linalg.eigh(torch.tensor(covariance, dtype=torch.float64))
+    root = vectors * values.clamp(min=0.0).sqrt()
+    standard: Tensor = torch.randn((*shape, len(covariance)), generator=generator, dtype=torch.float64)
+    drawn: Tensor = standard @ root.mT
+    return drawn

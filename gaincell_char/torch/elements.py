@@ -1,0 +1,275 @@
+"""One fitted model as an nn.Module: elementwise, in SI units, differentiable."""
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, ParameterError
+from ..head import ModelName
+from ..registry import FittedModel, find_record, load_head, load_model
+
+DEFAULT_HEAD = "attention"
+OUTSIDE = ("clamp", "refuse", "extrapolate")
+
+
+def find_model(records: str | Path, circuit: str, name: ModelName, **conditions: float | str) -> FittedModel:
+    """Return the model of a circuit from a packaged set of records or a folder of them."""
+    return load_model(find_record(records, f"{circuit}.{name.study}"), name.model, **conditions)
+
+
+def best_form(records: str | Path, head: str = DEFAULT_HEAD) -> str:
+    """The best form of a head's cell that a set of records holds."""
+    declared = load_head(head)
+    reasons = []
+    for form, name in list(declared.forms.items())[::-1]:
+        try:
+            find_model(records, declared.cell, name)
+        except DataError as error:
+            reasons.append(str(error))
+        else:
+            return form
+    raise DataError(reasons[-1])
+
+
+def longest_pulse(records: str | Path, head: str = DEFAULT_HEAD) -> float:
+    """Longest input pulse [s]: the converters' window."""
+    operation = load_head(head).operations[0]
+    study = next(iter(operation.forms.values())).study
+    return float(find_record(records, f"{operation.converter}.{study}").parameters["t_max"])
+
+
+class Element(nn.Module):
+    """A model at its fitted coefficients, which are those of the record: nothing is typed here, nothing is learned.
+
+    Parameters
+    ----------
+    model : FittedModel
+        From `load_model`.
+    outside : {"clamp", "refuse", "extrapolate"}
+        What to do with inputs outside the box where the model was fitted: use the nearest end of the box, and say so
+        once; raise `ParameterError`; or evaluate as if nothing were the matter.  Compiled code clamps silently.
+    """
+
+    def __init__(self, model: FittedModel, outside: str = "clamp") -> None:
+        super().__init__()
+        if outside not in OUTSIDE:
+            raise ParameterError(f"outside = {outside!r}; choose {', '.join(OUTSIDE)}")
+        self.model = model
+        self.outside = outside
+        self._said = False
+
+    def box(self, name: str) -> tuple[float, float]:
+        """Valid range of an input, in SI units."""
+        return self.model.fit.box[name]
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Evaluate elementwise; inputs broadcast."""
+        names = self.model.fit.inputs
+        inside = [self.inside(name, value) for name, value in zip(names, inputs, strict=True)]
+        return self.evaluate(*inside)
+
+    def evaluate(self, *inputs: Tensor) -> Tensor:
+        """The model itself, on inputs inside the box."""
+        result: Tensor = self.model(*inputs)
+        return result
+
+    def inside(self, name: str, value: Tensor) -> Tensor:
+        """Return an input as the model may see it, by `outside`."""
+        low, high = self.box(name)
+        if self.outside == "extrapolate":
+            return value
+        if not torch.compiler.is_compiling():
+            self._look(name, value, low, high)
+        return value.clamp(low, high)
+
+    def _look(self, name: str, value: Tensor, low: float, high: float) -> None:
+        if value.numel() == 0 or (self._said and self.outside == "clamp"):
+            return
+        least, most = (float(end) for end in torch.aminmax(value.detach()))
+        slack = 1e-6 * (high - low) + 4 * torch.finfo(value.dtype).eps * max(abs(low), abs(high))
+        if low - slack <= least and most <= high + slack:
+            return
+        fit = self.model.fit
+        what = f"{name} runs from {least:g} to {most:g}, but {fit.model} was fitted from {low:g} to {high:g}"
+        if least != least:
+            raise ParameterError(f"{name} holds NaN, which {fit.model} cannot take")
+        if self.outside == "refuse":
+            raise ParameterError(f"{what}; use inputs inside, or outside='clamp'")
+        self._said = True
+        warnings.warn(f"{what}; values outside are clamped (said once)", stacklevel=4)
+
+    def extra_repr(self) -> str:
+        """Model, output and box, for print()."""
+        fit = self.model.fit
+        spans = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
+        return f"{fit.output} by {fit.model}, {spans}"
+
+
+class GainCell(Element):
+    """Charge [C] of one input pulse: ``cell(v_store, t_pulse)``, positive when sunk from the bitline.
+
+    A pulse of no width moves no charge.
+
+    Parameters
+    ----------
+    model : FittedModel
+        A current [A] over ``v_store``, or a charge [C] over ``v_store, t_pulse`` that is linear in ``t_pulse``.
+    gradient : {"true", "surrogate"}
+        Backward through the model itself, or through the line ``gain (v_store - v_ref) t_pulse`` that fits it best:
+        the straight-through estimator of Leroux et al. 2025.
+    surrogate_gain : float, optional
+        Gain of that line [A/V]; that of the least-squares line over the box by default.
+    """
+
+    def __init__(
+        self, model: FittedModel, outside: str = "clamp", gradient: str = "true", surrogate_gain: float | None = None
+    ) -> None:
+        super().__init__(model, outside)
+        if gradient not in ("true", "surrogate"):
+            raise ParameterError(f"gradient = {gradient!r}; choose true, surrogate")
+        self.gradient = gradient
+        self.charge = model.fit.inputs == ("v_store", "t_pulse")
+        if not self.charge and model.fit.inputs != ("v_store",):
+            raise DataError(f"{model.fit.model} has inputs {', '.join(model.fit.inputs)}, not v_store and t_pulse")
+        low, high = self.box("v_store")
+        self.v_ref = model.fit.coefficients["v_ref"].value if "v_ref" in model.fit.coefficients else (low + high) / 2
+        self.surrogate_gain = self._line() if surrogate_gain is None else surrogate_gain
+
+    @classmethod
+    def from_records(
+        cls, records: str | Path = "gc28", form: str | None = None, *, head: str = DEFAULT_HEAD, outside: str = "clamp",
+        gradient: str = "true",
+    ) -> Self:  # fmt: skip
+        """Return the cell of a head from a set of records; the best form there is by default."""
+        declared = load_head(head)
+        name = chosen(declared.forms, form or best_form(records, head))
+        model = find_model(records, declared.cell, name)
+        return cls(model, outside, gradient, _published_gain(records, declared.cell, name))
+
+    def currents(self, v_store: Tensor, **random: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Current while a pulse lasts [A] and charge of its edges [C], None if the model knows none."""
+        return self.split(self.model, self.inside("v_store", v_store), **random)
+
+    def split(self, model: Any, v_store: Tensor, **random: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same of any model with this one's inputs."""
+        if not self.charge:
+            return model(v_store, **random), None
+        zero, longest = v_store.new_zeros(()), v_store.new_tensor(self.box("t_pulse")[1])
+        edges = model(v_store, zero, **random)
+        return (model(v_store, longest, **random) - edges) / longest, edges
+
+    def line(self, v_store: Tensor) -> Tensor:
+        """Current [A] of the surrogate."""
+        return self.surrogate_gain * (v_store - self.v_ref)
+
+    def forward(self, v_store: Tensor, t_pulse: Tensor) -> Tensor:  # type: ignore[override]
+        """Charge [C] of a pulse of width `t_pulse` [s] at stored voltage `v_store` [V]; the two broadcast."""
+        v_store = self.inside("v_store", v_store)
+        if self.charge:
+            true = torch.where(t_pulse > 0, self.evaluate(v_store, t_pulse), 0.0)
+        else:
+            true = t_pulse * self.evaluate(v_store)
+        if self.gradient == "true":
+            return true
+        line = t_pulse * self.line(v_store)
+        return line + (true - line).detach()
+
+    def _line(self) -> float:
+        """Slope of the least-squares line through the current over the box, value at ``v_ref`` free."""
+        v = torch.linspace(*self.box("v_store"), 201, dtype=torch.float64)
+        w = v - v.mean()
+        return float((w * self.split(self.model, v)[0]).sum() / (w * w).sum())
+
+
+class Decay(Element):
+    """Stored voltage [V] after a time: ``decay(v_init, time)``."""
+
+    @classmethod
+    def from_records(
+        cls, records: str | Path = "gc28", form: str | None = None, *, head: str = DEFAULT_HEAD, outside: str = "clamp",
+        **conditions: float | str,
+    ) -> Self:  # fmt: skip
+        """Return the decay of a head's cell; ``temp=85.0`` picks a temperature."""
+        declared = load_head(head)
+        name = chosen(declared.decay_forms, form or best_form(records, head))
+        return cls(find_model(records, declared.decay, name, **conditions), outside)
+
+    @staticmethod
+    def sample_rates(
+        shape: tuple[int, ...], sigma: float, generator: torch.Generator | None = None, like: Tensor | None = None
+    ) -> Tensor:
+        """Draw how much faster than the typical cell each cell decays: log-normal, median 1.
+
+        Retention of gain cells is log-normal from cell to cell, because the threshold of the write gate sits in the
+        exponent of its leakage.  ``sigma`` is that of the logarithm; `retention_sigma` reads it off a record.
+        """
+        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
+        rates = torch.exp(sigma * normal)
+        return rates if like is None else rates.to(like)
+
+
+def retention_sigma(records: str | Path = "gc28", head: str = DEFAULT_HEAD, **where: float) -> float:
+    """Sigma of the logarithm of the retention time, from its mean and sigma in the record of a Monte Carlo campaign.
+
+    ``v_init=0.0`` picks a level; the largest over the levels by default.
+
+    Raises
+    ------
+    DataError
+        If the records hold no such statistics.
+    """
+    record = find_record(records, f"{load_head(head).decay}.decay_both")
+    found = [
+        output for output in (record.spread.outputs if record.spread else [])
+        if output.name == "retention" and where.items() <= output.where.items()
+    ]  # fmt: skip
+    if not found:
+        raise DataError(f"record {record.circuit}.{record.study} holds no retention at {where}")
+    return max(math.sqrt(math.log1p((output.sigma / output.mean) ** 2)) for output in found)
+
+
+class _Converter(Element):
+    """A charge-to-pulse converter; the last of its inputs is the charge."""
+
+    operation = ""
+
+    @classmethod
+    def from_records(
+        cls, records: str | Path = "gc28", form: str | None = None, *, head: str = DEFAULT_HEAD,
+        outside: str = "extrapolate",
+    ) -> Self:  # fmt: skip
+        """Return the converter of a head from a set of records; the best form there is by default."""
+        operation = load_head(head).operation(cls.operation)
+        name = chosen(operation.forms, form or best_form(records, head))
+        return cls(find_model(records, operation.converter, name), outside)
+
+
+class ReLUC2P(_Converter):
+    """Pulse width [s] by charge [C]: ``relu(q_in)``; it saturates by itself, so charges need no clamp."""
+
+    operation = "scores"
+
+
+class SignedC2P(_Converter):
+    """Pulse width [s] with the sign of the charge [C]: ``signed(q_in)``."""
+
+    operation = "values"
+
+
+def chosen(forms: Any, form: str) -> ModelName:
+    """Return the model of a form."""
+    if form not in forms:
+        raise ParameterError(f"no form {form!r}; have {', '.join(forms)}")
+    name: ModelName = forms[form]
+    return name
+
+
+def _published_gain(records: str | Path, circuit: str, name: ModelName) -> float | None:
+    """Gain [A/V] of the linear variant that a publication gives beside its model, if it does."""
+    record = find_record(records, f"{circuit}.{name.study}")
+    linear = [fit for fit in record.fits if fit.conditions.get("variant") == "linear"]
+    return linear[0].coefficients["c1"].value if linear else None
