@@ -74,7 +74,7 @@ _TIMING = Params(
     ),
 )
 _OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-10, "vntol": 1e-6, "chgtol": 1e-17, "trtol": 1}
-_PHASES = """
+CONTROLS = """
 vdd vdd 0 {vdd}
 vpre vpre 0 {v_pre}
 vrst rst 0 pulse({vdd} 0 {t_reset} {t_edge} {t_edge} {t_cycle-t_reset-t_edge} {t_cycle})
@@ -83,9 +83,11 @@ vaz az 0 pulse({vdd} 0 {t_reset-t_az} {t_edge} {t_edge} {t_cycle-t_reset+t_az-t_
 eazb azb 0 vdd az 1
 vconv conv 0 pulse(0 {vdd} {t_reset+t_max+2*t_gap} {t_edge} {t_edge} {t_max-t_edge} {t_cycle})
 econvb convb 0 vdd conv 1
-cbl bl 0 {c_bl}
-xbias vbp vbn vdd 0 bias
-iin bl 0 pulse(0 {q_in/t_max} {t_start+t_reset+t_gap} {t_edge} {t_edge} {t_max-t_edge} 1)
+"""
+"""Supplies and the three phases, from t = 0."""
+BIAS = "xbias vbp vbn vdd 0 bias\n"
+_PHASES = f"""{CONTROLS}cbl bl 0 {{c_bl}}
+{BIAS}iin bl 0 pulse(0 {{q_in/t_max}} {{t_start+t_reset+t_gap}} {{t_edge}} {{t_edge}} {{t_max-t_edge}} 1)
 """
 _PREVIOUS = "iprev bl 0 pulse(0 {q_prev/t_max} {t_reset+t_gap} {t_edge} {t_edge} {t_max-t_edge} 1)\n"
 

@@ -1,6 +1,8 @@
 """What every attention head of Leroux et al. 2025 is made of, whatever its cell."""
 
-from gaincell_char.head import Head, ModelName, Operation, Sliced
+from gaincell_char.head import Head, ModelName, Operation, Pulse, Sliced
+
+from . import _converter
 
 SCORES = Operation(
     name="scores", doc="phi(Q K^T)", converter="relu_c2p", output="t_pulse",
@@ -9,7 +11,9 @@ SCORES = Operation(
         "dc": ModelName(study="transfer", model="relu_knee"),
         "pulsed": ModelName(study="transfer", model="relu_knee"),
     },
-    random=ModelName(study="transfer_both", model="random_relu"),
+    random=ModelName(study="transfer_both", model="random_relu"), bench="transfer",
+    controls=_converter.CONTROLS + _converter.BIAS,
+    converter_line=lambda c: f"xc{c} bl{c} out{c} rst rstb az azb conv vbp vpre vdd 0 relu_c2p",
 )  # fmt: skip
 VALUES = Operation(
     name="values", doc="phi(S) V", converter="signed_c2p", output="t_signed",
@@ -18,8 +22,14 @@ VALUES = Operation(
         "dc": ModelName(study="transfer", model="signed_knee"),
         "pulsed": ModelName(study="transfer", model="signed_knee"),
     },
-    random=ModelName(study="transfer_both", model="random_signed"),
+    random=ModelName(study="transfer_both", model="random_signed"), bench="transfer",
+    controls=_converter.CONTROLS + _converter.BIAS,
+    converter_line=lambda c: f"xc{c} bl{c} out{c} sgn{c} rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p",
 )  # fmt: skip
+
+
+def _row_lines(r: str, pulse: Pulse) -> str:
+    return f"vwlr{r} wlr{r} 0 {pulse('{v_idle}', '{vdd}')}\nvwlrb{r} wlrb{r} 0 {pulse('{vdd-v_idle}', '0')}"
 
 
 def head(name: str, title: str, cell: str) -> Head:
@@ -40,4 +50,6 @@ def head(name: str, title: str, cell: str) -> Head:
             study="bitline", active="active_series", idle="idle_series", edge="edge_series", move="move_series"
         ),
         random=ModelName(study="pulse_both", model="random_charge"),
+        shared="vwbl wbl 0 {v_wbl}", row_lines=_row_lines, row_nodes=("wlr", "wlrb"),
+        cell_line=lambda i, bl, row: f"xcell{i} {bl} {row[0]} {row[1]} wbl 0 vdd st{i} vdd 0 {cell}",
     )  # fmt: skip

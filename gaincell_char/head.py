@@ -1,6 +1,6 @@
 """What a file in ``circuits/heads/`` declares: the circuits of an attention head, and their models."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import ParameterError
@@ -39,8 +39,12 @@ class Operation:
         Form of the software model -> the converter's model.
     random : ModelName
         The converter's model with random coefficients.
-    output : str
-        Output of the converter's bench that is the result.
+    bench, output : str
+        Converter's bench whose parameters time a conversion, and that of its outputs which is the result.
+    controls : str
+        SPICE text that drives every converter of the array.
+    converter_line : callable
+        Suffix of a column's nodes -> instance of its converter.
     """
 
     name: str
@@ -49,6 +53,13 @@ class Operation:
     forms: Mapping[str, ModelName]
     random: ModelName
     output: str
+    bench: str
+    controls: str
+    converter_line: Callable[[str], str]
+
+
+Pulse = Callable[[str, str], str]
+"""Levels of a source, idle and active, as SPICE expressions -> the source's text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +80,14 @@ class Head:
         The cell's model with random coefficients.
     operations : tuple of Operation
         Scores, then values.
+    shared : str
+        SPICE text that drives every cell of the array.
+    row_lines : callable
+        Suffix of a row's nodes, and what makes the text of its pulse -> SPICE text that drives the row.
+    row_nodes : tuple of str
+        Nodes of a row that its cells draw current from, without the suffix.
+    cell_line : callable
+        Suffix of the cell, its bitline node, its row nodes -> instance of the cell, which stores on ``st<suffix>``.
     levels_input, levels_store, levels_output : int
         Quantisation of pulse widths in [0, 1], of stored voltages in [0, vdd], of outputs in [-1, 1].
     """
@@ -82,6 +101,10 @@ class Head:
     sliced: Sliced
     random: ModelName
     operations: tuple[Operation, ...]
+    shared: str
+    row_lines: Callable[[str, Pulse], str]
+    row_nodes: tuple[str, ...]
+    cell_line: Callable[[str, str, Sequence[str]], str]
     levels_input: int = 16
     levels_store: int = 8
     levels_output: int = 31

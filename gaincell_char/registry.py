@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -153,8 +153,10 @@ class RandomCircuits:
         total = np.sum([np.array(matrix) for matrix in self.fit.covariance.values()], axis=0)
         return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", columns, total, columns)), dtype=float)
 
-    def draw(self, dies: int, circuits: int, seed: int) -> dict[str, Floats]:
-        """Draw coefficients of `circuits` circuits on each of `dies` dies.
+    def draw(
+        self, dies: int, circuits: int, seed: int, parts: Sequence[str] = ("process", "mismatch")
+    ) -> dict[str, Floats]:
+        """Draw coefficients of `circuits` circuits on each of `dies` dies; ``parts`` says what varies.
 
         Returns
         -------
@@ -165,7 +167,7 @@ class RandomCircuits:
         names = [c.name for c in self.fit.coefficients]
         total = np.zeros((dies, circuits, len(names)))
         for part, size in (("process", (dies, 1)), ("mismatch", (dies, circuits))):
-            if part in self.fit.covariance:
+            if part in parts and part in self.fit.covariance:
                 normal = scipy.stats.multivariate_normal(cov=self.fit.covariance[part], allow_singular=True)
                 total = total + np.reshape(normal.rvs(size, random_state=rng), (*size, len(names)))
         return {name: total[..., i] for i, name in enumerate(names)}
