@@ -15,7 +15,7 @@ import pandas as pd
 from . import shards
 from .array_deck import ArrayCircuit
 from .circuit import Floats
-from .errors import DataError, ParameterError
+from .errors import DataError, ParameterError, SimulationError
 from .head import Head, Operation
 from .netlist import Deck
 from .ngspice import Outcome
@@ -322,6 +322,25 @@ def _by_columns(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool:
         charge = float(circuit.charges(outcome.vectors, 1)[0])
         found[c] = _result(circuit, outcome, charge, circuit.excursion(outcome.vectors, 0), 0.0, outcome.vectors)
     return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))]
+
+
+def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> pd.DataFrame:
+    """Voltages of one column and its converter over a whole conversion, with the word lines of its first rows.
+
+    Raises
+    ------
+    SimulationError
+        If ngspice does not give them.
+    """
+    circuit = comparison.circuit(case.operation)
+    driven = [r for r, t in enumerate(case.t_pulse) if t > 0][:rows]
+    lines = [f"v({comparison.declared.row_nodes[0]}{'d' if comparison.r_wire else ''}{r})" for r in driven]
+    deck = circuit.columns(case.v_store[:, :1], case.t_pulse, waves=lines)
+    [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
+    if outcome.reason:
+        raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
+    kept = [n for n in outcome.vectors if n == "time" or not n.startswith("v(st")]
+    return pd.DataFrame({name: outcome.vectors[name] for name in kept})
 
 
 def _drawn(

@@ -1,0 +1,34 @@
+"""The PyTorch model that stands beside SPICE in a comparison."""
+
+from collections.abc import Callable
+
+from .circuit import Floats
+from .compare import Comparison
+from .torch.bitline import Bitline
+from .torch.predict import Twin
+
+
+def twins(comparison: Comparison) -> dict[str, Twin]:
+    """Operation -> its software model, on the comparison's bitlines."""
+    tokens, dim = comparison.inputs.shape[1:]
+    first = comparison.declared.operations[0]
+    found = {}
+    for operation in comparison.declared.operations:
+        wire = comparison.c_wire * (dim if operation is first else tokens)
+        held = Bitline(
+            kind=comparison.clamp, r_clamp=comparison.r_clamp, c_bl=comparison.circuit(operation)["c_int"] + wire
+        )
+        found[operation.name] = Twin(
+            head=comparison.declared, operation=operation, records=comparison.records, bitline=held
+        )
+    return found
+
+
+def pulses_of(scores: Twin) -> Callable[[Floats, Floats], Floats]:
+    """What turns keys and a query into the pulses of the scores: the best form of the software model."""
+
+    def pulses(v_store: Floats, t_pulse: Floats) -> Floats:
+        form = scores.forms[-1]
+        return scores.output(form, scores.charge(form, v_store, t_pulse))
+
+    return pulses
