@@ -85,9 +85,9 @@ vconv conv 0 pulse(0 {vdd} {t_reset+t_max+2*t_gap} {t_edge} {t_edge} {t_max-t_ed
 econvb convb 0 vdd conv 1
 """
 """Supplies and the three phases, from t = 0."""
-BIAS = "xbias vbp vbn vdd 0 bias\n"
 _PHASES = f"""{CONTROLS}cbl bl 0 {{c_bl}}
-{BIAS}iin bl 0 pulse(0 {{q_in/t_max}} {{t_start+t_reset+t_gap}} {{t_edge}} {{t_edge}} {{t_max-t_edge}} 1)
+xbias vbp vbn vdd 0 bias
+iin bl 0 pulse(0 {{q_in/t_max}} {{t_start+t_reset+t_gap}} {{t_edge}} {{t_edge}} {{t_max-t_edge}} 1)
 """
 _PREVIOUS = "iprev bl 0 pulse(0 {q_prev/t_max} {t_reset+t_gap} {t_edge} {t_edge} {t_max-t_edge} 1)\n"
 

@@ -4,6 +4,11 @@ from gaincell_char.head import Head, ModelName, Operation, Pulse, Sliced
 
 from . import _converter
 
+
+def _bias_line(b: str) -> str:
+    return f"xbias{b} vbp{b} vbn{b} vdd 0 bias"
+
+
 SCORES = Operation(
     name="scores", doc="phi(Q K^T)", converter="relu_c2p", output="t_pulse",
     forms={
@@ -12,8 +17,8 @@ SCORES = Operation(
         "pulsed": ModelName(study="transfer", model="relu_knee"),
     },
     random=ModelName(study="transfer_both", model="random_relu"), bench="transfer",
-    controls=_converter.CONTROLS + _converter.BIAS,
-    converter_line=lambda c: f"xc{c} bl{c} out{c} rst rstb az azb conv vbp vpre vdd 0 relu_c2p",
+    controls=_converter.CONTROLS, bias_line=_bias_line,
+    converter_line=lambda c, b: f"xc{c} bl{c} out{c} rst rstb az azb conv vbp{b} vpre vdd 0 relu_c2p",
 )  # fmt: skip
 VALUES = Operation(
     name="values", doc="phi(S) V", converter="signed_c2p", output="t_signed",
@@ -23,8 +28,10 @@ VALUES = Operation(
         "pulsed": ModelName(study="transfer", model="signed_knee"),
     },
     random=ModelName(study="transfer_both", model="random_signed"), bench="transfer",
-    controls=_converter.CONTROLS + _converter.BIAS,
-    converter_line=lambda c: f"xc{c} bl{c} out{c} sgn{c} rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p",
+    controls=_converter.CONTROLS, bias_line=_bias_line,
+    converter_line=lambda c, b: (
+        f"xc{c} bl{c} out{c} sgn{c} rst rstb az azb conv convb vbp{b} vbn{b} vpre vdd 0 signed_c2p"
+    ),
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .circuit import Floats
-from .compare import Case, Comparison
+from .comparison import Case, Comparison
 from .errors import ParameterError
 from .run import OK
 from .statistics import Proportion, wilson

@@ -18,7 +18,7 @@ from .measure import measure
 from .netlist import Deck, Template
 from .params import Params, Values
 from .plan import Plan
-from .registry import load_circuit, load_netlist, load_technology, plan_bench
+from .registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology, plan_bench
 
 CLAMPS = ("ideal", "resistor", "passive")
 _FARAD = 1e-12  # of the capacitors that integrate charge
@@ -35,17 +35,20 @@ class ArrayCircuit:
         A bitline held still, held through `r_clamp` [ohm], or left to swing with the converter's capacitor.
     c_wire, r_wire : float
         Wire of each cell's share of its bitline and of its row: capacitance [F] and resistance [ohm].
+    shared_bias : bool
+        One bias for all converters, which then feel each other through it, instead of one each.
     """
 
     head: Head
     operation: Operation
-    technology: str = "gc28"
+    technology: str = DEFAULT_TECHNOLOGY
     corner: str = "tt"
     temp: float = 27.0
     clamp: str = "ideal"
     r_clamp: float = 300.0
     c_wire: float = 0.8e-15
     r_wire: float = 0.0
+    shared_bias: bool = False
 
     def __post_init__(self) -> None:
         if self.clamp not in CLAMPS:
@@ -98,6 +101,7 @@ class ArrayCircuit:
         lines = [self.head.shared, self.operation.controls]
         lines += [self._row(r, t) for r, t in enumerate(t_pulse)]
         lines += [line for r in range(rows) for line in self._cells(r, rows, columns)]
+        lines += [self.operation.bias_line("")] if self.shared_bias else []
         lines += [line for c in suffixes for line in self._foot(c)]
         save = [f"v({name})" for c in suffixes for name in self._watched(c)]
         stop = self["t_cycle"]
@@ -206,7 +210,9 @@ class ArrayCircuit:
             held = [f"vclamp{c} {node} 0 {{v_pre}}", *self._integrator(c)]
             held += [f"rclamp{c} cbl{c} {node} {self.r_clamp!r}"] if self.clamp == "resistor" else []
             held += [f"fc{c} bl{c} 0 vclamp{c} -1", f"cbl{c} bl{c} 0 {{c_bl}}"]
-        return [*held, self.operation.converter_line(c)]
+        bias = "" if self.shared_bias else c
+        own = [] if self.shared_bias else [self.operation.bias_line(c)]
+        return [*held, *own, self.operation.converter_line(c, bias)]
 
     def _integrator(self, c: str, gain: int = -1) -> list[str]:
         """Charge that flows out of a bitline's clamp into its cells, integrated by the simulator's own method."""

@@ -43,8 +43,10 @@ class Operation:
         Converter's bench whose parameters time a conversion, and that of its outputs which is the result.
     controls : str
         SPICE text that drives every converter of the array.
+    bias_line : callable
+        Suffix of the bias nodes -> instance of what makes them.
     converter_line : callable
-        Suffix of a column's nodes -> instance of its converter.
+        Suffix of a column's nodes, and of its bias -> instance of its converter.
     """
 
     name: str
@@ -55,7 +57,8 @@ class Operation:
     output: str
     bench: str
     controls: str
-    converter_line: Callable[[str], str]
+    bias_line: Callable[[str], str]
+    converter_line: Callable[[str, str], str]
 
 
 Pulse = Callable[[str, str], str]

@@ -25,6 +25,7 @@ from .technology import Technology, parse_technology
 
 _HOME = "gaincell_char"
 DEFAULT_TECHNOLOGY = "gc28"
+DEFAULT_HEAD = "attention"
 _LARGEST_INCLUDE = 64 * 2**20
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .circuit import Floats
-from .compare import Comparison
+from .comparison import Comparison
 from .torch.bitline import Bitline
 from .torch.predict import Twin
 

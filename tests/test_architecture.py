@@ -11,7 +11,8 @@ LAYERS = [
     "errors", "si", "params", "formula", "circuit", "head", "statistics", "contributions", "technology", "netlist",
     "expression", "devices", "stack", "sampling", "measure", "plan", "ngspice", "batch", "worker", "pool", "store",
     "shards", "run", "fit", "spread", "steps", "record", "registry", "refit", "job", "campaign", "mc", "replay",
-    "tune", "check", "results", "random_models", "analysis", "array_deck", "compare", "agreement", "torch", "twins", "report", "cli",
+    "tune", "check", "results", "random_models", "analysis", "array_deck", "comparison", "compare", "agreement",
+    "torch", "twins", "report", "cli",
 ]  # fmt: skip
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350

@@ -10,9 +10,9 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import agreement, compare, report, shards, store
+from .. import agreement, compare, registry, report, shards, store
 from ..array_deck import CLAMPS
-from ..compare import Case, Comparison
+from ..comparison import Case, Comparison, cases, make_comparison
 from ..errors import CharError
 from ..pool import Pool
 from ..run import FAILED
@@ -23,8 +23,15 @@ from .progress import progress, stoppable
 
 @click.command("compare")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the comparison.")
-@click.option("--head", default="attention", show_default=True, help="Which circuits make the attention head.")
-@click.option("--records", default="gc28", show_default=True, help="Records of the software model: a name or a folder.")
+@click.option(
+    "--head", default=registry.DEFAULT_HEAD, show_default=True, help="Which circuits make the attention head."
+)
+@click.option(
+    "--records",
+    default=registry.DEFAULT_TECHNOLOGY,
+    show_default=True,
+    help="Records of the software model: a name or a folder.",
+)
 @click.option(
     "--operation",
     "operations",
@@ -65,11 +72,11 @@ def compare_(
     """
     from ..twins import pulses_of, twins  # needs PyTorch, which takes seconds to import
 
-    comparison = compare.make_comparison(
+    comparison = make_comparison(
         path=inputs, instances=instances, tokens=tokens, dim=dim, technology=tech, operations=operations, **request
     )
     models = twins(comparison)
-    todo = list(compare.cases(comparison, pulses_of(models[comparison.declared.operations[0].name])))
+    todo = list(cases(comparison, pulses_of(models[comparison.declared.operations[0].name])))
     began = time.perf_counter()
     with Pool(workers, timeout_s=timeout) as pool, stoppable(pool), progress("comparing", len(todo)) as tick:
         done = compare.run_comparison(comparison, todo, out, pool, tick=tick, say=say)

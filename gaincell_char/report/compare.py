@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from .. import __version__, store
 from ..agreement import ALLOWED, Agreement
 from ..circuit import Floats
-from ..compare import Comparison
+from ..comparison import Comparison
 from ..errors import StorageError
 from ..run import OK
 from . import page
@@ -140,7 +140,7 @@ def waveform(waves: pd.DataFrame, title: str) -> Drawn:
             gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.91, "bottom": 0.11, "hspace": 0.15},
         )  # fmt: skip
         for ax, (label, lines) in zip(axes, panels, strict=True):
-            _lines(ax, time, waves, lines, label, "center left" if lines == panels[-1][1] else "center right")
+            _lines(ax, time, waves, lines, label, left=lines == panels[-1][1])
         axes[-1].set_xlabel("time [ns]")
         canvas.suptitle(f"One column of {title}", fontsize=_SMALL + 1.5)
 
@@ -152,14 +152,16 @@ _OUTPUTS = {"v(out0)": "pulse", "v(sgn0)": "sign bit"}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
-def _lines(ax: Axes, time: Floats, waves: pd.DataFrame, lines: list[tuple[str, str]], label: str, place: str) -> None:
+def _lines(
+    ax: Axes, time: Floats, waves: pd.DataFrame, lines: list[tuple[str, str]], label: str, *, left: bool
+) -> None:
     factor = _MILLI if "[mV]" in label else 1.0
     for (name, told), colour in zip(lines, _COLOURS, strict=False):
         ax.plot(time, factor * waves[name], lw=1.4, color=colour, label=told)
     ax.set_ylabel(label)
     if factor == 1.0:
         ax.set_ylim(-0.08, 1.02)
-    ax.legend(frameon=False, fontsize=_SMALL, loc=place, handlelength=1.2)
+    ax.legend(frameon=False, fontsize=_SMALL, loc="center left" if left else "center right", handlelength=1.2)
 
 
 def _good(agreement: Agreement, operation: str) -> pd.DataFrame:

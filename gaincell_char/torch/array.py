@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
-from ..registry import RandomCircuits, find_record, load_head, load_random
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, RandomCircuits, find_record, load_head, load_random
 from .bitline import Bitline, MovingCell, Slices, sliced_charge
-from .elements import DEFAULT_HEAD, Decay, GainCell, best_form, longest_pulse
+from .elements import Decay, GainCell, best_form, longest_pulse
 
 _RANDOM = "random_"
 
@@ -34,8 +34,9 @@ class GainCellArray(nn.Module):
     """
 
     def __init__(
-        self, v_store: Tensor, *, records: str | Path = "gc28", form: str | None = None, head: str = DEFAULT_HEAD,
-        bitline: Bitline | None = None, read_noise: float = 0.0, gradient: str = "true", outside: str = "clamp",
+        self, v_store: Tensor, *, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None,
+        head: str = DEFAULT_HEAD, bitline: Bitline | None = None, read_noise: float = 0.0, gradient: str = "true",
+        outside: str = "clamp",
     ) -> None:  # fmt: skip
         super().__init__()
         if v_store.ndim < 2:

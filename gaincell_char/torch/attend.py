@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from ..registry import find_record, load_head
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head
 from .array import pulses, surrogate, weights_of
-from .elements import DEFAULT_HEAD, GainCell, ReLUC2P, SignedC2P, longest_pulse
+from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
 
 _BLOCK = 128
 """Queries at a time: what a block needs stays in a core's cache."""
@@ -27,12 +27,30 @@ class Attention(nn.Module):
 
     Parameters
     ----------
-    records, form, head, decay_per_token, decay_on, quantize, window, array_length, gradient, outside
-        As of `attention`.
+    records : str or Path
+        ``"paper"``, the name of a technology, or a folder of records.
+    form : str, optional
+        ``"cubic"``, ``"dc"`` or ``"pulsed"``; the best in the records by default.
+    decay_per_token : float
+        Part of ``v_store - v_ref`` that a stored token loses per token: its weight is ``exp(-decay_per_token age)``.
+    decay_on : {"weight", "output"}
+        Decay the stored voltage, so that term i of the cell's power series decays with the weight to the power i and
+        the constant not at all; or the whole product, for K after it, for V on its input.  Both occur in the published
+        code.
+    quantize : bool
+        Round inputs, stored voltages and outputs to the levels of the hardware; the gradient passes straight through.
+    window : int, optional
+        Tokens that are kept; all of them by default.
+    array_length : int, optional
+        Tokens per array: each array's output is converted by itself, and the results are added, as in hardware.
+    gradient : {"true", "surrogate"}
+        As of `GainCell`.
+    outside : {"clamp", "refuse", "extrapolate"}
+        As of `Element`, for stored voltages.
     """
 
     def __init__(
-        self, records: str | Path = "gc28", form: str | None = None, *, head: str = DEFAULT_HEAD,
+        self, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
         decay_per_token: float = 0.0, decay_on: str = "weight", quantize: bool = False, window: int | None = None,
         array_length: int | None = None, gradient: str = "true", outside: str = "clamp",
     ) -> None:  # fmt: skip
@@ -116,7 +134,7 @@ def attention(
     array_length: int | None = ..., gradient: str = ..., outside: str = ..., return_intermediates: Literal[True],
 ) -> dict[str, Tensor]: ...  # fmt: skip
 def attention(
-    q: Tensor, k: Tensor, v: Tensor, *, records: str | Path = "gc28", form: str | None = None,
+    q: Tensor, k: Tensor, v: Tensor, *, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None,
     head: str = DEFAULT_HEAD, decay_per_token: float = 0.0, decay_on: str = "weight", quantize: bool = False,
     window: int | None = None, array_length: int | None = None, gradient: str = "true", outside: str = "clamp",
     return_intermediates: bool = False,
@@ -132,26 +150,8 @@ def attention(
         Input pulse widths as a fraction of the longest, in [0, 1].
     k, v : Tensor, shape (..., tokens, dim)
         Stored voltages [V].
-    records : str or Path
-        ``"paper"``, ``"gc28"``, or a folder of records.
-    form : str, optional
-        ``"cubic"``, ``"dc"`` or ``"pulsed"``; the best in the records by default.
-    decay_per_token : float
-        Part of ``v_store - v_ref`` that a stored token loses per token: its weight is ``exp(-decay_per_token age)``.
-    decay_on : {"weight", "output"}
-        Decay the stored voltage, so that term i of the cell's power series decays with the weight to the power i and
-        the constant not at all; or the whole product, for K after it, for V on its input.  Both occur in the published
-        code.
-    quantize : bool
-        Round inputs, stored voltages and outputs to the levels of the hardware; the gradient passes straight through.
-    window : int, optional
-        Tokens that are kept; all of them by default.
-    array_length : int, optional
-        Tokens per array: each array's output is converted by itself, and the results are added, as in hardware.
-    gradient : {"true", "surrogate"}
-        As of `GainCell`.
-    outside : {"clamp", "refuse", "extrapolate"}
-        As of `Element`, for stored voltages.
+    records, form, head, decay_per_token, decay_on, quantize, window, array_length, gradient, outside
+        As of `Attention`.
     return_intermediates : bool
         Return scores and pulses, too.
 

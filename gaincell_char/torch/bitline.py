@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ..head import ModelName
-from ..registry import load_head
-from .elements import DEFAULT_HEAD, find_model
+from ..registry import DEFAULT_HEAD, load_head
+from .elements import find_model
 
 KINDS = ("ideal", "resistor", "passive")
 _ORDER = 3

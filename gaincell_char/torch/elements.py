@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..head import ModelName
-from ..registry import FittedModel, find_record, load_head, load_model
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, FittedModel, find_record, load_head, load_model
 
-DEFAULT_HEAD = "attention"
 OUTSIDE = ("clamp", "refuse", "extrapolate")
 
 
@@ -103,7 +102,7 @@ class Element(nn.Module):
         warnings.warn(f"{what}; values outside are clamped (said once)", stacklevel=4)
 
     def extra_repr(self) -> str:
-        """Model, output and box, for print()."""
+        """Model, output and box."""
         fit = self.model.fit
         spans = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
         return f"{fit.output} by {fit.model}, {spans}"
@@ -141,8 +140,8 @@ class GainCell(Element):
 
     @classmethod
     def from_records(
-        cls, records: str | Path = "gc28", form: str | None = None, *, head: str = DEFAULT_HEAD, outside: str = "clamp",
-        gradient: str = "true",
+        cls, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
+        outside: str = "clamp", gradient: str = "true",
     ) -> Self:  # fmt: skip
         """Return the cell of a head from a set of records; the best form there is by default."""
         declared = load_head(head)
@@ -190,8 +189,8 @@ class Decay(Element):
 
     @classmethod
     def from_records(
-        cls, records: str | Path = "gc28", form: str | None = None, *, head: str = DEFAULT_HEAD, outside: str = "clamp",
-        **conditions: float | str,
+        cls, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
+        outside: str = "clamp", **conditions: float | str,
     ) -> Self:  # fmt: skip
         """Return the decay of a head's cell; ``temp=85.0`` picks a temperature."""
         declared = load_head(head)
@@ -212,7 +211,7 @@ class Decay(Element):
         return rates if like is None else rates.to(like)
 
 
-def retention_sigma(records: str | Path = "gc28", head: str = DEFAULT_HEAD, **where: float) -> float:
+def retention_sigma(records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD, **where: float) -> float:
     """Sigma of the logarithm of the retention time, from its mean and sigma in the record of a Monte Carlo campaign.
 
     ``v_init=0.0`` picks a level; the largest over the levels by default.
@@ -239,7 +238,7 @@ class _Converter(Element):
 
     @classmethod
     def from_records(
-        cls, records: str | Path = "gc28", form: str | None = None, *, head: str = DEFAULT_HEAD,
+        cls, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
         outside: str = "extrapolate",
     ) -> Self:  # fmt: skip
         """Return the converter of a head from a set of records; the best form there is by default."""
