@@ -115,8 +115,13 @@ def _by_columns(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool:
     return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))]
 
 
-def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> pd.DataFrame:
+def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> tuple[pd.DataFrame, Deck]:
     """Voltages of one column and its converter over a whole conversion, with the word lines of its first rows.
+
+    Returns
+    -------
+    DataFrame, Deck
+        ``time`` [s] and a column per node [V]; and the deck, which can be run by hand.
 
     Raises
     ------
@@ -131,7 +136,7 @@ def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> 
     if outcome.reason:
         raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
     kept = [n for n in outcome.vectors if n == "time" or not n.startswith("v(st")]
-    return pd.DataFrame({name: outcome.vectors[name] for name in kept})
+    return pd.DataFrame({name: outcome.vectors[name] for name in kept}), deck
 
 
 def _drawn(

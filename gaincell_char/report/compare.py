@@ -1,5 +1,6 @@
 """The page of a comparison: SPICE against the software model, and the waveforms of one column."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..agreement import ALLOWED, Agreement
 from ..circuit import Floats
 from ..comparison import Comparison
 from ..errors import StorageError
+from ..netlist import Deck
 from ..run import OK
 from . import page
 from .figures import BEST, INK, PAPER, render
@@ -24,14 +26,18 @@ _BINS = 15
 
 
 def write_comparison(
-    out: Path, comparison: Comparison, agreement: Agreement, waves: dict[str, pd.DataFrame], about: dict[str, Any]
+    out: Path,
+    comparison: Comparison,
+    agreement: Agreement,
+    waves: Mapping[str, tuple[pd.DataFrame, Deck]],
+    about: dict[str, Any],
 ) -> Path:
     """Write pictures, tables, inputs and page of a comparison into its folder.
 
     Parameters
     ----------
-    waves : dict of str to DataFrame
-        Operation -> waveforms of one column.
+    waves : mapping of str to (DataFrame, Deck)
+        Operation -> waveforms of one column, and the deck they come from.
     about : dict
         What was run: simulator, seconds.
 
@@ -42,7 +48,7 @@ def write_comparison(
     """
     pictures = []
     try:
-        for folder in ("figures", "tables"):
+        for folder in ("figures", "tables", "decks"):
             (out / folder).mkdir(exist_ok=True)
     except OSError as error:
         raise StorageError(f"{out} could not be made ({store.why(error)})") from error
@@ -51,13 +57,17 @@ def write_comparison(
         drawn = {
             f"scatter_{name}": (f"{operation.doc}: software model against SPICE", scatter(agreement, name)),
             f"error_{name}": (f"{operation.doc}: error of the best form", errors(agreement, name)),
-            f"waves_{name}": (f"{operation.doc}: one column over a conversion", waveform(waves[name], operation.doc)),
+            f"waves_{name}": (
+                f"{operation.doc}: one column over a conversion",
+                waveform(waves[name][0], operation.doc),
+            ),
         }
         for key, (caption, (png, svg)) in drawn.items():
             store.write_bytes(out / "figures" / f"{key}.png", png)
             store.write_text(out / "figures" / f"{key}.svg", svg)
             pictures.append((key, caption))
-        store.write_frame(waves[name], out / "tables" / f"waves_{name}.csv")
+        store.write_frame(waves[name][0], out / "tables" / f"waves_{name}.csv")
+        store.write_text(out / "decks" / f"column_{name}.cir", waves[name][1].text)
     store.write_frame(agreement.rows.drop(columns=["sample", "point"]), out / "tables" / "outcomes.csv")
     store.write_frame(agreement.summary, out / "tables" / "summary.csv")
     store.write_text(out / "index.html", _page(comparison, agreement, pictures, about))

@@ -130,13 +130,12 @@ class GainCellArray(nn.Module):
         return surrogate(driven @ weights, t_pulse, self.cell.line(self.v_store))
 
     def _moved(self, t_pulse: Tensor, moving: MovingCell) -> Tensor:
+        """The pulsed form where the bitline stands still, and the series for what its move changes."""
         slices = Slices.of(moving, self.cell.inside("v_store", self.v_store))
-        if self.random is not None:
-            none = dict.fromkeys(self._coefficients(), torch.zeros_like(self.v_store))
-            typical = self.cell.split(self.random, self.cell.inside("v_store", self.v_store), **none)[0]
-            change = (self.currents()[0] - typical)[None]
-            slices = replace(slices, active=torch.cat([slices.active[:1] + change, slices.active[1:]]))
-        return sliced_charge(slices, self.bitline, t_pulse, self.t_max)[0]
+        current, edges = self.currents()
+        active = torch.cat([current[None], slices.active[1:]])
+        edge = slices.edge if edges is None else torch.cat([edges[None], slices.edge[1:]])
+        return sliced_charge(replace(slices, active=active, edge=edge), self.bitline, t_pulse, self.t_max)[0]
 
 
 def pulses(t_pulse: Tensor, edges: bool) -> Tensor:

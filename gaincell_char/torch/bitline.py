@@ -81,8 +81,8 @@ class MovingCell:
 class Slices:
     """A column of cells as the sliced model sees it: power series in the bitline's move, per cell.
 
-    ``active``, ``idle`` have shape (4, rows, columns) [A/V^m], ``edge`` (3, rows, columns) [C/V^m], and ``c_cells``
-    (columns,) is what the cells add to the bitline [F].
+    ``active``, ``idle`` have shape (4, ..., rows, columns) [A/V^m], ``edge`` (3, ..., rows, columns) [C/V^m], and
+    ``c_cells`` (..., 1, columns) is what the cells add to the bitline [F].
     """
 
     active: Tensor
@@ -96,7 +96,8 @@ class Slices:
         """Return the slices' view of cells that store `v_store` [V], shape (..., rows, columns)."""
         return cls(
             active=cell.series("active", v_store), idle=cell.series("idle", v_store),
-            edge=cell.series("edge", v_store, 2), c_cells=cell.series("move", v_store, 2)[1].sum(-2), most=cell.most,
+            edge=cell.series("edge", v_store, 2), c_cells=cell.series("move", v_store, 2)[1].sum(-2, keepdim=True),
+            most=cell.most,
         )  # fmt: skip
 
 
@@ -115,10 +116,13 @@ def sliced_charge(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: float
     -------
     Tensor, Tensor, shape (..., columns)
     """
+    if t_pulse.ndim == 1:
+        charge, move = sliced_charge(cells, bitline, t_pulse[None], t_max)
+        return charge.squeeze(-2), move.squeeze(-2)
     dt = t_max / bitline.slices
-    idle = cells.idle.sum(-2)
+    idle = cells.idle.sum(-2, keepdim=True)
     difference = cells.active - cells.idle
-    charge = move = t_pulse.new_zeros(()).expand(*t_pulse.shape[:-1], idle.shape[-1])
+    charge = move = torch.zeros_like(t_pulse[..., :1])
     for number in range(bitline.slices):
         start = number * dt
         share = ((t_pulse - start) / dt).clamp(0.0, 1.0)

@@ -86,18 +86,20 @@ class Element(nn.Module):
         return value.clamp(low, high)
 
     def _look(self, name: str, value: Tensor, low: float, high: float) -> None:
-        if value.numel() == 0 or (self._said and self.outside == "clamp"):
+        if value.numel() == 0:
             return
         least, most = (float(end) for end in torch.aminmax(value.detach()))
         slack = 1e-6 * (high - low) + 4 * torch.finfo(value.dtype).eps * max(abs(low), abs(high))
         if low - slack <= least and most <= high + slack:
             return
         fit = self.model.fit
-        what = f"{name} runs from {least:g} to {most:g}, but {fit.model} was fitted from {low:g} to {high:g}"
-        if least != least:
+        if math.isnan(least):
             raise ParameterError(f"{name} holds NaN, which {fit.model} cannot take")
+        what = f"{name} runs from {least:g} to {most:g}, but {fit.model} was fitted from {low:g} to {high:g}"
         if self.outside == "refuse":
             raise ParameterError(f"{what}; use inputs inside, or outside='clamp'")
+        if self._said:
+            return
         self._said = True
         warnings.warn(f"{what}; values outside are clamped (said once)", stacklevel=4)
 
