@@ -133,9 +133,12 @@ class GainCellArray(nn.Module):
         """The pulsed form where the bitline stands still, and the series for what its move changes."""
         slices = Slices.of(moving, self.cell.inside("v_store", self.v_store))
         current, edges = self.currents()
-        active = torch.cat([current[None], slices.active[1:]])
-        edge = slices.edge if edges is None else torch.cat([edges[None], slices.edge[1:]])
-        return sliced_charge(replace(slices, active=active, edge=edge), self.bitline, t_pulse, self.t_max)[0]
+        slices = replace(
+            slices, active=torch.cat([current[None], slices.active[1:]]),
+            idle=torch.cat([torch.zeros_like(slices.idle[:1]), slices.idle[1:]]),
+            edge=slices.edge if edges is None else torch.cat([edges[None], slices.edge[1:]]),
+        )  # fmt: skip
+        return sliced_charge(slices, self.bitline, t_pulse, self.t_max)[0]
 
 
 def pulses(t_pulse: Tensor, edges: bool) -> Tensor:
@@ -148,28 +151,12 @@ def weights_of(current: Tensor, edges: Tensor | None, dim: int) -> Tensor:
     return current if edges is None else torch.cat([current, edges], dim)
 
 
-class _Surrogate(torch.autograd.Function):
-    """A product whose gradient is that of another."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, *tensors: Tensor) -> Tensor:
-        product, line_left, line_right = tensors
-        ctx.save_for_backward(line_left, line_right)
-        return product.clone()
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        line_left, line_right = ctx.saved_tensors  # type: ignore[attr-defined]
-        [grad] = grads
-        left = (grad @ line_right.mT).sum_to_size(line_left.shape)
-        right = (line_left.mT @ grad).sum_to_size(line_right.shape)
-        return None, left, right
-
-
 def surrogate(product: Tensor, line_left: Tensor, line_right: Tensor) -> Tensor:
     """`product`, with the gradient of ``line_left @ line_right``."""
-    result: Tensor = _Surrogate.apply(product.detach(), line_left, line_right)  # type: ignore[no-untyped-call]
-    return result
+    if not torch.is_grad_enabled():
+        return product
+    line = line_left @ line_right
+    return product.detach() + (line - line.detach())
 
 
 def _normal(covariance: list[list[float]], shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
