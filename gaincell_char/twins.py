@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from .circuit import Floats
 from .comparison import Comparison
 from .torch.bitline import Bitline
@@ -9,7 +11,13 @@ from .torch.predict import Twin
 
 
 def twins(comparison: Comparison) -> dict[str, Twin]:
-    """Operation -> its software model, on the comparison's bitlines."""
+    """Operation -> its software model, on the comparison's bitlines.
+
+    Raises
+    ------
+    DataError
+        If the records lack a model, or one of them states no error to compare with.
+    """
     tokens, dim = comparison.inputs.shape[1:]
     first = comparison.declared.operations[0]
     found = {}
@@ -18,9 +26,10 @@ def twins(comparison: Comparison) -> dict[str, Twin]:
         held = Bitline(
             kind=comparison.clamp, r_clamp=comparison.r_clamp, c_bl=comparison.circuit(operation)["c_int"] + wire
         )
-        found[operation.name] = Twin(
-            head=comparison.declared, operation=operation, records=comparison.records, bitline=held
-        )
+        model = Twin(head=comparison.declared, operation=operation, records=comparison.records, bitline=held)
+        for form in model.forms:
+            model.stated(form, np.array([1e-9]))
+        found[operation.name] = model
     return found
 
 

@@ -1,0 +1,314 @@
+"""Arrays in ngspice, and the command that compares them with the software model."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gaincell_char import agreement, registry
+from gaincell_char.array_deck import ArrayCircuit
+from gaincell_char.comparison import cases, make_comparison, random_inputs, read_inputs
+from gaincell_char.errors import DataError, ParameterError
+from gaincell_char.twins import pulses_of, twins
+
+HEADS = registry.head_names()
+T_MAX = 15e-9
+SMALL = ("--tokens", 6, "--dim", 5, "--columns", 3)
+
+
+def array(operation="scores", head="attention", **options):
+    declared = registry.load_head(head)
+    return ArrayCircuit(head=declared, operation=declared.operation(operation), **options)
+
+
+def stored(rows, columns, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0, 0.9, (rows, columns)), T_MAX * rng.uniform(0.05, 1, rows)
+
+
+def run(pool, decks):
+    found = {}
+    for (number, _), outcome in pool.map(list(enumerate(decks)), lambda item: item[1], count=len(decks)):
+        assert not outcome.reason, outcome.reason
+        found[number] = outcome.vectors
+    return [found[i] for i in range(len(decks))]
+
+
+def summed(pool, circuit, v, t):
+    """Charge and output of every column, cell by cell and then converter by converter."""
+    rows = run(pool, [circuit.row(v[r], t[r]) for r in range(len(t)) if t[r] > 0])
+    charge = np.sum([circuit.charges(waves, v.shape[1]) for waves in rows], axis=0)
+    feet = run(pool, [circuit.conversion(float(q)) for q in charge])
+    out = [circuit.outputs({n if n == "time" else f"{n[:-1]}0)": w for n, w in waves.items()}, 0)[0] for waves in feet]
+    return charge, np.array([float(x[circuit.operation.output]) for x in out])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_is_declared_completely(head):
+    declared = registry.load_head(head)
+    for circuit in (declared.cell, declared.decay, *(o.converter for o in declared.operations)):
+        assert circuit in registry.circuit_names()
+    for form, name in declared.forms.items():
+        assert registry.load_circuit(declared.cell).model(name.model), form
+    for operation in declared.operations:
+        assert operation.forms.keys() == declared.forms.keys()
+        bench = registry.load_circuit(operation.converter).bench(operation.bench)
+        assert bench.output(operation.output)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("operation", ["scores", "values"])
+def test_a_whole_array_is_the_sum_of_its_cells(pool, head, operation):
+    """Ideal clamps and drivers: rows, columns and converters do not see each other."""
+    circuit = array(operation, head)
+    v, t = stored(6, 3)
+    t[2] = 0.0
+    charge, output = summed(pool, circuit, v, t)
+    [waves] = run(pool, [circuit.columns(v, t)])
+    np.testing.assert_allclose(circuit.charges(waves, 3), charge, rtol=0, atol=1e-5 * 1.2e-12)
+    whole = [float(circuit.outputs(waves, c)[0][circuit.operation.output]) for c in range(3)]
+    np.testing.assert_allclose(whole, output, rtol=0, atol=5e-4 * T_MAX)
+
+
+def test_what_is_not_ideal_takes_charge_away(pool):
+    v, t = np.full((16, 1), 0.9), np.full(16, 10e-9)
+    kinds = [
+        array(),
+        array(clamp="resistor", r_clamp=1000.0),
+        array(clamp="passive"),
+        array(clamp="ideal", r_wire=200.0),
+    ]
+    waves = run(pool, [circuit.columns(v, t) for circuit in kinds])
+    charges = [float(c.charges(w, 1)[0]) for c, w in zip(kinds, waves, strict=True)]
+    assert charges[0] == max(charges)
+    assert all(q < 0.98 * charges[0] for q in charges[1:])
+    assert kinds[0].excursion(waves[0], 0) == pytest.approx(0, abs=1e-6)
+    assert kinds[2].excursion(waves[2], 0) < -0.2
+
+
+def test_wires_along_rows_slow_the_far_column(pool):
+    circuit = array(r_wire=500.0)
+    v, t = np.full((4, 4), 0.9), np.full(4, 10e-9)
+    [waves] = run(pool, [circuit.columns(v, t)])
+    charges = circuit.charges(waves, 4)
+    assert (np.diff(charges) < 0).all()
+
+
+def test_a_pulse_shorter_than_its_edges_is_a_small_one(pool):
+    circuit = array()
+    v = np.array([0.9])
+    charges = [
+        float(circuit.charges(w, 1)[0]) for w in run(pool, [circuit.row(v, t) for t in (20e-12, 45e-12, 200e-12)])
+    ]
+    assert 0 < charges[0] < charges[1] < charges[2] < 3e-15
+
+
+def test_one_bias_for_all_couples_the_converters(pool):
+    v, t = stored(8, 4)
+    own, shared = (array(shared_bias=b) for b in (False, True))
+    a, b = run(pool, [own.columns(v, t), shared.columns(v, t)])
+    widths = [[float(c.outputs(w, i)[0]["t_pulse"]) for i in range(4)] for c, w in ((own, a), (shared, b))]
+    assert np.abs(np.subtract(*widths)).max() > 1e-13
+    assert np.abs(np.subtract(*widths)).max() < 0.01 * T_MAX
+
+
+def test_a_cell_s_mismatch_does_not_depend_on_its_company():
+    circuit = array()
+    v, t = stored(3, 4)
+
+    def seeds(row, columns):
+        return lambda place: (5, 999) if place is None else (5, row + place[0], columns[place[1]])
+
+    row = circuit.with_mismatch(circuit.row(v[2], t[2]), seeds(2, (0, 1, 2, 3)))
+    some = circuit.with_mismatch(circuit.row(v[2, [1, 3]], t[2]), seeds(2, (1, 3)))
+    column = circuit.with_mismatch(circuit.columns(v[:, [3]], t), seeds(0, (3,)))
+    of_row = {k.replace("0_3", "#"): x for k, x in row.alters.items() if "xcell0_3." in k}
+    of_some = {k.replace("0_1", "#"): x for k, x in some.alters.items() if "xcell0_1." in k}
+    of_column = {k.replace("2_0", "#"): x for k, x in column.alters.items() if "xcell2_0." in k}
+    assert of_row == of_some == of_column
+    assert sum("delvto" in name for name in of_row) == 4
+
+
+def test_inputs_repeat_and_grow():
+    few, many = random_inputs(2, 4, 3, 0.9, 5), random_inputs(4, 4, 3, 0.9, 5)
+    np.testing.assert_array_equal(few.k, many.k[:2])
+    assert few.k.max() <= 0.9
+    assert few.digest != random_inputs(2, 4, 3, 0.9, 6).digest
+
+
+def test_values_are_driven_by_the_tokens_seen():
+    comparison = make_comparison(instances=1, tokens=6, dim=5, columns=0, queries=2)
+    models = twins(comparison)
+    todo = list(cases(comparison, pulses_of(models["scores"])))
+    assert [(c.operation.name, c.query, len(c.columns)) for c in todo] == [
+        ("scores", 4, 5), ("values", 4, 5), ("scores", 5, 6), ("values", 5, 5),
+    ]  # fmt: skip
+    assert (todo[1].t_pulse[5:] == 0).all()
+    assert todo[0].v_store.shape == (5, 5)
+
+
+def test_compare_agrees_leaves_everything_and_goes_on(gaincell, tmp_path):
+    status, out, _ = gaincell("compare", "-o", "there", "--instances", 2, *SMALL, "--gate")
+    assert status == 0, out
+    assert "4 of 4 passes simulated" in out
+    there = tmp_path / "there"
+    for name in ("index.html", "inputs.npz", "compare.json", "tables/summary.csv", "tables/outcomes.csv",
+                 "figures/scatter_scores.png", "figures/waves_values.svg", "decks/column_scores.cir"):  # fmt: skip
+        assert (there / name).stat().st_size > 0
+    told = json.loads((there / "compare.json").read_text())
+    assert told["disagreements"] == []
+    best = {row["operation"]: row for row in told["summary"] if row["form"] == "pulsed"}
+    assert best["scores"]["rms_percent"] < 0.1
+    assert best["values"]["rms_percent"] < 0.1
+    first = (there / "tables" / "outcomes.csv").read_text()
+    status, out, _ = gaincell("compare", "-o", "there", "--instances", 2, *SMALL)
+    assert (status, "0 of 4 passes simulated" in out) == (0, True)
+    assert (there / "tables" / "outcomes.csv").read_text() == first
+
+
+def test_a_third_person_can_repeat_it(gaincell, tmp_path):
+    assert gaincell("compare", "-o", "a", *SMALL, "--operation", "scores")[0] == 0
+    assert gaincell("compare", "-o", "b", *SMALL, "--operation", "scores", "--inputs", "a/inputs.npz")[0] == 0
+    a, b = (pd.read_csv(tmp_path / x / "tables" / "outcomes.csv").drop(columns="spent_s") for x in "ab")
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_a_form_that_is_off_fails_the_gate(gaincell):
+    status, _, err = gaincell("compare", "-o", "there", "--tokens", 64, "--columns", 2, "--gate", "--form", "dc")
+    assert status == 1
+    assert "SPICE and the software model disagree: scores, dc: rms error" in err
+    assert "ps its records state" in err
+    status, _, err = gaincell("compare", "-o", "there", "--tokens", 64, "--columns", 2, "--form", "quintic")
+    assert (status, "no form 'quintic'" in err) == (2, True)
+
+
+def test_a_clamp_with_resistance_needs_the_sliced_form(gaincell, tmp_path):
+    status, out, _ = gaincell("compare", "-o", "there", "--columns", 2, "--clamp", "resistor", "--operation", "scores")
+    assert status == 0, out
+    rows = {r["form"]: r for r in json.loads((tmp_path / "there" / "compare.json").read_text())["summary"]}
+    assert rows["sliced"]["charge_percent"] < 0.2
+    assert rows["sliced"]["rms_percent"] < rows["pulsed"]["rms_percent"]
+
+
+def test_mismatch_is_covered(gaincell, tmp_path):
+    status, out, _ = gaincell("compare", "-o", "there", "--tokens", 24, "--dim", 24, "--columns", 0, "--mismatch",
+                              "--operation", "values", "--instances", 2)  # fmt: skip
+    assert status == 0, out
+    told = json.loads((tmp_path / "there" / "compare.json").read_text())
+    [half, most, nearly] = told["coverage"]
+    assert most["n"] == 48
+    assert half["low"] < 0.5 < half["high"]
+    assert most["low"] < 0.9 < most["high"]
+    assert nearly["value"] > 0.9
+
+
+class Fake:
+    """A software model that is off by a given time."""
+
+    forms = ("only",)
+
+    def __init__(self, off, stated):
+        self.off, self._stated = off, stated
+
+    def charge(self, _form, v_store, _t_pulse):
+        return np.zeros(v_store.shape[1])
+
+    def output(self, _form, charge):
+        return np.arange(len(charge)) * 1e-9 + self.off
+
+    def stated(self, _form, _t_pulse):
+        return self._stated
+
+    def draw(self, v_store, _t_pulse, draws, seed):
+        rng = np.random.default_rng(seed)
+        return np.arange(v_store.shape[1]) * 1e-9 + rng.normal(0, 1e-10, (draws, v_store.shape[1]))
+
+
+def _judged(off, stated, spread=0.0, **request):
+    comparison = make_comparison(tokens=300, dim=4, columns=0, operations=("scores",), **request)
+    todo = list(cases(comparison, lambda v, _t: np.zeros(v.shape[1])))
+    n = len(todo[0].columns)
+    truth = np.arange(n) * 1e-9 + np.random.default_rng(1).normal(0, spread, n)
+    rows = pd.DataFrame({
+        "sample": 0, "point": range(n), "operation": "scores", "q_bl": 0.0, "output": truth, "status": "ok",
+    })  # fmt: skip
+    return agreement.judge(comparison, {"scores": Fake(off, stated)}, rows, todo)
+
+
+def test_errors_are_measured_against_what_is_stated():
+    found = _judged(30e-12, 1e-11)
+    [line] = found.summary.to_dict("records")
+    assert line["rms_ns"] == pytest.approx(0.03)
+    assert line["rms_lsb"] == pytest.approx(0.03)
+    assert line["rms_percent"] == pytest.approx(0.2)
+    assert line["agrees"]
+    assert not found.disagreements()
+    [sentence] = _judged(31e-12, 1e-11).disagreements()
+    assert sentence == "scores, only: rms error 31 ps, more than 3 times the 10 ps its records state"
+
+
+def test_coverage_is_counted():
+    right = _judged(0.0, 1e-11, 1e-10, mismatch=True)
+    assert not right.disagreements()
+    by_level = {c.level: c.share.value for c in right.coverage}
+    assert by_level[0.9] == pytest.approx(0.9, abs=0.06)
+    [sentence] = _judged(0.0, 1e-11, 2e-10, mismatch=True).disagreements()
+    assert sentence.startswith("scores: the 90 % interval holds 5") or sentence.startswith(
+        "scores: the 90 % interval holds 6"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--head", "nothing"), "no head 'nothing'; have attention, attention_switched"),
+        (("--operation", "softmax"), "attention has no operation 'softmax'; have scores, values"),
+        (("--records", "nowhere"), "no records 'nowhere'; have gc28, paper, or give a folder of records"),
+        (("--records", "paper"), "cubic and hard_sigmoid state no error; compare with records that were fitted"),
+        (("--tech", "nothing"), "no technology 'nothing'"),
+        (("--instances", "0"), "instances = 0 has to be at least 1"),
+        (("--columns", "-1"), "columns = -1 has to be at least 0, which stands for all"),
+        (("--r-clamp", "0", "--clamp", "resistor"), "r_clamp has to be above 0 ohm"),
+        (("--inputs", "missing.npz"), "cannot read missing.npz"),
+    ],
+)
+def test_a_wrong_request_is_refused(gaincell, words, says):
+    status, _, err = gaincell("compare", "-o", "there", "--tokens", 4, "--dim", 3, "--columns", 1, *words)
+    assert status == 2, err
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"Q": np.zeros((4, 3))}, "holds q; k, v are missing"),
+        ({"Q": np.zeros((4, 3)), "K": np.zeros((5, 3)), "V": np.zeros((4, 3))}, "they take one shape, (tokens, dim)"),
+        ({"Q": np.zeros((4, 3)), "K": np.full((4, 3), 1.2), "V": np.zeros((4, 3))}, "K has to lie within 0 to 0.9 V"),
+        (
+            {"Q": np.full((4, 3), np.nan), "K": np.zeros((4, 3)), "V": np.zeros((4, 3))},
+            "Q has to lie within 0 to 1, wit",
+        ),
+    ],
+)
+def test_wrong_inputs_are_refused(tmp_path, arrays, says):
+    np.savez(tmp_path / "in.npz", **arrays)
+    with pytest.raises(DataError) as refused:
+        read_inputs(tmp_path / "in.npz", 0.9)
+    assert says in str(refused.value)
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(DataError, match=r"it has to be an \.npz file with Q, K and V"):
+        read_inputs(tmp_path / "text.npz", 0.9)
+
+
+def test_another_comparison_does_not_overwrite_one(gaincell):
+    assert gaincell("compare", "-o", "there", *SMALL, "--operation", "scores")[0] == 0
+    status, _, err = gaincell("compare", "-o", "there", *SMALL, "--operation", "scores", "--seed", 2)
+    assert status == 2
+    assert "there holds another campaign: " in err
+    assert "seed is 1 there and 2 here" in err
+
+
+def test_an_unknown_clamp_is_refused():
+    with pytest.raises(ParameterError, match="clamp = 'none'; choose ideal, resistor, passive"):
+        array(clamp="none")
