@@ -97,6 +97,15 @@ def markdown(rows: list[tuple[str, str, str]]) -> str:
     return "\n".join(["| figure | asked | measured |", "|---|---|---|", *body])
 
 
+def rewrite(name: str, block: str, text: str) -> None:
+    """Put a text where a page has its place for it."""
+    path = ROOT / name
+    pattern = re.compile(rf"(<!-- {block}:.*?-->\n).*?(<!-- end of {block} -->)", re.DOTALL)
+    page = path.read_text(encoding="utf-8")
+    assert pattern.search(page), f"{name} has no place for it"
+    path.write_text(pattern.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page), encoding="utf-8")
+
+
 def methods(found: dict[str, Any]) -> str:
     """Every method of the comparison."""
     names = "bench, compared at, method, workers, samples/s, CPU ms per sample, growth kB per sample, deviation"
@@ -163,11 +172,7 @@ def main() -> None:
     )
     texts = {"README.md": f"{short}\n\n{note}", "docs/statistics.md": long(found, speed, points)}
     for name, block in PLACES.items():
-        path = ROOT / name
-        pattern = re.compile(rf"(<!-- {block}:.*?-->\n).*?(<!-- end of {block} -->)", re.DOTALL)
-        text = path.read_text(encoding="utf-8")
-        assert pattern.search(text), f"{name} has no place for it"
-        path.write_text(pattern.sub(lambda m, t=texts[name]: f"{m[1]}{t}\n{m[2]}", text), encoding="utf-8")
+        rewrite(name, block, texts[name])
     sys.stdout.write(short + "\n")
 
 

@@ -1,7 +1,7 @@
 """Measure the software model: against NumPy, the published model, SPICE; its speed against SPICE and other attention.
 
-    python benchmarks/software_model.py --out measured                 every part but the last, about six minutes
-    python benchmarks/software_model.py --out measured whole           a whole 64x64 array in one netlist, about 15 minutes
+    python benchmarks/software_model.py --out measured            every part but the last, about six minutes
+    python benchmarks/software_model.py --out measured whole      a 64x64 array in one netlist, about 15 minutes
 
 Each part writes ``measured/model_<part>.json``; benchmarks/readme_model.py makes the tables from them.
 """
@@ -78,7 +78,8 @@ def compared(folder: Path, **request: Any) -> dict[str, Any]:
     return {
         "ngspice": version, "spice_s": done.spice_s, "summary": judged.summary.to_dict("records"),
         "coverage": [
-            {"operation": c.operation, "level": c.level, "left_out": c.left_out, **vars(c.share)} for c in judged.coverage
+            {"operation": c.operation, "level": c.level, "left_out": c.left_out, **vars(c.share)}
+            for c in judged.coverage
         ],
     }  # fmt: skip
 
@@ -128,7 +129,8 @@ def whole(_: Path) -> dict[str, Any]:
     widths = np.array([float(circuit.outputs(outcome.vectors, c)[0][circuit.operation.output]) for c in columns])
     charges = circuit.charges(outcome.vectors, len(columns))
     return {
-        "wall_s": spent, "memory_mb": memory, "time_points": len(outcome.vectors["time"]), "transistors_of_cells": 4 * v.size,
+        "wall_s": spent, "memory_mb": memory, "time_points": len(outcome.vectors["time"]),
+        "transistors_of_cells": 4 * v.size,
         "charge": float(np.abs(charges - charge).max() / 1.2e-12), "width": float(np.abs(widths - width).max() / T_MAX),
         "width_rms": float(np.sqrt(np.mean((widths - width) ** 2)) / T_MAX),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Bench, Coefficient, Grid, Model, Numbers, Output, Study, Tran, Waveforms
+from gaincell_char.circuit import Bench, Coefficient, Figure, Grid, Model, Numbers, Output, Study, Tran, Waveforms
 from gaincell_char.formula import Array, polynomial
 from gaincell_char.params import Params, number
 
@@ -168,6 +168,14 @@ MODELS = (
     _model("edge_series", bitline_charge, "q_edge", "C", 1e-15),
     _model("move_series", bitline_charge, "q_move", "C", 1e-15),
 )
+
+
+FIGURES = (
+    Figure(study="bitline", output="i_on", x="dv_bl", per="v_store", title="Active cell by move of its bitline",
+           models=("active_series",)),
+    Figure(study="bitline", output="i_off", x="dv_bl", per="v_store", title="Idle cell by move of its bitline",
+           models=("idle_series",)),
+)  # fmt: skip
 
 
 def study(most: float) -> Study:

@@ -27,7 +27,7 @@ CIRCUIT = Circuit(
         *_cell_bitline.MODELS,
     ),
     studies=(*_cell_sheet.STUDIES, _cell_bitline.study(0.1)),
-    figures=_cell_sheet.figures("ekv_2d", panel="e"),
+    figures=(*_cell_sheet.figures("ekv_2d", panel="e"), *_cell_bitline.FIGURES),
     merits=_cell_sheet.MERITS,
     spreads=_cell_sheet.SPREADS,
 )

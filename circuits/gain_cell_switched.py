@@ -30,7 +30,7 @@ CIRCUIT = Circuit(
         *_cell_bitline.MODELS,
     ),
     studies=(*_cell_sheet.STUDIES, _cell_bitline.study(0.35)),
-    figures=_cell_sheet.figures("switched_2d"),
+    figures=(*_cell_sheet.figures("switched_2d"), *_cell_bitline.FIGURES),
     merits=_cell_sheet.MERITS,
     spreads=_cell_sheet.SPREADS,
 )

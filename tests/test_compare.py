@@ -167,6 +167,18 @@ def test_compare_agrees_leaves_everything_and_goes_on(gaincell, tmp_path):
     assert (there / "tables" / "outcomes.csv").read_text() == first
 
 
+def test_what_is_lost_is_simulated_again_and_nothing_else(gaincell, tmp_path):
+    gaincell("compare", "-o", "there", "--instances", 2, *SMALL)
+    first = pd.read_csv(tmp_path / "there" / "tables" / "outcomes.csv").drop(columns="spent_s")
+    shard = sorted((tmp_path / "there" / "shards").glob("*.parquet"))[1]
+    shard.unlink()
+    (tmp_path / "there" / "index.html").unlink()
+    status, out, _ = gaincell("compare", "-o", "there", "--instances", 2, *SMALL)
+    assert (status, "1 of 4 passes simulated" in out) == (0, True)
+    again = pd.read_csv(tmp_path / "there" / "tables" / "outcomes.csv").drop(columns="spent_s")
+    pd.testing.assert_frame_equal(first, again)
+
+
 def test_a_third_person_can_repeat_it(gaincell, tmp_path):
     assert gaincell("compare", "-o", "a", *SMALL, "--operation", "scores")[0] == 0
     assert gaincell("compare", "-o", "b", *SMALL, "--operation", "scores", "--inputs", "a/inputs.npz")[0] == 0

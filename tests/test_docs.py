@@ -10,7 +10,7 @@ import pytest
 from gaincell_char.cli import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/tutorial.md", "docs/statistics.md")
+PAGES = ("README.md", "docs/tutorial.md", "docs/statistics.md", "docs/software-model.md")
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -32,11 +32,12 @@ def type_commands(block, capsys):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_and_every_line_of_python_runs_in_order(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}  # a page's blocks follow each other
     for language, block in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
         if language == "sh" and "pip install" not in block and "go run" not in block:
             type_commands(block, capsys)
         elif language == "python":
-            exec(compile(block, page, "exec"), {})  # noqa: S102  our own documentation
+            exec(compile(block, page, "exec"), names)  # noqa: S102  our own documentation
     assert list(tmp_path.iterdir())
 
 

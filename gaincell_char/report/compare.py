@@ -20,7 +20,7 @@ from . import page
 from .figures import BEST, INK, PAPER, render
 
 Drawn = tuple[bytes, str]
-_NANO, _MILLI = 1e9, 1e3
+_NANO, _MILLI, _PICO = 1e9, 1e3, 1e12
 _SMALL = 10.5
 _BINS = 15
 
@@ -110,11 +110,11 @@ def scatter(agreement: Agreement, operation: str) -> Drawn:
 
 
 def errors(agreement: Agreement, operation: str) -> Drawn:
-    """Error of the best form over the output, and how often it occurs; in picoseconds."""
+    """Error of the best form over the charge that is converted, and how often it occurs; in picoseconds."""
     rows = _good(agreement, operation)
     form = agreement.forms[operation][-1]
-    error = 1e12 * (rows[f"output_{form}"] - rows["output"]).to_numpy(dtype=float)
-    stated = 1e12 * float(np.sqrt((rows[f"stated_{form}"] ** 2).mean())) if len(rows) else 0.0
+    error = _PICO * (rows[f"output_{form}"] - rows["output"]).to_numpy(dtype=float)
+    stated = _PICO * float(np.sqrt((rows[f"stated_{form}"] ** 2).mean())) if len(rows) else 0.0
 
     def draw(canvas: Canvas) -> None:
         left, right = canvas.subplots(
@@ -122,14 +122,14 @@ def errors(agreement: Agreement, operation: str) -> Drawn:
             gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.85, "bottom": 0.2, "wspace": 0.06},
         )  # fmt: skip
         left.axhspan(-ALLOWED * stated, ALLOWED * stated, color="#d6e8f5", lw=0, label=f"{ALLOWED:g} x stated rms")
-        left.plot(_NANO * rows["output"], error, "o", ms=4, mew=0, color=BEST, alpha=0.7, label=form)
+        left.plot(_PICO * rows["q_bl"], error, "o", ms=4, mew=0, color=BEST, alpha=0.7, label=form)
         left.axhline(0, color=INK, lw=0.8)
-        left.set_xlabel("output by SPICE [ns]")
+        left.set_xlabel("charge on the bitline by SPICE [pC]")
         left.set_ylabel("model less SPICE [ps]")
         left.legend(frameon=False, fontsize=_SMALL, loc="best")
         right.hist(error, bins=_BINS, orientation="horizontal", color=BEST)
         right.set_xlabel("columns")
-        canvas.suptitle(f"Error of {form} by output", fontsize=_SMALL + 1.5)
+        canvas.suptitle(f"Error of {form} by charge", fontsize=_SMALL + 1.5)
 
     return render(draw, (6.4, 3.4))
 
