@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,28 +68,39 @@ def run_comparison(
 
 
 def _simulated(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> Iterator[pd.DataFrame]:
-    for case in todo:
-        circuit = comparison.circuit(case.operation)
-        simulate = _by_cells if circuit.decoupled else _by_columns
-        yield _frame(case, simulate(comparison, circuit, case, pool))
+    """Every case as it is finished; several at a time, for one may have less to do than there are simulators."""
+    threads = ThreadPoolExecutor(pool.workers)
+    try:
+        for future in as_completed([threads.submit(_one, comparison, case, pool) for case in todo]):
+            yield future.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _one(comparison: Comparison, case: Case, pool: Pool) -> pd.DataFrame:
+    circuit = comparison.circuit(case.operation)
+    simulate = _by_cells if circuit.decoupled else _by_columns
+    return _frame(case, simulate(comparison, circuit, case, pool))
 
 
 def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> list[dict[str, Any]]:
     """Cells that do not see each other: row by row, then every converter with its column's charge."""
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0]
-    charge = np.zeros(len(case.columns))
+    charges: dict[int, Floats] = {}
     spent, reason = 0.0, ""
     rows = [
         (r, _drawn(comparison, circuit, circuit.row(case.v_store[r], case.t_pulse[r]), case, case.columns, r))
         for r in driven
     ]
-    for _, outcome in pool.map(rows, lambda item: item[1], count=len(rows)):
+    for (r, _), outcome in pool.map(rows, lambda item: item[1], count=len(rows)):
         spent += outcome.spent_s
         reason = reason or outcome.reason
         if not outcome.reason:
-            charge = charge + circuit.charges(outcome.vectors, len(case.columns))
+            charges[r] = circuit.charges(outcome.vectors, len(case.columns))
     if reason or pool.stop.is_set():
         return [_failed(reason or "stopped", spent) for _ in case.columns]
+    # In the order of the rows, whichever was finished first, so that the last bit is always the same.
+    charge = sum((charges[r] for r in driven), np.zeros(len(case.columns)))
     feet = [
         (c, _drawn(comparison, circuit, circuit.conversion(float(q)), case, case.columns[c : c + 1]))
         for c, q in enumerate(charge)

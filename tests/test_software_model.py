@@ -340,8 +340,11 @@ def test_a_record_of_another_version_is_refused(tmp_path):
     ("change", "says"),
     [
         ({"q": (9, 8)}, r"q, k and v have shapes \(9, 8\), \(10, 8\) and \(10, 8\); they take one shape"),
-        ({"q": 1.5}, "q runs from 1.5 to 1.5; it is a fraction of the longest pulse, 0 to 1"),
-        ({"q": float("nan")}, "q runs from nan to nan"),
+        (
+            {"q": 1.5, "outside": "refuse"},
+            "q runs from 1.5 to 1.5, but a fraction of the longest pulse runs from 0 to 1",
+        ),
+        ({"q": float("nan")}, "q holds NaN"),
         ({"k": float("nan")}, "v_store holds NaN"),
         ({"decay_on": "both"}, "decay_on = 'both'; choose weight, output"),
         ({"decay_per_token": -1.0}, "decay_per_token = -1 has to be at least 0"),

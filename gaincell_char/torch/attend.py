@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, record_sets
 from .array import pulses, surrogate, weights_of
-from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
+from .elements import GainCell, Guard, ReLUC2P, SignedC2P, longest_pulse
 
 _BLOCK = 128
 """Queries at a time: what a block needs stays in a core's cache."""
@@ -46,7 +46,7 @@ class Attention(nn.Module):
     gradient : {"true", "surrogate"}
         As of `GainCell`.
     outside : {"clamp", "refuse", "extrapolate"}
-        As of `Element`, for stored voltages.
+        What to do with inputs out of range, as of `Guard`.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class Attention(nn.Module):
         self.levels_input, self.levels_store = declared.levels_input, declared.levels_store
         self.levels_output = int(known.get("levels_output", declared.levels_output))
         self.rate, self.on_output, self.quantize = decay_per_token, decay_on == "output", quantize
-        self.window, self.array_length, self.outside = window, array_length, outside
+        self.window, self.array_length = window, array_length
+        self._fraction = Guard("q", 0.0, 1.0, outside, "a fraction of the longest pulse runs")
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Output as a fraction of its full scale, shape (..., tokens, dim)."""
@@ -79,7 +80,7 @@ class Attention(nn.Module):
 
     def _blocks(self, q: Tensor, k: Tensor, v: Tensor, *, whole: bool) -> list[tuple[Tensor, ...]]:
         _check_tensors(q, k, v)
-        q = _fraction(q, self.outside)
+        q = self._fraction(q)
         if self.quantize:
             low, high = self.cell.box("v_store")
             q = rounded(q, 1 / (self.levels_input - 1))
@@ -166,11 +167,13 @@ def attention(
     ParameterError
         If shapes do not match, an option is unknown, or an input holds NaN or lies outside its range.
     """
-    options = {
+    options: dict[str, Any] = {
         "head": head, "decay_per_token": decay_per_token, "decay_on": decay_on, "quantize": quantize, "window": window,
         "array_length": array_length, "gradient": gradient, "outside": outside,
     }  # fmt: skip
-    module = _module(str(records), form, tuple(options.items()))
+    # A folder's records may be written again at any time.
+    packaged = str(records) in record_sets()
+    module = _module(str(records), form, tuple(options.items())) if packaged else Attention(records, form, **options)
     return module.intermediates(q, k, v) if return_intermediates else module(q, k, v)
 
 
@@ -289,16 +292,6 @@ def _times(x: Tensor, rows: Tensor | None) -> Tensor:
 def rounded(x: Tensor, step: float) -> Tensor:
     """`x` rounded to multiples of `step`; the gradient passes straight through."""
     return x + (step * torch.round(x / step) - x).detach()
-
-
-def _fraction(q: Tensor, outside: str) -> Tensor:
-    if outside == "extrapolate":
-        return q
-    if not torch.compiler.is_compiling() and q.numel():
-        least, most = (float(end) for end in torch.aminmax(q.detach()))
-        if not (least >= -1e-6 and most <= 1 + 1e-6):
-            raise ParameterError(f"q runs from {least:g} to {most:g}; it is a fraction of the longest pulse, 0 to 1")
-    return q.clamp(0.0, 1.0)
 
 
 def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:

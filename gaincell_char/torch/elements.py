@@ -41,6 +41,52 @@ def longest_pulse(records: str | Path, head: str = DEFAULT_HEAD) -> float:
     return float(find_record(records, f"{operation.converter}.{study}").parameters["t_max"])
 
 
+class Guard:
+    """Keeps an input within its range.
+
+    Parameters
+    ----------
+    name : str
+        The input's name.
+    low, high : float
+        Its range.
+    outside : {"clamp", "refuse", "extrapolate"}
+        What to do with values outside: take the nearest end, and say so once; raise `ParameterError`; or take them as
+        they are.  NaN is refused by the first two.  Compiled code clamps silently.
+    why : str
+        Whose range it is, for the message.
+    """
+
+    def __init__(self, name: str, low: float, high: float, outside: str, why: str) -> None:
+        if outside not in OUTSIDE:
+            raise ParameterError(f"outside = {outside!r}; choose {', '.join(OUTSIDE)}")
+        self.name, self.low, self.high, self.outside, self.why = name, low, high, outside, why
+        self._said = False
+
+    def __call__(self, value: Tensor) -> Tensor:
+        """Return the value as it may be used."""
+        if self.outside == "extrapolate":
+            return value
+        if not torch.compiler.is_compiling() and value.numel():
+            self._look(value)
+        return value.clamp(self.low, self.high)
+
+    def _look(self, value: Tensor) -> None:
+        least, most = (float(end) for end in torch.aminmax(value.detach()))
+        size = max(abs(self.low), abs(self.high))
+        slack = 1e-6 * (self.high - self.low) + 4 * torch.finfo(value.dtype).eps * size
+        if self.low - slack <= least and most <= self.high + slack:
+            return
+        if math.isnan(least):
+            raise ParameterError(f"{self.name} holds NaN")
+        what = f"{self.name} runs from {least:g} to {most:g}, but {self.why} from {self.low:g} to {self.high:g}"
+        if self.outside == "refuse":
+            raise ParameterError(f"{what}; use inputs inside, or outside='clamp'")
+        if not self._said:
+            self._said = True
+            warnings.warn(f"{what}; values outside are clamped (said once)", stacklevel=5)
+
+
 class Element(nn.Module):
     """A model at its fitted coefficients, which are those of the record: nothing is typed here, nothing is learned.
 
@@ -49,17 +95,15 @@ class Element(nn.Module):
     model : FittedModel
         From `load_model`.
     outside : {"clamp", "refuse", "extrapolate"}
-        What to do with inputs outside the box where the model was fitted: use the nearest end of the box, and say so
-        once; raise `ParameterError`; or evaluate as if nothing were the matter.  Compiled code clamps silently.
+        What to do with inputs outside the box where the model was fitted, as of `Guard`.
     """
 
     def __init__(self, model: FittedModel, outside: str = "clamp") -> None:
         super().__init__()
-        if outside not in OUTSIDE:
-            raise ParameterError(f"outside = {outside!r}; choose {', '.join(OUTSIDE)}")
         self.model = model
         self.outside = outside
-        self._said = False
+        why = f"{model.fit.model} was fitted"
+        self._guards = {name: Guard(name, *model.fit.box[name], outside, why) for name in model.fit.inputs}
 
     def box(self, name: str) -> tuple[float, float]:
         """Valid range of an input, in SI units."""
@@ -68,8 +112,7 @@ class Element(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Evaluate elementwise; inputs broadcast."""
         names = self.model.fit.inputs
-        inside = [self.inside(name, value) for name, value in zip(names, inputs, strict=True)]
-        return self.evaluate(*inside)
+        return self.evaluate(*(self.inside(name, value) for name, value in zip(names, inputs, strict=True)))
 
     def evaluate(self, *inputs: Tensor) -> Tensor:
         """The model itself, on inputs inside the box."""
@@ -78,30 +121,7 @@ class Element(nn.Module):
 
     def inside(self, name: str, value: Tensor) -> Tensor:
         """Return an input as the model may see it, by `outside`."""
-        low, high = self.box(name)
-        if self.outside == "extrapolate":
-            return value
-        if not torch.compiler.is_compiling():
-            self._look(name, value, low, high)
-        return value.clamp(low, high)
-
-    def _look(self, name: str, value: Tensor, low: float, high: float) -> None:
-        if value.numel() == 0:
-            return
-        least, most = (float(end) for end in torch.aminmax(value.detach()))
-        slack = 1e-6 * (high - low) + 4 * torch.finfo(value.dtype).eps * max(abs(low), abs(high))
-        if low - slack <= least and most <= high + slack:
-            return
-        fit = self.model.fit
-        if math.isnan(least):
-            raise ParameterError(f"{name} holds NaN, which {fit.model} cannot take")
-        what = f"{name} runs from {least:g} to {most:g}, but {fit.model} was fitted from {low:g} to {high:g}"
-        if self.outside == "refuse":
-            raise ParameterError(f"{what}; use inputs inside, or outside='clamp'")
-        if self._said:
-            return
-        self._said = True
-        warnings.warn(f"{what}; values outside are clamped (said once)", stacklevel=4)
+        return self._guards[name](value)
 
     def extra_repr(self) -> str:
         """Model, output and box."""
