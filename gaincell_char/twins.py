@@ -28,7 +28,7 @@ def twins(comparison: Comparison) -> dict[str, Twin]:
         )
         model = Twin(head=comparison.declared, operation=operation, records=comparison.records, bitline=held)
         for form in model.forms:
-            model.stated(form, np.array([1e-9]))
+            model.stated(form, np.zeros(1), np.array([1e-9]))
         found[operation.name] = model
     return found
 

@@ -8,6 +8,7 @@ import torch
 
 from ..circuit import Floats
 from ..errors import DataError
+from ..fit import Fit
 from ..head import Head, Operation
 from ..registry import find_record, load_random
 from .array import GainCellArray
@@ -67,28 +68,31 @@ class Twin:
         own = {name: values.reshape(charge.shape) for name, values in drawn.items()}
         return np.asarray(random(charge, **own))
 
-    def stated(self, form: str, t_pulse: Floats) -> float:
-        """Error [s] of an output that the records lead one to expect, rms: of every cell, and of the converter."""
-        array = self._array(form, torch.full((len(t_pulse), 1), 0.45, dtype=torch.float64))
-        cell, converter = array.cell.model.fit, self.converter(form).model.fit
-        if form == SLICED:
-            study, model = self.head.sliced.study, self.head.sliced.active
-            cell = find_record(self.records, f"{self.head.cell}.{study}").fit(model)
+    def stated(self, form: str, charge: Floats, t_pulse: Floats) -> Floats:
+        """Error [s] of each output that the records lead one to expect, rms.
+
+        The errors of the cells add up like independent ones; what the charge is off by shows in the output as far as
+        the converter is steep there, which is far at its threshold; the converter's own error comes on top.
+
+        Raises
+        ------
+        DataError
+            If a model states no error.
+        """
+        cell, converter = self._cell(form), self.converter(form).model.fit
         if cell.held_out is None or converter.held_out is None:
             raise DataError(f"{cell.model} and {converter.model} state no error; compare with records that were fitted")
         driven = t_pulse[t_pulse > 0]
-        per_cell = cell.held_out.rms * (
-            1.0 if cell.unit == "C" else np.sqrt(np.mean(driven**2)) if driven.size else 0.0
-        )
-        gain = self._gain(form)
-        return float(np.hypot(gain * np.sqrt(driven.size) * per_cell, converter.held_out.rms))
+        lasted = 1.0 if cell.unit == "C" else float(np.sqrt(np.mean(driven**2))) if driven.size else 0.0
+        off = np.sqrt(driven.size) * lasted * cell.held_out.rms
+        steep = (self.output(form, charge + off) - self.output(form, charge - off)) / 2
+        return np.asarray(np.hypot(steep, converter.held_out.rms))
 
-    def _gain(self, form: str) -> float:
-        """Output per charge [s/C], halfway up."""
-        converter = self.converter(form)
-        half = 0.3 * converter.box("q_in")[1]
-        low, high = self.output(form, np.array([half, 2 * half]))
-        return float((high - low) / half)
+    def _cell(self, form: str) -> Fit:
+        if form == SLICED:
+            record = find_record(self.records, f"{self.head.cell}.{self.head.sliced.study}")
+            return record.fit(self.head.sliced.active)
+        return find_model(self.records, self.head.cell, self.head.forms[form]).fit
 
     def _still(self, form: str) -> str:
         return best_form(self.records, self.head.name) if form == SLICED else form
