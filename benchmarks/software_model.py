@@ -149,17 +149,16 @@ def _array() -> tuple[np.ndarray, np.ndarray]:
 
 def _decoupled(circuit: ArrayCircuit, v: np.ndarray, t: np.ndarray, pool: Pool) -> tuple[np.ndarray, np.ndarray]:
     columns = v.shape[1]
-    charge, width = np.zeros(columns), np.zeros(columns)
+    course, width = np.zeros((columns, circuit.times.size)), np.zeros(columns)
     rows = [circuit.row(v[r], t[r]) for r in range(len(t))]
     for _, outcome in pool.map(rows, lambda deck: deck, count=len(rows)):
         assert not outcome.reason, outcome.reason
-        charge += circuit.charges(outcome.vectors, columns)
-    feet = list(enumerate(circuit.conversion(float(q)) for q in charge))
+        course += circuit.courses(outcome.vectors, columns)
+    feet = list(enumerate(circuit.conversion(c) for c in course))
     for (c, _), outcome in pool.map(feet, lambda item: item[1], count=columns):
         assert not outcome.reason, outcome.reason
-        waves = {n if n == "time" else f"{n[:-1]}0)": w for n, w in outcome.vectors.items()}
-        width[c] = float(circuit.outputs(waves, 0)[0][circuit.operation.output])
-    return charge, width
+        width[c] = float(circuit.outputs(outcome.vectors, 0)[0][circuit.operation.output])
+    return course[:, -1], width
 
 
 def speed(_: Path) -> dict[str, Any]:

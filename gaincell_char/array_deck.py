@@ -17,11 +17,11 @@ from .head import Head, Operation, Pulse
 from .measure import measure
 from .netlist import Deck, Template
 from .params import Params, Values
-from .plan import Plan
-from .registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology, plan_bench
+from .registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
 
 CLAMPS = ("ideal", "resistor", "passive")
 _FARAD = 1e-12  # of the capacitors that integrate charge
+_COURSE_STEP = 100e-12
 _T_ON = "t_reset+t_gap"
 
 
@@ -121,15 +121,21 @@ class ArrayCircuit:
         for c in range(len(v_store)):
             lines += [self._cell_line(0, c, f"cbl{c}", ""), f"vclamp{c} cbl{c} 0 {{v_pre}}", *self._integrator(str(c))]
         save = tuple(f"v(q{c})" for c in range(len(v_store)))
-        stop = self.t_on + self["t_max"] + self["t_gap"]
-        return self._deck(lines, v_store[None, :], save, stop, self._cell_options)
+        return self._deck(lines, v_store[None, :], save, self.t_read, self._cell_options)
+
+    @cached_property
+    def times(self) -> Floats:
+        """Times [s] at which courses of charge are given: from before the pulses to when the charge is complete."""
+        return np.round([0.0, *np.arange(self.t_on, self.t_read, _COURSE_STEP), self.t_read], 15)
+
+    def courses(self, waves: Waveforms, columns: int) -> Floats:
+        """Charge [C] sunk so far from every bitline of a deck, shape (columns, n_times)."""
+        integrals = [waves[f"v(q{c})"] for c in range(columns)]
+        return np.array([_FARAD * (np.interp(self.times, waves["time"], w) - w[0]) for w in integrals])
 
     def charges(self, waves: Waveforms, columns: int) -> Floats:
         """Charge [C] sunk from every bitline of a deck by the time it is converted, shape (columns,)."""
-        time = waves["time"]
-        until = min(self.t_read, time[-1])
-        integrals = [waves[f"v(q{c})"] for c in range(columns)]
-        return np.array([_FARAD * (np.interp(until, time, w) - w[0]) for w in integrals])
+        return np.asarray(self.courses(waves, columns)[:, -1])
 
     def outputs(self, waves: Waveforms, column: int) -> tuple[dict[str, Floats], str]:
         """Everything the converter's bench measures, of one column; or none, and the reason."""
@@ -242,17 +248,18 @@ class ArrayCircuit:
         cell = load_circuit(self.head.cell)
         return cell.bench(cell.model(self.head.sliced.active).bench).options
 
-    def conversion(self, charge: float) -> Deck:
-        """Return the deck of one converter alone, handed a charge [C]."""
-        deck = self._converter_plan.point((0, 0, 0)).deck
-        return replace(deck, params={**deck.params, "q_in": charge})
+    def conversion(self, course: Floats) -> Deck:
+        """Return the deck of column 0's converter alone, handed charge [C] as it arrives: `course` at `times`.
 
-    @cached_property
-    def _converter_plan(self) -> Plan:
-        return plan_bench(
-            self.operation.converter, self.operation.bench, technology=self.technology, sweep={"q_in": [0.0]},
-            own_sweep=False, corners=[self.corner], temps=[self.temp],
-        )  # fmt: skip
+        When charge arrives matters, a little: the precharge gate leaks as far as the bitline is away.
+        """
+        points = " ".join(f"{t!r} {q / _FARAD!r}" for t, q in zip(self.times.tolist(), course.tolist(), strict=True))
+        lines = [
+            self.operation.controls, self.operation.bias_line("0"), self.operation.converter_line("0", "0"),
+            "cbl0 bl0 0 {c_bl}", f"vq q 0 pwl({points})", f"cq q x {_FARAD!r}", "vx x 0 0", "fx bl0 0 vx 1",
+        ]  # fmt: skip
+        save = tuple(f"v({node}0)" for node in self._nodes)
+        return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._bench.options)
 
     def with_mismatch(self, deck: Deck, seeds: Callable[[tuple[int, int] | None], Sequence[int]]) -> Deck:
         """Return the deck with every device drawn around the typical one.

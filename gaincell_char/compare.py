@@ -86,7 +86,7 @@ def _one(comparison: Comparison, case: Case, pool: Pool) -> pd.DataFrame:
 def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> list[dict[str, Any]]:
     """Cells that do not see each other: row by row, then every converter with its column's charge."""
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0]
-    charges: dict[int, Floats] = {}
+    courses: dict[int, Floats] = {}
     spent, reason = 0.0, ""
     rows = [
         (r, _drawn(comparison, circuit, circuit.row(case.v_store[r], case.t_pulse[r]), case, case.columns, r))
@@ -96,18 +96,18 @@ def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: P
         spent += outcome.spent_s
         reason = reason or outcome.reason
         if not outcome.reason:
-            charges[r] = circuit.charges(outcome.vectors, len(case.columns))
+            courses[r] = circuit.courses(outcome.vectors, len(case.columns))
     if reason or pool.stop.is_set():
         return [_failed(reason or "stopped", spent) for _ in case.columns]
     # In the order of the rows, whichever was finished first, so that the last bit is always the same.
-    charge = sum((charges[r] for r in driven), np.zeros(len(case.columns)))
+    course = sum((courses[r] for r in driven), np.zeros((len(case.columns), circuit.times.size)))
     feet = [
-        (c, _drawn(comparison, circuit, circuit.conversion(float(q)), case, case.columns[c : c + 1]))
-        for c, q in enumerate(charge)
+        (c, _drawn(comparison, circuit, circuit.conversion(course[c]), case, (column,)))
+        for c, column in enumerate(case.columns)
     ]
     found: dict[int, dict[str, Any]] = {}
     for (c, _), outcome in pool.map(feet, lambda item: item[1], count=len(feet)):
-        found[c] = _result(circuit, outcome, charge[c], 0.0, spent / len(charge), _unsuffixed(outcome))
+        found[c] = _result(circuit, outcome, float(course[c, -1]), 0.0, spent / len(feet))
     return [found.get(c, _failed("stopped", 0.0)) for c in range(len(feet))]
 
 
@@ -123,7 +123,7 @@ def _by_columns(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool:
             found[c] = _failed(outcome.reason, outcome.spent_s)
             continue
         charge = float(circuit.charges(outcome.vectors, 1)[0])
-        found[c] = _result(circuit, outcome, charge, circuit.excursion(outcome.vectors, 0), 0.0, outcome.vectors)
+        found[c] = _result(circuit, outcome, charge, circuit.excursion(outcome.vectors, 0), 0.0)
     return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))]
 
 
@@ -174,17 +174,10 @@ def _drawn(
     return circuit.with_mismatch(deck, seeds)
 
 
-def _unsuffixed(outcome: Outcome) -> Mapping[str, Floats]:
-    """Vectors of a converter alone under the names they have in column 0."""
-    return {n if n == "time" else f"{n[:-1]}0)": vector for n, vector in outcome.vectors.items()}
-
-
-def _result(
-    circuit: ArrayCircuit, outcome: Outcome, charge: float, moved: float, spent: float, waves: Mapping[str, Floats]
-) -> dict[str, Any]:
+def _result(circuit: ArrayCircuit, outcome: Outcome, charge: float, moved: float, spent: float) -> dict[str, Any]:
     if outcome.reason:
         return _failed(outcome.reason, outcome.spent_s + spent)
-    values, reason = circuit.outputs(waves, 0)
+    values, reason = circuit.outputs(outcome.vectors, 0)
     if reason:
         return _failed(reason, outcome.spent_s + spent)
     return {

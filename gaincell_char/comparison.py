@@ -143,7 +143,8 @@ class Comparison:
     @cached_property
     def digest(self) -> str:
         """Hash of everything that decides the result, the simulator's version left out."""
-        decks = [self.circuit(self.declared.operation(name)).conversion(0.0).digest for name in self.operations]
+        circuits = [self.circuit(self.declared.operation(name)) for name in self.operations]
+        decks = [deck.digest for c in circuits for deck in (c.row(np.zeros(1), c["t_max"]), c.conversion(0 * c.times))]
         parts = [self.request, decks, load_technology(self.technology).digest]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
