@@ -136,7 +136,8 @@ def long(found: dict[str, Any]) -> str:
         f"cell by cell {operations['scores']['spice_s']:.1f} s for scores, {operations['values']['spice_s']:.1f} s for "
         f"values on two. In PyTorch the same operation takes {1e6 * operations['torch_s']:.0f} us alone, "
         f"{1e6 * operations['torch_batch_s']:.1f} us as one of 64.",
-        f"The pulses of the whole netlist differ by {whole['width_rms']:.0e} of t_max rms, {whole['width']:.1e} at worst.",
+        f"The pulses of the whole netlist differ by {whole['width_rms']:.0e} of t_max in the rms, "
+        f"{whole['width']:.1e} at worst.",
         f"Forward passes on a CPU, {found['speed']['threads']} threads, medians of interleaved rounds:",
         speeds(found),
     ])  # fmt: skip
