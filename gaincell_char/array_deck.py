@@ -126,7 +126,8 @@ class ArrayCircuit:
     @cached_property
     def times(self) -> Floats:
         """Times [s] at which courses of charge are given: from before the pulses to when the charge is complete."""
-        return np.round([0.0, *np.arange(self.t_on, self.t_read, _COURSE_STEP), self.t_read], 15)
+        steps = np.arange(self.t_on, self.t_read, _COURSE_STEP)
+        return np.unique(np.round([0.0, *steps, self.t_read], 15))
 
     def courses(self, waves: Waveforms, columns: int) -> Floats:
         """Charge [C] sunk so far from every bitline of a deck, shape (columns, n_times)."""
