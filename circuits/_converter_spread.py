@@ -7,7 +7,7 @@ import numpy as np
 from gaincell_char.circuit import Coefficient, Derived, Floats, Numbers
 from gaincell_char.formula import Array
 
-from ._converter import full_scale
+from ._converter import full_scale, moved
 
 KNEE = 1e-15 * np.arange(2.0, 12.5, 1.0)
 """Charges [C] between which the comparator's threshold of any sample lies."""
@@ -17,7 +17,7 @@ _BEND = (20e-15, 40e-15)
 
 def charges(p: Numbers) -> Floats:
     """Charges [C] of every sample: around the threshold, along the bend after it, and on the straight part."""
-    return np.array([*KNEE, *_BEND, *(x * full_scale(p) for x in _LINE)])
+    return np.array([*np.round([*KNEE + moved(p), *_BEND], 18), *(x * full_scale(p) for x in _LINE)])
 
 
 def off_threshold(q_in: Array) -> Array:

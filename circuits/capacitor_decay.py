@@ -18,6 +18,7 @@ from gaincell_char.circuit import (
     Curve,
     Derived,
     Figure,
+    Flavours,
     Floats,
     Merit,
     Model,
@@ -265,7 +266,7 @@ CIRCUIT = Circuit(
             bench="decay",
             name="decay_idle",
             sweep={
-                "write_flavour": ("svt", "hvt", "uhvt"),
+                "write_flavour": Flavours(("svt", "hvt", "uhvt")),
                 "v_wbl": lambda p: [0.0, p["vdd"] / 2, p["vdd"]],
                 "v_init": lambda p: [0.0, p["vdd"]],
             },
@@ -274,7 +275,7 @@ CIRCUIT = Circuit(
         Study(
             bench="leak",
             name="leak_flavours",
-            sweep={"write_flavour": _cell.FLAVOURS, "v_wbl": lambda p: [0.0, p["vdd"] / 2, p["vdd"]]},
+            sweep={"write_flavour": Flavours(), "v_wbl": lambda p: [0.0, p["vdd"] / 2, p["vdd"]]},
             models=(),
         ),
     ),

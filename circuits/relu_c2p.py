@@ -20,7 +20,8 @@ DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
 
 
 def _charges(p: Numbers) -> Floats:
-    return np.array([-0.17 * full_scale(p), -0.08 * full_scale(p), -20e-15, -5e-15, *_converter.charges(p)])
+    below = np.round(np.array([-20e-15, -5e-15]) + _converter.moved(p), 18)
+    return np.array([-0.17 * full_scale(p), -0.08 * full_scale(p), *below, *_converter.charges(p)])
 
 
 def _few_charges(p: Numbers) -> Floats:
@@ -101,7 +102,7 @@ CIRCUIT = Circuit(
         ),
         Study(
             bench="transfer", name="transfer_supply", models=(),
-            sweep={"vdd": [0.8, 0.9, 1.0], "q_in": _few_charges},
+            sweep={"vdd": _converter.supplies, "q_in": _few_charges},
         ),
         Study(
             bench="memory",

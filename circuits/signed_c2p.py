@@ -41,7 +41,7 @@ OUTPUTS = (
 
 
 def _charges(p: Numbers) -> Floats:
-    negative = _converter.charges(p, rest=8, knee=_converter.COARSE_KNEE)
+    negative = _converter.charges(p, rest=8, knee=_converter.COARSE_KNEE, side=-1)
     return np.array([*-negative[:0:-1], *_converter.charges(p, rest=8)])
 
 

@@ -286,8 +286,8 @@ class ArrayCircuit:
         text = "\n".join([load_netlist(self.head.cell), load_netlist(self.operation.converter)])
         return netlists.render(
             title=f"{self.head.name}.{self.operation.name}, {self.technology}, {self.temp:g} degC", netlist=text,
-            library=technology.text, bench=bench, choices=netlists.words(self.values), declared=declared,
-            temp=self.temp, options=bench.options,
+            library=technology.library(self.corner), bench=bench, choices=netlists.words(self.values),
+            declared=declared, temp=self.temp, options=bench.options,
         )  # fmt: skip
 
 

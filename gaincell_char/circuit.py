@@ -16,8 +16,21 @@ Waveforms = Mapping[str, Floats]
 """Vector name as saved, lower case (``"time"``, ``"v(bl)"``, ``"i(vbl)"``) -> samples."""
 Numbers = Mapping[str, float]
 """Numeric parameter name -> value."""
-Grid = Sequence[Value] | Callable[[Numbers], Sequence[float] | Floats]
-"""Values of a sweep: given, or computed from the other parameters."""
+
+
+@dataclass(frozen=True)
+class Flavours:
+    """Flavours of the technology, for a sweep: those of ``only`` that it has, or all of them."""
+
+    only: tuple[str, ...] = ()
+
+    def of(self, have: Sequence[str]) -> tuple[str, ...]:
+        """Choose from those that a technology has."""
+        return tuple(name for name in self.only if name in have) or tuple(have)
+
+
+Grid = Sequence[Value] | Callable[[Numbers], Sequence[float] | Floats] | Flavours
+"""Values of a sweep: given, computed from the other parameters, or flavours of the technology."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -170,7 +170,8 @@ def make_comparison(
     for name in operations:
         head.operation(name)
     technology = load_technology(request.get("technology", DEFAULT_TECHNOLOGY))
-    vdd = float(load_circuit(head.cell).params.resolve(technology.circuits.get(head.cell, {}))["vdd"])
+    params = load_circuit(head.cell).params
+    vdd = float(params.resolve(technology.sizes(head.cell, params))["vdd"])
     seed = request.get("seed", 1)
     inputs = read_inputs(path, vdd) if path else random_inputs(instances, tokens, dim, vdd, seed)
     source = path.name if path else f"uniform, seed {seed}"

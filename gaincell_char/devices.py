@@ -17,11 +17,65 @@ _DEEPEST = 30
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """A name that stands for a random number; `nominal` while nothing is drawn."""
+
+    name: str
+    nominal: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Later:
+    """A value that depends on random numbers: an expression, and what its names mean where it stands."""
+
+    expression: str
+    scope: "_Scope"
+
+
+_Scope = Mapping[str, float | _Drawn | _Later]
+
+
+def _names(expression: str) -> set[str]:
+    return references(expression if "{" in expression else f"{{{expression}}}")
+
+
+def _random_names(expression: str, scope: _Scope) -> set[str]:
+    """Names of the random numbers that an expression depends on, directly or not."""
+    found: set[str] = set()
+    for name in _names(expression):
+        value = scope.get(name, 0.0)
+        if isinstance(value, _Drawn):
+            found.add(value.name)
+        elif isinstance(value, _Later):
+            found |= _random_names(value.expression, value.scope)
+    return found
+
+
+def _value(expression: str, scope: _Scope, deviations: Mapping[str, Any], where: str) -> Any:
+    """Evaluate an expression at the given deviations; random numbers left out are nominal."""
+    numbers: dict[str, Any] = {}
+    for name in _names(expression) & scope.keys():
+        value = scope[name]
+        if isinstance(value, _Drawn):
+            numbers[name] = deviations.get(value.name, value.nominal)
+        elif isinstance(value, _Later):
+            numbers[name] = _value(value.expression, value.scope, deviations, where)
+        else:
+            numbers[name] = value
+    return evaluate(expression, numbers, where)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hook:
-    """One number of one element: what ``alter`` calls it, and its expression."""
+    """One number of one element: what ``alter`` calls it, and the expression it is worth."""
 
     target: str
-    expression: str
+    value: _Later
+
+    @property
+    def names(self) -> set[str]:
+        """Random numbers it depends on."""
+        return _random_names(self.value.expression, self.value.scope)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +100,14 @@ class Device:
     @property
     def mismatched(self) -> tuple[str, ...]:
         """Which of `MISMATCH` its hooks use."""
-        used = set().union(*(references(hook.expression) for hook in self.hooks))
+        used = set().union(*(hook.names for hook in self.hooks))
         return tuple(name for name in MISMATCH if name in used)
 
     def altered(self, deviations: Mapping[str, Any]) -> dict[str, Any]:
         """Target -> value, for deviations given as numbers or arrays by name."""
-        scope = {**self.values, **deviations}
-        return {hook.target: evaluate(hook.expression, scope, self.path) for hook in self.hooks}
+        return {
+            hook.target: _value(hook.value.expression, hook.value.scope, deviations, self.path) for hook in self.hooks
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +116,16 @@ class _Block:
 
     defaults: Mapping[str, str]
     lines: tuple[str, ...]
+
+
+def block_defaults(library: str) -> dict[str, dict[str, float]]:
+    """Subcircuit -> its parameters with a plain number for a default."""
+    found: dict[str, dict[str, float]] = {}
+    for line in library.lower().replace("\n+", " ").splitlines():
+        if line.startswith(".subckt"):
+            given = {name: text for name, text in _ASSIGNMENT.findall(line) if not references(text)}
+            found[line.split()[1]] = {name: float(evaluate(text, {}, line[:60])) for name, text in given.items()}
+    return found
 
 
 def find_devices(body: str, params: Mapping[str, float], process: Sequence[str]) -> tuple[Device, ...]:
@@ -80,13 +145,19 @@ def find_devices(body: str, params: Mapping[str, float], process: Sequence[str])
     """
     blocks, top = _split(body)
     scope: dict[str, Any] = {name.lower(): value for name, value in params.items()}
-    random = {*MISMATCH, *process}
+    scope |= {name: _Drawn(name=name, nominal=scope.get(name, 0.0)) for name in process}
     for line in top:
-        if names := references(line) & random:
+        # A technology's own parameters may build on one of the process; alter reaches neither.
+        if names := references(line) & {*MISMATCH, *process}:
             raise NetlistError(
                 f"{line[:60]!r} uses {', '.join(sorted(names))} outside a subcircuit, where Monte Carlo cannot vary it"
             )
-    return tuple(_walk(top, "", "", scope, blocks, random))
+    found: dict[str, Device] = {}
+    for path, kind, scope_, hooks in _walk(top, _Place(), scope, blocks):
+        values = {name: value for name, value in scope_.items() if isinstance(value, float | int)}
+        before = found[path].hooks if path in found else ()
+        found[path] = Device(path=path, kind=kind, values=values, hooks=(*before, *hooks))
+    return tuple(found.values())
 
 
 def _split(body: str) -> tuple[dict[str, _Block], tuple[str, ...]]:
@@ -105,59 +176,89 @@ def _split(body: str) -> tuple[dict[str, _Block], tuple[str, ...]]:
     return blocks, tuple(top)
 
 
-def _walk(
-    lines: Sequence[str], path: str, kind: str, scope: Mapping[str, Any], blocks: Mapping[str, _Block],
-    random: AbstractSet[str],
-) -> Iterator[Device]:  # fmt: skip
-    if path.count(".") > _DEEPEST:
-        raise NetlistError(f"{path}: subcircuits are nested too deep")
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where in the hierarchy: ``root`` is the wrapper device around it, if any, ``given`` what the instance sets."""
+
+    path: str = ""
+    kind: str = ""
+    root: str = ""
+    given: AbstractSet[str] = frozenset()
+
+
+_Found = tuple[str, str, _Scope, tuple[Hook, ...]]
+
+
+def _walk(lines: Sequence[str], at: _Place, scope: _Scope, blocks: Mapping[str, _Block]) -> Iterator[_Found]:
+    if at.path.count(".") > _DEEPEST:
+        raise NetlistError(f"{at.path}: subcircuits are nested too deep")
     local = dict(scope)
     hooks: list[Hook] = []
+    inner: list[_Found] = []
     for line in lines:
-        if line.startswith((".if", ".elseif", ".else", ".func")) and path:
+        if line.startswith((".if", ".elseif", ".else", ".func")) and at.path:
             raise NetlistError(
-                f"{kind}: {line[:60]!r}: Monte Carlo cannot look into a subcircuit with {line.split()[0]}"
+                f"{at.kind}: {line[:60]!r}: Monte Carlo cannot look into a subcircuit with {line.split()[0]}"
             )
         if line.startswith(".param"):
-            local |= {n: evaluate(v, local, kind or "netlist") for n, v in _ASSIGNMENT.findall(line)}
+            for name, text in _ASSIGNMENT.findall(line):
+                # What the instance says goes before what the subcircuit says; ngspice sorts the outermost ones itself.
+                if not at.path:
+                    local[name] = _Later(expression=text, scope=local)
+                elif name not in at.given:
+                    local[name] = _bound(text, dict(local), at.kind)
         elif line.startswith("x"):
-            yield from _instance(line, path, local, blocks, random)
-        elif references(line) & random:
-            hooks += _hooks(line, path, random)
+            inner += _instance(line, at, local, blocks)
+        else:
+            hooks += _hooks(line, at.path, local)
+    own = [item for item in inner if item[0] == at.root] if at.root else []
+    hooks += [hook for item in own for hook in item[3]]
+    yield from (item for item in inner if item not in own)
     if hooks:
-        yield Device(path=path, kind=kind, values=local, hooks=tuple(hooks))
+        yield at.root or at.path, at.kind, local, tuple(hooks)
 
 
-def _instance(
-    line: str, path: str, scope: Mapping[str, Any], blocks: Mapping[str, _Block], random: AbstractSet[str]
-) -> Iterator[Device]:
-    if names := references(line) & random:
-        raise NetlistError(f"{line[:60]!r} hands on {', '.join(sorted(names))}, where Monte Carlo cannot vary it")
+def _bound(text: str, scope: _Scope, where: str) -> Any:
+    """Value of an assignment, now or later."""
+    return _Later(expression=text, scope=scope) if _random_names(text, scope) else _value(text, scope, {}, where)
+
+
+def _instance(line: str, at: _Place, scope: _Scope, blocks: Mapping[str, _Block]) -> Iterator[_Found]:
     given = dict(_ASSIGNMENT.findall(line))
     words = _ASSIGNMENT.sub(" ", line).replace("params:", " ").split()
     name, kind = words[0], words[-1]
     block = blocks[kind]
-    where = f"{path}.{name}".lstrip(".")
-    inner = dict(scope)
+    where = f"{at.path}.{name}".lstrip(".")
+    # Names of the caller stay visible, as they do in ngspice; the values are frozen here, not looked up later.
+    inner: dict[str, Any] = {**scope, **{parameter: _bound(text, scope, where) for parameter, text in given.items()}}
+    root = at.root
     for parameter, default in block.defaults.items():
-        own = parameter in given
-        inner[parameter] = evaluate(given[parameter] if own else default, scope if own else inner, where)
-    yield from _walk(block.lines, where, kind, inner, blocks, random)
+        if parameter not in given:
+            inner[parameter] = _bound(default, dict(inner), where)
+        if parameter in MISMATCH and not isinstance(inner[parameter], _Later):
+            inner[parameter] = _Drawn(name=parameter, nominal=inner[parameter])
+            root = root or where
+    place = _Place(path=where, kind=kind, root=root, given=given.keys())
+    yield from _walk(block.lines, place, inner, blocks)
 
 
-def _hooks(line: str, path: str, random: AbstractSet[str]) -> list[Hook]:
+def _hooks(line: str, path: str, scope: _Scope) -> list[Hook]:
     element = line.split()[0]
+    if element.startswith("."):
+        if names := _random_names(line, scope):
+            raise NetlistError(f"{line[:60]!r} uses {', '.join(sorted(names))}, where Monte Carlo cannot vary it")
+        return []
     name = f"{element[0]}.{path}.{element}"
     hooks = [
-        Hook(target=f"@{name}[{parameter}]", expression=expression)
+        Hook(target=f"@{name}[{parameter}]", value=_Later(expression=expression, scope=scope))
         for parameter, expression in _ASSIGNMENT.findall(line)
-        if references(expression) & random
+        if _random_names(expression, scope)
     ]
     bare = _ASSIGNMENT.sub(" ", line)
     for expression in re.findall(r"\{[^{}]*\}", bare):
-        if not references(expression) & random:
+        if not _random_names(expression, scope):
             continue
         if element[0] not in "rcl":
             raise NetlistError(f"{path}: Monte Carlo cannot vary {expression} of {element}")
-        hooks.append(Hook(target=name, expression=expression))
+        hooks.append(Hook(target=name, value=_Later(expression=expression, scope=scope)))
     return hooks

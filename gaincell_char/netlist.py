@@ -45,11 +45,13 @@ _CARDS = frozenset((
 ))  # fmt: skip
 # With fewer ngspice takes a resistor of 1 mOhm, or dies, without a word.
 _FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
+
 # Analyses, and what they print, are the bench's.
 _IGNORED = frozenset((
     ".title", ".end", ".op", ".dc", ".ac", ".tran", ".tf", ".noise", ".pz", ".sens", ".disto", ".print",
     ".plot", ".four", ".meas", ".measure", ".width", ".csparam",
 ))  # fmt: skip
+_NEAR = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,8 +157,11 @@ def _clean_lines(text: str, read: Callable[[str], str] | None, where: str, depth
         line = re.split(r";|//|\s\$\s", line)[0].strip()
         if not line or line.startswith("*"):
             continue
+        # What a continuation can complete stands at the card's beginning or right before it: a model card of a
+        # hundred lines is not looked at as a whole for each of them.
+        near = f"{card[:_NEAR]} {card[-_NEAR:]}" if len(card) > 2 * _NEAR else card
         card = f"{card} {line[1:].strip()}" if line.startswith("+") else line
-        _refuse_unsafe(card, where, number)
+        _refuse_unsafe(f"{near} {line[1:].strip()}" if line.startswith("+") else line, where, number)
         kind = re.split(r"[\s(=]", card)[0].lower()
         if include := _INCLUDE.match(line):
             if read is None:
@@ -220,25 +225,49 @@ def undefined(text: str) -> set[str]:
     return used - defined
 
 
+def subcircuits(text: str) -> set[str]:
+    """Names of the subcircuits that a text defines, in lower case."""
+    return set(re.findall(r"^\.subckt\s+(\S+)", text.lower(), re.MULTILINE))
+
+
 def prune(library: str, user: str) -> str:
     """Return the blocks (``.subckt`` and ``.model``) of `library` that `user` needs, directly or not."""
+    [kept] = needed([library], user)
+    return kept
+
+
+def needed(libraries: Sequence[str], user: str) -> list[str]:
+    """Return of each library the blocks that `user` needs, directly or through any of them, and what is no block."""
+    every = [_blocks(library) for library in libraries]
     blocks: dict[str, list[str]] = {}
-    always: list[str] = []
-    current, inside = always, False
-    for line in library.splitlines():
-        if match := None if inside else _BLOCK.match(line):
-            current = blocks.setdefault(match[2].lower(), [])
-            inside = match[1].lower() == "subckt"
-        elif not inside and not line.startswith("+"):
-            current = always
-        current.append(line)
-        inside = inside and not line.lower().startswith(".ends")
+    for own, _ in every:
+        blocks |= own
     kept: set[str] = set()
     words = set(re.findall(r"[\w.]+", user.lower()))
     while new := (words & blocks.keys()) - kept:
         kept |= new
         words = {word for name in new for word in re.findall(r"[\w.]+", "\n".join(blocks[name]).lower())}
-    return "\n".join([*always, *(line for name, block in blocks.items() if name in kept for line in block)])
+    return [
+        "\n".join([*always, *(line for name, block in own.items() if name in kept for line in block)])
+        for own, always in every
+    ]
+
+
+def _blocks(library: str) -> tuple[dict[str, list[str]], list[str]]:
+    """Blocks of a library by name, and the lines that stand in none."""
+    blocks: dict[str, list[str]] = {}
+    always: list[str] = []
+    current, inside = always, False
+    for line in library.splitlines():
+        if match := None if inside else _BLOCK.match(line):
+            # An instance names a model without its bin: nmos_model of nmos_model.1, nmos_model.2, ...
+            current = blocks.setdefault(re.sub(r"\.\d+$", "", match[2].lower()), [])
+            inside = match[1].lower() == "subckt"
+        elif not inside and not line.startswith("+"):
+            current = always
+        current.append(line)
+        inside = inside and not line.lower().startswith(".ends")
+    return blocks, always
 
 
 def render(

@@ -1,6 +1,7 @@
 """Named values with a unit, a meaning and a range."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -56,7 +57,10 @@ class Number:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A parameter that is one word out of a few; it is part of the netlist's text."""
+    """A parameter that is one word out of a few; it is part of the netlist's text.
+
+    Without options it is a flavour: which words there are, the technology says.
+    """
 
     default: str
     options: tuple[str, ...]
@@ -69,8 +73,10 @@ class Choice:
 
     def check(self, name: str, value: Value) -> str:
         """Return the value, or raise `ParameterError` unless it is one of the options."""
-        if value not in self.options:
+        if self.options and value not in self.options:
             raise ParameterError(f"{name} = {value} ({self.doc}) is not one of {', '.join(self.options)}")
+        if not re.fullmatch(r"[a-z]\w*", str(value)):
+            raise ParameterError(f"{name} = {value!r} ({self.doc}) has to be a word in lower case")
         return str(value)
 
 
@@ -138,6 +144,11 @@ class Params(Mapping[str, Parameter]):
 def number(default: Default, unit: str, doc: str, *, low: float = -math.inf, high: float = math.inf) -> Number:
     """Declare a numeric parameter; the arguments are those of `Number`."""
     return Number(default=default, unit=unit, doc=doc, low=low, high=high)
+
+
+def flavour(default: str, doc: str) -> Choice:
+    """Declare a parameter that is one of the technology's flavours."""
+    return Choice(default=default, options=(), doc=doc)
 
 
 def choice(default: str, options: tuple[str, ...], doc: str) -> Choice:

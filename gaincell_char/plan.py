@@ -14,7 +14,7 @@ from scipy.stats import qmc
 
 from . import netlist as netlists
 from . import si
-from .circuit import Bench, Circuit, Curve, Floats, Grid, Tran
+from .circuit import Bench, Circuit, Curve, Flavours, Floats, Grid, Tran
 from .errors import ParameterError
 from .netlist import Deck, Template
 from .params import Choice, Number, Params, Value, Values
@@ -132,12 +132,13 @@ class Plan:
         where = {name: values[i] for (name, values), i in zip(self.dims.items(), index, strict=True)}
         values = self._resolve({name: value for name, value in where.items() if name not in CONDITIONS})
         numbers = netlists.numbers(values)
-        process = self.technology.corner(str(where["corner"]))
+        corner = str(where["corner"])
+        process = self.technology.corner(corner)
         analysis = self.bench.analysis({**numbers, **self._curve_span()})
         if isinstance(analysis, Tran):
             analysis = analysis.scaled(self.max_step)
         deck = Deck(
-            template=self._template(float(where["temp"]), netlists.words(values)),
+            template=self._template(corner, float(where["temp"]), netlists.words(values)),
             params={**process, **numbers},
             analysis=analysis,
             initial={node: numbers[name] for node, name in self.bench.initial.items()},
@@ -146,9 +147,13 @@ class Plan:
         return Point(index=index, where=where, values=measured, deck=deck)
 
     def check(self) -> None:
-        """Raise `ParameterError` if the grid is too large, or a tied default leaves its range somewhere in it."""
+        """Raise `ParameterError` if the grid is too large, or a value in it out of range or no flavour there is."""
         if self.size > _MOST_POINTS:
             raise ParameterError(f"the grid has {self.size} points; the most is {_MOST_POINTS}")
+        for name, parameter in self.params.items():
+            if isinstance(parameter, Choice) and not parameter.options:
+                for value in self.sweep.get(name) or (self.fixed[name],):
+                    self.technology.check_choice(name, str(value))
         for values in itertools.product(*self.sweep.values()):
             self._resolve(dict(zip(self.sweep, values, strict=True)))
 
@@ -162,13 +167,13 @@ class Plan:
         name = self.bench.curve.name
         return {f"{name}_start": float(self.curve.min()), f"{name}_stop": float(self.curve.max())}
 
-    def _template(self, temp: float, words: Mapping[str, str]) -> Template:
-        key = (temp, *words.values())
+    def _template(self, corner: str, temp: float, words: Mapping[str, str]) -> Template:
+        key = (corner if self.technology.libraries else "", temp, *words.values())
         if key not in self._templates:
             self._templates[key] = netlists.render(
                 title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
                 netlist=self.netlist,
-                library=self.technology.text,
+                library=self.technology.library(corner),
                 bench=self.bench,
                 choices=words,
                 declared=[*self.technology.process, *(n for n, p in self.params.items() if isinstance(p, Number))],
@@ -209,7 +214,7 @@ def make_plan(
     """
     chosen = circuit.bench(bench)
     params = circuit.params | chosen.params
-    own = technology.circuits.get(circuit.name, {})
+    own = technology.sizes(circuit.name, params)
     given = params.check({**own, **(set_ or {})})
     wanted = dict(sweep or {})
     if both := wanted.keys() & (set_ or {}).keys():
@@ -217,14 +222,14 @@ def make_plan(
     numbers = netlists.numbers(params.resolve(given))
     curve = _curve(chosen.curve, wanted, numbers)
     grids = {**{k: v for k, v in chosen.sweep.items() if own_sweep and k not in (set_ or {})}, **wanted}
-    axes = {name: _values(name, params[name], grid, numbers) for name, grid in grids.items()}
+    axes = {name: _values(name, params[name], grid, numbers, technology.flavours) for name, grid in grids.items()}
     for corner in corners:
         technology.corner(corner)
     plan = Plan(
         circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
         corners=_distinct("corner", corners), temps=_distinct("temp", [technology.check_temp(t) for t in temps]),
         fixed=_constant(params, given, axes), given=given,
-        options={**chosen.options, **_checked_options(options or {})},
+        options={**chosen.options, **technology.options.get(circuit.name, {}), **_checked_options(options or {})},
     )  # fmt: skip
     plan.check()
     return plan
@@ -262,8 +267,10 @@ def _limits(curve: Curve) -> Number:
     return Number(default=0.0, unit=curve.unit, doc=curve.doc, low=curve.low, high=curve.high)
 
 
-def _values(name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float]) -> tuple[Value, ...]:
-    values = grid(numbers) if callable(grid) else grid
+def _values(
+    name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float], flavours: Sequence[str] = ()
+) -> tuple[Value, ...]:
+    values = grid.of(flavours) if isinstance(grid, Flavours) else grid(numbers) if callable(grid) else grid
     return _distinct(name, [parameter.check(name, v if isinstance(v, str) else float(v)) for v in values])
 
 

@@ -15,13 +15,15 @@ import scipy.stats
 from .circuit import Circuit, Floats, RandomModel
 from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
 from .fit import Fit
+from .foundry import assemble, section_files
 from .head import Head
 from .netlist import flatten
+from .pdk import find_models, how_to_get, pdk_root
 from .plan import Plan, make_plan
 from .record import Record, read_record
 from .spread import RandomFit, basis
 from .steps import Pareto
-from .technology import Technology, parse_technology
+from .technology import Models, Technology, parse_technology, with_libraries
 
 _HOME = "gaincell_char"
 DEFAULT_TECHNOLOGY = "gc28"
@@ -74,8 +76,26 @@ def load_technology(name: str = DEFAULT_TECHNOLOGY) -> Technology:
     Raises
     ------
     TechnologyError
-        If there is none of that name, or its files contradict each other.
+        If there is none of that name, its files contradict each other, or model files are missing.
     """
+    described = describe_technology(name)
+    models, home = described.models, model_folder(name)
+    if models is None:
+        return described
+    if home is None:
+        raise TechnologyError(how_to_get(name, models))
+    outside = _reader(home, within=pdk_root(home))
+    texts = {s: section_files(models.lib, s, outside, name) for s in dict.fromkeys(models.sections.values())}
+    return with_libraries(
+        described,
+        {
+            corner: assemble(texts[section], described.text, models.edits, models.hoist, name)
+            for corner, section in models.sections.items()
+        },
+    )
+
+
+def _manifest(name: str) -> tuple[Path, Path]:
     builtin = Path(str(files(f"{_HOME}.netlists"))) / "tech" / name
     folder = builtin if name in technology_names() else Path(name)
     manifest = folder / "technology.toml"
@@ -83,11 +103,29 @@ def load_technology(name: str = DEFAULT_TECHNOLOGY) -> Technology:
         raise TechnologyError(
             f"no technology {name!r}; have {', '.join(technology_names())}, or give a folder with a technology.toml"
         )
+    return folder, manifest
+
+
+def describe_technology(name: str) -> Technology:
+    """A technology without the model files that come from elsewhere, which need not be there."""
+    folder, manifest = _manifest(name)
 
     def read(file: str) -> str:
         return flatten(_read(folder / file, str(manifest)), read=_reader(folder), where=file)
 
-    return parse_technology(manifest.read_text(encoding="utf-8"), read, str(manifest))
+    return parse_technology(_read(manifest, "technology"), read, str(manifest))
+
+
+def technology_models(name: str) -> Models | None:
+    """What a technology says about model files from elsewhere."""
+    return describe_technology(name).models
+
+
+def model_folder(name: str) -> Path | None:
+    """Folder with a technology's model files; None if they are not there, or it needs none."""
+    folder, _ = _manifest(name)
+    models = technology_models(name)
+    return None if models is None else find_models(folder, models)
 
 
 def load_netlist(circuit: str) -> str:
@@ -269,10 +307,10 @@ def load_model(record: Record, model: str, **conditions: float | str) -> FittedM
     return FittedModel(fit=record.fit(model, **conditions), function=function)
 
 
-def _reader(root: Path) -> Callable[[str], str]:
+def _reader(root: Path, within: Path | None = None) -> Callable[[str], str]:
     def read(name: str) -> str:
         path = (root / name).resolve()
-        if not path.is_relative_to(root.resolve()):
+        if not path.is_relative_to((within or root).resolve()):
             raise NetlistError(f"include {name!r} lies outside {root}; copy it beside the netlist")
         return _read(path, "include")
 

@@ -1,5 +1,6 @@
 """Run the points of a plan in child processes and put what they measure into one dataset."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def simulate(
     temp: float = 27.0,
     options: Mapping[str, float] | None = None,
     timeout_s: float = 60.0,
+    pool: Pool | None = None,
 ) -> Waveforms:
     """Run any netlist once and return its waveforms.
 
@@ -99,6 +101,8 @@ def simulate(
         Vectors, as ``"v(out)"`` and ``"i(vdd)"``.
     params : mapping, optional
         Value of every ``{name}`` in the netlist.
+    pool : Pool, optional
+        Simulators to run it on, with their own timeout; one is started for it otherwise.
 
     Raises
     ------
@@ -116,8 +120,8 @@ def simulate(
         title="gaincell-char", temp=temp, options=tuple((options or {}).items()), body=body, save=tuple(save)
     )
     deck = Deck(template=template, params=values, analysis=analysis, initial={})
-    with Pool(1, timeout_s=timeout_s) as pool:
-        [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
+    with contextlib.nullcontext(pool) if pool else Pool(1, timeout_s=timeout_s) as simulators:
+        [(_, outcome)] = simulators.map([deck], lambda d: d, count=1)
     if outcome.reason:
         raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
     return outcome.vectors

@@ -11,7 +11,8 @@ from scipy.stats import norm, qmc
 from .circuit import Floats
 from .devices import Device
 from .errors import ParameterError
-from .technology import Technology
+from .expression import evaluate
+from .technology import Pelgrom, Technology
 
 VARY = ("process", "mismatch", "both")
 SAMPLERS = ("sobol", "lhs", "random")
@@ -105,16 +106,21 @@ def variables(devices: Sequence[Device], technology: Technology, vary: str) -> t
     if vary != "mismatch":
         found += [Variable(name=name, group=PROCESS, sigma=sigma) for name, sigma in technology.process.items()]
     if vary != "process":
-        area = {"dvth": technology.mismatch.a_vt, "dmu": technology.mismatch.a_beta}
         found += [
             Variable(name=f"{device.path}.{name}", group=device.path, sigma=area[name] / _size(device))
             for device in devices
+            for area in [_pelgrom(technology.mismatch.of(device.kind), device)]
             for name in device.mismatched
         ]
     found = [variable for variable in found if variable.sigma > 0]
     if not found:
         raise ParameterError(f"nothing varies: technology {technology.name} gives no spread for --vary {vary}")
     return tuple(found)
+
+
+def _pelgrom(mismatch: Pelgrom, device: Device) -> dict[str, float]:
+    factor = float(evaluate(mismatch.factor, device.values, device.path)) if mismatch.factor else 1.0
+    return {"dvth": factor * mismatch.a_vt, "dmu": factor * mismatch.a_beta}
 
 
 def _size(device: Device) -> float:

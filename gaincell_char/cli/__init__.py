@@ -13,7 +13,7 @@ from ..errors import CharError, DataError, FitError, RequestError, SimulationErr
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
-from . import comparing, montecarlo, options, requests, tables
+from . import comparing, montecarlo, options, requests, tables, technologies
 from .console import OUT, keep, note, say
 from .progress import progress, stoppable
 
@@ -103,8 +103,7 @@ def netlist(
     loaded = registry.load_circuit(circuit)
     params = loaded.params | loaded.bench(bench).params
     chosen = requests.settings(loaded, bench, settings)
-    own = registry.load_technology(tech).circuits.get(circuit, {})
-    values = params.resolve({**own, **chosen})
+    values = params.resolve({**registry.load_technology(tech).sizes(circuit, params), **chosen})
     held: dict[str, Value] = {name: values[name] for name in loaded.bench(bench).sweep}
     request = registry.plan_bench(
         circuit,
@@ -253,5 +252,5 @@ def run(
         raise FitError(f"{len(left_out)} models could not be fitted; the first: {left_out[0]}")
 
 
-for _command in (*montecarlo.COMMANDS, *comparing.COMMANDS):
+for _command in (*montecarlo.COMMANDS, *comparing.COMMANDS, *technologies.COMMANDS):
     cli.add_command(_command)

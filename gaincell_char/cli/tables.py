@@ -24,20 +24,27 @@ def circuits() -> Table:
 
 def technologies() -> Table:
     """Every built-in technology."""
-    rows = table("technology", "what it is", "corners")
-    for technology in map(registry.load_technology, registry.technology_names()):
-        rows.add_row(technology.name, technology.title, ", ".join(technology.corners))
+    rows = table("technology", "what it is", "corners", "model files")
+    for name in registry.technology_names():
+        said = registry.describe_technology(name)
+        files = (
+            "its own" if said.models is None else registry.model_folder(name) or f"missing: gaincell tech get {name}"
+        )
+        rows.add_row(name, said.title, ", ".join(said.corners), escape(str(files)))
     return rows
 
 
 def describe(circuit: str, technology: str) -> Iterator[Table | str]:
     """Parameters, benches and models of a circuit."""
     loaded = registry.load_circuit(circuit)
-    own = registry.load_technology(technology).circuits.get(circuit, {})
+    chosen = registry.load_technology(technology)
     yield f"[bold]{loaded.name}[/bold]: {escape(loaded.title)}"
-    yield _parameters("parameters of the circuit", loaded.params, loaded.params.resolve(own))
+    yield _parameters(
+        "parameters of the circuit", loaded.params, loaded.params.resolve(chosen.sizes(circuit, loaded.params))
+    )
     for bench in loaded.benches:
-        values = (loaded.params | bench.params).resolve(own)
+        params = loaded.params | bench.params
+        values = params.resolve(chosen.sizes(circuit, params))
         yield _parameters(f"bench {bench.name}: {bench.doc}", bench.params, values)
         yield f"  sweeps {', '.join(bench.sweep) or 'nothing'}; measures {escape(_outputs(bench))}"
     models = table("model", "form", "bench", "equation", title="models")

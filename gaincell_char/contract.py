@@ -1,0 +1,262 @@
+"""What every technology promises about its wrapper devices, looked at in the simulator."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import registry
+from .circuit import Analysis, Floats, Op, Tran, Waveforms
+from .devices import MISMATCH, block_defaults
+from .errors import CharError, ParameterError
+from .netlist import prune, subcircuits
+from .params import Params, Value
+from .pool import Pool
+from .run import simulate
+from .technology import Technology
+
+_OPTIONS = {"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9}
+_W, _L, _LONG = 1e-6, 200e-9, 6.0
+"""Devices are this wide [m], and this many times as long as the wrapper's default [m, if it has none]."""
+_DVTH, _DMU = 20e-3, 0.05
+_NEAR, _CLOSE = 0.24, 0.15
+"""Gate, as a fraction of the supply, at which a threshold shows; how much of the shift may be missing."""
+_ON_OFF, _STEP, _PROCESS_MOVES = 1e3, 0.02, 5e-3
+_ORDER = (
+    ("ff", "tt", "np"),
+    ("tt", "ss", "np"),
+    ("tt", "sf", "n"),
+    ("sf", "tt", "p"),
+    ("fs", "tt", "n"),
+    ("tt", "fs", "p"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One promise: whether it holds, and for which devices it does not."""
+
+    promise: str
+    holds: bool
+    found: str
+
+
+def check_technology(technology: Technology, only: Sequence[str] = ()) -> Iterator[Check]:
+    """Look at every promise, or `only` some, one after the other; a run that fails is a promise that does not hold."""
+    with Pool(1) as pool:
+        bench = _Bench(technology, pool)
+        for promise in only or PROMISES:
+            try:
+                wrong = list(_PROMISES[promise](bench))
+            except CharError as error:
+                wrong = [str(error).splitlines()[0]]
+            yield Check(promise=promise, holds=not wrong, found="; ".join(wrong))
+
+
+class _Bench:
+    """The wrapper devices of a technology between sources of their own."""
+
+    def __init__(self, technology: Technology, pool: Pool) -> None:
+        self.technology, self.pool = technology, pool
+        every = [f"{kind}_{flavour}" for flavour in technology.flavours for kind in "np"]
+        self.devices = [device for device in every if device not in technology.absent]
+
+    @cached_property
+    def lengths(self) -> dict[str, float]:
+        """Channel length [m] of each device under test."""
+        defaults = block_defaults(self.technology.text)
+        return {device: _LONG * defaults.get(device, {}).get("l", _L) for device in self.devices}
+
+    def run(self, lines: Sequence[str], save: Sequence[str], *, corner: str = "tt", analysis: Analysis | None = None,
+            process: Mapping[str, float] | None = None, temp: float = 27.0) -> Waveforms:  # fmt: skip
+        user = "\n".join(lines)
+        return simulate(
+            f"{prune(self.technology.library(corner), user)}\n{user}", analysis or Op(), list(save), options=_OPTIONS,
+            params=self.technology.corner(corner) if process is None else process, temp=temp,
+            pool=self.pool,
+        )  # fmt: skip
+
+    def instance(self, number: int, device: str, vgs: float, vds: float, extra: str = "") -> list[str]:
+        """A transistor with its source at ground, signs turned for a p device."""
+        sign = 1 if device.startswith("n_") else -1
+        return [
+            f"vg{number} g{number} 0 {sign * vgs!r}",
+            f"vd{number} d{number} 0 {sign * vds!r}",
+            f"x{number} d{number} g{number} 0 0 {device} w={_W!r} l={self.lengths[device]!r} {extra}",
+        ]
+
+    def currents(self, *, devices: Sequence[str] = (), extras: Sequence[str] = ("",), vgs: Sequence[float],
+                 vds: Sequence[float], **conditions: Any) -> Floats:  # fmt: skip
+        """Size of the drain current, shape (device, extra, vgs, vds); voltages are fractions of the supply."""
+        chosen = devices or self.devices
+        volts = self.technology.supply
+        cases = list(itertools.product(chosen, extras, vgs, vds))
+        lines = [
+            line
+            for number, (device, extra, g, d) in enumerate(cases)
+            for line in self.instance(number, device, g * volts, d * volts, extra)
+        ]
+        vectors = self.run(lines, [f"i(vd{n})" for n in range(len(cases))], **conditions)
+        signs = [-1 if case[0].startswith("n_") else 1 for case in cases]
+        found = [sign * vectors[f"i(vd{n})"][0] for n, sign in enumerate(signs)]
+        return np.array(found).reshape(len(chosen), len(extras), len(vgs), len(vds))
+
+    def failing(self, holds: Any, why: str) -> Iterator[str]:
+        """Devices for which an array of truths, one per device, is false somewhere."""
+        for device, fine in zip(self.devices, np.asarray(holds), strict=True):
+            if not np.all(fine):
+                yield f"{device} {why}"
+
+
+_GATE, _DRAIN = tuple(np.linspace(0, 1, 7).tolist()), tuple(np.linspace(1 / 9, 1, 5).tolist())
+
+
+def _complete(bench: _Bench) -> Iterator[str]:
+    for corner in bench.technology.corners:
+        blocks = subcircuits(bench.technology.library(corner))
+        for device in (*bench.devices, *bench.technology.absent, "cap"):
+            if device not in blocks:
+                yield f"corner {corner} has no {device}"
+
+
+def _simulated(bench: _Bench) -> Iterator[str]:
+    for corner in bench.technology.corners:
+        found = bench.currents(vgs=(1.0,), vds=(1.0,), corner=corner)
+        yield from bench.failing(np.isfinite(found), f"gives no number at {corner}")
+
+
+def _monotone(bench: _Bench) -> Iterator[str]:
+    found = bench.currents(vgs=_GATE, vds=_DRAIN)[:, 0]
+    # Below threshold and at a high drain, tunnelling and drain-induced leakage may bend it.
+    yield from bench.failing(np.diff(found[:, 1:], axis=1) > 0, "falls over vgs")
+    yield from bench.failing(np.diff(found, axis=2) > 0, "falls over vds")
+
+
+def _switching(bench: _Bench) -> Iterator[str]:
+    found = bench.currents(vgs=(0.0, 1.0), vds=(1.0,))[:, 0, :, 0]
+    yield from bench.failing(found[:, 1] > _ON_OFF * found[:, 0], f"conducts less than {_ON_OFF:g} times more when on")
+
+
+def _empty(bench: _Bench) -> Iterator[str]:
+    for device in bench.technology.absent:
+        found = bench.run(["vd d 0 1", f"x d d 0 0 {device}"], ["i(vd)"])["i(vd)"][0]
+        if abs(found) > 1e-12:
+            yield f"{device} is declared absent, but conducts {abs(found):g} A"
+
+
+def _threshold(bench: _Bench) -> Iterator[str]:
+    plain, larger = np.moveaxis(bench.currents(extras=("", f"dvth={_DVTH}"), vgs=_GATE[2:], vds=_DRAIN), 1, 0)
+    yield from bench.failing(larger < plain, "conducts more with dvth above 0")
+    shift = _DVTH / bench.technology.supply
+    shifted = bench.currents(extras=(f"dvth={_DVTH}",), vgs=(_NEAR + shift,), vds=(0.05,))[:, 0, 0, 0]
+    before, after = bench.currents(vgs=(_NEAR, _NEAR + shift), vds=(0.05,))[:, 0, :, 0].T
+    close = np.abs(shifted - before) < _CLOSE * np.abs(after - before)
+    yield from bench.failing(close, "does not take dvth as a shift of its gate, in volts")
+
+
+def _mobility(bench: _Bench) -> Iterator[str]:
+    plain, larger = bench.currents(extras=("", f"dmu={_DMU}"), vgs=(0.9,), vds=(0.05,))[:, :, 0, 0].T
+    gain = larger / plain - 1
+    fine = (gain > 0.5 * _DMU) & (gain < 1.05 * _DMU)
+    yield from bench.failing(fine, f"does not take dmu = {_DMU:g} as that much more current")
+
+
+def _alone(bench: _Bench) -> Iterator[str]:
+    extras = ("", "dvth={dvth_a} dmu=0.1", "")
+    every = [(device, extra) for device in bench.devices for extra in extras]
+    save = [f"i(vd{n})" for n in range(len(every))]
+    volts = 0.9 * bench.technology.supply
+    currents = []
+    for use in (False, True):
+        lines = [line for n, (d, e) in enumerate(every) for line in bench.instance(n, d, volts, volts, e * use)]
+        vectors = bench.run(lines, save, process={**bench.technology.corner("tt"), "dvth_a": 30e-3})
+        currents.append(np.array([vectors[name][0] for name in save]).reshape(-1, len(extras)))
+    moved = np.abs(currents[1] / currents[0] - 1)
+    yield from bench.failing(moved[:, [0, 2]] < 1e-9, "moves when another has mismatch")
+    yield from bench.failing(moved[:, 1] > 1e-3, "does not move with its own mismatch")
+
+
+def _ordered(bench: _Bench) -> Iterator[str]:
+    corners = bench.technology.corners
+    used = [c for c in corners if c in {name for rule in _ORDER for name in rule[:2]}]
+    drive = {c: bench.currents(vgs=(1.0,), vds=(1.0,), corner=c)[:, 0, 0, 0] for c in used}
+    for strong, weak, kinds in _ORDER:
+        if strong in drive and weak in drive:
+            for device, more, less in zip(bench.devices, drive[strong], drive[weak], strict=True):
+                if device[0] in kinds and not more > (1 + _STEP) * less:
+                    yield f"{device} drives {more:.3g} A at {strong}, {less:.3g} A at {weak}"
+
+
+def _process(bench: _Bench) -> Iterator[str]:
+    volts = 0.9 * bench.technology.supply
+    lines = [line for n, device in enumerate(bench.devices) for line in bench.instance(n, device, volts, volts)]
+    lines += ["vq q 0 pulse(0 1 0 1u 1u 1u 9u)", "xq q 0 cap c=1p"]
+    save = [*(f"i(vd{n})" for n in range(len(bench.devices))), "i(vq)"]
+
+    def final(process: Mapping[str, float]) -> Floats:
+        vectors = bench.run(lines, save, analysis=Tran(stop=0.5e-6, max_step=50e-9), process=process)
+        return np.array([vectors[name][-1] for name in save])
+
+    nominal = bench.technology.corner("tt")
+    reference = final(nominal)
+    for name, sigma in bench.technology.process.items():
+        if np.abs(final({**nominal, name: 3 * sigma}) / reference - 1).max() < _PROCESS_MOVES:
+            yield f"three sigma of {name} change nothing"
+
+
+def _capacitor(bench: _Bench) -> Iterator[str]:
+    lines = ["vq q 0 pulse(0 1 10n 100n 100n 1u 1)", "xq q 0 cap c=2f"]
+    vectors = bench.run(lines, ["v(q)", "i(vq)"], analysis=Tran(stop=200e-9, max_step=1e-9))
+    charge = float(np.trapezoid(-vectors["i(vq)"], vectors["time"]))
+    if abs(charge / 2e-15 - 1) > 1e-3:
+        yield f"cap of 2 fF holds {charge:g} C at 1 V"
+
+
+def _temperatures(bench: _Bench) -> Iterator[str]:
+    ends = (bench.technology.temp.low, bench.technology.temp.high)
+    low, high = (bench.currents(vgs=(0.0, 1.0), vds=(1.0,), temp=temp)[:, 0, :, 0] for temp in ends)
+    yield from bench.failing(np.isfinite(low) & np.isfinite(high), "gives no number at an end of temp")
+    # Tunnelling hides the subthreshold current of the highest threshold when cold.
+    yield from bench.failing(high[:, 0] > 10 * low[:, 0], "leaks no more when hot")
+    drive = high[:, 1] / low[:, 1]
+    yield from bench.failing((drive > 0.4) & (drive < 2.5), "drives more than 2.5 times more at one end of temp")
+
+
+def _sizes(bench: _Bench) -> Iterator[str]:
+    for name, sizes in bench.technology.circuits.items():
+        circuit = registry.load_circuit(name)
+        tables: list[Params] = [circuit.params | other.params for other in circuit.benches]
+        for parameter, value in sizes.items():
+            having = [table for table in tables if parameter in table]
+            if not having:
+                yield f"[circuits.{name}] sets {parameter}, which it does not have"
+            else:
+                yield from _refused(having[0], parameter, value)
+
+
+def _refused(table: Params, parameter: str, value: Value) -> Iterator[str]:
+    try:
+        table.check({parameter: value})
+    except ParameterError as error:
+        yield str(error)
+
+
+_PROMISES: Mapping[str, Callable[[_Bench], Iterator[str]]] = {
+    "every flavour has an n and a p device, and there is a capacitor, at every corner": _complete,
+    "every device simulates at every corner": _simulated,
+    "the current grows with the gate and with the drain": _monotone,
+    "every device switches": _switching,
+    "devices declared absent conduct nothing": _empty,
+    f"{MISMATCH[0]} is a threshold in volts": _threshold,
+    f"{MISMATCH[1]} is a part of the current": _mobility,
+    "mismatch moves its own device and no other": _alone,
+    "corners order the drive as their names say": _ordered,
+    "every process parameter reaches a device": _process,
+    "the capacitor holds the charge it is given": _capacitor,
+    "devices hold at both ends of temp": _temperatures,
+    "sizes it gives a circuit are parameters of that circuit": _sizes,
+}
+PROMISES = tuple(_PROMISES)
