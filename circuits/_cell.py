@@ -20,7 +20,7 @@ LEVELS = 8
 def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour: str, v_idle: float) -> Params:
     """Parameters every gain cell has; ``v_idle`` is the idle level of ``wlr`` as a fraction of ``vdd``."""
     return Params(
-        vdd=number(0.9, "V", "supply", low=0.3, high=2.0),
+        vdd=number(0.9, "V", "supply", low=0.3, high=6.0),
         w_n=number(w_n, "m", "width of the n read transistor", low=40e-9, high=10e-6),
         l_n=number(l_n, "m", "length of the n read transistor", low=30e-9, high=10e-6),
         w_p=number(w_p, "m", "width of the p read transistor", low=40e-9, high=10e-6),
@@ -30,9 +30,9 @@ def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour:
         l_write=number(60e-9, "m", "length of the write transistors", low=30e-9, high=10e-6),
         write_flavour=flavour("svt", "threshold flavour of the write transistors"),
         c_store=number(5e-15, "F", "storage capacitor", low=1e-16, high=1e-12),
-        v_wbl=number(lambda p: p["vdd"] / 2, "V", "idle level of the write bitline", low=-0.5, high=2.0),
+        v_wbl=number(lambda p: p["vdd"] / 2, "V", "idle level of the write bitline", low=-0.5, high=6.0),
         v_idle=number(
-            lambda p: p["vdd"] * v_idle, "V", "idle level of wlr (wlrb idles at vdd - v_idle)", low=0, high=2
+            lambda p: p["vdd"] * v_idle, "V", "idle level of wlr (wlrb idles at vdd - v_idle)", low=0, high=6
         ),
     )
 
@@ -57,10 +57,10 @@ def dc(cell: str) -> Bench:
         xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
         """,
         params=Params(
-            v_store=number(lambda p: p["vdd"], "V", "stored voltage", low=-0.5, high=2.0),
-            v_in=number(lambda p: p["vdd"], "V", "read word line wlr (wlrb is its complement)", low=0, high=2.0),
-            v_inb=number(lambda p: p["vdd"] - p["v_in"], "V", "complementary read word line", low=-1, high=2.0),
-            v_bl=number(lambda p: p["vdd"] / 2, "V", "bitline", low=-0.5, high=2.0),
+            v_store=number(lambda p: p["vdd"], "V", "stored voltage", low=-0.5, high=6.0),
+            v_in=number(lambda p: p["vdd"], "V", "read word line wlr (wlrb is its complement)", low=0, high=6.0),
+            v_inb=number(lambda p: p["vdd"] - p["v_in"], "V", "complementary read word line", low=-1, high=6.0),
+            v_bl=number(lambda p: p["vdd"] / 2, "V", "bitline", low=-0.5, high=6.0),
         ),
         sweep={
             "v_store": lambda p: np.linspace(0, p["vdd"], 37),
@@ -75,12 +75,12 @@ def dc(cell: str) -> Bench:
 
 
 _PULSE_PARAMS = Params(
-    v_store=number(lambda p: p["vdd"], "V", "stored voltage before the pulse", low=-0.5, high=2.0),
+    v_store=number(lambda p: p["vdd"], "V", "stored voltage before the pulse", low=-0.5, high=6.0),
     t_pulse=number(T_MAX, "s", "width of the input pulse at half height", low=60e-12, high=1e-6),
     t_on=number(1e-9, "s", "start of the pulse", low=1e-10, high=1e-6),
     t_edge=number(50e-12, "s", "rise and fall time of the pulse", low=1e-12, high=1e-9),
     t_settle=number(2e-9, "s", "time after the pulse", low=1e-10, high=1e-6),
-    v_bl=number(lambda p: p["vdd"] / 2, "V", "bitline", low=-0.5, high=2.0),
+    v_bl=number(lambda p: p["vdd"] / 2, "V", "bitline", low=-0.5, high=6.0),
 )
 PULSE_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-13, "vntol": 1e-7, "chgtol": 1e-18}
 _PULSE_TIMES = "0 {low} {{t_on}} {low} {{t_on+t_edge}} {high} {{t_on+t_pulse}} {high} {{t_on+t_pulse+t_edge}} {low}"
@@ -174,8 +174,8 @@ def write(cell: str) -> Bench:
         xcell bl wlr wlrb wbl we web st vdd 0 {cell}
         """,
         params=Params(
-            v_dac=number(lambda p: p["vdd"], "V", "level of the write DAC", low=-0.5, high=2.0),
-            v_before=number(lambda p: p["vdd"] / 2, "V", "stored voltage before the write", low=-0.5, high=2.0),
+            v_dac=number(lambda p: p["vdd"], "V", "level of the write DAC", low=-0.5, high=6.0),
+            v_before=number(lambda p: p["vdd"] / 2, "V", "stored voltage before the write", low=-0.5, high=6.0),
             v_boost=number(0.0, "V", "write-gate drive beyond both rails", low=0.0, high=1.0),
             t_write=number(10e-9, "s", "width of the write pulse", low=100e-12, high=1e-6),
         ),

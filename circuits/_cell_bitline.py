@@ -42,9 +42,9 @@ def bitline(cell: str) -> Bench:
         xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
         """,
         params=Params(
-            v_store=number(lambda p: p["vdd"], "V", "stored voltage, written at v_bl", low=-0.5, high=2.0),
+            v_store=number(lambda p: p["vdd"], "V", "stored voltage, written at v_bl", low=-0.5, high=6.0),
             dv_bl=number(0.0, "V", "where the bitline goes, from v_bl", low=-1.0, high=1.0),
-            v_bl=number(lambda p: p["vdd"] / 2, "V", "level of the bitline's clamp", low=-0.5, high=2.0),
+            v_bl=number(lambda p: p["vdd"] / 2, "V", "level of the bitline's clamp", low=-0.5, high=6.0),
             t_pulse=number(_cell.T_MAX, "s", "width of the input pulse at half height", low=4e-9, high=1e-6),
             t_on=number(5e-9, "s", "start of the pulse", low=4.5e-9, high=1e-6),
             t_edge=number(50e-12, "s", "rise and fall time of the pulse", low=1e-12, high=500e-12),

@@ -51,7 +51,7 @@ FEW = np.array([0.0, 0.006, 0.01, 0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95, 1.
 def converter_params(*, n_units: float) -> Params:
     """Parameters both converters have; the paper's full scale is ``n_units i_bias t_max``."""
     return Params(
-        vdd=number(0.9, "V", "supply", low=0.3, high=2.0),
+        vdd=number(0.9, "V", "supply", low=0.3, high=6.0),
         c_int=number(3e-12, "F", "capacitor the bitline integrates on", low=1e-13, high=1e-10),
         c_az=number(30e-15, "F", "auto-zero capacitor of the comparator", low=1e-15, high=1e-12),
         i_bias=number(10e-6, "A", "current of one unit", low=1e-7, high=1e-3),
@@ -72,7 +72,7 @@ def converter_params(*, n_units: float) -> Params:
 
 
 _TIMING = Params(
-    v_pre=number(lambda p: p["vdd"] / 2, "V", "precharge level of the bitline", low=0.0, high=2.0),
+    v_pre=number(lambda p: p["vdd"] / 2, "V", "precharge level of the bitline", low=0.0, high=6.0),
     c_bl=number(25e-15, "F", "wire of the bitline", low=0.0, high=1e-11),
     t_reset=number(T_RESET, "s", "time to precharge and auto-zero", low=300e-12, high=1e-6),
     t_az=number(200e-12, "s", "time from the end of auto-zero to the end of precharge", low=0.0, high=200e-12),

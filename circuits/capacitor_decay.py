@@ -57,7 +57,7 @@ DECAY = Bench(
     name="decay",
     doc="stored voltage of an idle cell over time",
     stimulus=_IDLE,
-    params=Params(v_init=number(lambda p: p["vdd"], "V", "stored voltage at t = 0", low=-0.5, high=2.0)),
+    params=Params(v_init=number(lambda p: p["vdd"], "V", "stored voltage at t = 0", low=-0.5, high=6.0)),
     sweep={"v_init": lambda p: np.linspace(0, p["vdd"], 10)},
     curve=Curve(
         name="time",
@@ -77,7 +77,7 @@ LEAK = Bench(
     name="leak",
     doc="DC leakage of the storage node",
     stimulus=_IDLE + "vst st 0 {v_store}\n",
-    params=Params(v_store=number(lambda p: p["vdd"], "V", "stored voltage", low=-0.5, high=2.0)),
+    params=Params(v_store=number(lambda p: p["vdd"], "V", "stored voltage", low=-0.5, high=6.0)),
     sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 46)},
     analysis=lambda _: Op(),
     save=("i(vst)",),

@@ -85,7 +85,11 @@ def load_technology(name: str = DEFAULT_TECHNOLOGY) -> Technology:
     if home is None:
         raise TechnologyError(how_to_get(name, models))
     outside = _reader(home, within=pdk_root(home))
-    texts = {s: section_files(models.lib, s, outside, name) for s in dict.fromkeys(models.sections.values())}
+    before = [text for file in models.before for text in section_files(file, "", outside, name)]
+    texts = {
+        section: [*before, *section_files(models.lib, section, outside, name)]
+        for section in dict.fromkeys(models.sections.values())
+    }
     return with_libraries(
         described,
         {

@@ -62,6 +62,8 @@ class Models(_Strict):
         Name of the library's file.
     sections : mapping of str to str
         Corner -> section of the library; empty text for the whole file.
+    before : tuple of str
+        Files beside the library that come before its section.
     folders : tuple of str
         Where to look for it: patterns with ``$VARIABLE`` and ``*``, relative to the technology's folder.
     wheel : Wheel, optional
@@ -74,6 +76,7 @@ class Models(_Strict):
 
     lib: str
     sections: Mapping[str, str]
+    before: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     wheel: Wheel | None = None
     edits: Mapping[str, str] = {}

@@ -67,6 +67,12 @@ def sky130() -> Technology:
     return _technology("sky130")
 
 
+@pytest.fixture(scope="session")
+def load_technology() -> Callable[[str], Technology]:
+    """A technology by name, where its model files are."""
+    return _technology
+
+
 def _technology(name: str) -> Technology:
     """Skip where model files are missing that a command fetches, unless nothing may be skipped."""
     if registry.technology_models(name) is not None and registry.model_folder(name) is None:

@@ -13,7 +13,9 @@ import pytest
 from gaincell_char import analysis, fit, job, mc, netlist, registry, results, store
 from gaincell_char.campaign import plan_campaign
 from gaincell_char.cli import cli
+from gaincell_char.errors import DataError
 from gaincell_char.params import Choice
+from gaincell_char.plan import thin
 from gaincell_char.run import OK, characterize
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +82,16 @@ def test_every_name_in_netlist_and_stimulus_is_a_parameter(circuit):
 def test_every_parameter_is_used(circuit):
     own = netlist.references(registry.load_netlist(circuit.name))
     stimuli = [netlist.references(bench.stimulus) for bench in circuit.benches]
-    assert set(circuit.params) <= own.union(*stimuli)
+    unused = set(circuit.params) - own.union(*stimuli)
+    assert all(_moves_a_sweep(circuit, name) for name in unused), unused
+
+
+def _moves_a_sweep(circuit, name):
+    """Another value of a parameter makes a bench sweep other points."""
+    [bench, *_] = circuit.benches
+    other = 1.5 * circuit.params[name].default
+    moved = registry.plan_bench(circuit.name, bench.name, set_={name: other})
+    return moved.sweep != registry.plan_bench(circuit.name, bench.name).sweep
 
 
 def test_every_sweep_and_every_initial_voltage_is_a_parameter(circuit):
@@ -105,11 +116,13 @@ def test_every_deck_is_complete(circuit):
 def test_every_quantity_has_an_si_unit_and_a_meaning(circuit):
     quantities = [q for q in circuit.params.values() if not isinstance(q, Choice)] + list(circuit.merits)
     for bench in circuit.benches:
-        quantities += [*bench.params.values(), *bench.outputs, *bench.derived, *filter(None, [bench.curve])]
+        quantities += [q for q in bench.params.values() if not isinstance(q, Choice)]
+        quantities += [*bench.outputs, *bench.derived, *filter(None, [bench.curve])]
     for model in circuit.models:
         quantities += model.coefficients.values()
     assert not {q.unit for q in quantities if not UNIT.fullmatch(q.unit)}
-    assert all(q.doc for q in [*quantities, *circuit.params.values(), *circuit.benches])
+    choices = [q for params in (circuit.params, *(b.params for b in circuit.benches)) for q in params.values()]
+    assert all(q.doc for q in [*quantities, *choices, *circuit.benches])
 
 
 def test_names_are_lower_case_because_spice_sees_no_case(circuit):
@@ -143,7 +156,7 @@ def test_sweeps_lie_within_ranges(circuit):
         for name, values in request.sweep.items():
             allowed = request.params[name]
             if isinstance(allowed, Choice):
-                assert set(values) <= set(allowed.options)
+                assert set(values) <= set(allowed.options or request.technology.flavours)
             else:
                 assert allowed.low <= min(values) <= max(values) <= allowed.high, name
 
@@ -350,6 +363,48 @@ def test_reference_record_is_reproduced(name, pool):
     assert name == f"{record.circuit}.{record.study}"
     for stored, again in zip(record.fits, fit_again(record, pool), strict=True):
         compare(stored, *again)
+
+
+OTHERS = [
+    (technology, name)
+    for technology in registry.technology_names()
+    if technology != registry.DEFAULT_TECHNOLOGY
+    for name in registry.record_names(technology)
+]
+
+
+@pytest.mark.parametrize(("technology", "name"), OTHERS, ids=lambda value: value)
+def test_a_record_of_another_technology_is_that_of_today(technology, name, load_technology, pool):
+    """A few points of its study are simulated again: the best models are as far off as the record says."""
+    load_technology(technology)
+    record = registry.load_record(technology, name)
+    circuit = registry.load_circuit(record.circuit)
+    [study] = [study for study in circuit.studies if study.key == record.study]
+    request = job.plan_study(circuit, study, technology)
+    assert record.provenance.plan_digest == request.digest, f"gaincell run --tech {technology} --records makes it anew"
+    result = characterize(request, pool=pool, only=thin(request, 6))
+    assert not result.failures
+    params, dims = netlist.numbers(request.fixed), tuple(map(str, result.dataset.dims))
+    for stored in record.fits:
+        if stored.form != "best":
+            continue
+        model = circuit.model(stored.model)
+        try:
+            selections = fit.select(model, store.flat(result.dataset), dims, params)
+        except DataError:  # fewer points than the model has to be looked at with
+            continue
+        for selection in selections:
+            if selection.conditions == stored.conditions:
+                error = model.function(*selection.inputs.values(), **stored.values()) - selection.output
+                worst = max(abs(e.worst) for e in (stored.fitted, stored.held_out) if e)
+                assert np.abs(error).max() <= 1.05 * worst, stored.model
+
+
+@pytest.mark.parametrize("technology", sorted({technology for technology, _ in OTHERS}))
+def test_another_technology_has_every_record_too(circuit, technology):
+    wanted = {f"{circuit.name}.{study.key}" for study in circuit.studies if models_of(circuit, study)}
+    have = {name for other, name in OTHERS if other == technology}
+    assert wanted <= have or not have & wanted
 
 
 def test_spreads_are_declared_of_what_there_is(circuit):

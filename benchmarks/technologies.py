@@ -1,0 +1,115 @@
+"""Retention of silicon and oxide-semiconductor cells over twelve decades, and what fits in each technology.
+
+    python benchmarks/technologies.py
+
+simulates the retention, reads the packaged records, and writes the tables of docs/technologies.md and the picture
+docs/images/retention.png.  No number of a table is typed by hand.
+"""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from gaincell_char import registry, si
+from gaincell_char.pool import Pool
+from gaincell_char.run import characterize
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "technologies.md"
+TIMES = np.geomspace(1e-9, 1e3, 97)
+HALF_LSB = 0.9 / 7 / 2
+CELLS = (
+    ("silicon: gc28, svt write transistors", "gc28", {}),
+    ("silicon: gc28, uhvt write transistors", "gc28", {"write_flavour": "uhvt"}),
+    ("oxide write transistor, thin-oxide read transistors", "osfet", {"read_flavour": "rvt"}),
+    ("osfet: oxide write transistor, thick-oxide read transistors", "osfet", {}),
+)
+COLOURS = ("#0072B2", "#56B4E9", "#E69F00", "#D55E00")  # Okabe and Ito
+
+
+def decay(pool: Pool, technology: str, set_: dict[str, str], **options: float):  # type: ignore[no-untyped-def]
+    """Stored voltage over time, from both rails."""
+    plan = registry.plan_bench(
+        "capacitor_decay", "decay", technology=technology, set_=set_, options=options,
+        sweep={"time": TIMES.tolist(), "v_init": [0.0, 0.9]},
+    )  # fmt: skip
+    return characterize(plan, pool=pool).dataset.v_store.isel(corner=0, temp=0)
+
+
+def retention(v_store) -> str:  # type: ignore[no-untyped-def]
+    """Time until either level has moved by half an LSB of 3 bits."""
+    moved = np.abs(v_store - v_store.v_init).max("v_init").to_numpy()
+    if moved[-1] < HALF_LSB:
+        return f"over {si.show(TIMES[-1], 's')}"
+    return si.show(float(f"{np.exp(np.interp(HALF_LSB, moved, np.log(TIMES))):.2g}"), "s")
+
+
+def retention_rows(pool: Pool) -> list[str]:
+    """Draw the picture; a row per cell."""
+    figure, axes = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+    rows = []
+    for (name, technology, set_), colour in zip(CELLS, COLOURS, strict=True):
+        v_store = decay(pool, technology, set_)
+        for v_init, style in ((0.9, "-"), (0.0, "--")):
+            axes.semilogx(
+                TIMES, v_store.sel(v_init=v_init), style, color=colour, lw=1.8, label=name if style == "-" else None
+            )
+        rows.append(f"| {name} | {retention(v_store)} |")
+    axes.set(
+        xlabel="time since the write [s]", ylabel="v_store [V]", title="A cell written high (solid) and low (dashed)"
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="center left")
+    figure.savefig(ROOT / "docs" / "images" / "retention.png", dpi=110)
+    return rows
+
+
+def gmin_rows(pool: Pool) -> list[str]:
+    """What the simulator's own leak does to the oxide cell: v_store after 1000 s, written high."""
+    rows = []
+    for gmin in (1e-30, 1e-27, 1e-24, 1e-21, 1e-18, 1e-15, 1e-12):
+        end = float(decay(pool, "osfet", {}, gmin=gmin).sel(v_init=0.9)[-1])
+        rows.append(f"| {gmin:g} | {end:.7f} |")
+    return rows
+
+
+def fit_rows() -> list[str]:
+    """Best model of each study in each technology, on points that its fit did not see."""
+    rows = []
+    for study, model, output in (
+        ("gain_cell.dc", "softplus", "current, v_in = vdd"), ("gain_cell.pulse", "softplus_charge", "charge per pulse"),
+        ("gain_cell_switched.dc", "softplus", "current, v_in = vdd"), ("capacitor_decay.decay", "three_leaks", "v_store"),
+        ("relu_c2p.transfer", "relu_knee", "pulse"), ("signed_c2p.transfer", "signed_knee", "signed pulse"),
+    ):  # fmt: skip
+        cells = []
+        for technology in ("gc28", "sky130"):
+            fit = registry.load_record(technology, study).fit(model)
+            held = fit.held_out
+            assert held is not None
+            cells.append(f"{held.r2:.7f}, {100 * held.nrmse:.4f} %")
+        rows.append(f"| `{study}` {output}, `{model}` | {' | '.join(cells)} |")
+    return rows
+
+
+def rewrite(name: str, head: str, rows: list[str]) -> None:
+    """Put a table between its markers."""
+    block = re.compile(rf"(<!-- {name}:.*?-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    text, count = block.subn(lambda m: "\n".join([m[1].rstrip(), head, *rows, m[2]]), PAGE.read_text(encoding="utf-8"))
+    assert count == 1, f"docs/technologies.md has no block {name}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Rewrite the page's tables and its picture."""
+    with Pool(2) as pool:
+        rewrite(
+            "retention", "| cell | until a level has moved by half an LSB of 3 bits |\n|---|---|", retention_rows(pool)
+        )
+        rewrite("gmin", "| gmin [S] | v_store after 1000 s [V] |\n|---|---|", gmin_rows(pool))
+    rewrite("fits", "| model | gc28: R2, NRMSE | sky130: R2, NRMSE |\n|---|---|---|", fit_rows())
+
+
+if __name__ == "__main__":
+    main()
