@@ -80,7 +80,7 @@ def fit_rows() -> list[str]:
     rows = []
     for study, model, output in (
         ("gain_cell.dc", "softplus", "current, v_in = vdd"), ("gain_cell.pulse", "softplus_charge", "charge per pulse"),
-        ("gain_cell_switched.dc", "softplus", "current, v_in = vdd"), ("capacitor_decay.decay", "three_leaks", "v_store"),
+        ("gain_cell_switched.dc", "softplus", "current, v_in = vdd"), ("capacitor_decay.decay", "three_leaks", "level"),
         ("relu_c2p.transfer", "relu_knee", "pulse"), ("signed_c2p.transfer", "signed_knee", "signed pulse"),
     ):  # fmt: skip
         cells = []

@@ -10,7 +10,11 @@ from .console import OUT, say
 
 @click.group("tech")
 def technologies() -> None:
-    """Technologies: which there are, whether yours keeps its promises, and model files to fetch."""
+    """Technologies: which there are, whether yours keeps its promises, and model files to fetch.
+
+    \b
+    Example:  gaincell tech list
+    """
 
 
 @technologies.command("list")
