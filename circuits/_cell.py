@@ -69,7 +69,9 @@ def dc(cell: str) -> Bench:
         },
         analysis=lambda _: Op(),
         save=("i(vbl)",),
-        outputs=(Output(name="i_bl", unit="A", doc="bitline current", measure=lambda w, _: -w["i(vbl)"][0]),),
+        outputs=(
+            Output(name="i_bl", unit="A", most=1e-3, doc="bitline current", measure=lambda w, _: -w["i(vbl)"][0]),
+        ),
         options={"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9},
     )
 
@@ -121,10 +123,11 @@ def pulse(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(q)", "v(st)"),
         outputs=(
-            Output(name="q_bl", unit="C", doc="charge sunk from the bitline", measure=_charge),
+            Output(name="q_bl", unit="C", most=1e-9, doc="charge sunk from the bitline", measure=_charge),
             Output(
                 name="dv_store",
                 unit="V",
+                most=10.0,
                 doc="largest move of v_store during the pulse",
                 measure=_kick,
                 full_scale="vdd",
@@ -187,12 +190,14 @@ def write(cell: str) -> Bench:
             Output(
                 name="v_store",
                 unit="V",
+                most=10.0,
                 doc="stored voltage after the write",
                 measure=lambda w, _: w["v(st)"][-1],
             ),
             Output(
                 name="dv_settle",
                 unit="V",
+                most=10.0,
                 doc="what was missing when the write gate closed",
                 measure=_unsettled,
                 full_scale="vdd",
@@ -200,6 +205,7 @@ def write(cell: str) -> Bench:
             Output(
                 name="dv_feed",
                 unit="V",
+                most=10.0,
                 doc="feed-through of the closing write gate",
                 measure=_feed_through,
                 full_scale="vdd",
@@ -275,8 +281,8 @@ def energy(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(ec)", "v(ed)"),
         outputs=(
-            Output(name="e_cell", unit="J", doc="energy that goes into the cell", measure=_cell_energy),
-            Output(name="e_driver", unit="J", doc="energy lost in the word-line drivers", measure=_driver_energy),
+            Output(name="e_cell", unit="J", most=1e-9, doc="energy that goes into the cell", measure=_cell_energy),
+            Output(name="e_driver", unit="J", most=1e-9, doc="energy lost in the drivers", measure=_driver_energy),
         ),
         options={**PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
     )  # fmt: skip

@@ -55,16 +55,18 @@ def bitline(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(q)",),
         outputs=(
-            Output(name="i_on", unit="A", doc="current of the active cell", measure=_i_on),
+            Output(name="i_on", unit="A", most=1e-3, doc="current of the active cell", measure=_i_on),
             Output(
-                name="i_off", unit="A", doc="current of the idle cell", measure=_i_off, full_scale=_FULL_CURRENT
+                name="i_off", unit="A", most=1e-3, doc="current of the idle cell", measure=_i_off,
+                full_scale=_FULL_CURRENT,
             ),
             Output(
-                name="q_edge", unit="C", doc="charge of a pulse's two edges", measure=_q_edge,
+                name="q_edge", unit="C", most=1e-9, doc="charge of a pulse's two edges", measure=_q_edge,
                 full_scale=_FULL_CHARGE,
             ),
             Output(
-                name="q_move", unit="C", doc="charge that moving the bitline takes from the cell", measure=_q_move,
+                name="q_move", unit="C", most=1e-9, doc="charge that moving the bitline takes from the cell",
+                measure=_q_move,
                 full_scale=_FULL_CHARGE,
             ),
         ),

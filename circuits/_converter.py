@@ -183,7 +183,12 @@ def sign(w: Waveforms, p: Numbers) -> float:
 
 
 T_PULSE = Output(
-    name="t_pulse", unit="s", doc="width of the output pulse at vdd/2", measure=pulse_width, full_scale="t_max"
+    name="t_pulse",
+    unit="s",
+    most=1e-5,
+    doc="width of the output pulse at vdd/2",
+    measure=pulse_width,
+    full_scale="t_max",
 )
 
 

@@ -70,7 +70,7 @@ DECAY = Bench(
     analysis=lambda p: Tran(stop=p["time_stop"], max_step=p["time_stop"] / 400, start_step=p["time_start"] / 2),
     initial={"v(st)": "v_init"},
     save=("v(st)",),
-    outputs=(Output(name="v_store", unit="V", doc="stored voltage", measure=_at_times),),
+    outputs=(Output(name="v_store", unit="V", most=10.0, doc="stored voltage", measure=_at_times),),
     options=_OPTIONS,
 )
 LEAK = Bench(
@@ -85,6 +85,7 @@ LEAK = Bench(
         Output(
             name="i_leak",
             unit="A",
+            most=1e-6,
             doc="current that leaves the storage node",
             measure=lambda w, _: -w["i(vst)"][0],
         ),

@@ -32,9 +32,9 @@ DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
 SAVE = ("v(out)", "v(sgn)")
 OUTPUTS = (
     _converter.T_PULSE,
-    Output(name="sign", unit="1", doc="sign bit, +1 or -1", measure=_converter.sign),
+    Output(name="sign", unit="1", most=1.0, doc="sign bit, +1 or -1", measure=_converter.sign),
     Output(
-        name="t_signed", unit="s", doc="width of the pulse with its sign",
+        name="t_signed", unit="s", most=1e-5, doc="width of the pulse with its sign",
         measure=_converter.signed_width, full_scale="t_max",
     ),
 )  # fmt: skip

@@ -71,6 +71,7 @@ class Output:
 
     ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.  ``full_scale`` is what an
     error of it is compared with, a parameter's name or a number; the output's largest size unless given.
+    No circuit of this kind gives more than ``most`` [unit]: what a foreign table's unit is checked against.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Output:
     doc: str
     measure: Callable[[Waveforms, Mapping[str, Any]], Any]
     full_scale: str | float = ""
+    most: float = float("inf")
 
 
 @dataclass(frozen=True, kw_only=True)

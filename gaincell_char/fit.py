@@ -1,7 +1,6 @@
 """A table and a model -> coefficients, where they hold, and how far off they are on points not used."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy.optimize import least_squares
 
 from .circuit import Coefficient, Floats, Model, Numbers
 from .errors import DataError, FitError
+from .selection import Selection, select
 
 _HOLD_OUT_EVERY = 4
 _FEWEST_TO_HOLD_OUT = 12
@@ -28,7 +28,7 @@ class Estimate(_Record):
 
     ``stderr`` is that of the linearised least-squares problem.  Simulated data has no noise: the residual
     is the model's own error, so it says how well the data determine the coefficient and is no
-    confidence interval.  None for a coefficient that was given, not fitted.
+    confidence interval.  Measured data with a given sigma has one.  None for a coefficient that was given, not fitted.
     """
 
     value: float
@@ -88,86 +88,10 @@ class Fit(_Record):
         return {name: estimate.value for name, estimate in self.coefficients.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """The points of one fit: inputs and output as flat arrays, at given conditions."""
-
-    inputs: dict[str, Floats]
-    output: Floats
-    conditions: dict[str, float | str]
-
-    @property
-    def full_range(self) -> float:
-        """Largest minus smallest output."""
-        return float(np.ptp(self.output))
-
-
-def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbers) -> list[Selection]:
-    """Split a flat table into the points of one fit per condition.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row per point; failed points carry a ``status`` other than "ok".
-    dims : sequence of str
-        Columns that were swept.
-    params : mapping
-        Value of every other parameter; decides where the model applies.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, the model's conditions are not in the table, or an input does not vary.
-    """
-    if missing := [name for name in (*model.inputs, model.output) if name not in table]:
-        raise DataError(f"model {model.name} needs {', '.join(missing)}; the table has {', '.join(map(str, table))}")
-    rows = table[table["status"] == "ok"] if "status" in table else table
-    if rows.empty:
-        raise DataError("every point of the table failed: there is nothing to fit")
-    given = {name: float(rows[name].iloc[0]) for name in dims if not isinstance(rows[name].iloc[0], str)}
-    at_names = model.at({**params, **given}).keys()
-    others = [name for name in dims if name not in model.inputs and name not in at_names]
-    groups = rows.groupby(others, sort=False, dropna=False) if others else [((), rows)]
-    return [_selection(model, group, dict(zip(others, key, strict=True)), params) for key, group in groups]
-
-
-def _at(model: Model, rows: pd.DataFrame, values: Numbers, held: Numbers) -> pd.DataFrame:
-    """Rows at which the model holds; what the table does not list was `held`."""
-    for name, value in values.items():
-        have = rows[name] if name in rows else pd.Series(held.get(name, value), index=rows.index)
-        near = np.isclose(have, value, rtol=1e-6, atol=1e-15)
-        if not near.any():
-            raise DataError(f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(have)}")
-        rows = rows[near]
-    return rows
-
-
-def _some(column: "pd.Series[Any]") -> str:
-    values = [f"{v:g}" if isinstance(v, float) else str(v) for v in column.unique()]
-    return ", ".join(values[:6]) + (", ..." if len(values) > 6 else "")
-
-
-def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: Numbers) -> Selection:
-    at = model.at({**params, **{name: value for name, value in key.items() if not isinstance(value, str)}})
-    rows = _at(model, group, at, params)
-    conditions = {**key, **{name: value for name, value in at.items() if name in rows}}
-    for name in model.inputs:
-        if rows[name].nunique() < 2:
-            raise DataError(f"model {model.name} needs {name} to vary; the table has only {name} = {_some(rows[name])}")
-    output = rows[model.output].to_numpy(dtype=float)
-    if not np.isfinite(output).all():
-        raise DataError(f"{model.output} has {int((~np.isfinite(output)).sum())} values that are not numbers")
-    if np.ptp(output) == 0:
-        raise DataError(f"{model.output} is {output[0]:g} at every point: there is nothing to fit")
-    return Selection(
-        inputs={name: rows[name].to_numpy(dtype=float) for name in model.inputs},
-        output=output,
-        conditions={k: v if isinstance(v, str) else float(v) for k, v in conditions.items()},
-    )
-
-
-def fit_model(model: Model, selection: Selection, params: Numbers, unit: str) -> Fit:
+def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, robust: float = 0.0) -> Fit:
     """Least-squares fit of a model to one selection.
+
+    With `robust` above 0, residuals larger than that part of the full range count less and less (soft L1).
 
     Every fourth point, counted along each input so that the box's corners stay in, is kept from the fit
     and used to state its error.
@@ -179,8 +103,11 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str) ->
     """
     held = held_out(selection.inputs)
     train = {name: x[~held] for name, x in selection.inputs.items()}
-    problem = _Problem(model, train, selection.output[~held], selection.full_range, {**params, **_numeric(selection)})
-    theta, jacobian, residual = problem.solve_linear() if model.linear else problem.solve()
+    problem = _Problem(
+        model, train, selection.output[~held], selection.full_range, {**params, **_numeric(selection)},
+        None if selection.sigma is None else selection.sigma[~held],
+    )  # fmt: skip
+    theta, jacobian, residual = problem.solve_linear() if model.linear and not robust else problem.solve(robust)
     covariance = problem.covariance(jacobian, residual)
     coefficients = problem.coefficients(theta, covariance)
     predicted = np.asarray(
@@ -233,8 +160,13 @@ class _Problem:
     """The optimiser's view of a fit: scaled unknowns, residuals in units of full range."""
 
     def __init__(
-        self, model: Model, inputs: Mapping[str, Floats], output: Floats, full_range: float, params: Numbers
-    ) -> None:
+        self, model: Model, inputs: Mapping[str, Floats], output: Floats, full_range: float, params: Numbers,
+        sigma: Floats | None = None,
+    ) -> None:  # fmt: skip
+        # Weights of about 1: the residual stays in units of full range, and noise of known size has that variance.
+        typical = full_range if sigma is None else float(np.sqrt(np.mean(sigma**2)))
+        self.weight = np.ones(output.size) if sigma is None else np.asarray(typical / sigma)
+        self.variance = None if sigma is None else (typical / full_range) ** 2
         self.model, self.inputs, self.output, self.full_range = (
             model,
             tuple(inputs.values()),
@@ -259,13 +191,14 @@ class _Problem:
         return np.asarray(self.model.function(*self.inputs, **values, **self.given), dtype=float)
 
     def residual(self, scaled: Floats) -> Floats:
-        return np.asarray((self.predict(scaled) - self.output) / self.full_range)
+        return np.asarray(self.weight * (self.predict(scaled) - self.output) / self.full_range)
 
-    def solve(self) -> tuple[Floats, Floats, Floats]:
+    def solve(self, robust: float = 0.0) -> tuple[Floats, Floats, Floats]:
         """Nonlinear least squares; scipy's default tolerances stop coefficients 1e-7 short."""
         result = least_squares(
             self.residual, self.start / self.scale, bounds=(self.low / self.scale, self.high / self.scale),
             jac="3-point", x_scale="jac", ftol=1e-13, xtol=1e-11, gtol=1e-15, max_nfev=3000,
+            loss="soft_l1" if robust else "linear", f_scale=robust or 1.0,
         )  # fmt: skip
         if not result.success or not np.isfinite(result.fun).all():
             raise FitError(f"model {self.model.name}: the optimiser stopped early: {result.message}")
@@ -278,8 +211,9 @@ class _Problem:
         base = self.predict(np.zeros(len(self.free)))
         jacobian = np.stack([self.predict(u) - base for u in np.eye(len(self.free))], axis=1) / self.full_range
         self._check_rank(jacobian, _LINEAR_RANK_TOLERANCE)
+        jacobian = jacobian * self.weight[:, None]
         norm = np.linalg.norm(jacobian, axis=0)
-        theta = np.linalg.lstsq(jacobian / norm, (self.output - base) / self.full_range)[0] / norm
+        theta = np.linalg.lstsq(jacobian / norm, self.weight * (self.output - base) / self.full_range)[0] / norm
         return theta, jacobian, self.residual(theta)
 
     def _check_rank(self, jacobian: Floats, tolerance: float) -> None:
@@ -299,7 +233,7 @@ class _Problem:
     def covariance(self, jacobian: Floats, residual: Floats) -> Floats:
         norm = np.linalg.norm(jacobian, axis=0)
         inverse = np.linalg.pinv(jacobian / norm)
-        variance = float(residual @ residual) / (residual.size - len(self.free))
+        variance = self.variance or float(residual @ residual) / (residual.size - len(self.free))
         scale = self.scale / norm
         return np.asarray(inverse @ inverse.T * variance * np.outer(scale, scale))
 

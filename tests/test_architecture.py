@@ -10,9 +10,10 @@ from gaincell_char import registry
 LAYERS = [
     "errors", "si", "params", "formula", "circuit", "head", "statistics", "contributions", "technology", "pdk",
     "netlist", "foundry", "expression", "devices", "stack", "sampling", "measure", "plan", "ngspice", "batch",
-    "worker", "pool", "store", "shards", "run", "fit", "spread", "steps", "record", "registry", "contract",
-    "fetch", "refit", "job", "campaign", "mc", "replay", "tune", "check", "results", "random_models", "analysis",
-    "array_deck", "comparison", "compare", "agreement", "torch", "twins", "report", "cli",
+    "worker", "pool", "store", "readers", "shards", "run", "selection", "fit", "spread", "steps", "record",
+    "registry", "contract", "fetch", "refit", "external", "job", "campaign", "mc", "replay", "tune", "check",
+    "results", "random_models", "analysis", "array_deck", "comparison", "compare", "agreement", "torch",
+    "twins", "report", "cli",
 ]  # fmt: skip
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350

@@ -275,7 +275,7 @@ def test_coverage_is_counted():
     [
         (("--head", "nothing"), "no head 'nothing'; have attention, attention_switched"),
         (("--operation", "softmax"), "attention has no operation 'softmax'; have scores, values"),
-        (("--records", "nowhere"), "no records 'nowhere'; have gc28, paper, or give a folder of records"),
+        (("--records", "nowhere"), "no records 'nowhere'; have gc28, paper, sky130, or give a folder of records"),
         (("--records", "paper"), "cubic and hard_sigmoid state no error; compare with records that were fitted"),
         (("--tech", "nothing"), "no technology 'nothing'"),
         (("--instances", "0"), "instances = 0 has to be at least 1"),

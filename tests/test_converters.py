@@ -11,10 +11,11 @@ from gaincell_char.circuits.signed_c2p import signed_knee
 
 from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
-from gaincell_char.fit import Fit, fit_model, select
+from gaincell_char.fit import Fit, fit_model
 from gaincell_char.netlist import numbers
 from gaincell_char.plan import Plan
 from gaincell_char.run import Pool, characterize
+from gaincell_char.selection import select
 from gaincell_char.store import flat
 
 T_MAX = 15e-9

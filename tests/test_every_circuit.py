@@ -17,6 +17,7 @@ from gaincell_char.errors import DataError
 from gaincell_char.params import Choice
 from gaincell_char.plan import thin
 from gaincell_char.run import OK, characterize
+from gaincell_char.selection import select
 
 ROOT = Path(__file__).parents[1]
 BASE = "A|V|s|m|F|C|J|W|S|Ohm|K|1|%"
@@ -335,7 +336,7 @@ def fit_again(record, pool):
     params, dims = netlist.numbers(request.fixed), tuple(map(str, data.dims))
     units = {output.name: output.unit for output in request.bench.outputs}
     for model in models_of(circuit, study):
-        for selection in fit.select(model, store.flat(data), dims, params):
+        for selection in select(model, store.flat(data), dims, params):
             yield model, selection, fit.fit_model(model, selection, params, units[model.output])
 
 
@@ -390,7 +391,7 @@ def test_a_record_of_another_technology_is_that_of_today(technology, name, load_
             continue
         model = circuit.model(stored.model)
         try:
-            selections = fit.select(model, store.flat(result.dataset), dims, params)
+            selections = select(model, store.flat(result.dataset), dims, params)
         except DataError:  # fewer points than the model has to be looked at with
             continue
         for selection in selections:

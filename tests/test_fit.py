@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from gaincell_char import fit, registry
 from gaincell_char.circuit import Coefficient, Model
 from gaincell_char.errors import DataError, FitError
-from gaincell_char.fit import Selection, fit_model, held_out, select
+from gaincell_char.fit import fit_model, held_out
+from gaincell_char.selection import Selection, select
 
 X = np.linspace(-1.0, 2.0, 25)
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gaincell_char import fit, registry
 from gaincell_char.errors import DataError
-from gaincell_char.fit import Errors, Estimate, Fit, Selection
+from gaincell_char.fit import Errors, Estimate, Fit
 from gaincell_char.record import SCHEMA_VERSION, Provenance, Record, make_record, read_record
+from gaincell_char.selection import Selection
 
 FITS = Path(__file__).parents[1] / "fits"
 numbers = st.floats(allow_nan=False, allow_infinity=False)

@@ -15,12 +15,13 @@ from PySpice.Spice.Netlist import Circuit
 from gaincell_char import cli, netlist, registry, run, store
 from gaincell_char.circuit import Op
 from gaincell_char.errors import CharError, DataError, NetlistError, ParameterError, RequestError
-from gaincell_char.fit import fit_model, select
+from gaincell_char.fit import fit_model
 from gaincell_char.netlist import Deck, Template
 from gaincell_char.params import number
 from gaincell_char.plan import make_plan
 from gaincell_char.record import read_record
 from gaincell_char.run import characterize
+from gaincell_char.selection import select
 
 CELL = registry.load_circuit("gain_cell")
 SWEEP = ("sweep", "gain_cell", "dc", "-o", "out.csv")
@@ -60,13 +61,14 @@ def refused(gaincell, tmp_path):
         ("netlist gain_cell dc --set vdd=0.9A", "vdd: '0.9A' is in A, expected V"),
         ("netlist gain_cell dc --set c_store=5fX", "c_store: '5fX': unknown unit 'fX', expected F"),
         ("netlist gain_cell dc --set c_store=1F", "'1F' could be 1 F or, to SPICE, 1 f .*; write 1 or 1fF"),
-        ("netlist gain_cell dc --set vdd=9", r"vdd = 9 V \(supply\) is outside \[0\.3, 2\] V"),
+        ("netlist gain_cell dc --set vdd=9", r"vdd = 9 V \(supply\) is outside \[0\.3, 6\] V"),
         ("netlist gain_cell dc --set nope=1", "no parameter 'nope'; have .*c_store"),
         ("netlist gain_cell dc --set corner=ff", "no parameter 'corner'; have"),
         ("netlist gain_cell dc --set vdd", "'vdd': write NAME=VALUE"),
         ("netlist gain_cell dc --set vdd=", "'vdd=': write NAME=VALUE"),
         ("netlist gain_cell dc --set vdd=0.8 --set vdd=0.9", "vdd is given twice"),
-        ("netlist gain_cell dc --set write_flavour=xvt", "write_flavour = xvt .* is not one of lvt, rvt"),
+        ("netlist gain_cell dc --set write_flavour=xvt", "technology gc28 has no such flavour; have lvt, rvt"),
+        ("netlist gain_cell dc --set write_flavour=X!", "write_flavour = 'X!' .* has to be a word"),
         ("show", "Missing argument 'CIRCUIT'"),
         ("nope", "No such command 'nope'"),
         ("sweep gain_cell dc", "Missing option '-o'"),
@@ -96,7 +98,7 @@ def test_only_finite_numbers_are_values_in_python_either(value):
     ("words", "sentence"),
     [
         ("--axis nope=0:1:3", "no parameter 'nope'; have"),
-        ("--axis v_store=0:3:4", r"v_store = 3 V \(stored voltage\) is outside \[-0\.5, 2\] V"),
+        ("--axis v_store=0:9:4", r"v_store = 9 V \(stored voltage\) is outside \[-0\.5, 6\] V"),
         ("--axis v_store=0.9:0:10", "axis 'v_store=0.9:0:10' runs backwards: write the smaller end first"),
         ("--axis v_store=0:0.9:0", "COUNT is 0, but has to be a whole number from 1 to 1000000"),
         ("--axis v_store=0:0.9:-3", "COUNT is -3, but has to be a whole number"),
@@ -118,7 +120,7 @@ def test_only_finite_numbers_are_values_in_python_either(value):
         ("--axis v_store=0.1 --set v_store=0.2", "v_store: both swept and set"),
         ("--axis temp=27,85", "give corners with --corner and temperatures with --temp"),
         ("--axis write_flavour=svt,svt", "sweep of write_flavour has svt twice"),
-        ("--axis write_flavour=0:1:3", "write_flavour = 0:1:3 .* is not one of"),
+        ("--axis write_flavour=0:1:3", "write_flavour = '0:1:3' .* has to be a word in lower case"),
         ("--corner tt,tt", "sweep of corner has tt twice"),
         ("--corner ,", "sweep of corner is empty"),
         ("--temp 27,27.0", "sweep of temp has 27.0 twice"),
@@ -146,7 +148,7 @@ def test_a_default_that_leaves_its_range_somewhere_in_the_grid_is_refused_before
     monkeypatch.setattr(cli, "Pool", lambda *_, **__: pytest.fail("it began to simulate"))
     # v_inb = vdd - v_in unless it is given: only at the last corner of this grid that is -1.7 V.
     said = refused(*SWEEP, "--axis", "vdd=2,0.3", "--axis", "v_in=0,2")
-    assert re.search(r"v_inb = -1\.7 V .* is outside \[-1, 2\] V", said)
+    assert re.search(r"v_inb = -1\.7 V .* is outside \[-1, 6\] V", said)
 
 
 def test_a_long_list_of_values_is_checked_in_no_time():
@@ -497,7 +499,7 @@ def test_a_good_table_is_fitted_whatever_its_format(gaincell, table, tmp_path, e
     [
         ("missing.csv", None, r"missing\.csv: no such file"),
         ("folder.csv", "folder", r"folder\.csv: no such file"),
-        ("table.txt", b"x", r"table\.txt: unknown ending '\.txt'; use \.nc, \.csv, \.parquet"),
+        ("table.xls", b"x", r"table\.xls: unknown ending '\.xls'; use \.nc, \.csv, \.parquet"),
         ("empty.csv", b"", r"empty\.csv: cannot be read as \.csv: No columns"),
         ("empty.nc", b"", r"empty\.nc: cannot be read as \.nc: "),
         ("empty.parquet", b"", r"empty\.parquet: cannot be read as \.parquet: "),

@@ -351,7 +351,7 @@ def test_a_record_of_another_version_is_refused(tmp_path):
         ({"window": 0}, "window = 0 has to be at least 1"),
         ({"form": "quintic"}, "no form 'quintic'; have cubic, dc, pulsed"),
         ({"head": "nothing"}, "no head 'nothing'; have attention"),
-        ({"records": "nowhere"}, "no records 'nowhere'; have gc28, paper, or give a folder of records"),
+        ({"records": "nowhere"}, "no records 'nowhere'; have gc28, paper, sky130, or give a folder of records"),
         ({"gradient": "none"}, "gradient = 'none'; choose true, surrogate"),
         ({"outside": "ignore"}, "outside = 'ignore'; choose clamp, refuse, extrapolate"),
         ({"k": 1.2, "outside": "refuse"}, "v_store runs from 1.2 to 1.2, but softplus_charge was fitted from 0 to 0.9"),

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from ..errors import CharError, DataError, FitError, RequestError, SimulationErr
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
-from . import comparing, montecarlo, options, requests, tables, technologies
+from . import comparing, foreign, montecarlo, options, requests, tables, technologies
 from .console import OUT, keep, note, say
 from .progress import progress, stoppable
 
@@ -187,15 +188,26 @@ def _failure(failures: Sequence[Failure], failed: int, total: int, kept: Path) -
 @click.option("--model", "models", multiple=True, help="Model to fit; every one that the data determine by default.")
 @click.option("--circuit", help="Circuit the data belong to, if the file does not say.")
 @click.option("--bench", help="Bench the data belong to, if the file does not say.")
-def fit_(data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None) -> None:
-    """Fit compact models to DATA, a table that gaincell sweep wrote.
+@foreign.OPTIONS
+def fit_(
+    data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None, **elsewhere: Any
+) -> None:
+    """Fit compact models to DATA: a table that gaincell sweep wrote, or one from elsewhere.
+
+    Measurements and other simulators' tables need --circuit, --model and --map: which of their columns is what.
+    CSV, Parquet, .npz and .npy, raw files of ngspice and LTspice.
 
     \b
     Example:  gaincell fit current.csv -o current.json
+              gaincell fit lab.csv -o lab.json --circuit gain_cell --model cubic \\
+                --map v_store=Vst,i_bl=Id --units v_store=mV,i_bl=uA
     """
     if output.suffix != ".json":
         raise RequestError(f"{output}: a record is a .json file")
     store.check_writable(output)
+    if foreign.is_meant(data, elsewhere):
+        foreign.fit(data, output, models, circuit, elsewhere)
+        return
     table = store.read_table(data)
     try:
         record, left_out = refit.fit_table(table, data, circuit=circuit, bench=bench, models=models)

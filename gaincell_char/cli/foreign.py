@@ -1,0 +1,75 @@
+"""What ``fit`` does with a table from elsewhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import external, readers, registry, store
+from ..errors import ParameterError, RequestError
+from . import requests, tables
+from .console import OUT, note, say
+
+_PAIRS = "OURS=THEIRS,..."
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--map", "columns", metavar=_PAIRS, default="", help="Which column is what, as v_store=Vst,i_bl=Id."),
+    click.option("--units", metavar="OURS=UNIT,...", default="", help="Units of columns, as i_bl=uA; SI if not given."),
+    click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="What the table lacks, as vdd=1.2."),
+    click.option("--sigma", metavar="COLUMN", default="", help="Standard deviation of the output, point by point."),
+    click.option(
+        "--nan", type=click.Choice(external.NAN), default="refuse", show_default=True, help="Rows without a number."
+    ),
+    click.option(
+        "--outliers", type=click.Choice(external.OUTLIERS), default="keep", show_default=True,
+        help="Points five robust standard deviations off: fit, weigh down, or leave out.",
+    ),
+    click.option(
+        "--duplicates", type=click.Choice(external.DUPLICATES), default="refuse", show_default=True,
+        help="Points that stand there twice.",
+    ),
+    click.option("--from", "technology", default="measured", help="What the record calls its source."),
+)  # fmt: skip
+
+
+def OPTIONS(command: Any) -> Any:  # noqa: N802  used as the other options are
+    """Add every option of this kind to a command."""
+    return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
+
+
+def is_meant(data: Path, elsewhere: Mapping[str, Any]) -> bool:
+    """Whether a table is from elsewhere: its ending is none of ours, or it has to be mapped."""
+    return bool(elsewhere["columns"] or elsewhere["units"] or elsewhere["sigma"] or elsewhere["settings"]) or (
+        data.suffix in readers.ENDINGS and data.suffix not in store.FORMATS
+    )
+
+
+def fit(data: Path, output: Path, models: Sequence[str], circuit: str | None, elsewhere: Mapping[str, Any]) -> None:
+    """Fit, write the record, and print how well it went."""
+    if not circuit or not models:
+        raise RequestError(f"{data}: a table from elsewhere needs --circuit NAME and --model NAME")
+    owner = registry.load_circuit(circuit)
+    reading = external.Reading(
+        columns=_pairs(elsewhere["columns"]), units=_pairs(elsewhere["units"]),
+        set_=requests.settings(owner, owner.model(models[0]).bench, elsewhere["settings"]),
+        **{name: elsewhere[name] for name in ("sigma", "nan", "outliers", "duplicates")},
+    )  # fmt: skip
+    record, remarks = external.fit_external(data, circuit, models, reading, technology=elsewhere["technology"])
+    for remark in remarks:
+        say(remark)
+    store.write_text(output, record.to_json())
+    OUT.print(tables.fits(record))
+    note(f"record in {output}")
+
+
+def _pairs(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in requests.words(text):
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not (name and equals and value):
+            raise ParameterError(f"{pair!r}: write OURS=THEIRS, several with commas between them")
+        if name in found:
+            raise ParameterError(f"{name} is given twice")
+        found[name] = value
+    return found
