@@ -281,6 +281,46 @@ class Spread:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MacroText:
+    """What stands around the formulas in one language.
+
+    ``signals`` says how each input of the models is read off the ports.  In ``text``, ``<name>`` is a quantity and
+    ``{name}`` a parameter or a coefficient.  ``beside`` stands after it, for what benches need beside the circuit.
+    """
+
+    signals: Mapping[str, str]
+    text: str
+    beside: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Macro:
+    """How fitted models act on the ports of the circuit's subcircuit: what an exported macro-model is made of.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Models it can be made of.
+    quantities : mapping of str to callable
+        Name -> what ``text`` calls it, computed from the model: ``quantity(f, *inputs)``, where ``f`` is the model's
+        function at its coefficients and the inputs come in the order of ``signals``.
+    parameters : tuple of str
+        Parameters of the circuit or the bench that ``text`` refers to, beside the coefficients.
+    lost : str
+        What the circuit does and the macro-model does not.
+    spice, verilog_a : MacroText
+        The text; not every language has to have one.
+    """
+
+    models: tuple[str, ...]
+    quantities: Mapping[str, Callable[..., Any]]
+    parameters: tuple[str, ...]
+    lost: str
+    spice: MacroText
+    verilog_a: MacroText | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Circuit:
     """A circuit under test; ``name`` is also its file name in ``circuits/`` and ``netlists/``."""
 
@@ -293,6 +333,7 @@ class Circuit:
     figures: tuple[Figure, ...] = ()
     merits: tuple[Merit, ...] = ()
     spreads: tuple[Spread, ...] = ()
+    macros: tuple[Macro, ...] = ()
 
     def spread(self, bench: str) -> Spread | None:
         """Return what Monte Carlo of a bench measures, if that is declared."""

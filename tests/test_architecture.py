@@ -12,7 +12,7 @@ LAYERS = [
     "expression", "devices", "stack", "sampling", "measure", "plan", "ngspice", "batch", "worker", "pool", "store",
     "shards", "run", "fit", "spread", "steps", "record", "registry", "refit", "job", "campaign", "mc", "replay",
     "tune", "check", "results", "random_models", "analysis", "array_deck", "comparison", "compare", "agreement",
-    "torch", "twins", "report", "cli",
+    "torch", "export", "twins", "report", "cli",
 ]  # fmt: skip
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350

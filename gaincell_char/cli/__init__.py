@@ -13,7 +13,7 @@ from ..errors import CharError, DataError, FitError, RequestError, SimulationErr
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
-from . import comparing, montecarlo, options, requests, tables
+from . import comparing, exporting, montecarlo, options, requests, tables
 from .console import OUT, keep, note, say
 from .progress import progress, stoppable
 
@@ -253,5 +253,5 @@ def run(
         raise FitError(f"{len(left_out)} models could not be fitted; the first: {left_out[0]}")
 
 
-for _command in (*montecarlo.COMMANDS, *comparing.COMMANDS):
+for _command in (*montecarlo.COMMANDS, *comparing.COMMANDS, *exporting.COMMANDS):
     cli.add_command(_command)

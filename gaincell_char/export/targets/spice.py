@@ -1,0 +1,29 @@
+"""A behavioural subcircuit with the transistor netlist's name and ports."""
+
+from collections.abc import Mapping
+
+from .. import macro, printing
+from ..target import Request, Target
+
+
+def _files(request: Request) -> Mapping[str, str]:
+    made = macro.parts(request)
+    notes = request.notes(made.macro.lost)
+    usage = f"stands in for the transistor netlist: gaincell sweep {made.name} {request.record.bench} --netlist FILE"
+    lines = [
+        *(f"* {line}" for line in [*notes, usage]),
+        f".subckt {made.name} {' '.join(made.ports)}",
+        *(f"+ {name}={value!r}" for name, value in made.values.items()),
+        macro.fill(made, made.macro.spice, printing.spice, "{{{}}}"),
+        f".ends {made.name}",
+        *filter(None, [made.macro.spice.beside]),
+    ]
+    return {f"{made.name}.cir": "\n".join(lines) + "\n"}
+
+
+TARGET = Target(
+    name="spice",
+    doc="behavioural .subckt of B sources, with the ports of the transistor netlist",
+    refuses=macro.refuses,
+    files=_files,
+)
