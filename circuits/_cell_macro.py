@@ -47,6 +47,7 @@ PULSED = Macro(
     verilog_a=MacroText(
         signals={"v_store": "V(st, vss)"},
         text=f"{_ON_VA}{_STORE_VA}    I(bl, vss) <+ on * (<i_eff>) + 0.5 * abs(ddt(on)) * (<q_0>);",
+        variables=("on",),
     ),
 )
 HELD = Macro(
@@ -59,7 +60,9 @@ HELD = Macro(
         text=f"{_STORE}{_ON}bbl bl vss i=v(on,vss)*(<i_bl>)",
     ),
     verilog_a=MacroText(
-        signals={"v_store": "V(st, vss)"}, text=f"{_ON_VA}{_STORE_VA}    I(bl, vss) <+ on * (<i_bl>);"
+        signals={"v_store": "V(st, vss)"},
+        text=f"{_ON_VA}{_STORE_VA}    I(bl, vss) <+ on * (<i_bl>);",
+        variables=("on",),
     ),
 )
 BY_WORD_LINE = Macro(
@@ -67,9 +70,7 @@ BY_WORD_LINE = Macro(
     quantities={"i_bl": lambda f, v_store, v_in: f(v_store, v_in)},
     parameters=("c_store", "vdd"),
     lost=f"{LOST}; the charge of a pulse's edges; a wlrb that is not the complement of wlr",
-    spice=MacroText(
-        signals={"v_store": "v(st,vss)", "v_in": "v(wlr,vss)"}, text=f"{_STORE}bbl bl vss i=<i_bl>"
-    ),
+    spice=MacroText(signals={"v_store": "v(st,vss)", "v_in": "v(wlr,vss)"}, text=f"{_STORE}bbl bl vss i=<i_bl>"),
     verilog_a=MacroText(
         signals={"v_store": "V(st, vss)", "v_in": "V(wlr, vss)"}, text=f"{_STORE_VA}    I(bl, vss) <+ <i_bl>;"
     ),

@@ -63,6 +63,8 @@ def _macro(models: tuple[str, ...], width: str, sign: str, width_va: str, sign_v
         verilog_a=MacroText(
             signals={"q_in": "q"},
             text=f"{_COMMON_VA}    V(out, vss) <+ {{vdd}} * {_pulse(width_va, 'V(t, vss)')};{sign_va}",
+            nodes=("t", "f"),
+            variables=("q", "on_rst", "on_conv", "on_t", "width"),
         ),
     )
 

@@ -286,11 +286,14 @@ class MacroText:
 
     ``signals`` says how each input of the models is read off the ports.  In ``text``, ``<name>`` is a quantity and
     ``{name}`` a parameter or a coefficient.  ``beside`` stands after it, for what benches need beside the circuit.
+    ``nodes`` and ``variables`` are those of the text, in languages that declare them.
     """
 
     signals: Mapping[str, str]
     text: str
     beside: str = ""
+    nodes: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,13 +86,13 @@ def _ports(circuit: str) -> tuple[str, ...]:
     return tuple(word for word in found[1].split() if "=" not in word)
 
 
-def fill(
-    made: Parts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str
-) -> str:
+def fill(made: Parts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str) -> str:
     """Put formulas and parameters into the text; ``parameter`` is how one is written, as ``p_{}``."""
 
     def named(name: str) -> str:
         return text.signals[name] if name in text.signals else parameter.format(name)
 
     written = _PARAMETER.sub(lambda match: parameter.format(match[1]), text.text)
-    return _QUANTITY.sub(lambda match: write(made.formulas[match[1]], named), "\n".join(filter(None, written.splitlines())))
+    return _QUANTITY.sub(
+        lambda match: write(made.formulas[match[1]], named), "\n".join(filter(None, written.splitlines()))
+    )
