@@ -32,9 +32,8 @@ def _record(name: str) -> Record:
         return read_record(name)
     technology, slash, study = name.partition("/")
     if not slash or technology not in registry.record_sets():
-        raise DataError(
-            f"no record {name!r}; give a .json file, or TECH/CIRCUIT.STUDY with one of {', '.join(registry.record_sets())}"
-        )
+        have = ", ".join(registry.record_sets())
+        raise DataError(f"no record {name!r}; give a .json file, or TECH/CIRCUIT.STUDY with TECH one of {have}")
     return registry.load_record(technology, study)
 
 
