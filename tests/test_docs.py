@@ -10,7 +10,7 @@ import pytest
 from gaincell_char.cli import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/tutorial.md", "docs/statistics.md", "docs/software-model.md")
+PAGES = ("README.md", "docs/tutorial.md", "docs/statistics.md", "docs/software-model.md", "docs/exports.md")
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -233,7 +233,9 @@ def test_neurosim_tables_hold_level_mean_and_sigma(name, table, header):
         published = registry.load_record("gc28", f"{record.circuit}.transfer")
         gain = next(f for f in published.fits if f.form == "paper").coefficients["gain"].value
         charge = np.array([8 * step / gain])
-        assert middle["mean"].item() * step == pytest.approx(registry.load_model(record, random.nominal.model)(charge)[0])
+        assert middle["mean"].item() * step == pytest.approx(
+            registry.load_model(record, random.nominal.model)(charge)[0]
+        )
         draw = random.draw(1, 4000, seed=1) if set(random.fit.covariance) == {"mismatch"} else random.draw(4000, 1, 1)
         assert np.std(random(charge[0], **draw)) / step == pytest.approx(middle["std"].item(), rel=0.05)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from .. import registry
-from ..circuit import Macro, MacroText
 from ..errors import ExportError
+from ..macro import Macro, MacroText
 from .target import Request
 from .trace import Expression, plain, symbol
 
