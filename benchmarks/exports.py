@@ -74,7 +74,8 @@ def table(rows: list[dict[str, Any]], simulator: str) -> str:
         lines.append(
             f"| `{row['record']}`, {row['model']} | **{rms}; {worst}** | {stated}; {most} | {own} | {share:.2f} |"
         )
-    origin = f"{TECHNOLOGY}, {simulator}, one process; errors at the points that the fit did not see; time as a share of the transistors'."
+    unseen = "errors at the points that the fit did not see; time as a share of the transistors'"
+    origin = f"{TECHNOLOGY}, {simulator}, one process; {unseen}."
     return "\n".join([*lines, "", origin, ""])
 
 

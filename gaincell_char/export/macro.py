@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
+
+import sympy
+from sympy.codegen.cfunctions import log1p
 
 from .. import registry
 from ..errors import ExportError
@@ -27,6 +30,8 @@ class Parts:
         Every parameter of the text and every coefficient.
     formulas : mapping of str to sympy expression
         Quantity -> formula.
+    helpers : mapping of str to sympy expression
+        Node -> formula that others share, by `sharing`.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Parts:
     macro: Macro
     values: Mapping[str, float]
     formulas: Mapping[str, Expression]
+    helpers: Mapping[str, Expression] = field(default_factory=dict)
 
 
 def refuses(request: Request) -> str:
@@ -86,12 +92,37 @@ def _ports(circuit: str) -> tuple[str, ...]:
     return tuple(word for word in found[1].split() if "=" not in word)
 
 
-def fill(made: Parts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str) -> str:
-    """Put formulas and parameters into the text; ``parameter`` is how one is written, as ``p_{}``."""
+def sharing(made: Parts) -> Parts:
+    """Give what stands in a formula more than once a node of its own, if it is a pure number of about 1.
+
+    Sums with a logarithm are; a current as the voltage of a node would be below the simulator's tolerance.
+    """
+    whole = sympy.Tuple(*made.formulas.values())
+    sums = {part for part in sympy.preorder_traversal(whole) if part.is_Add and any(map(_is_log1p, part.args))}
+    names = {part: f"pure_{number}" for number, part in enumerate(sorted(sums, key=str))}
+    nodes = {part: symbol(name).expression for part, name in names.items()}
+    formulas = {name: formula.xreplace(nodes) for name, formula in made.formulas.items()}
+    return replace(made, formulas=formulas, helpers={name: part for part, name in names.items()})
+
+
+def _is_log1p(expression: Expression) -> bool:
+    return isinstance(expression, log1p)
+
+
+def names(made: Parts, text: MacroText, parameter: str) -> Callable[[str], str]:
+    """How the text refers to signals, helpers and parameters."""
 
     def named(name: str) -> str:
+        if name in made.helpers:
+            return f"v({name})"
         return text.signals[name] if name in text.signals else parameter.format(name)
 
+    return named
+
+
+def fill(made: Parts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str) -> str:
+    """Put formulas and parameters into the text; ``parameter`` is how one is written, as ``p_{}``."""
+    named = names(made, text, parameter)
     written = _PARAMETER.sub(lambda match: parameter.format(match[1]), text.text)
     return _QUANTITY.sub(
         lambda match: write(made.formulas[match[1]], named), "\n".join(filter(None, written.splitlines()))

@@ -5,16 +5,20 @@ from collections.abc import Mapping
 from .. import macro, printing
 from ..target import Request, Target
 
+_PARAMETER = "{{{}}}"
+
 
 def _files(request: Request) -> Mapping[str, str]:
-    made = macro.parts(request)
+    made = macro.sharing(macro.parts(request))
+    named = macro.names(made, made.macro.spice, _PARAMETER)
     notes = request.notes(made.macro.lost)
     usage = f"stands in for the transistor netlist: gaincell sweep {made.name} {request.record.bench} --netlist FILE"
     lines = [
         *(f"* {line}" for line in [*notes, usage]),
         f".subckt {made.name} {' '.join(made.ports)}",
         *(f"+ {name}={value!r}" for name, value in made.values.items()),
-        macro.fill(made, made.macro.spice, printing.spice, "{{{}}}"),
+        *(f"b{name} {name} 0 v={printing.spice(formula, named)}" for name, formula in made.helpers.items()),
+        macro.fill(made, made.macro.spice, printing.spice, _PARAMETER),
         f".ends {made.name}",
         *filter(None, [made.macro.spice.beside]),
     ]
