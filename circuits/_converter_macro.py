@@ -44,9 +44,11 @@ _COMMON_VA = f"""
 """
 
 
-def _pulse(width: str, t: str) -> str:
-    """Output between 0 and 1; none at all for no width."""
-    return f"min({width}*1e6,1)*min(max(min(0.5+({t}-0.1)/0.04,0.5+({width}+0.1-{t})/0.04),0),1)"
+def _pulse(width: str, t: str, rst: str) -> str:
+    """Output between 0 and 1; none at all for no width, and none while the reset winds the clock back."""
+    return (
+        f"min(max(1-4*{rst},0),1)*min({width}*1e6,1)*min(max(min(0.5+({t}-0.1)/0.04,0.5+({width}+0.1-{t})/0.04),0),1)"
+    )
 
 
 def _macro(models: tuple[str, ...], width: str, sign: str, width_va: str, sign_va: str) -> Macro:
@@ -57,12 +59,12 @@ def _macro(models: tuple[str, ...], width: str, sign: str, width_va: str, sign_v
         lost=LOST,
         spice=MacroText(
             signals={"q_in": _CHARGE},
-            text=f"{_COMMON}bw w vss v=1e9*(<width>)\nbout out vss v={{vdd}}*{_pulse(width, 'v(t,vss)')}{sign}",
+            text=f"{_COMMON}bw w vss v=1e9*(<width>)\nbout out vss v={{vdd}}*{_pulse(width, 'v(t,vss)', _RST)}{sign}",
             beside=_BIAS,
         ),
         verilog_a=MacroText(
             signals={"q_in": "q"},
-            text=f"{_COMMON_VA}    V(out, vss) <+ {{vdd}} * {_pulse(width_va, 'V(t, vss)')};{sign_va}",
+            text=f"{_COMMON_VA}    V(out, vss) <+ {{vdd}} * {_pulse(width_va, 'V(t, vss)', 'on_rst')};{sign_va}",
             nodes=("t", "f"),
             variables=("q", "on_rst", "on_conv", "on_t", "width"),
         ),

@@ -230,3 +230,31 @@ def test_a_record_that_lacks_something_breaks_the_schema():
     del raw["fits"][0]["coefficients"]["c0"]["unit"]
     with pytest.raises(jsonschema.ValidationError, match="'unit' is a required property"):
         jsonschema.validate(raw, schema)
+
+
+@pytest.mark.parametrize("name", registry.circuit_names())
+def test_a_macro_names_what_its_circuit_declares(name):
+    circuit = registry.load_circuit(name)
+    for macro in circuit.macros:
+        models = [model for model in circuit.models if model.name in macro.models]
+        declared = circuit.params | circuit.bench(models[0].bench).params
+        assert set(macro.parameters) <= set(declared)
+        for text in filter(None, (macro.spice, macro.verilog_a)):
+            assert set(re.findall(r"<(\w+)>", text.text)) == set(macro.quantities)
+            assert set(re.findall(r"\{(\w+)\}", text.text)) <= set(macro.parameters)
+        assert macro.lost
+
+
+@pytest.mark.parametrize("name", ["relu_c2p", "signed_c2p"])
+def test_a_converter_of_formulas_starts_anew_after_a_reset(name, pool):
+    """Two conversions: the second pulse is the model's, whatever the first was."""
+    record, text = macro(f"{name}.transfer")
+    fit = record.fit(MACROS[f"{name}.transfer"])
+    full = 1.2e-12 if name == "relu_c2p" else 0.6e-12
+    sweep = {"q_prev": [0.0, full], "q_in": [0.05 * full, 0.5 * full]}
+    result = characterize(registry.plan_bench(name, "memory", netlist=text, sweep=sweep), pool=pool)
+    assert not result.failures
+    expected = registry.load_model(record, fit.model)(np.array(sweep["q_in"]))
+    for q_prev in sweep["q_prev"]:
+        pulse = result.dataset[fit.output].squeeze(drop=True).sel(q_prev=q_prev)
+        np.testing.assert_allclose(pulse, expected, atol=0.05 * fit.held_out.rms)
