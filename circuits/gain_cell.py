@@ -8,7 +8,7 @@ at ``vdd/2`` like the bitline and no current flows; active, ``wlr`` rises to ``v
 
 from gaincell_char.circuit import Circuit
 
-from . import _cell, _cell_bitline, _cell_models, _cell_sheet
+from . import _cell, _cell_bitline, _cell_macro, _cell_models, _cell_sheet
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=460e-9, w_p=120e-9, l_p=137e-9, read_flavour="rvt", v_idle=0.5)
 
@@ -30,4 +30,5 @@ CIRCUIT = Circuit(
     figures=(*_cell_sheet.figures("ekv_2d", panel="e"), *_cell_bitline.FIGURES),
     merits=_cell_sheet.MERITS,
     spreads=_cell_sheet.SPREADS,
+    macros=_cell_macro.MACROS,
 )

@@ -7,7 +7,7 @@ swing by a quarter of a volt while it integrates.
 from gaincell_char.circuit import Circuit
 from gaincell_char.params import Params, number
 
-from . import _cell, _cell_bitline, _cell_models, _cell_sheet
+from . import _cell, _cell_bitline, _cell_macro, _cell_models, _cell_sheet
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0) | Params(
     w_sn=number(200e-9, "m", "width of the n switch", low=40e-9, high=10e-6),
@@ -33,4 +33,5 @@ CIRCUIT = Circuit(
     figures=(*_cell_sheet.figures("switched_2d"), *_cell_bitline.FIGURES),
     merits=_cell_sheet.MERITS,
     spreads=_cell_sheet.SPREADS,
+    macros=_cell_macro.MACROS,
 )

@@ -12,7 +12,7 @@ import numpy as np
 from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, RandomModel, Spread, Study
 from gaincell_char.formula import Array, clamp
 
-from . import _converter
+from . import _converter, _converter_macro
 from . import _converter_spread as spreads
 from ._converter import full_scale
 
@@ -140,4 +140,5 @@ CIRCUIT = Circuit(
             models=(RANDOM_RELU,),
         ),
     ),
+    macros=_converter_macro.RELU,
 )  # fmt: skip

@@ -24,7 +24,7 @@ from gaincell_char.circuit import (
 )
 from gaincell_char.formula import Array, clamp
 
-from . import _converter
+from . import _converter, _converter_macro
 from . import _converter_spread as spreads
 from ._converter import full_scale
 
@@ -200,4 +200,5 @@ CIRCUIT = Circuit(
             models=(RANDOM_SIGNED,),
         ),
     ),
+    macros=_converter_macro.SIGNED,
 )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ParameterError
+from .macro import Macro
 from .params import Params, Value
 
 T = TypeVar("T")
@@ -308,6 +309,7 @@ class Circuit:
     figures: tuple[Figure, ...] = ()
     merits: tuple[Merit, ...] = ()
     spreads: tuple[Spread, ...] = ()
+    macros: tuple[Macro, ...] = ()
 
     def spread(self, bench: str) -> Spread | None:
         """Return what Monte Carlo of a bench measures, if that is declared."""

@@ -42,6 +42,10 @@ class DataError(RequestError):
     """A table or record cannot be read, or does not hold what a model needs."""
 
 
+class ExportError(RequestError):
+    """An export format is unknown, or cannot express the model; the message says what would be lost."""
+
+
 class NgspiceMissingError(CharError):
     """The ngspice shared library is not installed where it can be found."""
 

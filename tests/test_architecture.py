@@ -8,12 +8,12 @@ from gaincell_char import registry
 
 # A module imports only from those to its left; a folder counts as one module.
 LAYERS = [
-    "errors", "si", "params", "formula", "circuit", "head", "statistics", "contributions", "technology", "pdk",
-    "netlist", "foundry", "expression", "devices", "stack", "sampling", "measure", "plan", "ngspice", "batch",
-    "worker", "pool", "store", "readers", "shards", "run", "selection", "fit", "spread", "steps", "record",
-    "registry", "contract", "fetch", "refit", "external", "job", "campaign", "mc", "replay", "tune", "check",
-    "results", "random_models", "analysis", "array_deck", "comparison", "compare", "agreement", "torch",
-    "twins", "report", "cli",
+    "errors", "si", "params", "formula", "macro", "circuit", "head", "statistics", "contributions",
+    "technology", "pdk", "netlist", "foundry", "expression", "devices", "stack", "sampling", "measure", "plan",
+    "ngspice", "batch", "worker", "pool", "store", "readers", "shards", "run", "selection", "fit", "spread",
+    "steps", "record", "registry", "contract", "fetch", "refit", "external", "job", "campaign", "mc", "replay",
+    "tune", "check", "results", "random_models", "analysis", "array_deck", "comparison", "compare", "agreement",
+    "torch", "export", "twins", "report", "cli",
 ]  # fmt: skip
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350

@@ -10,7 +10,10 @@ import pytest
 from gaincell_char.cli import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/tutorial.md", "docs/statistics.md", "docs/software-model.md", "docs/technologies.md")
+PAGES = (
+    "README.md", "docs/tutorial.md", "docs/statistics.md", "docs/software-model.md", "docs/technologies.md",
+    "docs/external-data.md", "docs/exports.md",
+)  # fmt: skip
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

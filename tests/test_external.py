@@ -219,7 +219,7 @@ def test_no_record_of_ours_would_be_refused(name):
     ("frame", "reading", "says"),
     [
         (lab(), Reading(columns={"v_store": "nope", "i_bl": "Id"}), r"no column 'nope' for v_store; it has Vst \[mV\]"),
-        (lab(), Reading(columns={"v_store": "Vst [mV]"}), r"model cubic needs i_bl; .* which column it is with --map i_bl="),
+        (lab(), Reading(columns={"v_store": "Vst [mV]"}), r"model cubic needs i_bl; .* which column it is with --map"),
         (lab(), Reading(columns=LAB.columns, units={"v_store": "mA"}), r"--units v_store=mA: v_store is in V; write"),
         (lab(), Reading(columns=LAB.columns, units={"q": "C"}), "units of q, which is no column of the table"),
         (lab(), changed(sigma="s"), "no column 's' for --sigma"),

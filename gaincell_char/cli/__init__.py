@@ -14,7 +14,7 @@ from ..errors import CharError, DataError, FitError, RequestError, SimulationErr
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
-from . import comparing, foreign, montecarlo, options, requests, tables, technologies
+from . import comparing, exporting, foreign, montecarlo, options, requests, tables, technologies
 from .console import OUT, keep, note, say
 from .progress import progress, stoppable
 
@@ -264,5 +264,5 @@ def run(
         raise FitError(f"{len(left_out)} models could not be fitted; the first: {left_out[0]}")
 
 
-for _command in (*montecarlo.COMMANDS, *comparing.COMMANDS, *technologies.COMMANDS):
+for _command in (*montecarlo.COMMANDS, *comparing.COMMANDS, *technologies.COMMANDS, *exporting.COMMANDS):
     cli.add_command(_command)

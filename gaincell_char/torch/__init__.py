@@ -17,6 +17,7 @@ except ImportError as error:
 from .array import GainCellArray
 from .attend import Attention, attention
 from .elements import Decay, GainCell, ReLUC2P, SignedC2P
+from .exchange import load_exported
 from .state import load_array, save_array
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "SignedC2P",
     "attention",
     "load_array",
+    "load_exported",
     "save_array",
 ]

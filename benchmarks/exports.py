@@ -1,0 +1,98 @@
+"""Macro-models beside the transistors they stand for: the table of docs/exports.md.
+
+    python benchmarks/exports.py [-o exports.json]
+
+Each bench is run twice over its own grid, one process each, once with the transistor netlist and once with the
+exported subcircuit.  No number of the table is typed by hand.
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaincell_char import registry, si
+from gaincell_char.export import files
+from gaincell_char.fit import Fit, held_out
+from gaincell_char.pool import Pool
+from gaincell_char.record import Record
+from gaincell_char.run import characterize
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"(<!-- exports:.*?-->\n).*?(<!-- end of exports -->)", re.DOTALL)
+TECHNOLOGY = registry.DEFAULT_TECHNOLOGY
+RECORDS = ("gain_cell.pulse", "gain_cell_switched.pulse", "relu_c2p.transfer", "signed_c2p.transfer")
+
+
+def simulate(record: Record, fit: Fit, netlist: str | None, pool: Pool) -> tuple[Any, Any, float]:
+    """Inputs and output at every point of the bench's grid, flat, and the seconds it took."""
+    plan = registry.plan_bench(record.circuit, record.bench, technology=TECHNOLOGY, netlist=netlist)
+    began = time.perf_counter()
+    result = characterize(plan, pool=pool)
+    seconds = time.perf_counter() - began
+    assert not result.failures
+    table = result.dataset[fit.output].squeeze(drop=True).to_dataframe().reset_index()
+    return {i: table[i].to_numpy() for i in fit.inputs}, table[fit.output].to_numpy(), seconds
+
+
+def compare(name: str, pool: Pool) -> dict[str, Any]:
+    """Errors [SI] at the points the fit did not see, and the time of both."""
+    record = registry.load_record(TECHNOLOGY, name)
+    fit = next(fit for fit in record.fits if fit.form == "best")
+    text = files(record, "spice", model=fit.model)[f"{record.circuit}.cir"]
+    simulate(record, fit, text, pool)  # the first load of everything is not measured
+    inputs, macro, macro_s = simulate(record, fit, text, pool)
+    _, transistors, transistors_s = simulate(record, fit, None, pool)
+    seen = held_out(inputs)
+    error, realised = (macro - transistors)[seen], macro - registry.load_model(record, fit.model)(*inputs.values())
+    assert fit.held_out is not None
+    return {
+        "record": name, "model": fit.model, "unit": fit.unit, "n": int(seen.sum()),
+        "rms": float(np.sqrt(np.mean(error**2))), "worst": float(np.abs(error).max()),
+        "stated_rms": fit.held_out.rms, "stated_worst": abs(fit.held_out.worst),
+        "realised_rms": float(np.sqrt(np.mean(realised**2))), "realised_worst": float(np.abs(realised).max()),
+        "points": macro.size, "macro_s": macro_s, "transistors_s": transistors_s,
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]], simulator: str) -> str:
+    """Markdown."""
+    lines = [
+        "| record | off the transistors: rms; worst | it states | off its formula | time |",
+        "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row in rows:
+        rms, worst, stated, most, own = (
+            si.show(row[k], row["unit"], 3) for k in ("rms", "worst", "stated_rms", "stated_worst", "realised_rms")
+        )
+        share = row["macro_s"] / row["transistors_s"]
+        lines.append(
+            f"| `{row['record']}`, {row['model']} | **{rms}; {worst}** | {stated}; {most} | {own} | {share:.2f} |"
+        )
+    unseen = "errors at the points that the fit did not see; time as a share of the transistors'"
+    origin = f"{TECHNOLOGY}, {simulator}, one process; {unseen}."
+    return "\n".join([*lines, "", origin, ""])
+
+
+def main() -> None:
+    """Compare, print, and rewrite the table of the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, help="also write the numbers here, as JSON")
+    arguments = parser.parse_args()
+    with Pool(1) as pool:
+        rows = [compare(name, pool) for name in RECORDS]
+        text = table(rows, f"ngspice {pool.version}")
+    if arguments.output:
+        arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    page = ROOT / "docs" / "exports.md"
+    page.write_text(BLOCK.sub(lambda m: m[1] + text + m[2], page.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()

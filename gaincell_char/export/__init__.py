@@ -1,0 +1,129 @@
+"""A record -> files that other tools read: macro-models, device classes, tables.
+
+Targets are found in ``targets/``; each is one file that ends in ``TARGET = Target(...)``.
+"""
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from .. import registry
+from ..errors import ExportError, RequestError
+from ..fit import Fit
+from ..record import Record
+from ..store import check_writable, write_bytes
+from .target import Request, Target
+
+__all__ = ["Request", "Target", "export", "export_names", "files", "load_target"]
+
+
+def export_names() -> tuple[str, ...]:
+    """Every format a record can be exported to, sorted."""
+    return tuple(sorted(target.name for target in _targets()))
+
+
+def _targets() -> list[Target]:
+    folder = importlib.import_module(f"{__name__}.targets")
+    names = [module.name for module in pkgutil.iter_modules(folder.__path__)]
+    return [importlib.import_module(f"{folder.__name__}.{name}").TARGET for name in names]
+
+
+def load_target(name: str) -> Target:
+    """Return the format called `name`.
+
+    Raises
+    ------
+    ExportError
+        If there is none.
+    """
+    for target in _targets():
+        if target.name == name:
+            return target
+    raise ExportError(f"no export format {name!r}; have {', '.join(export_names())}")
+
+
+def files(
+    record: Record, to: str, *, model: str | None = None, companions: str | Path | None = None,
+    **conditions: float | str,
+) -> Mapping[str, str | bytes]:  # fmt: skip
+    """Return what `export` writes, as file name -> content.
+
+    Parameters
+    ----------
+    model : str, optional
+        Model to export: by default the first of form "best" that the format can express, else the first of any form.
+    companions : str or Path, optional
+        Packaged set or folder where a format finds other records of the technology; the packaged set by default.
+    conditions
+        Where the model was fitted, as ``corner="tt", temp=85.0``.
+
+    Raises
+    ------
+    ExportError
+        If the format cannot express the model; the message says what would be lost.
+    """
+    target = load_target(to)
+    request = Request(
+        record=record, digest=hashlib.sha256(record.to_json().encode()).hexdigest()[:16],
+        circuit=registry.load_circuit(record.circuit), fit=None, model=None,
+        companions=companions or record.technology,
+    )  # fmt: skip
+    return target.files(_choose(target, request, model, conditions) if target.refuses else request)
+
+
+def _choose(target: Target, request: Request, model: str | None, conditions: Mapping[str, float | str]) -> Request:
+    """Pick the fit to export."""
+    if model is not None:
+        wanted = _with(request, request.record.fit(model, **conditions))
+        if why := _refusal(target, wanted):
+            raise ExportError(f"{target.name} cannot express {request.record.circuit} {model}: {why}")
+        return wanted
+    fits = [fit for fit in request.record.fits if conditions.items() <= fit.conditions.items()]
+    reasons = []
+    for fit in sorted(fits, key=lambda fit: fit.form != "best"):
+        wanted = _with(request, fit)
+        if not (why := _refusal(target, wanted)):
+            return wanted
+        reasons.append(f"{fit.model}: {why}")
+    where = f"record {request.record.circuit}.{request.record.study}"
+    raise ExportError(f"{target.name} cannot express {where}: {'; '.join(reasons) or 'no model at these conditions'}")
+
+
+def _with(request: Request, fit: Fit) -> Request:
+    return replace(request, fit=fit, model=request.circuit.model(fit.model))
+
+
+def _refusal(target: Target, request: Request) -> str:
+    return target.refuses(request) if target.refuses else ""
+
+
+def export(
+    record: Record, to: str, folder: Path | str, *, model: str | None = None,
+    companions: str | Path | None = None, **conditions: float | str,
+) -> list[Path]:  # fmt: skip
+    """Write a record in another format into a folder and return the files.
+
+    Parameters and errors are those of `files`.
+
+    Raises
+    ------
+    RequestError
+        If the folder cannot be written, or already holds one of the files with another content.
+    """
+    content = files(record, to, model=model, companions=companions, **conditions)
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"{folder} cannot be made a folder: {error.strerror}") from None
+    encoded = {folder / name: text.encode() if isinstance(text, str) else text for name, text in content.items()}
+    for path, data in encoded.items():
+        check_writable(path)
+        if path.exists() and path.read_bytes() != data:
+            raise RequestError(f"{path} exists and differs; choose another folder with --out, or delete it")
+    for path, data in encoded.items():
+        write_bytes(path, data)
+    return list(encoded)

@@ -1,0 +1,20 @@
+"""The schema of records, and the record it describes."""
+
+import json
+from collections.abc import Mapping
+
+from ...record import Record
+from ..target import Request, Target
+
+
+def _files(request: Request) -> Mapping[str, str]:
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "; ".join(request.notes()),
+        **Record.model_json_schema(),
+    }
+    name = f"{request.record.circuit}.{request.record.study}"
+    return {"record.schema.json": json.dumps(schema, indent=1) + "\n", f"{name}.json": request.record.to_json()}
+
+
+TARGET = Target(name="json-schema", doc="JSON Schema of records, and this record as it is", files=_files)

@@ -1,0 +1,48 @@
+"""How a circuit's models act at the ports of its subcircuit: what exported macro-models are made of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacroText:
+    """What stands around the formulas in one language.
+
+    ``signals`` says how each input of the models is read off the ports.  In ``text``, ``<name>`` is a quantity and
+    ``{name}`` a parameter or a coefficient.  ``beside`` stands after it, for what benches need beside the circuit.
+    ``nodes`` and ``variables`` are those of the text, in languages that declare them.
+    """
+
+    signals: Mapping[str, str]
+    text: str
+    beside: str = ""
+    nodes: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Macro:
+    """How fitted models act on the ports of the circuit's subcircuit: what an exported macro-model is made of.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Models it can be made of.
+    quantities : mapping of str to callable
+        Name -> what ``text`` calls it, computed from the model: ``quantity(f, *inputs)``, where ``f`` is the model's
+        function at its coefficients and the inputs come in the order of ``signals``.
+    parameters : tuple of str
+        Parameters of the circuit or the bench that ``text`` refers to, beside the coefficients.
+    lost : str
+        What the circuit does and the macro-model does not.
+    spice, verilog_a : MacroText
+        The text; not every language has to have one.
+    """
+
+    models: tuple[str, ...]
+    quantities: Mapping[str, Callable[..., Any]]
+    parameters: tuple[str, ...]
+    lost: str
+    spice: MacroText
+    verilog_a: MacroText | None = None
