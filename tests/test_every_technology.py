@@ -18,6 +18,7 @@ def checks(name):
     return {check.promise: check for check in contract.check_technology(registry.load_technology(name))}
 
 
+@pytest.mark.xdist_group("promises")  # one worker looks at all of them once
 @pytest.mark.parametrize("promise", contract.PROMISES)
 def test_every_promise_holds(technology, promise):
     check = checks(technology.name)[promise]

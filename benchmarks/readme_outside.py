@@ -1,0 +1,63 @@
+"""Write README.md's table of technologies, foreign data and exports.
+
+    python benchmarks/exports.py -o exports.json
+    python benchmarks/readme_outside.py exports.json
+
+Fits come from the packaged records, the refit is made here.  No number of the table is typed by hand.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+import external_data
+
+from gaincell_char import registry, si
+from gaincell_char.fit import Errors
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCK = re.compile(r"(<!-- outside:.*?-->\n).*?(<!-- end of outside -->)", re.DOTALL)
+T_MAX = 15e-9
+
+
+def held_out(name: str, model: str) -> Errors:
+    """Errors of a sky130 fit on points it did not see."""
+    found = registry.load_record("sky130", name).fit(model).held_out
+    assert found is not None
+    return found
+
+
+def rows(macros: list[dict[str, Any]]) -> list[str]:
+    """Figure, what was asked, what was measured."""
+    cell = held_out("gain_cell.dc", "softplus")
+    relu, signed = held_out("relu_c2p.transfer", "relu_knee"), held_out("signed_c2p.transfer", "signed_knee")
+    exact = external_data.fit(external_data.I_BL).values()
+    refit = max(abs(exact[name] / value - 1) for name, value in external_data.PUBLISHED.items() if value)
+    off, said = (", ".join(si.show(float(f"{m[key]:.2g}"), m["unit"]) for m in macros) for key in ("rms", "stated_rms"))
+    return [
+        "| figure | asked | measured |", "|---|---|---|",
+        f"| `sky130` cell, best form: R2; NRMSE | 0.9999; 0.1 % | **{cell.r2:.7f}; {100 * cell.nrmse:.4f} %** |",
+        "| `sky130` ReLU and signed converter: rms, of t_max | 0.2 % | "
+        f"**{100 * relu.rms / T_MAX:.3f} %; {100 * signed.rms / T_MAX:.3f} %** |",
+        f"| exported subcircuits beside the transistors: rms of both cells, both converters | {said} | **{off}** |",
+        f"| cubic refit of a table from the published polynomial: worst coefficient | 1e-9 | **{refit:.0e}** |",
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Rewrite the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("exports", type=Path)
+    text = "\n".join(rows(json.loads(parser.parse_args().exports.read_text(encoding="utf-8"))))
+    page, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", README.read_text(encoding="utf-8"))
+    assert count == 1, "README.md has no block for the table"
+    README.write_text(page, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
