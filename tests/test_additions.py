@@ -101,7 +101,8 @@ def project(tmp_path_factory):
 
 def run(project, *command):
     # What is on the path comes before an editable install.
-    environment = {**os.environ, "PYTHONPATH": str(project)}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment = {**plain, "PYTHONPATH": str(project)}
     return subprocess.run(
         [sys.executable, *command], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
@@ -115,7 +116,7 @@ def test_new_files_are_all_it_takes(project):
     assert made.returncode == 0, made.stderr
     assert (project / "out" / "index.html").is_file()
     tests = run(
-        project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/test_every_circuit.py",
+        project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/test_every_circuit.py",
         "tests/test_every_technology.py", "-k", "follower or mine",
     )  # fmt: skip
     assert tests.returncode == 0, tests.stdout[-3000:]
@@ -133,7 +134,7 @@ def test_a_circuit_that_breaks_the_contract_fails_it(project):
         )
     )
     tests = run(
-        project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/test_every_circuit.py", "-k",
+        project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/test_every_circuit.py", "-k",
         "follower and is_used",
     )  # fmt: skip
     (project / "circuits" / "follower.py").write_text(CIRCUIT)
