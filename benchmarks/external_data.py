@@ -47,7 +47,7 @@ def rows() -> list[str]:
     return [
         "| figure | measured |", "|---|---|",
         f"| cubic refit of the published polynomial, in mV and uA: worst coefficient, relative | {off:.0e} |",
-        f"| 0.1 uA of noise, {SEEDS} tables: 95 % intervals hold the true coefficient | {100 * np.mean(inside):.1f} % |",
+        f"| 0.1 uA of noise, {SEEDS} tables: 95 % intervals hold the truth | {100 * np.mean(inside):.1f} % |",
         "| 2 of 37 points 8 uA off: worst error of the curve, of its range, " + ", ".join(OUTLIERS) + " | "
         + ", ".join(f"{100 * scatter[policy]:.2f} %" for policy in OUTLIERS) + " |",
     ]  # fmt: skip
