@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from mc_throughput import ACCURACY, rss_kb
 
-from gaincell_char import registry, results, shards
+from gaincell_char import registry, results
 from gaincell_char.analysis import analyse
 from gaincell_char.campaign import Campaign, plan_campaign
+from gaincell_char.finished import read_finished
 from gaincell_char.mc import run_campaign
 from gaincell_char.pool import Pool
 from gaincell_char.run import FAILED
@@ -97,7 +98,7 @@ def failures(pool: Pool) -> dict[str, Any]:
     for name, campaign in (("clean", clean), ("spoiled", spoiled)):
         with tempfile.TemporaryDirectory() as folder:
             done = run_campaign(campaign, CELLS, Path(folder), pool=pool)
-            rows = results.complete(campaign, shards.read_shards(Path(folder)), CELLS)
+            rows = results.complete(campaign, read_finished(campaign, Path(folder), CELLS), CELLS)
             found[name] = (done, rows, analyse(clean, rows, CELLS, pool=pool))
     one, other = found["clean"][2].random[0], found["spoiled"][2].random[0]
     change = max(abs(b.sigma / a.sigma - 1) for a, b in zip(one.coefficients, other.coefficients, strict=True))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gaincell_char import agreement, compare, registry, shards
+from gaincell_char import agreement, compare, registry
 from gaincell_char.array_deck import ArrayCircuit
 from gaincell_char.comparison import cases, make_comparison
 from gaincell_char.pool import Pool
@@ -73,7 +73,7 @@ def compared(folder: Path, **request: Any) -> dict[str, Any]:
     with Pool(2, timeout_s=600) as pool:
         done = compare.run_comparison(comparison, todo, folder, pool)
         version = pool.version
-    judged = agreement.judge(comparison, models, shards.read_shards(folder), todo)
+    judged = agreement.judge(comparison, models, compare.finished_cases(folder, todo), todo)
     return {
         "ngspice": version, "spice_s": done.spice_s, "summary": judged.summary.to_dict("records"),
         "coverage": [

@@ -226,7 +226,14 @@ def _retention(dataset: Any, p: Numbers) -> float:
     """Time until the first level is half an LSB of the write DAC from where it was written."""
     decay = dataset.v_store.isel(corner=0, temp=0)
     moved = np.abs(decay - decay.v_init).max("v_init").to_numpy()
-    return float(np.interp(p["vdd"] / (_cell.LEVELS - 1) / 2, moved, dataset.time.to_numpy()))
+    return _crossing(moved, dataset.time.to_numpy(), p["vdd"] / (_cell.LEVELS - 1) / 2)
+
+
+def _crossing(moved: Floats, time: Floats, level: float) -> float:
+    """Time [s] at which a level has moved so far [V]; infinite if it has not by the end, NaN if it is not known."""
+    if not np.isfinite(moved).all():
+        return float("nan")
+    return float(np.interp(level, moved, time)) if moved.max() >= level else float("inf")
 
 
 def _largest_leak(dataset: Any, _: Numbers) -> float:
@@ -239,20 +246,16 @@ def _balance(dataset: Any, _: Numbers) -> float:
 
 
 def _retention_of_each(dataset: Any) -> Any:
-    """Time [s] until each start level has moved by half an LSB; the end of the curve if it never does."""
+    """Time [s] until each start level has moved by half an LSB; infinite if it has not by the end of the curve."""
     half_lsb = float(dataset.v_init.max()) / (_cell.LEVELS - 1) / 2
     time = dataset.time.to_numpy()
     moved = np.abs(dataset.v_store - dataset.v_init)
-
-    def crossing(m: Floats) -> float:
-        return float(np.interp(half_lsb, m, time)) if np.isfinite(m).all() else float("nan")
-
-    return xr.apply_ufunc(crossing, moved, input_core_dims=[["time"]], vectorize=True)
+    return xr.apply_ufunc(lambda m: _crossing(m, time, half_lsb), moved, input_core_dims=[["time"]], vectorize=True)
 
 
 RETENTION = Derived(
     name="retention", unit="s", doc="time until v_store has moved by half an LSB of 3 bits", over="time",
-    compute=_retention_of_each,
+    compute=_retention_of_each, censored=True,
 )  # fmt: skip
 CIRCUIT = Circuit(
     name="capacitor_decay",
@@ -302,7 +305,7 @@ CIRCUIT = Circuit(
     merits=(
         Merit(
             name="retention", unit="s", doc="time until some level has moved by half an LSB of 3 bits, 27 degC",
-            study="decay", compute=_retention,
+            study="decay", compute=_retention, over="time",
         ),
         Merit(
             name="largest leak", unit="A", doc="largest leakage over v_store, 27 degC",

@@ -5,9 +5,15 @@ does not pay for the plotting library.
 """
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Installed, circuits, netlists and fits are below this folder; in a checkout they are beside it.
+_CHECKOUT = Path(__file__).parents[1]
+if not (Path(__file__).parent / "circuits").is_dir() and (_CHECKOUT / "pyproject.toml").is_file():
+    __path__.append(str(_CHECKOUT))
 
 if TYPE_CHECKING:
     from .campaign import plan_campaign

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from . import si
 from .circuit import Floats
 from .comparison import Case, Comparison
 from .errors import ParameterError
@@ -19,6 +20,7 @@ LEVELS = (0.5, 0.9, 0.99)
 ALLOWED = 3.0
 """A form agrees while its errors, each over the one that its records state, are at most this in the rms."""
 _TIES = 0.05
+_STEEP = 5.0
 _OUTPUT_STEPS = 15
 
 
@@ -85,6 +87,10 @@ class Agreement:
     scales: Mapping[str, Scales]
     model_s: float
 
+    def explained(self) -> list[str]:
+        """Sentences on what the errors of the best forms consist of, and what decides whether they agree."""
+        return [_explained(self, operation, forms[-1]) for operation, forms in self.forms.items()]
+
     def disagreements(self, form: str | None = None) -> list[str]:
         """Sentences on what is off by more than its records state; of one form, the best by default.
 
@@ -110,6 +116,30 @@ class Agreement:
                     f"{cover.share.n} outcomes"
                 )
         return found
+
+
+def _explained(agreement: Agreement, operation: str, form: str) -> str:
+    rows = agreement.rows[(agreement.rows["operation"] == operation) & (agreement.rows["status"] == OK)]
+    if rows.empty:
+        return f"{operation}: no column was simulated"
+    spice, model = rows["output"].to_numpy(dtype=float), rows[f"output_{form}"].to_numpy(dtype=float)
+    error, stated = np.abs(model - spice), rows[f"stated_{form}"].to_numpy(dtype=float)
+    at = int(error.argmax())
+    worst = rows.iloc[at]
+    said = (
+        f"{operation}, {form}: {len(rows)} columns, {int(((spice == 0) & (model == 0)).sum())} of them without a pulse "
+        f"in SPICE and model; the worst is column {worst['column']} of query {worst['query']}, off by "
+        f"{si.show(error[at], 's', 3)} at {si.show(float(worst['q_bl']), 'C', 3)}, where the records state "
+        f"{si.show(stated[at], 's', 3)}"
+    )
+    if stated[at] > _STEEP * stated.min():
+        rest = np.delete(error, at)
+        without = f"; without it the rms error is {si.show(_rms(rest), 's', 3)}" if rest.size else ""
+        said += f" (near the threshold of the converter, where a small charge moves the pulse far{without})"
+    return (
+        f"{said}; errors over the stated ones have rms {_rms(error / stated):.3g}, "
+        f"and up to {ALLOWED:g} counts as agreement"
+    )
 
 
 def judge(

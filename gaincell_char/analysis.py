@@ -14,22 +14,25 @@ from .campaign import Campaign
 from .check import Check
 from .circuit import Floats
 from .contributions import contributions
-from .errors import DataError, FitError
+from .errors import DataError, FitError, ParameterError
 from .fit import Fit
 from .pool import Pool
-from .record import Record, make_record
+from .record import Origin, Record, make_record
 from .run import OK
 from .sampling import PROCESS
 from .spread import OutputSpread, RandomFit, Spread
 from .statistics import Goal, Proportion, Spec
 
-_MOST_SHOWN = 9
+_MOST_SHOWN, _FEW = 9, 8
 _PROBABILITIES = (0.00135, 0.05, 0.5, 0.95, 0.99865)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
-    """One number per sample: an output at one place of the grid, or a feature; ``main`` ones are shown one by one."""
+    """One number per sample: an output at one place of the grid, or a feature; ``main`` ones are shown one by one.
+
+    An infinite value lies beyond ``end`` [unit].
+    """
 
     name: str
     unit: str
@@ -37,6 +40,7 @@ class Quantity:
     where: Mapping[str, Any]
     values: Floats
     main: bool
+    end: float = float("inf")
 
     @property
     def label(self) -> str:
@@ -137,7 +141,8 @@ def _features(campaign: Campaign, cube: xr.Dataset) -> list[Quantity]:
     found: list[Quantity] = []
     for feature in declared.features if declared else ():
         if cube.sizes.get(feature.over, 0) > 1:
-            found += _split(feature.name, feature.unit, feature.doc, feature.compute(cube), main=True)
+            end = float(cube[feature.over].max()) if feature.censored else float("inf")
+            found += _split(feature.name, feature.unit, feature.doc, feature.compute(cube), main=True, end=end)
     return found
 
 
@@ -152,7 +157,9 @@ def _outputs(campaign: Campaign, cube: xr.Dataset, *, main: bool) -> list[Quanti
     ]
 
 
-def _split(name: str, unit: str, doc: str, array: xr.DataArray, main: bool) -> list[Quantity]:
+def _split(
+    name: str, unit: str, doc: str, array: xr.DataArray, main: bool, end: float = float("inf")
+) -> list[Quantity]:
     """One quantity per place of the grid; a dimension of one value names no place."""
     others = [str(dim) for dim in array.dims if dim != "sample"]
     stacked = array.transpose("sample", *others)
@@ -161,7 +168,7 @@ def _split(name: str, unit: str, doc: str, array: xr.DataArray, main: bool) -> l
         Quantity(
             name=name, unit=unit, doc=doc,
             where={d: array[d].to_numpy()[i] for d, i in zip(others, index, strict=True) if d in told},
-            values=stacked.to_numpy()[(slice(None), *index)], main=main,
+            values=stacked.to_numpy()[(slice(None), *index)], main=main, end=end,
         )
         for index in np.ndindex(*(array.sizes[dim] for dim in others))
     ]  # fmt: skip
@@ -203,6 +210,9 @@ def _contributions(campaign: Campaign, quantities: Sequence[Quantity], draws: Fl
     groups = {v.name: v.name if v.group == PROCESS else v.group for v in campaign.variables}
     parts, left_out = [], []
     for quantity in quantities:
+        if beyond := int(np.isinf(quantity.values).sum()):
+            left_out.append(f"contributions to {quantity.label}: {beyond} samples are beyond the end of what was swept")
+            continue
         try:
             found = contributions(table, quantity.values, groups)
         except DataError as error:
@@ -218,8 +228,17 @@ def _worst(campaign: Campaign, quantities: Sequence[Quantity]) -> pd.DataFrame:
     for quantity in quantities:
         frame = pd.DataFrame({"sample": range(len(quantity.values)), "value": quantity.values})
         frame = statistics.worst(frame, "value", 5).assign(quantity=quantity.label, seed=campaign.sampler.seed)
-        parts.append(frame)
-    return pd.concat(parts, ignore_index=True)[["quantity", "sample", "seed", "value", "distance"]]
+        point = _point_of(campaign, quantity)
+        parts.append(frame.assign(id=[f"{sample}.{point}" for sample in frame["sample"]]))
+    return pd.concat(parts, ignore_index=True)[["quantity", "id", "sample", "seed", "value", "distance"]]
+
+
+def _point_of(campaign: Campaign, quantity: Quantity) -> int:
+    """Number of the first point of the grid that a quantity is measured at."""
+    for number, point in enumerate(campaign.points):
+        if all(point.where.get(name, value) == value for name, value in quantity.where.items()):
+            return number
+    return 0
 
 
 def _yields(quantities: Sequence[Quantity], specs: Sequence[Spec]) -> tuple[tuple[str, Proportion], ...]:
@@ -244,8 +263,40 @@ def spec_passes(quantities: Sequence[Quantity], spec: Spec) -> Any:
     return np.logical_and.reduce([spec.passes(q.values) for q in chosen])
 
 
+def check_spec(campaign: Campaign, spec: Spec) -> None:
+    """Raise `ParameterError` if a spec names a place that the grid of a campaign does not have."""
+    plan = campaign.plan
+    places: dict[str, Sequence[Any]] = dict(plan.dims)
+    if plan.bench.curve is not None:
+        places[plan.bench.curve.name] = plan.curve.tolist()
+    declared = plan.circuit.spread(plan.bench.name)
+    for feature in declared.features if declared else ():
+        if feature.name == spec.output:
+            axis = places.pop(feature.over, [])
+            if feature.censored and len(axis) and spec.limit > max(axis):
+                raise ParameterError(
+                    f"spec {spec.text!r}: {spec.output} is only known up to {max(axis):g} {feature.unit}, the end of "
+                    f"{feature.over}; sweep further with --axis {feature.over}=..."
+                )
+    places = {name: values for name, values in places.items() if len(values) > 1}
+    for name, value in spec.where.items():
+        if name not in places:
+            raise ParameterError(
+                f"spec {spec.text!r}: {spec.output} does not vary over {name}; "
+                f"it does over {', '.join(places) or 'nothing'}"
+            )
+        if not any(_holds({name: there}, {name: value}) for there in places[name]):
+            shown = ", ".join(v if isinstance(v, str) else f"{v:g}" for v in places[name][:_FEW]) + (
+                ", ..." if len(places[name]) > _FEW else ""
+            )
+            raise ParameterError(f"spec {spec.text!r}: {name} = {value:g} is not in the grid; have {shown}")
+
+
 def _holds(where: Mapping[str, Any], wanted: Mapping[str, float]) -> bool:
-    return all(name in where and np.isclose(float(where[name]), value, rtol=1e-6) for name, value in wanted.items())
+    return all(
+        name in where and not isinstance(where[name], str) and np.isclose(float(where[name]), value, rtol=1e-6)
+        for name, value in wanted.items()
+    )
 
 
 def _spread(
@@ -253,7 +304,7 @@ def _spread(
 ) -> Spread:
     failed = rows.loc[rows["status"] != OK, "reason"].value_counts()
     shown = _some(quantities)
-    table = statistics.correlation(pd.DataFrame({q.label: q.values for q in shown}))
+    table = statistics.correlation(pd.DataFrame({q.label: q.values for q in shown}).replace(np.inf, np.nan))
     return Spread(
         vary=campaign.vary, sampler=campaign.sampler.kind, seed=campaign.sampler.seed, n_requested=n,
         n_points=len(rows), n_ok=int((rows["status"] == OK).sum()), failed={k: int(v) for k, v in failed.items()},
@@ -266,8 +317,9 @@ def _output_spread(quantity: Quantity) -> OutputSpread:
     found = statistics.moments(quantity.values)
     where = {k: v if isinstance(v, str) else float(v) for k, v in quantity.where.items()}
     return OutputSpread(
-        name=quantity.name, unit=quantity.unit, where=where, n=found.n, mean=found.mean, sigma=found.sigma
-    )
+        name=quantity.name, unit=quantity.unit, where=where, n=found.n, n_beyond=found.n_beyond, mean=found.mean,
+        sigma=found.sigma,
+    )  # fmt: skip
 
 
 def _record(
@@ -284,4 +336,5 @@ def _record(
         "plan_digest": campaign.digest, "simulator": f"ngspice {version}",
     }  # fmt: skip
     study = f"{campaign.plan.bench.name}_{campaign.vary}"
-    return make_record(attrs={**about, **more}, study=study, fits=list(fits), numerics=numerics, spread=spread)
+    origin = Origin.from_attrs({**about, **more})
+    return make_record(origin=origin, study=study, fits=list(fits), numerics=numerics, spread=spread)

@@ -16,10 +16,13 @@ from .errors import ParameterError
 from .head import Head, Operation, Pulse
 from .measure import measure
 from .netlist import Deck, Template
-from .params import Params, Values
+from .params import Params
 from .registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
 
 CLAMPS = ("ideal", "resistor", "passive")
+_RANGES = {
+    "r_clamp": (1e-3, 1e9, "ohm"), "c_wire": (0.0, 1e-9, "F"), "r_wire": (0.0, 1e6, "ohm"),
+}  # fmt: skip
 _FARAD = 1e-12  # of the capacitors that integrate charge
 _COURSE_STEP = 100e-12
 _T_ON = "t_reset+t_gap"
@@ -53,8 +56,10 @@ class ArrayCircuit:
     def __post_init__(self) -> None:
         if self.clamp not in CLAMPS:
             raise ParameterError(f"clamp = {self.clamp!r}; choose {', '.join(CLAMPS)}")
-        if not (self.r_clamp > 0 and self.c_wire >= 0 and self.r_wire >= 0):
-            raise ParameterError("r_clamp has to be above 0 ohm, c_wire and r_wire at least 0")
+        for name, (low, high, unit) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ParameterError(f"{name} = {value:g} {unit} is outside [{low:g}, {high:g}] {unit}")
 
     @property
     def decoupled(self) -> bool:
@@ -66,10 +71,9 @@ class ArrayCircuit:
         """Value of every parameter of the cell and of the converter, and of a conversion's phases."""
         cell, converter = load_circuit(self.head.cell), load_circuit(self.operation.converter)
         bench = converter.bench(self.operation.bench).params
-        own = load_technology(self.technology).circuits
-        given: Values = {**own.get(cell.name, {}), **own.get(converter.name, {})}
         table = Params(**{**cell.params, **converter.params, **bench})
-        return table.resolve(given)
+        technology = load_technology(self.technology)
+        return table.resolve({**technology.sizes(cell.name, table), **technology.sizes(converter.name, table)})
 
     def __getitem__(self, name: str) -> float:
         return float(self.values[name])

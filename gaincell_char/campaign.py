@@ -5,23 +5,29 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import registry, sampling
 from .batch import Batch, program
 from .circuit import Floats, Grid
 from .devices import Device, find_devices
-from .errors import ParameterError
+from .errors import DataError, ParameterError
+from .identity import source_digest
+from .manifest import MOST_SAMPLES, Manifest
 from .netlist import Deck
 from .params import Values
 from .plan import Plan, Point
 from .sampling import Sampler, Variable
 from .stack import stack_template, stacked
-from .steps import Steps
+from .steps import MOST_COPIES, Steps
+from .technology import Technology
+from .untrusted import MOST_NETLIST, Finite, Label, Name, Text, complaint
 
-_MOST_COPIES = 64
+_MOST_POINTS = 20_000
+_MOST_NUMBERS = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +73,35 @@ class Campaign:
         return self._variables(0)
 
     @cached_property
+    def source(self) -> str:
+        """Hash of the source code that decides what a measured number is."""
+        return source_digest([self.plan.circuit.name])
+
+    def manifest(self, n: int) -> Manifest:
+        """Return what the folder of its first `n` samples says."""
+        return Manifest(digest=self.digest, source=self.source, n=n, request=self.request)
+
+    @cached_property
     def digest(self) -> str:
-        """Hash of everything that decides the result."""
+        """Hash of everything that decides the result, but for the source code."""
         parts = [self.plan.digest, self.vary, self.sampler.kind, self.sampler.seed, self.copies]
         if self.sampler.kind == "lhs":
             parts.append(self.sampler.block)
         named = [[v.name, v.sigma] for v in self.variables]
         return hashlib.sha256(json.dumps([parts, named]).encode()).hexdigest()[:16]
+
+    def check_samples(self, n: int) -> int:
+        """Return a number of samples, or raise `ParameterError` if that many cannot be held in memory."""
+        numbers = len(self.points) * max(1, sum(len(device.hooks) for device in self._devices[0]))
+        most = max(1, min(MOST_SAMPLES, _MOST_NUMBERS // numbers))
+        if n < 1:
+            raise ParameterError(f"n = {n}: a campaign needs at least one sample")
+        if n > most:
+            raise ParameterError(
+                f"n = {n} samples; the most is {most} for this grid of {len(self.points)} points; "
+                "for more, sweep less, or run several campaigns with other seeds"
+            )
+        return n
 
     def padded(self, n: int) -> int:
         """Number of samples in the groups that hold the first `n`."""
@@ -144,8 +172,8 @@ class Campaign:
 
 def plan_campaign(
     circuit: str, bench: str, *, vary: str = "both", sampler: str = "sobol", seed: int = 1, block: int = 1024,
-    technology: str = registry.DEFAULT_TECHNOLOGY, netlist: str | None = None, sweep: Mapping[str, Grid] | None =
-    None, set_: Values | None = None, steps: Steps | None = None, **conditions: Any,
+    technology: str | Technology = registry.DEFAULT_TECHNOLOGY, netlist: str | None = None,
+    sweep: Mapping[str, Grid] | None = None, set_: Values | None = None, steps: Steps | None = None, **conditions: Any,
 ) -> Campaign:  # fmt: skip
     """Check a request and lay out its campaign; what is not named here is that of `plan_bench`.
 
@@ -181,7 +209,8 @@ def plan_campaign(
     _check(plan, vary, steps.copies)
     request = {
         "circuit": circuit, "bench": bench, "vary": vary, "sampler": sampler, "seed": seed, "block": block,
-        "technology": technology, "netlist": netlist, "set_": dict(set_ or {}), "steps": steps.model_dump(),
+        "technology": technology if isinstance(technology, str) else technology.name, "netlist": netlist,
+        "set_": dict(set_ or {}), "steps": steps.model_dump(),
         **_grid(plan),
     }  # fmt: skip
     drawn = sampling.make_sampler(sampler, seed, block)
@@ -200,8 +229,13 @@ def _grid(plan: Plan) -> dict[str, Any]:
 
 
 def _check(plan: Plan, vary: str, copies: int) -> None:
-    if not 1 <= copies <= _MOST_COPIES:
-        raise ParameterError(f"copies = {copies} is outside [1, {_MOST_COPIES}]")
+    if plan.size > _MOST_POINTS:
+        raise ParameterError(
+            f"the grid of every sample has {plan.size} points; the most is {_MOST_POINTS}: "
+            "sweep less with --axis or --set"
+        )
+    if not 1 <= copies <= MOST_COPIES:
+        raise ParameterError(f"copies = {copies} is outside [1, {MOST_COPIES}]")
     moved = [name for name in plan.corners if any(plan.technology.corner(name).values())]
     if vary != "mismatch" and moved:
         raise ParameterError(
@@ -209,6 +243,46 @@ def _check(plan: Plan, vary: str, copies: int) -> None:
         )
 
 
-def again(request: Mapping[str, Any]) -> Campaign:
-    """Return the campaign of a `Campaign.request` that was read back from a file."""
-    return plan_campaign(**{**request, "steps": Steps.model_validate(request["steps"])})
+class _Request(BaseModel):
+    """A `Campaign.request` as a file holds it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    circuit: Name
+    bench: Name
+    vary: Name
+    sampler: Name
+    seed: int
+    block: int
+    technology: Text
+    netlist: Annotated[str, Field(max_length=MOST_NETLIST)] | None
+    set_: dict[Name, Finite | Label]
+    steps: Steps
+    sweep: dict[Name, list[Finite | Label]]
+    corners: list[Label]
+    temps: list[Finite]
+    options: dict[Name, Finite]
+
+
+def block_of(request: Mapping[str, Any], where: str) -> int:
+    """Return the samples of one Latin hypercube that a `Campaign.request` asks for; errors are those of `again`."""
+    return _read(request, where).block
+
+
+def again(request: Mapping[str, Any], where: str = "campaign") -> Campaign:
+    """Return the campaign of a `Campaign.request` that was read back from a file.
+
+    Raises
+    ------
+    DataError
+        If the request lacks something or contains something else.
+    """
+    said = _read(request, where)
+    return plan_campaign(**{**said.model_dump(exclude={"steps"}), "steps": said.steps})
+
+
+def _read(request: Mapping[str, Any], where: str) -> _Request:
+    try:
+        return _Request.model_validate(dict(request))
+    except ValidationError as error:
+        raise DataError(f"the campaign in {where} is damaged: request.{complaint(error)}") from None

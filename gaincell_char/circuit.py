@@ -99,7 +99,8 @@ class Curve:
 class Derived:
     """A quantity computed from the finished dataset: ``over`` is the dimension it uses up.
 
-    ``compute(dataset)`` returns an array with the other dimensions; it is left out where `over` was not swept.
+    ``compute(dataset)`` returns an array with the other dimensions; it is left out where `over` was not swept.  With
+    ``censored`` it is a place on that dimension, and infinite where that lies beyond the last value that was swept.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Derived:
     doc: str
     over: str
     compute: Callable[[Any], Any]
+    censored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,13 +247,17 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Merit:
-    """A figure of merit: one number a designer compares circuits by."""
+    """A figure of merit: one number a designer compares circuits by.
+
+    With ``over`` it is a place on that dimension of the study, and infinite where that lies beyond its last value.
+    """
 
     name: str
     unit: str
     doc: str
     study: str
     compute: Callable[[Any, Numbers], float]
+    over: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

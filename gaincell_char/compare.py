@@ -14,24 +14,29 @@ from . import shards
 from .array_deck import ArrayCircuit
 from .circuit import Floats
 from .comparison import Case, Comparison
-from .errors import SimulationError
+from .errors import DataError, SimulationError
+from .manifest import open_folder
 from .netlist import Deck
 from .ngspice import Outcome
 from .pool import Pool
-from .run import FAILED, OK
+from .run import FAILED, KEPT_FAILURES, OK, Failure
+from .store import shown_path
 
 _MISMATCH = 11  # stream of the seed
 _CONVERTER = 1_000_000  # where a cell has its row
+_NUMBERS = ("q_bl", "output", "dv_bl", "spent_s", "instance", "query", "column")
+_COLUMNS = (*_NUMBERS, "operation")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What was done this time: cases that were there already, and cases simulated now."""
+    """What was done this time: cases that were there already, cases simulated now, and the first failures of those."""
 
     kept: int
     simulated: int
     spice_s: float
     stopped: bool
+    failures: tuple[Failure, ...]
 
 
 def run_comparison(
@@ -47,27 +52,59 @@ def run_comparison(
     StorageError
         If a result cannot be written.
     """
-    manifest = shards.Manifest(digest=comparison.digest, n=len(todo), request=comparison.request)
-    shards.open_folder(folder, manifest)
-    done = shards.read_shards(folder, say)
+    open_folder(folder, comparison.manifest(todo))
+    done = finished_cases(folder, todo, say)
     finished = set() if done is None else set(done["sample"].unique().tolist())
     left = [case for case in todo if case.number not in finished]
     for _ in range(len(todo) - len(left)):
         tick()
     began = time.perf_counter()
     count = 0
-    for rows in _simulated(comparison, left, pool):
+    failures: list[Failure] = []
+    for found in _simulated(comparison, left, pool):
         if pool.stop.is_set():
             break
-        shards.write_shard(folder, rows)
+        shards.write_shard(folder, found.rows)
+        failures += found.failures
         count += 1
         tick()
     return Progress(
-        kept=len(todo) - len(left), simulated=count, spice_s=time.perf_counter() - began, stopped=pool.stop.is_set()
-    )
+        kept=len(todo) - len(left), simulated=count, spice_s=time.perf_counter() - began, stopped=pool.stop.is_set(),
+        failures=tuple(sorted(failures, key=lambda failure: failure.name)[:KEPT_FAILURES]),
+    )  # fmt: skip
 
 
-def _simulated(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> Iterator[pd.DataFrame]:
+def finished_cases(
+    folder: Path, todo: Sequence[Case], say: Callable[[str], None] = lambda _: None
+) -> pd.DataFrame | None:
+    """Rows of the cases that are finished, a row per column; None before the first.
+
+    Raises
+    ------
+    DataError
+        If the rows are not those of a comparison.
+    """
+    rows = shards.read_shards(folder, say)
+    if rows is None:
+        return None
+    if missing := [name for name in _COLUMNS if name not in rows]:
+        raise DataError(f"{shown_path(folder)}: its rows lack {', '.join(missing)}; choose another folder")
+    if odd := [name for name in _NUMBERS if rows[name].dtype.kind not in "fiu"]:
+        raise DataError(f"{shown_path(folder)}: {odd[0]} in its rows is not a number; choose another folder")
+    wanted = {(case.number, column) for case in todo for column in case.columns}
+    places = list(zip(rows["sample"].tolist(), rows["point"].tolist(), strict=True))
+    return shards.once(rows[[place in wanted for place in places]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Simulated:
+    """One case: a row per column, and the decks that failed."""
+
+    rows: pd.DataFrame
+    failures: tuple[Failure, ...]
+
+
+def _simulated(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> Iterator[_Simulated]:
     """Every case as it is finished; several at a time, for one may have less to do than there are simulators."""
     threads = ThreadPoolExecutor(pool.workers)
     try:
@@ -77,28 +114,36 @@ def _simulated(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> Iter
         threads.shutdown(cancel_futures=True)
 
 
-def _one(comparison: Comparison, case: Case, pool: Pool) -> pd.DataFrame:
+def _one(comparison: Comparison, case: Case, pool: Pool) -> _Simulated:
     circuit = comparison.circuit(case.operation)
     simulate = _by_cells if circuit.decoupled else _by_columns
-    return _frame(case, simulate(comparison, circuit, case, pool))
+    rows, failures = simulate(comparison, circuit, case, pool)
+    return _Simulated(rows=_frame(case, rows), failures=tuple(failures))
 
 
-def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> list[dict[str, Any]]:
+_Columns = tuple[list[dict[str, Any]], list[Failure]]
+"""A row per column, and the decks that failed."""
+
+
+def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
     """Cells that do not see each other: row by row, then every converter with its column's charge."""
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0]
     courses: dict[int, Floats] = {}
-    spent, reason = 0.0, ""
+    failures: list[Failure] = []
+    spent = 0.0
     rows = [
         (r, _drawn(comparison, circuit, circuit.row(case.v_store[r], case.t_pulse[r]), case, case.columns, r))
         for r in driven
     ]
-    for (r, _), outcome in pool.map(rows, lambda item: item[1], count=len(rows)):
+    for (r, deck), outcome in pool.map(rows, lambda item: item[1], count=len(rows)):
         spent += outcome.spent_s
-        reason = reason or outcome.reason
-        if not outcome.reason:
+        if outcome.reason:
+            failures.append(_failure(case, f"row{r}", deck, outcome.reason, outcome.log))
+        else:
             courses[r] = circuit.courses(outcome.vectors, len(case.columns))
-    if reason or pool.stop.is_set():
-        return [_failed(reason or "stopped", spent) for _ in case.columns]
+    if failures or pool.stop.is_set():
+        reason = failures[0].reason if failures else "stopped"
+        return [_failed(reason, spent) for _ in case.columns], failures
     # In the order of the rows, whichever was finished first, so that the last bit is always the same.
     course = sum((courses[r] for r in driven), np.zeros((len(case.columns), circuit.times.size)))
     feet = [
@@ -106,25 +151,37 @@ def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: P
         for c, column in enumerate(case.columns)
     ]
     found: dict[int, dict[str, Any]] = {}
-    for (c, _), outcome in pool.map(feet, lambda item: item[1], count=len(feet)):
+    for (c, deck), outcome in pool.map(feet, lambda item: item[1], count=len(feet)):
         found[c] = _result(circuit, outcome, float(course[c, -1]), 0.0, spent / len(feet))
-    return [found.get(c, _failed("stopped", 0.0)) for c in range(len(feet))]
+        if found[c]["reason"]:
+            failures.append(_failure(case, f"column{case.columns[c]}", deck, found[c]["reason"], outcome.log))
+    return [found.get(c, _failed("stopped", 0.0)) for c in range(len(feet))], failures
 
 
-def _by_columns(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> list[dict[str, Any]]:
+def _by_columns(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
     """Every column with its converter."""
     decks = [
         (c, _drawn(comparison, circuit, circuit.columns(case.v_store[:, [c]], case.t_pulse), case, (column,)))
         for c, column in enumerate(case.columns)
     ]
     found: dict[int, dict[str, Any]] = {}
-    for (c, _), outcome in pool.map(decks, lambda item: item[1], count=len(decks)):
+    failures: list[Failure] = []
+    for (c, deck), outcome in pool.map(decks, lambda item: item[1], count=len(decks)):
         if outcome.reason:
             found[c] = _failed(outcome.reason, outcome.spent_s)
-            continue
-        charge = float(circuit.charges(outcome.vectors, 1)[0])
-        found[c] = _result(circuit, outcome, charge, circuit.excursion(outcome.vectors, 0), 0.0)
-    return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))]
+        else:
+            charge = float(circuit.charges(outcome.vectors, 1)[0])
+            found[c] = _result(circuit, outcome, charge, circuit.excursion(outcome.vectors, 0), 0.0)
+        if found[c]["reason"]:
+            failures.append(_failure(case, f"column{case.columns[c]}", deck, found[c]["reason"], outcome.log))
+    return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))], failures
+
+
+def _failure(case: Case, part: str, deck: Deck, reason: str, log: str) -> Failure:
+    where = {"operation": case.operation.name, "instance": case.instance, "query": case.query, "deck": part}
+    return Failure(
+        where=where, reason=reason, deck=deck.text, log=log, name=f"{case.operation.name}.{case.number}.{part}"
+    )
 
 
 def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> tuple[pd.DataFrame, Deck]:

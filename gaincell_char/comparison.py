@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,15 +10,31 @@ from typing import Any
 
 import numpy as np
 
+from . import sampling, untrusted
 from .array_deck import ArrayCircuit
 from .circuit import Floats
 from .errors import DataError, ParameterError
 from .head import Head, Operation
-from .registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_circuit, load_head, load_technology
+from .identity import source_digest
+from .manifest import Manifest
+from .readers import load_arrays
+from .registry import (
+    DEFAULT_HEAD,
+    DEFAULT_TECHNOLOGY,
+    find_record,
+    load_circuit,
+    load_head,
+    load_technology,
+    record_sets,
+)  # fmt: skip
+from .store import parsed, shown_path
+from .untrusted import shown
 
 SHORTEST = 60e-12
 """Pulses [s] below this are none: a driver's edge takes as long."""
 _COLUMNS = 7  # stream of the seed
+_SAME_PULSE = 1e-18  # [s]
+_MOST, _MOST_NUMBERS = 100_000, 50_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +72,30 @@ def read_inputs(path: Path, vdd: float) -> Inputs:
     DataError
         If the file does not hold them, or they hold anything but numbers of their range.
     """
+    where = shown_path(path)
+    data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name.lower(): np.asarray(file[name], dtype=float) for name in file.files}
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}; it has to be an .npz file with Q, K and V") from None
+        loaded = parsed(path, lambda: load_arrays(data))
+    except DataError as error:
+        raise DataError(f"{error}; it must be an .npz file with Q, K and V") from None
+    found = {name.lower(): array for name, array in loaded.items()}
     if missing := {"q", "k", "v"} - set(found):
-        raise DataError(f"{path} holds {', '.join(found) or 'nothing'}; {', '.join(sorted(missing))} are missing")
-    arrays = {name: found[name][None] if found[name].ndim == 2 else found[name] for name in ("q", "k", "v")}
+        have = untrusted.printable(", ".join(found))[:200] or "nothing"
+        raise DataError(f"{where} contains {have}; {', '.join(sorted(missing))} are missing")
+    if odd := [name for name in "qkv" if found[name].dtype.kind not in "fiu"]:
+        raise DataError(f"{where}: {odd[0].upper()} is an array of {found[odd[0]].dtype}; it takes real numbers")
+    arrays = {n: np.asarray(found[n][None] if found[n].ndim == 2 else found[n], dtype=float) for n in "qkv"}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) > 1 or len(next(iter(shapes))) != 3:
         raise DataError(
-            f"{path}: Q, K and V have shapes {', '.join(str(found[n].shape) for n in 'qkv')}; they take one shape, "
+            f"{where}: Q, K and V have shapes {', '.join(str(found[n].shape) for n in 'qkv')}; they take one shape, "
             "(tokens, dim) or (instances, tokens, dim)"
         )
     for name, high, unit in (("q", 1.0, ""), ("k", vdd, " V"), ("v", vdd, " V")):
         if not ((arrays[name] >= 0) & (arrays[name] <= high)).all():
-            raise DataError(f"{path}: {name.upper()} has to lie within 0 to {high:g}{unit}, without NaN")
+            raise DataError(f"{where}: {name.upper()} must lie within 0 to {high:g}{unit}, without NaN")
+    if 0 in arrays["q"].shape:
+        raise DataError(f"{where}: Q, K and V are empty")
     return Inputs(**arrays)
 
 
@@ -87,6 +110,15 @@ class Case:
     columns: tuple[int, ...]
     v_store: Floats
     t_pulse: Floats
+
+    @property
+    def digest(self) -> str:
+        """Hash of what it is and of what drives it."""
+        about = [self.number, self.operation.name, self.instance, self.query, self.columns]
+        # A matrix product may round its last bit otherwise with another number of threads.
+        t_pulse = np.round(self.t_pulse / _SAME_PULSE).astype(np.int64)
+        drive = np.ascontiguousarray(self.v_store).tobytes() + t_pulse.tobytes()
+        return hashlib.sha256(json.dumps(about).encode() + drive).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +173,24 @@ class Comparison:
         }
 
     @cached_property
-    def digest(self) -> str:
-        """Hash of everything that decides the result, the simulator's version left out."""
+    def source_digest(self) -> str:
+        """Hash of the source code that decides what SPICE says of a case."""
+        circuits = [self.declared.cell, *(o.converter for o in self.declared.operations)]
+        return source_digest([*dict.fromkeys(circuits), f"heads.{self.head}"])
+
+    def digest(self, todo: Sequence["Case"]) -> str:
+        """Hash of everything that decides the results, but for the source code and the simulator's version.
+
+        The pulses of the values come from the software model, so each case counts with what drives it.
+        """
         circuits = [self.circuit(self.declared.operation(name)) for name in self.operations]
         decks = [deck.digest for c in circuits for deck in (c.row(np.zeros(1), c["t_max"]), c.conversion(0 * c.times))]
-        parts = [self.request, decks, load_technology(self.technology).digest]
+        parts = [self.request, decks, load_technology(self.technology).digest, [case.digest for case in todo]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def manifest(self, todo: Sequence["Case"]) -> Manifest:
+        """Return what the folder of these cases says."""
+        return Manifest(digest=self.digest(todo), source=self.source_digest, n=len(todo), request=self.request)
 
 
 def make_comparison(
@@ -157,28 +201,65 @@ def make_comparison(
     Raises
     ------
     ParameterError, DataError
-        If a name is unknown, a number out of range, or the file does not hold what it should.
+        If a name is unknown, a number out of range, the file does not hold what it should, or the records are of
+        another technology than the one that is simulated.
     """
     head = load_head(request.get("head", DEFAULT_HEAD))
-    for name, value in (("instances", instances), ("tokens", tokens), ("dim", dim)):
-        if value < 1:
-            raise ParameterError(f"{name} = {value} has to be at least 1")
-    for name in ("columns", "queries"):
-        if request.get(name, 1) < 0:
-            raise ParameterError(f"{name} = {request[name]} has to be at least 0, which stands for all")
+    check_counts({"instances": (instances, 1), "tokens": (tokens, 1), "dim": (dim, 1)})
+    check_counts({name: (request.get(name, 1), 0) for name in ("columns", "queries")})
+    sampling.make_sampler("random", request.get("seed", 1), 1)
+    if path is None and instances * tokens * dim > _MOST_NUMBERS:
+        raise ParameterError(
+            f"instances x tokens x dim = {instances * tokens * dim}; the most is {_MOST_NUMBERS}: draw fewer at a time"
+        )
     operations = tuple(request.pop("operations", None) or (o.name for o in head.operations))
     for name in operations:
         head.operation(name)
     technology = load_technology(request.get("technology", DEFAULT_TECHNOLOGY))
+    request["records"] = request.get("records") or technology.name
     params = load_circuit(head.cell).params
     vdd = float(params.resolve(technology.sizes(head.cell, params))["vdd"])
     seed = request.get("seed", 1)
     inputs = read_inputs(path, vdd) if path else random_inputs(instances, tokens, dim, vdd, seed)
     source = path.name if path else f"uniform, seed {seed}"
     comparison = Comparison(inputs=inputs, source=source, operations=operations, **request)
-    find_record(comparison.records, f"{head.cell}.{next(iter(head.forms.values())).study}")
+    there = inputs.shape[1]
+    if comparison.queries > there:
+        raise ParameterError(
+            f"queries = {comparison.queries}: there are {there} tokens; use 0 for all, or at most {there}"
+        )
+    _check_records(comparison.records, f"{head.cell}.{next(iter(head.forms.values())).study}", technology.name)
     comparison.circuit(head.operation(operations[0]))
     return comparison
+
+
+def _check_records(records: str, name: str, technology: str) -> None:
+    """Raise `DataError` unless there are records, of the technology that SPICE simulates."""
+    if records == technology and records not in record_sets():
+        raise DataError(
+            f"there are no records of technology {technology}; make some with gaincell run --tech {technology} "
+            "--records FOLDER, and add --records FOLDER"
+        )
+    record = find_record(records, name)
+    if record.technology != technology:
+        raise DataError(
+            f"records {shown(records)} are of technology {record.technology}, and SPICE would simulate {technology}: "
+            f"choose records of {technology} with --records, or another --tech"
+        )
+
+
+def check_counts(counts: Mapping[str, tuple[int, int]]) -> None:
+    """Raise `ParameterError` unless every count is within its range.
+
+    Parameters
+    ----------
+    counts : mapping of str to (int, int)
+        Name -> the count, and the least it may be: 0 where that stands for all.
+    """
+    for name, (value, least) in counts.items():
+        if not least <= value <= _MOST:
+            every = ", where 0 stands for all" if least == 0 else ""
+            raise ParameterError(f"{name} = {value} is outside [{least}, {_MOST}]{every}")
 
 
 def cases(comparison: Comparison, pulses_of: Callable[[Floats, Floats], Floats]) -> Iterator[Case]:

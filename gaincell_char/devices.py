@@ -1,19 +1,22 @@
 """Which devices of a deck vary, and where their numbers go: the hierarchy walked once, expressions evaluated."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from .errors import NetlistError
 from .expression import evaluate
-from .netlist import references
+from .netlist import lines_of, references
 
 MISMATCH = ("dvth", "dmu")
 """Ports of a wrapper device through which its own deviation enters: threshold [V], mobility [1]."""
-_ASSIGNMENT = re.compile(r"(\w+)\s*=\s*(\{[^{}]*\}|'[^']*'|[^\s{}]+)")
+_ASSIGNMENT = re.compile(r"(?<!\w)(\w+) ?= ?(\{[^{}]*\}|'[^']*'|[^\s{}]+)")
 _DEEPEST = 30
+_MOST_INSTANCES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +27,21 @@ class _Drawn:
     nominal: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Later:
     """A value that depends on random numbers: an expression, and what its names mean where it stands."""
 
     expression: str
     scope: "_Scope"
 
+    @cached_property
+    def random_names(self) -> AbstractSet[str]:
+        """Names of the random numbers it depends on, directly or not."""
+        return _random_names(self.expression, self.scope)
+
 
 _Scope = Mapping[str, float | _Drawn | _Later]
+_Known = dict[_Later, Any]
 
 
 def _names(expression: str) -> set[str]:
@@ -47,19 +56,24 @@ def _random_names(expression: str, scope: _Scope) -> set[str]:
         if isinstance(value, _Drawn):
             found.add(value.name)
         elif isinstance(value, _Later):
-            found |= _random_names(value.expression, value.scope)
+            found |= value.random_names
     return found
 
 
-def _value(expression: str, scope: _Scope, deviations: Mapping[str, Any], where: str) -> Any:
-    """Evaluate an expression at the given deviations; random numbers left out are nominal."""
+def _value(expression: str, scope: _Scope, deviations: Mapping[str, Any], where: str, known: _Known) -> Any:
+    """Evaluate an expression at the given deviations; random numbers left out are nominal.
+
+    ``known`` collects the values found on the way: expressions that share names take no longer for it.
+    """
     numbers: dict[str, Any] = {}
     for name in _names(expression) & scope.keys():
         value = scope[name]
         if isinstance(value, _Drawn):
             numbers[name] = deviations.get(value.name, value.nominal)
         elif isinstance(value, _Later):
-            numbers[name] = _value(value.expression, value.scope, deviations, where)
+            if value not in known:
+                known[value] = _value(value.expression, value.scope, deviations, where, known)
+            numbers[name] = known[value]
         else:
             numbers[name] = value
     return evaluate(expression, numbers, where)
@@ -75,7 +89,7 @@ class Hook:
     @property
     def names(self) -> set[str]:
         """Random numbers it depends on."""
-        return _random_names(self.value.expression, self.value.scope)
+        return set(self.value.random_names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +119,10 @@ class Device:
 
     def altered(self, deviations: Mapping[str, Any]) -> dict[str, Any]:
         """Target -> value, for deviations given as numbers or arrays by name."""
+        known: _Known = {}
         return {
-            hook.target: _value(hook.value.expression, hook.value.scope, deviations, self.path) for hook in self.hooks
+            hook.target: _value(hook.value.expression, hook.value.scope, deviations, self.path, known)
+            for hook in self.hooks
         }
 
 
@@ -121,7 +137,7 @@ class _Block:
 def block_defaults(library: str) -> dict[str, dict[str, float]]:
     """Subcircuit -> its parameters with a plain number for a default."""
     found: dict[str, dict[str, float]] = {}
-    for line in library.lower().replace("\n+", " ").splitlines():
+    for line in lines_of(library):
         if line.startswith(".subckt"):
             given = {name: text for name, text in _ASSIGNMENT.findall(line) if not references(text)}
             found[line.split()[1]] = {name: float(evaluate(text, {}, line[:60])) for name, text in given.items()}
@@ -141,8 +157,19 @@ def find_devices(body: str, params: Mapping[str, float], process: Sequence[str])
     Raises
     ------
     NetlistError
-        If such a name stands where ``alter`` cannot reach it, or an instance's value is no arithmetic.
+        If such a name stands where ``alter`` cannot reach it, an instance's value is no arithmetic, parameters refer to
+        each other in a circle, or there are more than 100,000 instances.
     """
+    try:
+        return _found_devices(body, params, process)
+    except RecursionError:
+        raise NetlistError(
+            "Monte Carlo cannot evaluate the netlist: parameters refer to each other in a circle, or an expression is "
+            "nested too deep"
+        ) from None
+
+
+def _found_devices(body: str, params: Mapping[str, float], process: Sequence[str]) -> tuple[Device, ...]:
     blocks, top = _split(body)
     scope: dict[str, Any] = {name.lower(): value for name, value in params.items()}
     scope |= {name: _Drawn(name=name, nominal=scope.get(name, 0.0)) for name in process}
@@ -153,7 +180,7 @@ def find_devices(body: str, params: Mapping[str, float], process: Sequence[str])
                 f"{line[:60]!r} uses {', '.join(sorted(names))} outside a subcircuit, where Monte Carlo cannot vary it"
             )
     found: dict[str, Device] = {}
-    for path, kind, scope_, hooks in _walk(top, _Place(), scope, blocks):
+    for path, kind, scope_, hooks in _walk(top, _Place(), scope, _Library(blocks=blocks)):
         values = {name: value for name, value in scope_.items() if isinstance(value, float | int)}
         before = found[path].hooks if path in found else ()
         found[path] = Device(path=path, kind=kind, values=values, hooks=(*before, *hooks))
@@ -164,13 +191,14 @@ def _split(body: str) -> tuple[dict[str, _Block], tuple[str, ...]]:
     blocks: dict[str, _Block] = {}
     top: list[str] = []
     current, name, defaults = top, "", {}
-    for line in body.lower().replace("\n+", " ").splitlines():
+    for line in lines_of(body):
         if line.startswith(".subckt"):
             name, current = line.split()[1], []
             defaults = dict(_ASSIGNMENT.findall(line))
         elif line.startswith(".ends"):
-            blocks[name] = _Block(defaults=defaults, lines=tuple(current))
-            current = top
+            if name:
+                blocks[name] = _Block(defaults=defaults, lines=tuple(current))
+            current, name = top, ""
         elif line.strip():
             current.append(line)
     return blocks, tuple(top)
@@ -189,7 +217,23 @@ class _Place:
 _Found = tuple[str, str, _Scope, tuple[Hook, ...]]
 
 
-def _walk(lines: Sequence[str], at: _Place, scope: _Scope, blocks: Mapping[str, _Block]) -> Iterator[_Found]:
+@dataclass(frozen=True, kw_only=True)
+class _Library:
+    """Subcircuits by name, and a count of the instances met so far."""
+
+    blocks: Mapping[str, _Block]
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def block(self, kind: str, where: str) -> _Block:
+        """Return the subcircuit of one more instance."""
+        if kind not in self.blocks:
+            raise NetlistError(f"{where}: there is no subcircuit {kind}")
+        if next(self.numbers) >= _MOST_INSTANCES:
+            raise NetlistError(f"{where}: the netlist has more than {_MOST_INSTANCES} instances")
+        return self.blocks[kind]
+
+
+def _walk(lines: Sequence[str], at: _Place, scope: _Scope, library: _Library) -> Iterator[_Found]:
     if at.path.count(".") > _DEEPEST:
         raise NetlistError(f"{at.path}: subcircuits are nested too deep")
     local = dict(scope)
@@ -208,7 +252,7 @@ def _walk(lines: Sequence[str], at: _Place, scope: _Scope, blocks: Mapping[str, 
                 elif name not in at.given:
                     local[name] = _bound(text, dict(local), at.kind)
         elif line.startswith("x"):
-            inner += _instance(line, at, local, blocks)
+            inner += _instance(line, at, local, library)
         else:
             hooks += _hooks(line, at.path, local)
     own = [item for item in inner if item[0] == at.root] if at.root else []
@@ -220,15 +264,15 @@ def _walk(lines: Sequence[str], at: _Place, scope: _Scope, blocks: Mapping[str, 
 
 def _bound(text: str, scope: _Scope, where: str) -> Any:
     """Value of an assignment, now or later."""
-    return _Later(expression=text, scope=scope) if _random_names(text, scope) else _value(text, scope, {}, where)
+    return _Later(expression=text, scope=scope) if _random_names(text, scope) else _value(text, scope, {}, where, {})
 
 
-def _instance(line: str, at: _Place, scope: _Scope, blocks: Mapping[str, _Block]) -> Iterator[_Found]:
+def _instance(line: str, at: _Place, scope: _Scope, library: _Library) -> Iterator[_Found]:
     given = dict(_ASSIGNMENT.findall(line))
     words = _ASSIGNMENT.sub(" ", line).replace("params:", " ").split()
     name, kind = words[0], words[-1]
-    block = blocks[kind]
     where = f"{at.path}.{name}".lstrip(".")
+    block = library.block(kind, where)
     # Names of the caller stay visible, as they do in ngspice; the values are frozen here, not looked up later.
     inner: dict[str, Any] = {**scope, **{parameter: _bound(text, scope, where) for parameter, text in given.items()}}
     root = at.root
@@ -239,7 +283,7 @@ def _instance(line: str, at: _Place, scope: _Scope, blocks: Mapping[str, _Block]
             inner[parameter] = _Drawn(name=parameter, nominal=inner[parameter])
             root = root or where
     place = _Place(path=where, kind=kind, root=root, given=given.keys())
-    yield from _walk(block.lines, place, inner, blocks)
+    yield from _walk(block.lines, place, inner, library)
 
 
 def _hooks(line: str, path: str, scope: _Scope) -> list[Hook]:

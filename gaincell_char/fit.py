@@ -1,16 +1,18 @@
 """A table and a model -> coefficients, where they hold, and how far off they are on points not used."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from scipy.optimize import least_squares
 
 from .circuit import Coefficient, Floats, Model, Numbers
 from .errors import DataError, FitError
 from .selection import Selection, select
+from .untrusted import Finite, Label, Name, Text
 
 _HOLD_OUT_EVERY = 4
 _FEWEST_TO_HOLD_OUT = 12
@@ -31,10 +33,10 @@ class Estimate(_Record):
     confidence interval.  Measured data with a given sigma has one.  None for a coefficient that was given, not fitted.
     """
 
-    value: float
-    stderr: float | None
-    unit: str
-    doc: str
+    value: Finite
+    stderr: Finite | None
+    unit: Text
+    doc: Text
 
 
 class Errors(_Record):
@@ -45,11 +47,11 @@ class Errors(_Record):
     """
 
     n: int
-    rms: float
-    nrmse: float
-    worst: float
-    worst_at: dict[str, float]
-    r2: float | None
+    rms: Finite
+    nrmse: Finite
+    worst: Finite
+    worst_at: dict[Name, Finite]
+    r2: Finite | None
 
 
 class Fit(_Record):
@@ -69,19 +71,32 @@ class Fit(_Record):
         On the points the fit used, and on those it did not see.
     """
 
-    model: str
-    form: str
-    equation: str
-    inputs: tuple[str, ...]
-    output: str
-    unit: str
-    conditions: dict[str, float | str]
-    coefficients: dict[str, Estimate]
-    covariance: list[list[float]]
-    box: dict[str, tuple[float, float]]
-    full_range: float
+    model: Name
+    form: Label
+    equation: Text
+    inputs: tuple[Name, ...]
+    output: Name
+    unit: Text
+    conditions: dict[Name, Finite | Label]
+    coefficients: dict[Name, Estimate]
+    covariance: list[list[Finite]]
+    box: dict[Name, tuple[Finite, Finite]]
+    full_range: Finite
     fitted: Errors | None
     held_out: Errors | None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        free = sum(estimate.stderr is not None for estimate in self.coefficients.values())
+        if self.covariance and not (len(self.covariance) == free and all(len(row) == free for row in self.covariance)):
+            raise ValueError(f"the covariance of {free} fitted coefficients takes {free} rows of {free} numbers")
+        if set(self.box) != set(self.inputs):
+            raise ValueError(
+                f"the box names {', '.join(self.box) or 'nothing'}; the inputs are {', '.join(self.inputs)}"
+            )
+        if wrong := [name for name, (low, high) in self.box.items() if low > high]:
+            raise ValueError(f"the box of {wrong[0]} ends below its beginning")
+        return self
 
     def values(self) -> dict[str, float]:
         """Coefficient name -> value, as the model function takes them."""
@@ -195,11 +210,14 @@ class _Problem:
 
     def solve(self, robust: float = 0.0) -> tuple[Floats, Floats, Floats]:
         """Nonlinear least squares; scipy's default tolerances stop coefficients 1e-7 short."""
-        result = least_squares(
-            self.residual, self.start / self.scale, bounds=(self.low / self.scale, self.high / self.scale),
-            jac="3-point", x_scale="jac", ftol=1e-13, xtol=1e-11, gtol=1e-15, max_nfev=3000,
-            loss="soft_l1" if robust else "linear", f_scale=robust or 1.0,
-        )  # fmt: skip
+        try:
+            result = least_squares(
+                self.residual, self.start / self.scale, bounds=(self.low / self.scale, self.high / self.scale),
+                jac="3-point", x_scale="jac", ftol=1e-13, xtol=1e-11, gtol=1e-15, max_nfev=3000,
+                loss="soft_l1" if robust else "linear", f_scale=robust or 1.0,
+            )  # fmt: skip
+        except (ValueError, ArithmeticError) as error:  # the residual is infinite where the search begins
+            raise FitError(f"model {self.model.name} cannot be fitted to these numbers: {error}") from None
         if not result.success or not np.isfinite(result.fun).all():
             raise FitError(f"model {self.model.name}: the optimiser stopped early: {result.message}")
         jacobian = np.asarray(result.jac)
@@ -217,6 +235,8 @@ class _Problem:
         return theta, jacobian, self.residual(theta)
 
     def _check_rank(self, jacobian: Floats, tolerance: float) -> None:
+        if not np.isfinite(jacobian).all():
+            raise FitError(f"model {self.model.name} is not a number at some of the points, or near them")
         norm = np.linalg.norm(jacobian, axis=0)
         flat = [name for name, size in zip(self.free, norm, strict=True) if size == 0]
         if not flat:
@@ -252,24 +272,42 @@ def _start(coefficient: Coefficient, params: Numbers) -> float:
     return float(start(params)) if callable(start) else float(start)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A fit that could not be made, and why; at one condition, or, if the table does not allow the model, at all."""
+
+    model: str
+    reason: str
+
+    def __str__(self) -> str:
+        """The reason."""
+        return self.reason
+
+
 def fit_all(
     models: Sequence[Model], table: pd.DataFrame, dims: Sequence[str], params: Numbers, units: Mapping[str, str]
-) -> tuple[list[Fit], list[str]]:
+) -> tuple[list[Fit], list[LeftOut]]:
     """Fit every model at every condition of a table.
 
     Returns
     -------
     fits : list of Fit
         What could be fitted.
-    left_out : list of str
-        Why the others could not.
+    left_out : list of LeftOut
+        Why the others could not, one by one.
     """
     fits: list[Fit] = []
-    left_out: list[str] = []
+    left_out: list[LeftOut] = []
     for model in models:
         try:
-            for selection in select(model, table, dims, params):
+            selections = select(model, table, dims, params)
+        except DataError as error:
+            left_out.append(LeftOut(model=model.name, reason=str(error)))
+            continue
+        for selection in selections:
+            try:
                 fits.append(fit_model(model, selection, params, units[model.output]))
-        except (DataError, FitError) as error:
-            left_out.append(str(error))
+            except FitError as error:
+                at = ", ".join(f"{name} = {value}" for name, value in selection.conditions.items())
+                left_out.append(LeftOut(model=model.name, reason=f"{error} (at {at})" if at else str(error)))
     return fits, left_out

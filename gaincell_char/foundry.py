@@ -5,8 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+import re2
+
+from .cards import Budget, flatten
 from .errors import NetlistError, TechnologyError
-from .netlist import flatten, needed
+from .netlist import needed
+from .technology_fields import compile_edit
+from .untrusted import printable, shown
 
 Read = Callable[[str], str]
 """Name of a file beside the one that asks for it -> its text; raises `NetlistError`."""
@@ -15,10 +20,14 @@ _LIB = re.compile(r"^\s*\.lib\s+(?:[\"']([^\"']+)[\"']|(\S+))(?:\s+[\"']?(\w+)[\
 _END = re.compile(r"^\s*\.endl\b", re.IGNORECASE)
 _INCLUDE = re.compile(r"^\s*\.inc(?:lude)?\s+[\"']?([^\"'\s]+)[\"']?\s*$", re.IGNORECASE)
 _FOREIGN = (
-    (re.compile(r"^\s*simulator\s+lang|^\s*(?:end)?section\s+\w+", re.IGNORECASE | re.MULTILINE), "Spectre"),
-    (re.compile(r"^\s*\.prot(?:ect)?\b|^\s*\.alter\b|^\s*\.data\b", re.IGNORECASE | re.MULTILINE), "HSPICE"),
+    (
+        re.compile(r"^[ \t]*simulator[ \t]+lang|^[ \t]*(?:end)?section[ \t]+\w+", re.IGNORECASE | re.MULTILINE),
+        "Spectre",
+    ),
+    (re.compile(r"^[ \t]*\.(?:prot(?:ect)?|alter|data)\b", re.IGNORECASE | re.MULTILINE), "HSPICE"),
 )
 _DEEPEST = 20
+_MOST_MATCHES = 100_000
 
 
 def section_files(lib: str, section: str, read: Read, where: str) -> list[str]:
@@ -38,7 +47,22 @@ def section_files(lib: str, section: str, read: Read, where: str) -> list[str]:
     TechnologyError
         If there is no such section, or the files are written for another simulator.
     """
-    return list(_texts(read(lib), lib, section, read, where, depth=0))
+    budget = Budget()
+    try:
+        return list(_texts(read(lib), lib, section, _limited(read, budget), where, depth=0))
+    except NetlistError as error:
+        raise TechnologyError(f"{where}: {error}") from None
+
+
+def _limited(read: Read, budget: Budget) -> Read:
+    """The same, as long as not too much is read."""
+
+    def read_some(name: str) -> str:
+        text = read(name)
+        budget.take(text, name)
+        return text
+
+    return read_some
 
 
 def _texts(text: str, file: str, section: str, read: Read, where: str, depth: int) -> Iterator[str]:
@@ -87,7 +111,7 @@ def assemble(texts: Sequence[str], wrappers: str, edits: Mapping[str, str], hois
     Parameters
     ----------
     edits : mapping of str to str
-        Regular expression -> what to put in its place; each has to be found.
+        Regular expression of RE2 -> what to put in its place; each must match somewhere.
     hoist : bool
         Move model cards out of subcircuits: ngspice copies those inside for every instance.
 
@@ -98,9 +122,11 @@ def assemble(texts: Sequence[str], wrappers: str, edits: Mapping[str, str], hois
     """
     edited = [text for text in texts if text.strip()]
     for pattern, replacement in edits.items():
-        changed = [_edited(text, pattern, replacement) for text in edited]
+        changed = [_edited(text, pattern, replacement, where) for text in edited]
         if changed == edited:
-            raise TechnologyError(f"{where}: the model files hold nothing like {pattern!r}; they are another version")
+            raise TechnologyError(
+                f"{where}: [models.edits] {shown(pattern)} matches nothing in the model files; they are another version"
+            )
         edited = changed
     try:
         kept = [_flat(text, where) for text in needed([_bare(text) for text in edited], wrappers)]
@@ -111,8 +137,16 @@ def assemble(texts: Sequence[str], wrappers: str, edits: Mapping[str, str], hois
 
 # The sections of a library share most of their files: what was done to one is kept.
 @lru_cache(maxsize=256)
-def _edited(text: str, pattern: str, replacement: str) -> str:
-    return re.sub(pattern, replacement, text, flags=re.MULTILINE)
+def _edited(text: str, pattern: str, replacement: str, where: str) -> str:
+    try:
+        edited, count = compile_edit(pattern).subn(replacement, text, count=_MOST_MATCHES)
+    except (IndexError, ValueError, re2.error) as error:
+        raise TechnologyError(f"{where}: [models.edits] {shown(pattern)}: {printable(str(error))}") from None
+    if count >= _MOST_MATCHES:
+        raise TechnologyError(
+            f"{where}: [models.edits] {shown(pattern)} matches {_MOST_MATCHES} places, the most there are"
+        )
+    return str(edited)
 
 
 @lru_cache(maxsize=256)

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,15 @@ import xarray as xr
 from . import __version__, registry
 from .circuit import Circuit, Merit, Model, Numbers, Study
 from .errors import RequestError
-from .fit import Fit, fit_all
+from .fit import Fit, LeftOut, fit_all
+from .flat import flat
 from .netlist import numbers
 from .plan import Plan, thin
 from .pool import Pool
-from .record import Record, make_record
+from .record import Origin, Record, make_record
 from .run import OK, Failure, characterize
-from .store import check_writable, flat, write_dataset, write_text
+from .store import check_folder, make_folder, make_inside, write_dataset, write_text
+from .technology import Technology
 
 _TIGHTER = 100.0
 _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
@@ -38,7 +40,7 @@ class StudyResult:
     dataset: xr.Dataset
     failures: tuple[Failure, ...]
     fits: list[Fit]
-    left_out: list[str]
+    left_out: list[LeftOut]
     numerics: dict[str, float]
     n_checked: int
     wall_s: float
@@ -46,17 +48,19 @@ class StudyResult:
     @property
     def record(self) -> Record:
         """What goes into ``fits/``."""
-        return make_record(attrs=dict(self.dataset.attrs), study=self.study.key, fits=self.fits, numerics=self.numerics)
+        origin = Origin.from_attrs(self.dataset.attrs)
+        return make_record(origin=origin, study=self.study.key, fits=self.fits, numerics=self.numerics)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitResult:
-    """Every study of one circuit, and its figures of merit."""
+    """Every study of one circuit, and its figures of merit; ``problems`` says why other studies could not be run."""
 
     circuit: Circuit
     params: Numbers
     studies: Mapping[str, StudyResult]
     merits: tuple[tuple[Merit, float], ...]
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def wall_s(self) -> float:
@@ -64,18 +68,59 @@ class CircuitResult:
         return sum(result.wall_s for result in self.studies.values())
 
 
-def plan_study(circuit: Circuit, study: Study, technology: str) -> Plan:
-    """Lay out the grid of a study."""
+def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> Plan:
+    """Lay out the grid of a study, at those of its corners that the technology has."""
+    have = (technology if isinstance(technology, Technology) else registry.load_technology(technology)).corners
     return registry.plan_bench(
-        circuit.name, study.bench, technology=technology, sweep=study.sweep, corners=study.corners,
+        circuit.name, study.bench, technology=technology, sweep=study.sweep,
+        corners=[corner for corner in study.corners if corner in have] or study.corners,
         temps=study.temps, set_=study.set_, options=study.options,
     )  # fmt: skip
 
 
-def run_study(circuit: Circuit, study: Study, technology: str, pool: Pool, progress: Callable[[], None]) -> StudyResult:
+@dataclass(frozen=True, kw_only=True)
+class CircuitPlan:
+    """The studies of one circuit in a technology: their plans, and why others cannot be planned."""
+
+    circuit: Circuit
+    plans: Mapping[str, Plan]
+    problems: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """Number of runs, checks left out."""
+        return sum(plan.size for plan in self.plans.values())
+
+
+def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
+    """Lay out every study of a circuit; one that the technology cannot run costs only itself."""
+    plans: dict[str, Plan] = {}
+    problems: dict[str, str] = {}
+    for study in circuit.studies:
+        try:
+            plans[study.key] = plan_study(circuit, study, technology)
+        except RequestError as error:
+            problems[study.key] = str(error)
+    return CircuitPlan(circuit=circuit, plans=plans, problems=problems)
+
+
+def problems(planned: Sequence[CircuitPlan]) -> Iterator[str]:
+    """Every study that cannot be planned, and why."""
+    for one in planned:
+        benches = {study.key: study.bench for study in one.circuit.studies}
+        for study, reason in one.problems.items():
+            yield f"{one.circuit.name}, study {study} (bench {benches[study]}): {reason}"
+
+
+def check_plans(planned: Sequence[CircuitPlan]) -> None:
+    """Raise `RequestError` unless there is something to run."""
+    if not any(one.plans for one in planned):
+        raise RequestError(f"nothing can be run: {'; '.join(problems(planned)) or 'no circuit has a study'}")
+
+
+def run_study(circuit: Circuit, study: Study, plan: Plan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
     """Simulate, check and fit one study."""
     began = time.perf_counter()
-    plan = plan_study(circuit, study, technology)
     result = characterize(plan, pool=pool, progress=progress)
     models = _models(circuit, study)
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
@@ -121,22 +166,25 @@ def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool, most: int = 8) -
 
 
 def run_circuit(
-    circuit: Circuit,
-    technology: str,
+    planned: CircuitPlan,
     pool: Pool,
     *,
     progress: Callable[[], None] = lambda: None,
     finished: Callable[[StudyResult], None] = lambda _: None,
 ) -> CircuitResult:
-    """Run every study of a circuit; `finished` is called with each as soon as it is done."""
+    """Run every study of a circuit that could be planned; `finished` is called with each as soon as it is done."""
+    circuit = planned.circuit
     studies: dict[str, StudyResult] = {}
     for study in circuit.studies:
         if pool.stop.is_set():
             break
-        studies[study.key] = run_study(circuit, study, technology, pool, progress)
-        finished(studies[study.key])
+        if study.key in planned.plans:
+            studies[study.key] = run_study(circuit, study, planned.plans[study.key], pool, progress)
+            finished(studies[study.key])
     params = numbers(next(iter(studies.values())).plan.fixed) if studies else {}
-    return CircuitResult(circuit=circuit, params=params, studies=studies, merits=_merits(circuit, studies))
+    return CircuitResult(
+        circuit=circuit, params=params, studies=studies, merits=_merits(circuit, studies), problems=planned.problems
+    )
 
 
 def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple[Merit, float], ...]:
@@ -151,11 +199,6 @@ def _merit(merit: Merit, result: StudyResult) -> float:
         if result.failures or OK not in result.dataset.status:
             return float("nan")
         raise
-
-
-def count_points(circuits: Sequence[Circuit], technology: str) -> int:
-    """Number of runs of the whole job, checks left out."""
-    return sum(plan_study(c, s, technology).size for c in circuits for s in c.studies)
 
 
 def describe(results: Sequence[CircuitResult], technology: str, simulator: str, workers: int, wall_s: float) -> str:
@@ -191,12 +234,12 @@ def prepare(out: Path, records: Path | None) -> Folders:
         If one of them cannot be made or written.
     """
     folders = Folders(data=out / "data", records=(out / "records", *([records] if records else [])))
-    for folder in (out, folders.data, *folders.records):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RequestError(f"{folder} cannot be made: {error.strerror}; choose another place") from error
-        check_writable(folder / "probe")
+    for folder in (out, *([records] if records else [])):
+        check_folder(folder)
+    make_folder(out)
+    make_inside(out, "data", "records")
+    if records:
+        make_folder(records)
     return folders
 
 

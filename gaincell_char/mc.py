@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import shards
+from . import manifest, shards
 from .batch import Batch
 from .campaign import Campaign
 from .circuit import Floats
 from .errors import CharError, RequestError
+from .finished import point_keys, read_finished
 from .ngspice import Outcome
 from .pool import Pool, Simulator
-from .run import FAILED, OK
+from .run import FAILED, KEPT_FAILURES, OK
 
 _SAMPLES_PER_CHUNK = 128
 _CHUNKS_PER_WORKER = 8
 _FLUSH_S, _FLUSH_SHARE = 1.0, 0.05
-_KEPT_FAILURES = 20
 # Chunks for an executor are sized for this many workers at least.
 _REMOTE_WORKERS = 8
 
@@ -128,18 +128,19 @@ def run_campaign(
     Raises
     ------
     RequestError
-        If `n` or `part` makes no sense, or the folder holds another campaign.
+        If `n` or `part` makes no sense, or the folder contains another campaign.
     StorageError
         If a shard cannot be written.
     """
     if pool is None and executor is None:
         with Pool(timeout_s=timeout_s) as own:
             return run_campaign(campaign, n, folder, pool=own, part=part, retry_failed=retry_failed, tick=tick, say=say)
-    _check(n, part)
-    shards.open_folder(folder, shards.Manifest(digest=campaign.digest, n=n, request=campaign.request))
+    check_part(part)
+    campaign.check_samples(n)
+    manifest.open_folder(folder, campaign.manifest(n))
     began = time.perf_counter()
     work = _Work(campaign, n)
-    kept = work.drop(shards.read_shards(folder, say), retry_failed)
+    kept = work.drop(read_finished(campaign, folder, n, say, work.values), retry_failed)
     tick(kept)
     writer = _Writer(work, folder)
     try:
@@ -193,11 +194,11 @@ def typical(campaign: Campaign, pool: Pool) -> list[Finished]:
     return sorted((item for group in groups for item in group if item.sample == 0), key=lambda item: item.point)
 
 
-def _check(n: int, part: tuple[int, int]) -> None:
-    if n < 1:
-        raise RequestError(f"n = {n}: a campaign needs at least one sample")
-    if not 1 <= part[0] <= part[1]:
-        raise RequestError(f"shard {part[0]}/{part[1]} makes no sense: write I/N with I from 1 to N")
+def check_part(part: tuple[int, int]) -> tuple[int, int]:
+    """Return a part of a campaign, or raise `RequestError` unless it is one of 1 to N."""
+    if not 1 <= part[0] <= part[1] <= manifest.MOST_SAMPLES:
+        raise RequestError(f"shard {part[0]}/{part[1]} is not one of its parts: write I/N with I from 1 to N")
+    return part
 
 
 class _Work:
@@ -207,25 +208,20 @@ class _Work:
         self.campaign = campaign
         draws = campaign.draws(campaign.padded(n)) if draws is None else draws
         self.rows = {point: campaign.rows(point, draws) for point in range(len(campaign.points))}
-        self._digests = [deck.digest for deck in campaign.grouped_decks]
-        self._values = {point: values for point, (_, values) in self.rows.items()}
+        self.values = {point: values for point, (_, values) in self.rows.items()}
         self.todo = np.ones((len(campaign.points), len(draws)), dtype=bool)
 
     def keys(self, points: Sequence[int], samples: Sequence[int]) -> list[str]:
-        """Content hash of each point."""
-        return shards.keys(self._digests, self._values, points, samples, self.campaign.copies)
+        """Key of each point."""
+        return point_keys(self.campaign, self.values, points, samples)
 
     def drop(self, done: pd.DataFrame | None, retry_failed: bool) -> int:
         """Take finished points off the list and return how many there are."""
         if done is None:
             return 0
-        mine = done[(done["sample"] < self.todo.shape[1]) & (done["point"] < self.todo.shape[0])]
-        if retry_failed:
-            mine = mine[mine["status"] != FAILED]
-        points, samples = mine["point"].to_numpy(), mine["sample"].to_numpy()
-        same = np.array(self.keys(points.tolist(), samples.tolist())) == mine["key"].to_numpy()
-        self.todo[points[same], samples[same]] = False
-        return int(same.sum())
+        mine = done[done["status"] != FAILED] if retry_failed else done
+        self.todo[mine["point"].to_numpy(), mine["sample"].to_numpy()] = False
+        return len(mine)
 
     def chunks(self, part: tuple[int, int], workers: int) -> Iterator[Chunk]:
         """Groups that hold an unfinished point: whole groups, so that their results do not depend on the rest."""
@@ -266,7 +262,7 @@ class _Writer:
         failed = [item for item in group if item.reason]
         self.failed += len(failed)
         if failed:  # the first by number, whoever finished first
-            self.failures = sorted([*self.failures, *failed], key=lambda i: (i.sample, i.point))[:_KEPT_FAILURES]
+            self.failures = sorted([*self.failures, *failed], key=lambda i: (i.sample, i.point))[:KEPT_FAILURES]
         now = time.perf_counter()
         if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
             self.flush()

@@ -4,56 +4,27 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from textwrap import dedent
 
+from .cards import flatten
 from .circuit import Analysis, Bench
 from .errors import NetlistError
 from .params import Value
+from .untrusted import check_name, shown
 
 _REFERENCE = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNORECASE)
-_NAME = re.compile(r"[a-z_]\w*(?!\w*\s*\()", re.IGNORECASE)
-_PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
+_NAME = re.compile(r"(?<!\w)([a-z_]\w*)( ?\()?", re.IGNORECASE)
+_PROBE = re.compile(r"\b[vi] ?\([^()]*\)", re.IGNORECASE)
+_ASSIGNED = re.compile(r"(?<!\w)(\w+) ?=")
 _KNOWN_TO_NGSPICE = {"temper", "time", "hertz"}
-_PLAIN_SOURCE = re.compile(r"^([vi]\w*)\s+\S+\s+\S+\s+(?:dc\s+)?\{(\w+)\}$", re.IGNORECASE)
-_INCLUDE = re.compile(r"^\.inc(?:lude)?\s+[\"']?([^\"']+?)[\"']?$", re.IGNORECASE)
+_VECTOR = re.compile(r"[vi]\([\w.:#+-]{1,400}\)|@[\w.:#+-]{1,400}\[\w+\]", re.IGNORECASE | re.ASCII)
+_TARGET = re.compile(r"@?[\w.:#+-]+(\[\w+\])?", re.ASCII)
+_PLAIN_SOURCE = re.compile(r"([vi]\w*) \S+ \S+ (?:dc )?\{(\w+)\}", re.IGNORECASE)
 _BLOCK = re.compile(r"^\.(subckt|model)\s+(\S+)", re.IGNORECASE)
-# Each of these makes ngspice run a command, load a library or open a file while it reads the deck
-# (measured: engine notes, section "security").
-_UNSAFE = (
-    (re.compile(r"^\*#"), "a *# line is a command to ngspice"),
-    (re.compile(r"^\*\s*ng_script", re.IGNORECASE), "a *ng_script deck is a command file"),
-    (re.compile(r"^\.(control|endc)", re.IGNORECASE), "a .control block runs commands"),
-    (re.compile(r"^\.?(pre_|codemodel|osdi|load\b|shell\b|source\b)", re.IGNORECASE), "it loads or runs a program"),
-    (re.compile(r"^a", re.IGNORECASE), "XSPICE code models are not supported"),
-    (re.compile(r"\b(filesource|d_process|d_cosim|d_source|d_state|input_file)\b|file\s*=", re.IGNORECASE),
-     "it opens a file or starts a program"),
-    (re.compile(r"\b(numd|nbjt|numos)\b", re.IGNORECASE), "CIDER models read and write files"),
-    (re.compile(r"`"), "backticks run a shell command"),
-    (re.compile(r"^\.lib", re.IGNORECASE), ".lib sections are not supported; .include the file instead"),
-    (re.compile(r"^\.temp", re.IGNORECASE), "it would change the temperature; give that with the request"),
-)  # fmt: skip
-# One look for all of them, any of which the slower look then names: a foundry's library has 20,000 lines.
-_ANY_UNSAFE = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _UNSAFE), re.IGNORECASE)
-# ngspice knows a card by its beginning (.controls, .incl) and takes a stray first character, as in "(# shell", for
-# an asterisk, so what is not plainly a device, a continuation or one of these cards is refused.
-_PLAIN = re.compile(r"[a-z+.][\x20-\x7e\t]*", re.IGNORECASE)
-_CARDS = frozenset((
-    ".subckt", ".ends", ".model", ".param", ".func", ".global", ".ic", ".nodeset", ".save", ".option",
-    ".options", ".if", ".elseif", ".else", ".endif",
-))  # fmt: skip
-# With fewer ngspice takes a resistor of 1 mOhm, or dies, without a word.
-_FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
-
-# Analyses, and what they print, are the bench's.
-_IGNORED = frozenset((
-    ".title", ".end", ".op", ".dc", ".ac", ".tran", ".tf", ".noise", ".pz", ".sens", ".disto", ".print",
-    ".plot", ".four", ".meas", ".measure", ".width", ".csparam",
-))  # fmt: skip
-_NEAR = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +59,7 @@ class Template:
         depth = 0
         for line in self.body.lower().splitlines():
             depth += line.startswith(".subckt") - line.startswith(".ends")
-            if depth == 0 and (match := _PLAIN_SOURCE.match(line)) and words[match[2]] == 1:
+            if depth == 0 and (match := _PLAIN_SOURCE.fullmatch(line)) and words[match[2]] == 1:
                 found[match[2]] = match[1]
         return found
 
@@ -114,7 +85,7 @@ class Deck:
         options = " ".join(f"{name}={value:g}" for name, value in t.options)
         head = [f"* {t.title}", f".temp {t.temp:g}", *([f".options {options}"] if options else [])]
         params = [f".param {name}={value!r}" for name, value in self.params.items()]
-        alters = [f"alter {target} = {value!r}" for target, value in self.alters.items()]
+        alters = [alter(target, value) for target, value in self.alters.items()]
         control = [".control", *alters, ".endc"] if alters else []
         return "\n".join([*head, *params, t.body, f".{self.analysis.command()}", *control, ".end", ""])
 
@@ -124,89 +95,45 @@ class Deck:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
-def flatten(text: str, *, read: Callable[[str], str] | None = None, where: str = "netlist") -> str:
-    """Return the netlist without comments and with its includes filled in.
-
-    Parameters
-    ----------
-    text : str
-        SPICE text, or ``str()`` of a PySpice `Circuit`.
-    read : callable, optional
-        File name of an ``.include`` -> its text; raises `NetlistError` for a file that may not be read.
-    where : str
-        What to call the netlist in an error.
+def alter(target: str, value: float) -> str:
+    """Return the simulator command that gives one number of a device another value.
 
     Raises
     ------
     NetlistError
-        If a line is incomplete or could run a command, load a program or open a file, or an include cannot be read.
+        If the target is more than a plain name: the simulator redirects output at ``>`` and runs what stands behind
+        ``;``.
     """
-    flat = "\n".join(_clean_lines(text, read, where, depth=0))
-    for line in flat.replace("\n+", " ").splitlines():
-        kind = line.split()[0].lower()
-        if len(line.split()) < _FEWEST_WORDS.get(kind if kind.startswith(".") else kind[0], 2):
-            raise NetlistError(f"{where}: {line!r} is incomplete")
-    return flat
+    if not _TARGET.fullmatch(target):
+        raise NetlistError(f"{shown(target)} cannot be altered: use letters, digits and _.:#+- in names of elements")
+    return f"alter {target} = {float(value)!r}"
 
 
-def _clean_lines(text: str, read: Callable[[str], str] | None, where: str, depth: int) -> Iterator[str]:
-    if depth > 8:
-        raise NetlistError(f"{where}: includes are nested more than 8 deep")
-    card = ""  # what a continuation line belongs to
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        _refuse_unsafe(line, where, number)
-        line = re.split(r";|//|\s\$\s", line, maxsplit=1)[0].strip()
-        if not line or line.startswith("*"):
-            continue
-        # What a continuation can complete stands at the card's beginning or right before it: a model card of a
-        # hundred lines is not looked at as a whole for each of them.
-        near = f"{card[:_NEAR]} {card[-_NEAR:]}" if len(card) > 2 * _NEAR else card
-        card = f"{card} {line[1:].strip()}" if line.startswith("+") else line
-        _refuse_unsafe(f"{near} {line[1:].strip()}" if line.startswith("+") else line, where, number)
-        kind = re.split(r"[\s(=]", card, maxsplit=1)[0].lower()
-        if include := _INCLUDE.match(line):
-            if read is None:
-                raise NetlistError(f"{where}, line {number}: {line!r}: includes need a netlist read from a file")
-            yield from _clean_lines(read(include[1]), read, include[1], depth + 1)
-        elif not _PLAIN.fullmatch(line) or card.startswith(" "):
-            raise NetlistError(
-                f"{where}, line {number}: {line[:60]!r} is no device, card or continuation in plain ASCII"
-            )
-        elif kind in _CARDS or not kind.startswith("."):
-            yield line
-        elif kind not in _IGNORED:
-            raise NetlistError(
-                f"{where}, line {number}: {line[:60]!r}: no such card; a netlist may hold {' '.join(sorted(_CARDS))}"
-            )
-
-
-def _refuse_unsafe(line: str, where: str, number: int) -> None:
-    if not _ANY_UNSAFE.search(line):
-        return
-    for pattern, why in _UNSAFE:
-        if pattern.search(line):
-            raise NetlistError(f"{where}, line {number}: {line[:60]!r} is refused: {why}")
+def lines_of(text: str) -> list[str]:
+    """Return the cards of flattened text: continuation lines joined, one blank between words, in lower case."""
+    joined = text.lower().replace("\n+", " ")
+    return [" ".join(line.split()) for line in joined.split("\n") if line and not line.isspace()]
 
 
 def references(text: str) -> set[str]:
     """Names used inside ``{...}`` in SPICE text, functions and numbers left out."""
     names: set[str] = set()
     for expression in _REFERENCE.findall(text):
-        names.update(_NAME.findall(_NUMBER.sub(" ", _PROBE.sub(" ", expression))))
+        words = _NAME.findall(_NUMBER.sub(" ", _PROBE.sub(" ", " ".join(expression.split()))))
+        names.update(name for name, call in words if not call)
     return names
 
 
 def undeclared(text: str, declared: Iterable[str]) -> set[str]:
     """Names used in ``{...}`` that are neither declared, ``.param``, nor the subcircuit's own."""
-    lines = text.lower().replace("\n+", " ").splitlines()
+    lines = lines_of(text)
     known = {n.lower() for n in declared} | _KNOWN_TO_NGSPICE
-    known.update(*(re.findall(r"(\w+)\s*=", line) for line in lines if line.startswith(".param")))
+    known.update(*(_ASSIGNED.findall(line) for line in lines if line.startswith(".param")))
     local: set[str] = set()
     missing: set[str] = set()
     for line in lines:
         if line.startswith(".subckt"):
-            local = set(re.findall(r"(\w+)\s*=", line))
+            local = set(_ASSIGNED.findall(line))
         elif line.startswith(".ends"):
             local = set()
         elif line.startswith(".func"):
@@ -218,8 +145,7 @@ def undeclared(text: str, declared: Iterable[str]) -> set[str]:
 
 def undefined(text: str) -> set[str]:
     """Subcircuits that are instantiated but not defined."""
-    joined = re.sub(r"\s*=\s*", "=", text.lower().replace("\n+", " "))
-    lines = [line.split() for line in joined.splitlines() if line.strip()]
+    lines = [re.sub(" ?= ?", "=", line).split() for line in lines_of(text)]
     defined = {words[1] for words in lines if words[0] == ".subckt" and len(words) > 1}
     used = set()
     for words in lines:
@@ -301,8 +227,7 @@ def render(
     NetlistError
         If the text refers to a name that nobody declares.
     """
-    if odd := [name for name in (*declared, *options) if not _NAME.fullmatch(name)]:
-        raise NetlistError(f"{odd[0]!r} cannot be the name of a parameter or an option")
+    _check_names(declared, options, bench)
     title = " ".join(title.split())
     initial = [f".ic {node}={{{name}}}" for node, name in bench.initial.items()]
     save = tuple(dict.fromkeys([*bench.save, *bench.initial]))
@@ -320,6 +245,24 @@ def render(
             f"{title}: neither the netlist nor the technology defines .subckt {', '.join(sorted(missing))}"
         )
     return Template(title=title, temp=temp, options=tuple(options.items()), body=body, save=save)
+
+
+def _check_names(declared: Sequence[str], options: Mapping[str, float], bench: Bench) -> None:
+    """Raise `NetlistError` for a name that could be more than one."""
+    try:
+        for name in (*declared, *options, *bench.initial.values()):
+            check_name(name)
+        for vector in (*bench.save, *bench.initial):
+            check_vector(vector)
+    except ValueError as error:
+        raise NetlistError(f"bench {bench.name}: {error}") from None
+
+
+def check_vector(text: str) -> str:
+    """Return the name of a vector, ``v(node)`` or ``i(source)``, or raise `ValueError`."""
+    if not _VECTOR.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a vector; write v(node) or i(source)")
+    return text
 
 
 def numbers(values: Mapping[str, Value]) -> dict[str, float]:

@@ -19,7 +19,8 @@ from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
 from .circuit import Floats, Op, Tran
 from .errors import NgspiceMissingError
-from .netlist import Deck, Template
+from .netlist import Deck, Template, alter
+from .untrusted import check_name, printable
 
 INSTALL = (
     "apt install ngspice libngspice0 (Debian, Ubuntu), "
@@ -39,6 +40,7 @@ _FATAL = re.compile(
 _HARMLESS = re.compile(
     r"no error|error_?tol|can't find init file|gmin stepping|source stepping|cannot recover", re.IGNORECASE
 )
+_NOTHING_SAVED = "no data saved for"
 # Command history is the only thing that grows; ngSpice_Command(NULL) clears it.
 _COMMANDS_BEFORE_CLEANUP = 2000
 _LONGEST_REASON = 300
@@ -48,13 +50,15 @@ _LONGEST_REASON = 300
 class Outcome:
     """What one deck gave: vectors, or the reason why not.
 
-    ``fatal`` says that the library is not to be used again; ``spent_s`` is the time inside the analysis.
+    ``fatal`` says that the library is not to be used again, ``died`` that its process ended before it answered;
+    ``spent_s`` is the time inside the analysis.
     """
 
     vectors: Mapping[str, Floats]
     reason: str = ""
     log: str = ""
     fatal: bool = False
+    died: bool = False
     spent_s: float = 0.0
 
 
@@ -73,7 +77,7 @@ def find_library() -> str:
             raise NgspiceMissingError(
                 f"{_LIBRARY_PATH} = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
             )
-        return chosen
+        return str(Path(chosen).absolute())  # a child process has another working directory
     roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
     for root in roots:
         for name in ("lib/libngspice.so.0", "lib/libngspice.so", "lib/libngspice.dylib"):
@@ -180,15 +184,15 @@ class Session:
             self._reset(deck)
             altered = sources
         for name, source in altered.items():
-            self._command(f"alter {source} = {deck.params[name]!r}")
+            self._command(alter(source, deck.params[name]))
         for target, number in deck.alters.items():
-            self._command(f"alter {target} = {number!r}")
+            self._command(alter(target, number))
         self._current = dict(deck.params)
 
     def _reset(self, deck: Deck) -> None:
         for name, value in deck.params.items():
             if self._parsed[name] != value:
-                self._command(f"alterparam {name}={value!r}")
+                self._command(f"alterparam {check_name(name)}={float(value)!r}")
         self._command("reset")
         self._parsed = dict(deck.params)
 
@@ -198,7 +202,7 @@ class Session:
             self._binding.messages.clear()
         self._loaded = True
         text = replace(deck, alters={}).text
-        lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in text.splitlines()]
+        lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in text.split("\n")]
         self._library.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
         self._template = deck.template
         self._parsed = dict(deck.params)
@@ -226,6 +230,8 @@ class Session:
 
     def _judge(self, deck: Deck, before: str) -> Outcome:
         if reason := self._complaint():
+            if _NOTHING_SAVED in reason:
+                reason = f"the circuit has none of the vectors to save: {', '.join(deck.template.save)}"
             return self._failed(reason)
         plot = self._current_plot()
         if plot == before or not plot.startswith("tran" if isinstance(deck.analysis, Tran) else "op"):
@@ -234,7 +240,7 @@ class Session:
         for name in (*(("time",) if isinstance(deck.analysis, Tran) else ()), *deck.template.save):
             vector = self._vector(name)
             if vector is None or not vector.size:
-                return self._failed(f"vector {name} is missing from the result")
+                return self._failed(f"vector {name} is missing from the result: the circuit does not have it")
             if not np.isfinite(vector).all():
                 return self._failed(f"vector {name} is not finite")
             vectors[name] = vector
@@ -261,4 +267,4 @@ class Session:
 
     def _failed(self, reason: str) -> Outcome:
         log = "\n".join(f"{stream}: {content}" for stream, content in self._binding.messages)
-        return Outcome(vectors={}, reason=reason, log=log, fatal=self._binding.exited)
+        return Outcome(vectors={}, reason=printable(reason), log=log, fatal=self._binding.exited)

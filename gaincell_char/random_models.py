@@ -11,12 +11,12 @@ from .campaign import Campaign
 from .circuit import Floats, RandomModel
 from .errors import DataError, FitError
 from .fit import Fit, fit_all
+from .flat import flat
 from .netlist import numbers
 from .pool import Pool
 from .run import characterize
 from .sampling import PROCESS
 from .spread import RandomFit, fit_random
-from .store import flat
 
 
 def typical(campaign: Campaign, pool: Pool) -> xr.Dataset:
@@ -44,13 +44,14 @@ def nominal_fits(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
         plan = registry.plan_bench(
             request["circuit"], request["bench"], technology=request["technology"], netlist=request["netlist"],
             sweep={name: campaign.plan.bench.sweep[name] for name in model.inputs}, own_sweep=False,
-            corners=request["corners"], temps=request["temps"], set_=request["set_"],
+            corners=request["corners"], temps=request["temps"],
+            set_={name: value for name, value in request["set_"].items() if name not in model.inputs},
         )  # fmt: skip
         dataset = characterize(plan, pool=pool).dataset
         units = {o.name: o.unit for o in plan.bench.outputs}
         found, why_not = fit_all([model], flat(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed), units)
         fits += found
-        left_out += why_not
+        left_out += map(str, why_not)
     return fits, left_out
 
 

@@ -1,98 +1,156 @@
 """Tables that others wrote: measurements and other simulators' results, as one flat table of columns."""
 
+import importlib.util
+import io
+import math
+import re
+import zipfile
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from . import isolated, untrusted
 from .errors import DataError
-from .store import why
+from .params import ABSOLUTE_ZERO
+from .store import MOST_CELLS, frame_of_parquet, parsed, shown_path
+from .untrusted import printable, shown
 
 _EXTRA = 'pip install "gaincell-char[data]"'
+_SEPARATORS = "\t;,|"
+_LONGEST_COLUMN_NAME = 256
+"""Lowest temperature [degC]."""
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """Read a table; how, its ending says.
+    """Read a table; its ending says how.
 
-    ``.csv``, ``.tsv``, ``.txt``, ``.dat`` (separator found by looking), ``.parquet``, ``.npz`` with one array per
-    column, ``.npy`` with named fields, ``.raw`` of ngspice and LTspice.
+    ``.csv``, ``.tsv``, ``.txt``, ``.dat`` (the separator is found in the first line), ``.parquet``, ``.npz`` with one
+    array per column, ``.npy`` with named fields, ``.raw`` of ngspice and LTspice.
 
     Raises
     ------
     DataError
-        If the file is missing, of another kind or damaged, or the library that reads it is not installed.
+        If the file is missing, of another kind, too large or damaged, contains complex numbers, or the library that
+        reads it is not installed.
     """
+    where = shown_path(path)
     if path.suffix.lower() not in _READERS:
-        raise DataError(f"{path}: unknown ending {path.suffix!r}; use {', '.join(_READERS)}")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        frame = _READERS[path.suffix.lower()](path)
-    except DataError:
-        raise
-    except OSError as error:
-        raise DataError(f"{path}: {why(error)}") from None
-    # Each of these libraries has exceptions of its own for a damaged file.
-    except Exception as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: cannot be read as {path.suffix}: {said}") from error
+        raise DataError(f"{where}: unknown ending {shown(path.suffix)}; use {', '.join(_READERS)}")
+    data = untrusted.read_bytes(path, "table", most=untrusted.MOST_TABLE)
+    frame = parsed(path, lambda: _READERS[path.suffix.lower()](data, where))
     if frame.empty:
-        raise DataError(f"{path}: the table has no rows")
+        raise DataError(f"{where}: the table has no rows")
+    frame.columns = pd.Index([printable(str(name))[:_LONGEST_COLUMN_NAME] for name in frame.columns])
+    if len(twice := frame.columns[frame.columns.duplicated()]):
+        raise DataError(f"{where}: there are two columns {twice[0]!r}; give each a name of its own")
+    for name in frame:
+        if np.iscomplexobj(frame[name].to_numpy()):
+            raise DataError(f"{where}: column {name} contains complex numbers; give its real part or its magnitude")
     return frame
 
 
-def _text(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, comment="#", sep=None, engine="python", skipinitialspace=True)
+def numeric(column: "pd.Series[Any]", name: str, where: str) -> "pd.Series[float]":
+    """Return a column as numbers; what is missing is NaN.
+
+    Raises
+    ------
+    DataError
+        If it contains something that is not a number; the message says where.
+    """
+    found = pd.to_numeric(column, errors="coerce")
+    if len(words := column[found.isna() & column.notna()]):
+        raise DataError(
+            f"{where}: {name} contains {shown(str(words.iloc[0]))} in row {words.index[0] + 1}, not a number"
+        )
+    return found.astype(float)
 
 
-def _npz(path: Path) -> pd.DataFrame:
-    with np.load(path, allow_pickle=False) as arrays:
-        return _same_length({name: np.asarray(arrays[name]) for name in arrays.files}, path)
+def check_temps(column: "pd.Series[Any] | None", where: str) -> None:
+    """Raise `DataError` if a column of temperatures [degC] goes below absolute zero."""
+    if column is not None and (numbers := numeric(column, "temp", where)).min() < ABSOLUTE_ZERO:
+        raise DataError(f"{where}: temp reaches {numbers.min():g} degC, below absolute zero ({ABSOLUTE_ZERO:g} degC)")
 
 
-def _npy(path: Path) -> pd.DataFrame:
-    array = np.load(path, allow_pickle=False)
+def _text(data: bytes, _: str) -> pd.DataFrame:
+    head = next((line for line in io.BytesIO(data) if line.strip() and not line.startswith(b"#")), b"")
+    return pd.read_csv(
+        io.BytesIO(data), comment="#", sep=_separator(head.decode("utf-8", "replace")), skipinitialspace=True
+    )
+
+
+def _separator(header: str) -> str:
+    """What stands between the columns: the most frequent separator outside quotation marks, or else blanks."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    counts = {separator: bare.count(separator) for separator in _SEPARATORS}
+    best = max(counts, key=lambda separator: counts[separator])
+    if counts[best]:
+        return best
+    return r"\s+" if re.search(r"\S\s+\S", bare) else ","
+
+
+def _parquet(data: bytes, _: str) -> pd.DataFrame:
+    return frame_of_parquet(data)
+
+
+def _npz(data: bytes, where: str) -> pd.DataFrame:
+    return _same_length(load_arrays(data), where)
+
+
+def load_arrays(data: bytes) -> dict[str, Any]:
+    """Return the arrays of an ``.npz`` file by name.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, contains objects, or promises more numbers than it has.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > untrusted.MOST_TABLE:
+            raise ValueError(f"unpacked it is larger than {untrusted.MOST_TABLE >> 20} MiB")
+        return {member.filename.removesuffix(".npy"): _array(archive.read(member)) for member in members}
+
+
+def _array(data: bytes) -> Any:
+    """An array whose header promises no more than there is."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"version {version} of the .npy format is not read")
+    shape, _, dtype = read(file)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize > len(data):
+        raise ValueError("its header does not fit what it contains")
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def _npy(data: bytes, where: str) -> pd.DataFrame:
+    array = _array(data)
     if array.dtype.names is None:
-        raise DataError(f"{path}: a .npy file needs named fields, or there is no telling which column is which")
-    return _same_length({name: array[name] for name in array.dtype.names}, path)
+        raise DataError(f"{where}: a .npy file needs named fields, or there is no telling which column is which")
+    return _same_length({name: array[name] for name in array.dtype.names}, where)
 
 
-def _same_length(columns: Mapping[str, Any], path: Path) -> pd.DataFrame:
+def _same_length(columns: Mapping[str, Any], where: str) -> pd.DataFrame:
     shapes = {np.shape(column) for column in columns.values()}
     if len(shapes) != 1:
-        raise DataError(f"{path}: its arrays have shapes {', '.join(map(str, sorted(shapes)))}; one shape is needed")
+        raise DataError(f"{where}: its arrays have shapes {', '.join(map(str, sorted(shapes)))}; one shape is needed")
+    if sum(np.size(column) for column in columns.values()) > MOST_CELLS:
+        raise DataError(f"{where}: it has more than {MOST_CELLS} cells")
     return pd.DataFrame({name: np.ravel(column) for name, column in columns.items()})
 
 
-def _raw(path: Path) -> pd.DataFrame:
-    """All steps of a raw file below each other; what a simulator steps is a column, if it says so."""
-    raw = _library("spicelib", path).RawRead(str(path), dialect=_dialect(path), verbose=False)
-    parts = []
-    for step in raw.get_steps():
-        columns = {name: np.real(raw.get_trace(name).get_wave(step)) for name in raw.get_trace_names()}
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+def _raw(data: bytes, where: str) -> pd.DataFrame:
+    if importlib.util.find_spec("spicelib") is None:
+        raise DataError(f"{where}: spicelib reads this kind of file, and is not installed: {_EXTRA}")
+    return isolated.read_raw(data, where)
 
 
-def _dialect(path: Path) -> str | None:
-    """LTspice says so in its header, in two bytes a letter; ngspice writes plain text and no name of its own."""
-    with path.open("rb") as file:
-        return "ngspice" if file.read(12).startswith(b"Title:") else None
-
-
-def _library(name: str, path: Path) -> ModuleType:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise DataError(f"{path}: {name} reads this kind of file, and is not installed: {_EXTRA}") from None
-
-
-_READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _text, ".tsv": _text, ".txt": _text, ".dat": _text, ".parquet": pd.read_parquet, ".npz": _npz, ".npy": _npy,
+_READERS: Mapping[str, Callable[[bytes, str], pd.DataFrame]] = {
+    ".csv": _text, ".tsv": _text, ".txt": _text, ".dat": _text, ".parquet": _parquet, ".npz": _npz, ".npy": _npy,
     ".raw": _raw,
 }  # fmt: skip
 ENDINGS = tuple(_READERS)

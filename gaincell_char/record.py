@@ -1,14 +1,16 @@
 """The file a software model loads: every fit of one study, with units, errors, validity and origin."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from . import untrusted
 from .errors import DataError
 from .fit import Fit
 from .spread import Spread
+from .untrusted import Finite, Label, Name, Source, Text
 
 SCHEMA_VERSION = 1
 
@@ -18,12 +20,12 @@ class Provenance(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str = ""
-    simulator: str = ""
-    package: str = ""
-    technology_digest: str = ""
-    plan_digest: str = ""
-    options: dict[str, float] = {}
+    source: Text = ""
+    simulator: Text = ""
+    package: Text = ""
+    technology_digest: Text = ""
+    plan_digest: Text = ""
+    options: dict[Name, Finite] = {}
     n_points: int = 0
     n_ok: int = 0
     n_failed: int = 0
@@ -46,17 +48,17 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
-    circuit: str
-    bench: str
-    study: str
-    technology: str
-    parameters: dict[str, float | str]
-    numerics: dict[str, float] = {}
+    circuit: Name
+    bench: Name
+    study: Label
+    technology: Source | Literal[""]
+    parameters: dict[Name, Finite | Label]
+    numerics: dict[Name, Finite] = {}
     fits: list[Fit]
     spread: Spread | None = None
     provenance: Provenance
 
-    def fit(self, model: str, **conditions: float | str) -> Fit:
+    def fit(self, model: str, /, **conditions: float | str) -> Fit:
         """Return the fit of a model at the given conditions (``corner="tt", temp=27``).
 
         Raises
@@ -83,18 +85,17 @@ class Record(BaseModel):
         DataError
             If the text is no record, or one of another schema version.
         """
-        try:
-            raw: Any = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{where}: not JSON: {error}") from None
+        raw: Any = untrusted.parse_json(text, where)
         version = raw.get("schema_version") if isinstance(raw, dict) else None
         if version != SCHEMA_VERSION:
-            raise DataError(f"{where}: schema version {version}; this package reads version {SCHEMA_VERSION}")
+            raise DataError(
+                f"{where}: schema version {untrusted.printable(str(version))[:40]}; "
+                f"this package reads version {SCHEMA_VERSION}"
+            )
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            raise DataError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise DataError(f"{where}: {untrusted.complaint(error)}") from None
 
 
 def read_record(path: Path | str) -> Record:
@@ -103,41 +104,75 @@ def read_record(path: Path | str) -> Record:
     Raises
     ------
     DataError
-        If there is no such file, or it holds no record of this schema version.
+        If there is no such file, or it contains no record of this schema version.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
-    return Record.from_json(text, str(path))
+    where = untrusted.printable(str(path))
+    return Record.from_json(untrusted.read_text(Path(path), "record"), where)
+
+
+class Origin(BaseModel):
+    """What a table says about where its numbers come from: the attributes of its dataset."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    circuit: Name
+    bench: Name
+    technology: Source | Literal[""]
+    technology_digest: Text
+    plan_digest: Text
+    parameters: dict[Name, Finite | Label]
+    options: dict[Name, Finite]
+    simulator: Text
+    package: Text
+    n_points: int
+    n_ok: int
+    n_failed: int
+
+    @classmethod
+    def from_attrs(cls, attrs: Mapping[str, Any], where: str = "table") -> Self:
+        """Read the attributes of a dataset, in which mappings are JSON.
+
+        Raises
+        ------
+        DataError
+            If one is missing or of another kind.
+        """
+        said = dict(attrs)
+        for name in ("parameters", "options"):
+            if isinstance(said.get(name), str):
+                said[name] = untrusted.parse_json(said[name], f"{where}: attribute {name}")
+        try:
+            return cls.model_validate(said)
+        except ValidationError as error:
+            raise DataError(f"{where}: attribute {untrusted.complaint(error)}") from None
 
 
 def make_record(
     *,
-    attrs: dict[str, Any],
+    origin: Origin,
     study: str,
     fits: list[Fit],
     numerics: dict[str, float],
     spread: Spread | None = None,
 ) -> Record:
-    """Put fits and the attributes of their dataset together."""
+    """Put fits and the origin of their table together."""
     return Record(
-        circuit=attrs["circuit"],
-        bench=attrs["bench"],
+        circuit=origin.circuit,
+        bench=origin.bench,
         study=study,
-        technology=attrs["technology"],
-        parameters=json.loads(attrs["parameters"]),
+        technology=origin.technology,
+        parameters=origin.parameters,
         numerics=numerics,
         fits=fits,
         spread=spread,
         provenance=Provenance(
-            simulator=attrs["simulator"],
-            package=attrs["package"],
-            technology_digest=attrs["technology_digest"],
-            plan_digest=attrs["plan_digest"],
-            options=json.loads(attrs["options"]),
-            n_points=int(attrs["n_points"]),
-            n_ok=int(attrs["n_ok"]),
-            n_failed=int(attrs["n_failed"]),
+            simulator=origin.simulator,
+            package=origin.package,
+            technology_digest=origin.technology_digest,
+            plan_digest=origin.plan_digest,
+            options=origin.options,
+            n_points=origin.n_points,
+            n_ok=origin.n_ok,
+            n_failed=origin.n_failed,
         ),
     )

@@ -1,18 +1,22 @@
 """A table from a file -> a record: the fits of the main job, on data that come from elsewhere."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from . import registry
+from .axes import CONDITIONS
 from .circuit import Bench, Circuit
 from .errors import DataError
 from .fit import fit_all
 from .netlist import numbers
-from .plan import CONDITIONS
-from .record import Record, make_record
-from .store import Table
+from .params import Choice
+from .readers import check_temps, numeric
+from .record import Origin, Record, make_record
+from .store import Table, shown_path
 
 
 def fit_table(
@@ -43,15 +47,32 @@ def fit_table(
     """
     owner = registry.load_circuit(_belongs(circuit, table, "circuit", where))
     chosen = owner.bench(_belongs(bench, table, "bench", where))
-    attrs = {**_unknown_origin(owner, chosen), **table.attrs}
-    params = numbers(json.loads(attrs["parameters"]))
+    origin = Origin.from_attrs({**_unknown_origin(owner, chosen), **table.attrs}, shown_path(where))
+    params = numbers(origin.parameters)
     dims = table.dims or tuple(name for name in map(str, table.frame) if _is_dim(name, owner, chosen))
+    if unknown := [name for name in dims if not _is_dim(name, owner, chosen)]:
+        raise DataError(
+            f"{shown_path(where)}: column {unknown[0]} is no parameter of {owner.name}, bench {chosen.name}; "
+            "say which column is what with --map"
+        )
     units = {output.name: output.unit for output in chosen.outputs}
     wanted = [owner.model(name) for name in models] or [m for m in owner.models if m.bench == chosen.name]
-    fits, left_out = fit_all(wanted, table.frame, dims, params, units)
+    frame = _checked(table.frame, {*dims, *units}, owner, chosen, shown_path(where))
+    fits, left_out = fit_all(wanted, frame, dims, params, units)
     if not fits or (models and left_out):
-        raise DataError(f"{where}: {'; '.join(left_out) or 'the bench has no models'}")
-    return make_record(attrs=attrs, study=chosen.name, fits=fits, numerics={}), left_out
+        raise DataError(f"{shown_path(where)}: {'; '.join(map(str, left_out)) or 'the bench has no models'}")
+    return make_record(origin=origin, study=chosen.name, fits=fits, numerics={}), [str(one) for one in left_out]
+
+
+def _checked(frame: pd.DataFrame, names: Collection[str], circuit: Circuit, bench: Bench, where: str) -> pd.DataFrame:
+    """The table with numbers where numbers belong."""
+    words = {"corner", *(name for name, p in (circuit.params | bench.params).items() if isinstance(p, Choice))}
+    checked = {
+        str(name): numeric(frame[name], str(name), where) if name in names and name not in words else frame[name]
+        for name in frame
+    }
+    check_temps(checked.get("temp"), where)
+    return pd.DataFrame(checked)
 
 
 def _belongs(said: str | None, table: Table, what: str, where: Path) -> str:

@@ -2,33 +2,28 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import scipy.stats
-
-from .circuit import Circuit, Floats, RandomModel
+from . import untrusted
+from .cards import flatten
+from .circuit import Circuit
 from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
-from .fit import Fit
+from .fitted import FittedModel, RandomCircuits, check_record, random_model
 from .foundry import assemble, section_files
 from .head import Head
-from .netlist import flatten
 from .pdk import find_models, how_to_get, pdk_root
 from .plan import Plan, make_plan
 from .record import Record, read_record
-from .spread import RandomFit, basis
 from .steps import Pareto
 from .technology import Models, Technology, parse_technology, with_libraries
 
 _HOME = "gaincell_char"
 DEFAULT_TECHNOLOGY = "gc28"
 DEFAULT_HEAD = "attention"
-_LARGEST_INCLUDE = 64 * 2**20
 
 
 def circuit_names() -> tuple[str, ...]:
@@ -103,9 +98,14 @@ def _manifest(name: str) -> tuple[Path, Path]:
     builtin = Path(str(files(f"{_HOME}.netlists"))) / "tech" / name
     folder = builtin if name in technology_names() else Path(name)
     manifest = folder / "technology.toml"
-    if not manifest.is_file():
+    try:
+        missing = not manifest.exists()
+    except (OSError, ValueError):  # a name too long for a file, or one with a zero byte
+        missing = True
+    if missing:
         raise TechnologyError(
-            f"no technology {name!r}; have {', '.join(technology_names())}, or give a folder with a technology.toml"
+            f"no technology {untrusted.shown(name)}; have {', '.join(technology_names())}, or give a folder with a "
+            "technology.toml"
         )
     return folder, manifest
 
@@ -113,11 +113,33 @@ def _manifest(name: str) -> tuple[Path, Path]:
 def describe_technology(name: str) -> Technology:
     """A technology without the model files that come from elsewhere, which need not be there."""
     folder, manifest = _manifest(name)
+    inside = _reader(folder)
 
-    def read(file: str) -> str:
-        return flatten(_read(folder / file, str(manifest)), read=_reader(folder), where=file)
+    def read(technology: Technology) -> str:
+        try:
+            own = [flatten(inside(file), read=inside, where=file) for file in technology.files]
+        except NetlistError as error:
+            raise TechnologyError(f"{manifest}: {error}") from None
+        return "\n".join([*_base(technology, manifest), *own])
 
-    return parse_technology(_read(manifest, "technology"), read, str(manifest))
+    text = untrusted.read_text(manifest, "technology", most=untrusted.MOST_TECHNOLOGY, error=TechnologyError)
+    return parse_technology(text, read, str(manifest))
+
+
+def _base(technology: Technology, manifest: Path) -> list[str]:
+    """SPICE text of the technology that another one builds on; none if it builds on none."""
+    if not technology.base:
+        return []
+    if technology.base not in technology_names():
+        raise TechnologyError(
+            f"{manifest}: base: no built-in technology {technology.base!r}; have {', '.join(technology_names())}"
+        )
+    base = describe_technology(technology.base)
+    if base.base or base.models:
+        raise TechnologyError(
+            f"{manifest}: base: {base.name} needs files from elsewhere; only its own text can be shared"
+        )
+    return [base.text]
 
 
 def technology_models(name: str) -> Models | None:
@@ -145,12 +167,19 @@ def read_netlist(path: Path) -> str:
 
 
 def plan_bench(
-    circuit: str, bench: str, *, technology: str = DEFAULT_TECHNOLOGY, netlist: object = None, **request: Any
+    circuit: str,
+    bench: str,
+    *,
+    technology: str | Technology = DEFAULT_TECHNOLOGY,
+    netlist: object = None,
+    **request: Any,
 ) -> Plan:
     """Lay out the grid of a bench by names; ``request`` is that of `make_plan`.
 
     Parameters
     ----------
+    technology : str or Technology
+        Its name, the path of its folder, or the technology itself.
     netlist : Path, str or PySpice Circuit, optional
         Subcircuit to use instead of the circuit's own: a file, SPICE text, or anything whose ``str()`` is.
     """
@@ -160,67 +189,11 @@ def plan_bench(
         text = read_netlist(netlist)
     else:
         text = flatten(str(netlist))
-    return make_plan(load_circuit(circuit), bench, load_technology(technology), text, **request)
+    loaded = technology if isinstance(technology, Technology) else load_technology(technology)
+    return make_plan(load_circuit(circuit), bench, loaded, text, **request)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FittedModel:
-    """A behavioural model at its fitted coefficients: call it with its inputs, in SI units.
-
-    ``fit`` says where it holds and how far off it is; nothing is clamped or refused here.
-    """
-
-    fit: Fit
-    function: Callable[..., Any]
-
-    def __call__(self, *inputs: Any) -> Any:
-        """Evaluate elementwise on NumPy arrays or torch tensors."""
-        return self.function(*inputs, **self.fit.values())
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomCircuits:
-    """A model whose coefficients are those of each circuit: draw dies and circuits, then call it.
-
-    ``fit`` says how its coefficients vary and how much of the spread they explain; ``nominal`` is the typical
-    circuit's fit.
-    """
-
-    fit: RandomFit
-    nominal: Fit
-    model: RandomModel
-
-    def sigma(self, *inputs: Floats) -> Floats:
-        """Sigma of the output over dies and circuits together, a smooth function of the inputs, shape (n,)."""
-        columns = basis(self.model, self.nominal.values(), inputs)
-        total = np.sum([np.array(matrix) for matrix in self.fit.covariance.values()], axis=0)
-        return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", columns, total, columns)), dtype=float)
-
-    def draw(
-        self, dies: int, circuits: int, seed: int, parts: Sequence[str] = ("process", "mismatch")
-    ) -> dict[str, Floats]:
-        """Draw coefficients of `circuits` circuits on each of `dies` dies; ``parts`` says what varies.
-
-        Returns
-        -------
-        dict of str to ndarray, shape (dies, circuits)
-            Coefficient -> values, in its unit; what a die draws is shared by its circuits.
-        """
-        rng = np.random.default_rng(seed)
-        names = [c.name for c in self.fit.coefficients]
-        total = np.zeros((dies, circuits, len(names)))
-        for part, size in (("process", (dies, 1)), ("mismatch", (dies, circuits))):
-            if part in parts and part in self.fit.covariance:
-                normal = scipy.stats.multivariate_normal(cov=self.fit.covariance[part], allow_singular=True)
-                total = total + np.reshape(normal.rvs(size, random_state=rng), (*size, len(names)))
-        return {name: total[..., i] for i, name in enumerate(names)}
-
-    def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
-        """Evaluate elementwise on NumPy arrays or torch tensors; the shapes have to broadcast."""
-        return self.model.function(*inputs, **coefficients, **self.nominal.values())
-
-
-def load_random(record: Record, model: str, **conditions: float | str) -> RandomCircuits:
+def load_random(record: Record, model: str, /, **conditions: float | str) -> RandomCircuits:
     """Return a model with random coefficients from the record of a Monte Carlo campaign.
 
     Raises
@@ -228,11 +201,12 @@ def load_random(record: Record, model: str, **conditions: float | str) -> Random
     DataError
         If the record holds none of that name at the conditions.
     """
-    fits = record.spread.random if record.spread else []
+    circuit = _circuit_of(record)
+    spread = check_record(record, circuit).spread
+    fits = spread.random if spread else []
     for fit in fits:
         if fit.model == model and conditions.items() <= fit.conditions.items():
-            declared = load_circuit(record.circuit).spread(record.bench)
-            [own] = [m for m in (declared.models if declared else ()) if m.name == model]
+            own = random_model(record, circuit, fit)
             nominal = record.fit(fit.nominal, **fit.conditions)
             return RandomCircuits(fit=fit, nominal=nominal, model=own)
     have = "; ".join(f"{f.model} at {f.conditions}" for f in fits) or "none"
@@ -241,6 +215,8 @@ def load_random(record: Record, model: str, **conditions: float | str) -> Random
 
 def record_names(technology: str = DEFAULT_TECHNOLOGY) -> tuple[str, ...]:
     """Every packaged record of a technology, as ``<circuit>.<study>``."""
+    if technology not in record_sets():
+        return ()
     folder = Path(str(files(f"{_HOME}.fits"))) / technology
     return tuple(sorted(path.stem for path in folder.glob("*.json")))
 
@@ -255,7 +231,7 @@ def load_record(technology: str, name: str) -> Record:
     """
     if name not in record_names(technology):
         raise DataError(f"no record {name!r} for {technology!r}; have {', '.join(record_names(technology)) or 'none'}")
-    return read_record(Path(str(files(f"{_HOME}.fits"))) / technology / f"{name}.json")
+    return checked_record(Path(str(files(f"{_HOME}.fits"))) / technology / f"{name}.json")
 
 
 def find_record(records: str | Path, name: str) -> Record:
@@ -274,7 +250,26 @@ def find_record(records: str | Path, name: str) -> Record:
     path = folder / f"{name}.json"
     if not path.is_file():
         raise DataError(f"{folder} holds no record {name}.json; gaincell run --records {folder} writes it")
-    return read_record(path)
+    return checked_record(path)
+
+
+def checked_record(path: Path | str) -> Record:
+    """Read a record from a file and compare it with the declaration of its circuit.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, it contains no record, or the record does not agree with its circuit.
+    """
+    record = read_record(path)
+    return check_record(record, _circuit_of(record))
+
+
+def _circuit_of(record: Record) -> Circuit:
+    try:
+        return load_circuit(record.circuit)
+    except ParameterError as error:
+        raise DataError(f"record {record.circuit}.{record.study}: {error}") from None
 
 
 def record_sets() -> tuple[str, ...]:
@@ -289,13 +284,13 @@ def load_steps(technology: str, circuit: str, bench: str) -> Pareto | None:
     A measurement in another version of the technology's files does not count.
     """
     path = Path(str(files(f"{_HOME}.fits"))) / technology / "steps" / f"{circuit}.{bench}.json"
-    if not path.is_file():
+    if technology not in technology_names() or not path.is_file():
         return None
-    found = Pareto.from_json(path.read_text(encoding="utf-8"), str(path))
+    found = Pareto.from_json(untrusted.read_text(path, "step control"), str(path))
     return found if found.technology_digest == load_technology(technology).digest else None
 
 
-def load_model(record: Record, model: str, **conditions: float | str) -> FittedModel:
+def load_model(record: Record, model: str, /, **conditions: float | str) -> FittedModel:
     """Return a model of a record, ready to be called.
 
     Parameters
@@ -307,28 +302,22 @@ def load_model(record: Record, model: str, **conditions: float | str) -> FittedM
     conditions
         Where it was fitted (``corner="tt", temp=85.0``); the first fit that matches is taken.
     """
-    function = load_circuit(record.circuit).model(model).function
-    return FittedModel(fit=record.fit(model, **conditions), function=function)
+    circuit = _circuit_of(record)
+    fit = check_record(record, circuit).fit(model, **conditions)
+    return FittedModel(fit=fit, function=circuit.model(fit.model).function)
 
 
 def _reader(root: Path, within: Path | None = None) -> Callable[[str], str]:
+    """What reads a file below `root`, or below `within`, and no other."""
+
     def read(name: str) -> str:
         path = (root / name).resolve()
         if not path.is_relative_to((within or root).resolve()):
-            raise NetlistError(f"include {name!r} lies outside {root}; copy it beside the netlist")
+            raise NetlistError(f"include {untrusted.shown(name)} lies outside {root}; copy it beside the netlist")
         return _read(path, "include")
 
     return read
 
 
 def _read(path: Path, what: str) -> str:
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise NetlistError(f"{what} {path} cannot be read: not a file")
-        if path.stat().st_size > _LARGEST_INCLUDE:
-            raise NetlistError(f"{what}: {path} is larger than {_LARGEST_INCLUDE >> 20} MiB")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise NetlistError(f"{what} {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise NetlistError(f"{what} {path} is not text") from None
+    return untrusted.read_text(path, what, most=untrusted.MOST_NETLIST, error=NetlistError)

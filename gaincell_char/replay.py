@@ -1,5 +1,6 @@
 """One point of a campaign again, exactly as it ran, by its id."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from .errors import ParameterError, SimulationError
 from .netlist import Deck
 from .pool import Simulator
 from .stack import copy_name
+from .untrusted import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +33,16 @@ def parse_id(campaign: Campaign, text: str) -> tuple[int, int]:
     ParameterError
         If it is something else, or there is no such point.
     """
-    sample, dot, point = text.partition(".")
+    match = re.fullmatch(r"([0-9]{1,12})(?:(\.)([0-9]{1,12}))?", text)
+    if match is None:
+        raise ParameterError(f"{shown(text)} is no id: write SAMPLE.POINT as in the results, for example 17.0")
+    sample, dot, point = match.groups("")
     count = len(campaign.points)
-    if not sample.isdecimal() or (dot and not point.isdecimal()):
-        raise ParameterError(f"{text!r} is no id: write SAMPLE.POINT as in the results, for example 17.0")
     if not dot and count > 1:
         raise ParameterError(f"sample {sample} has {count} points: write {sample}.0 up to {sample}.{count - 1}")
     if int(point or 0) >= count:
         raise ParameterError(f"{text}: the grid has {count} points; write {sample}.0 up to {sample}.{count - 1}")
+    campaign.check_samples(int(sample) + campaign.copies)
     return int(sample), int(point or 0)
 
 

@@ -11,8 +11,8 @@ from . import __version__
 from .campaign import Campaign
 from .circuit import Floats
 from .errors import DataError
+from .finished import read_finished
 from .run import OK
-from .shards import read_shards
 
 _SHOWN = 5
 
@@ -25,7 +25,7 @@ def collect(campaign: Campaign, folder: Path, n: int) -> pd.DataFrame:
     DataError
         If a point is missing.
     """
-    return flat_results(campaign, complete(campaign, read_shards(folder), n), n)
+    return flat_results(campaign, complete(campaign, read_finished(campaign, folder, n), n), n)
 
 
 def complete(campaign: Campaign, rows: pd.DataFrame | None, n: int) -> pd.DataFrame:

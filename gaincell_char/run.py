@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,26 +11,31 @@ import numpy as np
 import xarray as xr
 
 from . import __version__
+from .cards import flatten
 from .circuit import Analysis, Waveforms
 from .errors import ParameterError, SimulationError
 from .measure import measure
-from .netlist import Deck, Template, flatten, undeclared
+from .netlist import Deck, Template, check_vector, undeclared
 from .ngspice import Outcome
+from .params import ABSOLUTE_ZERO
 from .plan import Plan, Point
 from .pool import Pool
+from .spice_options import check_options
+from .untrusted import check_name
 
 OK, FAILED, NOT_RUN = "ok", "failed", "not run"
-_KEPT_FAILURES = 20
+KEPT_FAILURES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A point that gave no result: where, why, and the evidence."""
+    """A point that gave no result: where, why, and the evidence; ``name`` is that of its files, if it has one."""
 
     where: Mapping[str, Any]
     reason: str
     deck: str
     log: str
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,23 +114,53 @@ def simulate(
     ------
     NetlistError
         If the netlist is unsafe or incomplete.
+    ParameterError
+        If a name is not a plain one, a value not a finite number, or the netlist uses a name without a value.
     SimulationError
         If ngspice does not give the result.
     """
-    body = flatten(str(netlist))
-    values = {name: float(value) for name, value in (params or {}).items()}
-    if missing := undeclared(body, values):
-        raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
-    body = f"{body}\n.save {' '.join(save)}"
-    template = Template(
-        title="gaincell-char", temp=temp, options=tuple((options or {}).items()), body=body, save=tuple(save)
-    )
+    values = _numbers("params", params or {})
+    checked = check_options(_numbers("options", options or {}))
+    template = _any_template(str(netlist), values, save, temp, checked)
     deck = Deck(template=template, params=values, analysis=analysis, initial={})
     with contextlib.nullcontext(pool) if pool else Pool(1, timeout_s=timeout_s) as simulators:
         [(_, outcome)] = simulators.map([deck], lambda d: d, count=1)
     if outcome.reason:
         raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
     return outcome.vectors
+
+
+def _any_template(
+    netlist: str, values: Mapping[str, float], save: Sequence[str], temp: float, options: Mapping[str, float]
+) -> Template:
+    body = flatten(netlist)
+    if missing := undeclared(body, values):
+        raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
+    temp = _numbers("temp", {"temp": temp})["temp"]
+    if temp < ABSOLUTE_ZERO:
+        raise ParameterError(f"temp = {temp:g} degC is below absolute zero ({ABSOLUTE_ZERO:g} degC)")
+    return Template(
+        title="gaincell-char", temp=temp, options=tuple(options.items()),
+        body=f"{body}\n.save {' '.join(map(_vector, save))}", save=tuple(save),
+    )  # fmt: skip
+
+
+def _numbers(what: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values as numbers under plain names, or raise `ParameterError`."""
+    try:
+        found = {check_name(name): float(value) for name, value in values.items()}
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{what}: {error}") from None
+    if odd := [name for name, value in found.items() if not math.isfinite(value)]:
+        raise ParameterError(f"{what}: {odd[0]} = {found[odd[0]]:g} is not a finite number")
+    return found
+
+
+def _vector(name: str) -> str:
+    try:
+        return check_vector(name)
+    except ValueError as error:
+        raise ParameterError(f"save: {error}") from None
 
 
 class _Table:
@@ -143,7 +179,7 @@ class _Table:
         reason = outcome.reason or self._measure(point, outcome.vectors)
         self.status[point.index] = FAILED if reason else OK
         self.reason[point.index] = reason
-        if reason and len(self.failures) < _KEPT_FAILURES:
+        if reason and len(self.failures) < KEPT_FAILURES:
             self.failures[point.index] = Failure(
                 where=point.where, reason=reason, deck=point.deck.text, log=outcome.log
             )

@@ -86,7 +86,7 @@ def make_sampler(kind: str, seed: int, block: int) -> Sampler:
     if kind not in SAMPLERS:
         raise ParameterError(f"no sampler {kind!r}; have {', '.join(SAMPLERS)}")
     if not 0 <= seed < 2**63:
-        raise ParameterError(f"seed = {seed} has to be a whole number from 0 to 2^63 - 1")
+        raise ParameterError(f"seed = {seed} must be a whole number from 0 to 2^63 - 1")
     return Sampler(kind=kind, seed=seed, block=block)
 
 
@@ -106,16 +106,22 @@ def variables(devices: Sequence[Device], technology: Technology, vary: str) -> t
     if vary != "mismatch":
         found += [Variable(name=name, group=PROCESS, sigma=sigma) for name, sigma in technology.process.items()]
     if vary != "process":
-        found += [
-            Variable(name=f"{device.path}.{name}", group=device.path, sigma=area[name] / _size(device))
-            for device in devices
-            for area in [_pelgrom(technology.mismatch.of(device.kind), device)]
-            for name in device.mismatched
-        ]
+        for device in devices:
+            found += _mismatch(device, technology)
     found = [variable for variable in found if variable.sigma > 0]
     if not found:
         raise ParameterError(f"nothing varies: technology {technology.name} gives no spread for --vary {vary}")
     return tuple(found)
+
+
+def _mismatch(device: Device, technology: Technology) -> list[Variable]:
+    """Random numbers of one device; none where no wrapper takes a deviation, as for a capacitor without one."""
+    if not device.mismatched:
+        return []
+    size, area = _size(device), _pelgrom(technology.mismatch.of(device.kind), device)
+    return [
+        Variable(name=f"{device.path}.{name}", group=device.path, sigma=area[name] / size) for name in device.mismatched
+    ]
 
 
 def _pelgrom(mismatch: Pelgrom, device: Device) -> dict[str, float]:

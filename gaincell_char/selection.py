@@ -12,6 +12,8 @@ from .errors import DataError
 
 SIGMA = "sigma"
 """Column of a table with the standard deviation of the output, if it is known."""
+# No voltage, current, charge, energy or time comes near it, and its fourth power is still a number.
+_LARGEST = 1e70
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +56,24 @@ def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbe
     rows = table[table["status"] == "ok"] if "status" in table else table
     if rows.empty:
         raise DataError("every point of the table failed: there is nothing to fit")
+    for name in (*dims, *model.inputs, model.output):
+        _check_finite(rows, name)
     given = {name: float(rows[name].iloc[0]) for name in dims if not isinstance(rows[name].iloc[0], str)}
     at_names = model.at({**params, **given}).keys()
     others = [name for name in dims if name not in model.inputs and name not in at_names]
     groups = rows.groupby(others, sort=False, dropna=False) if others else [((), rows)]
     return [_selection(model, group, dict(zip(others, key, strict=True)), params) for key, group in groups]
+
+
+def _check_finite(rows: pd.DataFrame, name: str) -> None:
+    column = rows[name]
+    if not pd.api.types.is_numeric_dtype(column):
+        return
+    numbers = column.to_numpy(dtype=float)
+    if lost := int((~np.isfinite(numbers)).sum()):
+        raise DataError(f"{name} has {lost} values that are not numbers")
+    if (largest := float(np.abs(numbers).max())) > _LARGEST:
+        raise DataError(f"{name} reaches {largest:g}; the most that can be fitted is {_LARGEST:g}, in SI units")
 
 
 def _at(model: Model, rows: pd.DataFrame, values: Numbers, held: Numbers) -> pd.DataFrame:
@@ -88,8 +103,6 @@ def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: N
                 "would be rank-deficient: coefficients that differ only in what it multiplies cannot be told apart"
             )
     output = rows[model.output].to_numpy(dtype=float)
-    if not np.isfinite(output).all():
-        raise DataError(f"{model.output} has {int((~np.isfinite(output)).sum())} values that are not numbers")
     if np.ptp(output) == 0:
         raise DataError(f"{model.output} is {output[0]:g} at every point: there is nothing to fit")
     return Selection(

@@ -1,14 +1,15 @@
 """How copies of a circuit differ: statistics of outputs, and a few random coefficients per copy."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from .circuit import Floats, RandomModel
 from .errors import FitError
 from .fit import held_out
+from .untrusted import Finite, Known, Label, Name, Text
 
 PARTS = ("process", "mismatch")
 _FEWEST_SAMPLES = 16
@@ -21,11 +22,11 @@ class _Record(BaseModel):
 class RandomCoefficient(_Record):
     """One random coefficient of a copy: normal, with the mean and sigma of all parts together."""
 
-    name: str
-    unit: str
-    doc: str
-    mean: float
-    sigma: float
+    name: Name
+    unit: Text
+    doc: Text
+    mean: Finite
+    sigma: Finite
 
 
 class RandomFit(_Record):
@@ -48,31 +49,49 @@ class RandomFit(_Record):
         Points of the grid used per sample, and those kept from it for `explained`.
     """
 
-    model: str
-    nominal: str
-    equation: str
-    inputs: tuple[str, ...]
-    output: str
-    conditions: dict[str, float | str]
-    box: dict[str, tuple[float, float]]
+    model: Name
+    nominal: Name
+    equation: Text
+    inputs: tuple[Name, ...]
+    output: Name
+    conditions: dict[Name, Finite | Label]
+    box: dict[Name, tuple[Finite, Finite]]
     coefficients: list[RandomCoefficient]
-    covariance: dict[str, list[list[float]]]
-    explained: float
-    sigma_error: float
+    covariance: dict[Name, list[list[Finite]]]
+    explained: Finite
+    sigma_error: Finite
     n_samples: int
     n_inputs: int
     n_held_out: int
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        size = len(self.coefficients)
+        if odd := self.covariance.keys() - set(PARTS):
+            raise ValueError(f"covariance of {', '.join(sorted(odd))}: the parts are {', '.join(PARTS)}")
+        for part, rows in self.covariance.items():
+            if len(rows) != size or any(len(row) != size for row in rows):
+                raise ValueError(f"the {part} covariance of {size} coefficients takes {size} rows of {size} numbers")
+        if set(self.box) != set(self.inputs):
+            raise ValueError(
+                f"the box names {', '.join(self.box) or 'nothing'}; the inputs are {', '.join(self.inputs)}"
+            )
+        return self
+
 
 class OutputSpread(_Record):
-    """Mean and sigma of one output or feature at one place of the grid."""
+    """Mean and sigma of one output or feature at one place of the grid.
 
-    name: str
-    unit: str
-    where: dict[str, float | str]
+    None where there are too few samples, or ``n_beyond`` of them lie beyond the end of what was swept.
+    """
+
+    name: Text
+    unit: Text
+    where: dict[Name, Finite | Label]
     n: int
-    mean: float
-    sigma: float
+    n_beyond: int = 0
+    mean: Known
+    sigma: Known
 
 
 class Spread(_Record):
@@ -86,15 +105,15 @@ class Spread(_Record):
         Reason -> points that failed for it.
     """
 
-    vary: str
-    sampler: str
+    vary: Name
+    sampler: Name
     seed: int
     n_requested: int
     n_points: int
     n_ok: int
-    failed: dict[str, int]
+    failed: dict[Text, int]
     outputs: list[OutputSpread]
-    correlated: list[str]
+    correlated: list[Text]
     correlation: list[list[float | None]]
     random: list[RandomFit] = []
 
@@ -141,13 +160,13 @@ def fit_random(
     used = np.broadcast_to(np.asarray(model.used(*inputs.values())), deviations.shape[1:])
     y, z = deviations[good][:, used], draws[good]
     x = {name: values[used] for name, values in inputs.items()}
-    least = max(_FEWEST_SAMPLES, 2 * (z.shape[1] + 2))
-    if len(y) < least:
-        raise FitError(f"{model.name}: {len(y)} finished samples are too few; {least} are needed")
+    _check_count(model, y, z)
     columns = basis(model, nominal, list(x.values()))
     _check_rank(model, columns)
     found = y @ np.linalg.pinv(columns).T
     held = held_out(x)
+    explained, sigma_error = _explained(columns, y, held), _sigma_error(columns, found, y)
+    _check_variation(model, explained, sigma_error)
     return RandomFit(
         model=model.name, nominal=model.nominal, equation=model.equation, inputs=model.inputs, output=model.output,
         conditions=dict(conditions), box={name: (float(v.min()), float(v.max())) for name, v in x.items()},
@@ -157,9 +176,20 @@ def fit_random(
                 model.random.items(), found.mean(axis=0), found.std(axis=0, ddof=1), strict=True
             )
         ],
-        covariance=_by_part(found, z, parts), explained=_explained(columns, y, held),
-        sigma_error=_sigma_error(columns, found, y), n_samples=len(y), n_inputs=y.shape[1], n_held_out=int(held.sum()),
+        covariance=_by_part(found, z, parts), explained=explained, sigma_error=sigma_error,
+        n_samples=len(y), n_inputs=y.shape[1], n_held_out=int(held.sum()),
     )  # fmt: skip
+
+
+def _check_count(model: RandomModel, samples: Floats, draws: Floats) -> None:
+    least = max(_FEWEST_SAMPLES, 2 * (draws.shape[1] + 2))
+    if len(samples) < least:
+        raise FitError(f"{model.name}: {len(samples)} finished samples are too few; {least} are needed")
+
+
+def _check_variation(model: RandomModel, *figures: float) -> None:
+    if not np.isfinite(figures).all():
+        raise FitError(f"{model.name}: {model.output} does not vary from sample to sample at some input")
 
 
 def _check_rank(model: RandomModel, columns: Floats) -> None:

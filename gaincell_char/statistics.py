@@ -1,5 +1,10 @@
-"""Statistics of samples: moments, quantiles, yield, contributions.  NaN marks a failed sample: left out and counted."""
+"""Statistics of samples: moments, quantiles, yield.
 
+NaN marks a failed sample: left out and counted.  Infinity marks a censored one, which lies beyond the range that was
+looked at: it counts in quantiles and yields, and there is no mean and no sigma of a sample that contains one.
+"""
+
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +28,7 @@ _GOAL = re.compile(r"\s*(sigma|mean|yield)\s*<\s*([0-9.eE+-]+)\s*%\s*")
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """Moments of one quantity with 95 % intervals; NaN where there are too few samples.
+    """Moments of one quantity with 95 % intervals; NaN where there are too few samples, or one of them is censored.
 
     The interval of the mean is Student's, that of sigma from chi-square.  Both assume independent samples of a
     normal quantity: with Sobol points or a Latin hypercube they are wider than need be.  ``p_normal`` is the
@@ -34,6 +39,7 @@ class Moments:
 
     n: int
     n_missing: int
+    n_beyond: int
     mean: float
     mean_low: float
     mean_high: float
@@ -56,15 +62,20 @@ def moments(values: ArrayLike, confidence: float = CONFIDENCE) -> Moments:
     tail = tail_of(confidence)
     good = _finite(values)
     n, nothing = good.size, float("nan")
+    beyond = int(np.isinf(np.asarray(values, dtype=float)).sum())
+    if beyond:
+        good, n = good[:0], 0
     mean = float(good.mean()) if n else nothing
     sigma = float(good.std(ddof=1)) if n > 1 else nothing
     half = sigma / np.sqrt(n) * scipy.stats.t.ppf(1 - tail, n - 1) if n > 1 else nothing
     chi = scipy.stats.chi2.ppf([1 - tail, tail], n - 1) if n > 1 else np.full(2, nothing)
     low, high = sigma * np.sqrt((n - 1) / chi) if n > 1 else (nothing, nothing)
     shaped = n >= _FEWEST_FOR_NORMALITY and sigma > 1e-12 * abs(mean)
+    there = int(np.isfinite(np.asarray(values, dtype=float)).sum()) + beyond
     return Moments(
-        n=n, n_missing=np.size(values) - n, mean=mean, mean_low=float(mean - half), mean_high=float(mean + half),
-        sigma=sigma, sigma_low=float(low), sigma_high=float(high),
+        n=there, n_missing=np.size(values) - there, n_beyond=beyond, mean=mean,
+        mean_low=float(mean - half), mean_high=float(mean + half), sigma=sigma,
+        sigma_low=float(low), sigma_high=float(high),
         skew=float(scipy.stats.skew(good)) if shaped else nothing,
         excess_kurtosis=float(scipy.stats.kurtosis(good)) if shaped else nothing,
         p_normal=float(scipy.stats.normaltest(good).pvalue) if shaped else nothing,
@@ -98,7 +109,8 @@ def quantiles(
     ParameterError
         If a probability or `confidence` is not between 0 and 1.
     """
-    good = np.sort(_finite(values))
+    array: Floats = np.asarray(values, dtype=float)
+    good = np.sort(array[~np.isnan(array)])
     n, tail = good.size, tail_of(confidence)
     rows = []
     for p in probabilities:
@@ -108,11 +120,17 @@ def quantiles(
         lower = int(scipy.stats.binom.ppf(tail, n, p)) if n else 0
         upper = int(scipy.stats.binom.ppf(1 - tail, n, p)) + 1 if n else 1
         rows.append({
-            "probability": p, "value": float(np.quantile(good, p)) if n else np.nan,
+            "probability": p, "value": _quantile(good, p) if n else np.nan,
             "low": float(good[lower - 1]) if lower >= 1 else np.nan,
             "high": float(good[upper - 1]) if upper <= n else np.nan,
         })  # fmt: skip
     return pd.DataFrame(rows, columns=["probability", "value", "low", "high"])
+
+
+def _quantile(ordered: Floats, p: float) -> float:
+    """Quantile of a sorted sample, between its neighbours; infinite if the upper one is."""
+    upper = ordered[min(math.ceil(p * (ordered.size - 1)), ordered.size - 1)]
+    return float(np.quantile(ordered, p)) if np.isfinite(upper) else float(upper)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +144,10 @@ class Spec:
     text: str
 
     def passes(self, values: ArrayLike) -> NDArray[np.bool_]:
-        """Value -> whether it meets the limit; NaN and infinity, which are failed samples, never do."""
+        """Value -> whether it meets the limit; NaN, which is a failed sample, never does."""
         array: Floats = np.asarray(values, dtype=float)
         compare = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}[self.relation]
-        return np.asarray(compare(array, self.limit) & np.isfinite(array), dtype=bool)
+        return np.asarray(compare(array, self.limit) & ~np.isnan(array), dtype=bool)
 
 
 def parse_spec(text: str, units: Mapping[str, str] | None = None) -> Spec:
@@ -176,9 +194,12 @@ def _places(text: str, where: str, units: Mapping[str, str]) -> dict[str, float]
 
 def _number(text: str, part: str, unit: str) -> float:
     try:
-        return si.parse(part, unit)
+        value = si.parse(part, unit)
     except ParameterError as error:
         raise ParameterError(f"spec {text!r}: {error}") from None
+    if not math.isfinite(value):
+        raise ParameterError(f"spec {text!r}: {part} is not a finite number")
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)

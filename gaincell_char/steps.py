@@ -1,13 +1,16 @@
 """Step control of a bench for many runs: what each setting costs and how wrong it is, measured once and stored."""
 
-import json
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from . import untrusted
 from .errors import DataError, ParameterError
+from .untrusted import Finite, Label, Name, Text
 
 SCHEMA_VERSION = 1
+MOST_COPIES = 64
+"""Copies of a bench that may share a deck."""
 
 
 class Steps(BaseModel):
@@ -15,9 +18,9 @@ class Steps(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    options: dict[str, float] = {}
-    max_step: float = 1.0
-    copies: int = 1
+    options: dict[Name, Finite] = {}
+    max_step: Annotated[Finite, Field(gt=0)] = 1.0
+    copies: Annotated[int, Field(ge=1, le=MOST_COPIES)] = 1
 
     @property
     def label(self) -> str:
@@ -36,8 +39,8 @@ class Trial(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: Steps
-    error: float
-    cost_s: float
+    error: Finite
+    cost_s: Finite
 
 
 class Pareto(BaseModel):
@@ -46,14 +49,14 @@ class Pareto(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
-    circuit: str
-    bench: str
-    technology: str
-    technology_digest: str
-    simulator: str
+    circuit: Name
+    bench: Name
+    technology: Label
+    technology_digest: Text
+    simulator: Text
     n_samples: int
     seed: int
-    trials: list[Trial]
+    trials: Annotated[list[Trial], Field(min_length=1)]
 
     def front(self) -> list[Trial]:
         """The settings that no other beats in both cost and error, cheapest first."""
@@ -94,7 +97,6 @@ class Pareto(BaseModel):
             If the text is something else.
         """
         try:
-            raw: Any = json.loads(text)
-            return cls.model_validate(raw)
-        except (json.JSONDecodeError, ValidationError) as error:
-            raise DataError(f"{where}: no measured step control: {str(error).splitlines()[0]}") from None
+            return cls.model_validate(untrusted.parse_json(text, where))
+        except ValidationError as error:
+            raise DataError(f"{where}: no measured step control: {untrusted.complaint(error)}") from None

@@ -1,21 +1,30 @@
 """Results on disk: NetCDF, CSV, Parquet; written whole or not at all."""
 
 import errno
+import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import xarray as xr
+from pydantic import BaseModel, ValidationError
 
-from .errors import CharError, DataError, RequestError, StorageError
+from . import isolated, untrusted
+from .errors import DataError, RequestError, StorageError
+from .flat import flat
+from .scratch import Scratch, remove_leftovers
+from .untrusted import Name, Text, printable, shown
 
+T = TypeVar("T")
 FORMATS = (".nc", ".csv", ".parquet")
+MOST_CELLS = 500_000_000
+"""Most cells of a table: rows times columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,33 +45,82 @@ def check_target(path: Path) -> None:
         If the ending is unknown, the folder is missing or the file cannot be written.
     """
     if path.suffix not in FORMATS:
-        raise RequestError(f"{path}: unknown ending {path.suffix!r}; use {', '.join(FORMATS)}")
+        raise RequestError(f"{shown_path(path)}: unknown ending {shown(path.suffix)}; use {', '.join(FORMATS)}")
     check_writable(path)
 
 
 def check_writable(path: Path) -> None:
-    """Raise `RequestError` unless a file can be created at `path`."""
+    """Raise `RequestError` unless a file can be created at `path`; remove what a killed process left beside it."""
     folder = path.parent
+    name = shown_path(path)
     try:
         if not folder.is_dir():
-            raise RequestError(f"{path}: there is no folder {folder}; create it first")
+            raise RequestError(f"{name}: there is no folder {shown_path(folder)}; create it first")
         if path.is_dir():
-            raise RequestError(f"{path} is a folder; name a file in it")
+            raise RequestError(f"{name} is a folder; name a file in it")
         if path.exists() and not os.access(path, os.W_OK):
-            raise RequestError(f"{path} is write-protected; choose another name")
+            raise RequestError(f"{name} is write-protected; choose another name")
         with tempfile.TemporaryFile(dir=folder):  # permissions do not tell everything: network, quota, /proc
             pass
+    except RequestError:
+        raise
     except OSError as error:
-        raise RequestError(f"{path} cannot be written ({why(error)}); choose another place") from None
+        raise RequestError(f"{name} cannot be written ({why(error)}); choose another place") from None
+    except ValueError:  # a zero byte in the name
+        raise RequestError(f"{name} cannot be the name of a file; choose another") from None
+    remove_leftovers(folder)
 
 
-def flat(dataset: xr.Dataset) -> pd.DataFrame:
-    """One row per point: swept names, outputs, then corner, temperature, status and reason."""
-    frame = dataset.to_dataframe().reset_index()
-    tail = [name for name in ("corner", "temp", "status", "reason") if name in frame]
-    dims = [str(name) for name in dataset.dims if name not in tail]
-    outputs = [str(name) for name in dataset.data_vars if name not in tail]
-    return frame[[*dims, *outputs, *tail]]
+def check_folder(folder: Path) -> None:
+    """Raise `RequestError` unless a folder exists that can be written, or can be made; makes nothing."""
+    name = shown_path(folder)
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise RequestError(f"{name} cannot be made: {shown_path(there)} is not a folder; choose another place")
+        with tempfile.TemporaryFile(dir=there):
+            pass
+        folder.exists()  # its own name may be too long where that of its parents is not
+    except RequestError:
+        raise
+    except OSError as error:
+        raise RequestError(f"{name} cannot be made: {why(error)}; choose another place") from None
+    except ValueError:  # a zero byte in the name
+        raise RequestError(f"{name} cannot be the name of a folder; choose another") from None
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder, and remove what a killed process left in it.
+
+    Raises
+    ------
+    RequestError
+        If it cannot be made or written, or a link in its place leads out of the folder around it.
+    """
+    check_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RequestError(f"{shown_path(folder)} cannot be made: {why(error)}; choose another place") from None
+    remove_leftovers(folder)
+    return folder
+
+
+def make_inside(folder: Path, *names: str) -> None:
+    """Make folders inside a folder that others may have filled: a link that leads out of it is refused.
+
+    Raises
+    ------
+    RequestError
+        If one cannot be made or written, or is a link out of `folder`.
+    """
+    for name in names:
+        inner = folder / name
+        if not inner.resolve().is_relative_to(folder.resolve()):
+            raise RequestError(f"{shown_path(inner)} is a link out of its folder; remove it, or choose another folder")
+        make_folder(inner)
 
 
 def write_dataset(dataset: xr.Dataset, path: Path | str) -> Path:
@@ -79,7 +137,9 @@ def write_dataset(dataset: xr.Dataset, path: Path | str) -> Path:
     try:
         _write(dataset, path)
     except OSError as error:
-        raise StorageError(f"{path} could not be written ({why(error)}); {_rescue(dataset, path)}") from error
+        raise StorageError(
+            f"{shown_path(path)} could not be written ({why(error)}); {_rescue(dataset, path)}"
+        ) from error
     return path
 
 
@@ -99,7 +159,15 @@ def _write(dataset: xr.Dataset, path: Path) -> None:
         write_atomically(path, write_both)
     else:
         frame.attrs = {"attrs": dict(dataset.attrs), "dims": list(map(str, dataset.dims))}
-        write_atomically(path, lambda part: frame.to_parquet(part, index=False))
+        data = parquet_of(frame)
+        write_atomically(path, lambda part: part.write_bytes(data))
+
+
+def parquet_of(frame: pd.DataFrame) -> bytes:
+    """Return a table as a Parquet file; by way of memory, for a library of its own does not know every path."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -110,11 +178,7 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     StorageError
         If it could not be written.
     """
-    write = frame.to_csv if path.suffix == ".csv" else frame.to_parquet
-    try:
-        write_atomically(path, lambda part: write(part, index=False))
-    except OSError as error:
-        raise StorageError(f"{path} could not be written ({why(error)})") from error
+    write_bytes(path, frame.to_csv(index=False).encode() if path.suffix == ".csv" else parquet_of(frame))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -143,13 +207,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file beside `path`, then move it there in one step."""
-    part = path.with_name(f".gaincell-{os.getpid()}{path.suffix}")
-    try:
+    """Let `write` make a file in a folder of its own beside `path`, then move it there in one step."""
+    with Scratch(path.parent) as scratch:
+        part = scratch.path / path.name
         write(part)
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def shown_path(path: Path) -> str:
+    """A path as a message names it."""
+    return printable(str(path))
 
 
 def why(error: OSError) -> str:
@@ -178,44 +245,83 @@ def read_table(path: Path | str) -> Table:
     Raises
     ------
     DataError
-        If the file is missing, of another kind, or damaged.
+        If the file is missing, of another kind, too large or damaged.
     """
     path = Path(path)
+    where = shown_path(path)
     if path.suffix not in FORMATS:
-        raise DataError(f"{path}: unknown ending {path.suffix!r}; use {', '.join(FORMATS)}")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{where}: unknown ending {shown(path.suffix)}; use {', '.join(FORMATS)}")
+    data = untrusted.read_bytes(path, "table", most=untrusted.MOST_TABLE)
+    frame, said = _READERS[path.suffix](data, path)
     try:
-        return _readers()[path.suffix](path)
-    except CharError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-        raise DataError(f"{path}: cannot be read as {path.suffix}: {str(error).splitlines()[0]}") from error
+        about = _About.model_validate(said)
+    except ValidationError as error:
+        raise DataError(f"{where}: what it says about its columns is damaged: {untrusted.complaint(error)}") from None
+    return Table(frame=frame, attrs=about.attrs, dims=tuple(name for name in about.dims if name in frame))
 
 
-def _readers() -> dict[str, Callable[[Path], Table]]:
-    return {".nc": _read_netcdf, ".csv": _read_csv, ".parquet": _read_parquet}
+class _About(BaseModel):
+    """What a table says about itself."""
+
+    attrs: dict[Text, Any] = {}
+    dims: tuple[Name, ...] = ()
 
 
-def _read_netcdf(path: Path) -> Table:
-    with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        return Table(frame=flat(dataset.load()), attrs=dict(dataset.attrs), dims=tuple(map(str, dataset.dims)))
+def _read_netcdf(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
+    frame = isolated.read_netcdf(data, shown_path(path))
+    return frame, dict(frame.attrs)
 
 
-def _read_csv(path: Path) -> Table:
-    frame = pd.read_csv(path, comment="#", dtype={"reason": str})
+def _read_csv(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
+    frame = parsed(path, lambda: pd.read_csv(io.BytesIO(data), comment="#", dtype={"reason": str}))
     if "reason" in frame:
         frame["reason"] = frame["reason"].fillna("")
     note = Path(f"{path}.json")
-    meta = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
-    return _with_meta(frame, meta)
+    text = untrusted.read_text(note, "note of a table") if note.exists() else "{}"
+    return frame, untrusted.parse_json(text, shown_path(note))
 
 
-def _read_parquet(path: Path) -> Table:
-    frame = pd.read_parquet(path)
-    return _with_meta(frame, {str(key): value for key, value in frame.attrs.items()})
+def _read_parquet(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
+    frame = parsed(path, lambda: frame_of_parquet(data))
+    return frame, {str(key): value for key, value in frame.attrs.items()}
 
 
-def _with_meta(frame: pd.DataFrame, meta: dict[str, Any]) -> Table:
-    dims = tuple(str(name) for name in meta.get("dims", ()) if name in frame)
-    return Table(frame=frame, attrs=dict(meta.get("attrs", {})), dims=dims)
+_READERS: Mapping[str, Callable[[bytes, Path], tuple[pd.DataFrame, Any]]] = {
+    ".nc": _read_netcdf, ".csv": _read_csv, ".parquet": _read_parquet,
+}  # fmt: skip
+
+
+def frame_of_parquet(data: bytes) -> pd.DataFrame:
+    """Return the table of a Parquet file.
+
+    Raises
+    ------
+    ValueError
+        If it promises more cells than are read: a small file can stand for any number of equal ones.
+    """
+    from pyarrow import parquet  # not at the start of every command
+
+    about = parquet.ParquetFile(io.BytesIO(data)).metadata
+    cells = about.num_rows * max(about.num_columns, 1)
+    if cells > MOST_CELLS:
+        raise ValueError(f"it has {about.num_rows} rows of {about.num_columns} columns; the most is {MOST_CELLS} cells")
+    return pd.read_parquet(io.BytesIO(data))
+
+
+def parsed(path: Path, parse: Callable[[], T]) -> T:
+    """Return what `parse` makes of a file.
+
+    Raises
+    ------
+    DataError
+        If it fails: each library has exceptions of its own for a damaged file.
+    """
+    try:
+        return parse()
+    except DataError:
+        raise
+    except MemoryError:
+        raise DataError(f"{shown_path(path)}: cannot be read: it takes more memory than there is") from None
+    except Exception as error:
+        said = printable((str(error).splitlines() or [type(error).__name__])[0])
+        raise DataError(f"{shown_path(path)}: cannot be read as {path.suffix}: {said}") from None

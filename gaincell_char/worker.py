@@ -1,18 +1,15 @@
 """The child process: one ngspice session that answers decks and batches with outcomes.
 
-Run as ``python -P -m gaincell_char.worker FD DIRECTORY PARENT``; only `pool` starts it.
+Its arguments are FD DIRECTORY PARENT; only `pool` starts it.
 """
 
 import logging
-import os
-import resource
 import sys
-import threading
-import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from .batch import Batch
+from .child import die_with, keep_to, physical_memory
 from .errors import NgspiceMissingError
 from .ngspice import Session
 
@@ -22,9 +19,8 @@ _LARGEST_FILE = 256 * 2**20
 def main(descriptor: int, directory: str, parent: int) -> None:
     """Serve lists of decks, and batches, until the parent hangs up."""
     logging.disable(logging.CRITICAL)  # PySpice logs a warning for every ngspice newer than 2021
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    die_with(parent)
+    keep_to(memory=physical_memory(), file=_LARGEST_FILE)
     connection = Connection(descriptor)
     try:
         session = Session(Path(directory))
@@ -40,13 +36,6 @@ def main(descriptor: int, directory: str, parent: int) -> None:
         outcomes = work.outcomes(session) if isinstance(work, Batch) else map(session.run, work)
         for outcome in outcomes:
             connection.send(outcome)
-
-
-def _die_with(parent: int) -> None:
-    """End this process soon after its parent, even from inside a run that never ends."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from gaincell_char import registry
 
 # A module imports only from those to its left; a folder counts as one module.
 LAYERS = [
-    "errors", "si", "params", "formula", "macro", "circuit", "head", "statistics", "contributions",
-    "technology", "pdk", "netlist", "foundry", "expression", "devices", "stack", "sampling", "measure", "plan",
-    "ngspice", "batch", "worker", "pool", "store", "readers", "shards", "run", "selection", "fit", "spread",
-    "steps", "record", "registry", "contract", "fetch", "refit", "external", "job", "campaign", "mc", "replay",
-    "tune", "check", "results", "random_models", "analysis", "array_deck", "comparison", "compare", "agreement",
-    "torch", "export", "twins", "report", "cli",
+    "errors", "untrusted", "scratch", "child", "flat", "isolated", "si", "params", "formula", "macro", "circuit",
+    "head", "statistics", "contributions", "technology_fields", "technology", "pdk", "cards", "netlist", "foundry",
+    "expression", "devices", "spice_options", "stack", "sampling", "measure", "axes", "plan", "ngspice", "batch",
+    "worker", "pool", "store", "readers", "identity", "manifest", "shards", "run", "selection", "fit", "spread",
+    "steps", "record", "fitted", "registry", "fetch", "refit", "external", "job", "campaign", "finished", "mc",
+    "circuit_contract", "contract", "replay", "tune", "check", "results", "random_models", "analysis", "array_deck",
+    "comparison", "compare", "agreement", "torch", "export", "twins", "report", "cli", "__main__",
 ]  # fmt: skip
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350
@@ -74,11 +75,13 @@ def test_machinery_names_no_circuit_and_no_technology():
 def test_each_power_has_one_holder():
     starts = r"subprocess\b|multiprocessing(?!\.connection)|pty\b|concurrent\.futures\.Process"
     wrong = _misused(imported=r"PySpice\b", said=r"\bNgSpiceShared\b", by=("ngspice", "worker"))
-    wrong += _misused(imported=starts, said=r"\bos\.(system|popen|fork|exec|spawn|posix_spawn)", by=("pool", "fetch"))
-    wrong += _misused(imported=r"(click|rich)\b", said=r"(?<![\w.])print\(|\bsys\.std(out|err)", by=("cli",))
+    wrong += _misused(
+        imported=starts, said=r"\bos\.(system|popen|fork|exec|spawn|posix_spawn)", by=("pool", "fetch", "isolated")
+    )
+    wrong += _misused(imported=r"(click|rich)\b", said=r"(?<![\w.])print\(|\bsys\.std(out|err)", by=("cli", "isolated"))
     wrong += _misused(imported=r"(torch|safetensors)\b", said=r"\bimport torch\b", by=("torch",))
     assert not wrong, "\n".join(
-        ["ngspice alone uses PySpice, pool and fetch start processes, cli prints, torch is torch's:", *wrong]
+        ["ngspice alone uses PySpice; pool, fetch and isolated start processes; cli prints; torch is torch's:", *wrong]
     )
 
 

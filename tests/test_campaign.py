@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char import check, mc, results, shards
+from gaincell_char import check, manifest, mc, results, shards
 from gaincell_char import pool as pools
 from gaincell_char.campaign import again, plan_campaign
 from gaincell_char.errors import CharError, DataError, ParameterError, RequestError, SimulationError, StorageError
+from gaincell_char.finished import read_finished
 from gaincell_char.measure import measure
 from gaincell_char.pool import Pool
 from gaincell_char.replay import parse_id, replay
@@ -34,7 +35,7 @@ def planned(copies=4, **request):
 
 
 def table(campaign, folder, n=N):
-    rows = results.complete(campaign, shards.read_shards(folder), n)
+    rows = results.complete(campaign, read_finished(campaign, folder, n), n)
     return results.flat_results(campaign, rows, n)
 
 
@@ -143,7 +144,7 @@ def test_killed_at_ten_moments_and_resumed_it_is_the_same(pool, tmp_path):
     assert len({count for count in finished if 0 < count < LONG}) >= 3, "it has to be killed in the middle"
     done = mc.run_campaign(campaign, LONG, folder, pool=pool)
     assert (done.kept, done.simulated) == (finished[-1], LONG - finished[-1])
-    raw = pd.concat([pd.read_parquet(path) for path in (folder / shards.SHARDS).glob("*.parquet")])
+    raw = pd.concat([pd.read_parquet(path) for path in (folder / manifest.SHARDS).glob("*.parquet")])
     assert not raw.duplicated(["sample", "point"]).any(), "something was simulated twice"
     mc.run_campaign(campaign, LONG, tmp_path / "whole", pool=pool)
     assert same(table(campaign, folder, LONG), table(campaign, tmp_path / "whole", LONG))
@@ -152,9 +153,9 @@ def test_killed_at_ten_moments_and_resumed_it_is_the_same(pool, tmp_path):
 def _until_it_writes(process, folder):
     """Wait until the campaign has begun to simulate: a kill while Python starts tells nothing."""
     deadline = time.monotonic() + 60
-    before = len(list((folder / shards.SHARDS).glob("*"))) if folder.exists() else 0
+    before = len(list((folder / manifest.SHARDS).glob("*.parquet"))) if folder.exists() else 0
     while time.monotonic() < deadline and process.poll() is None:
-        if folder.exists() and len(list((folder / shards.SHARDS).glob("*"))) > before:
+        if folder.exists() and len(list((folder / manifest.SHARDS).glob("*.parquet"))) > before:
             return
         time.sleep(0.005)
 
@@ -162,22 +163,20 @@ def _until_it_writes(process, folder):
 def test_a_damaged_shard_is_put_aside_and_simulated_again(whole, pool, tmp_path):
     mc.run_campaign(planned(), 24, tmp_path, pool=pool)
     mc.run_campaign(planned(), N, tmp_path, pool=pool)
-    shard = sorted((tmp_path / shards.SHARDS).glob("*.parquet"))[0]
+    shard = sorted((tmp_path / manifest.SHARDS).glob("*.parquet"))[0]
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 0xFF
     shard.write_bytes(data)
     said = []
     done = mc.run_campaign(planned(), N, tmp_path, pool=pool, say=said.append)
-    assert said == [
-        f"{shard.name} is damaged; it is put aside as {shard.stem}.damaged, its points will be simulated again"
-    ]
+    assert said == [f"{shard} is damaged; it is put aside as {shard.stem}.damaged, its points will be simulated again"]
     assert done.simulated > 0
     assert same(table(planned(), tmp_path), whole)
 
 
 def test_a_missing_shard_is_noticed(pool, tmp_path):
     mc.run_campaign(planned(), 24, tmp_path, pool=pool)
-    for shard in (tmp_path / shards.SHARDS).glob("*.parquet"):
+    for shard in (tmp_path / manifest.SHARDS).glob("*.parquet"):
         shard.unlink()
     with pytest.raises(DataError, match=r"48 of 48 points are not simulated yet, of samples 0, 1, 2, 3, 4, \.\.\."):
         table(planned(), tmp_path, 24)
@@ -195,14 +194,14 @@ def test_a_missing_shard_is_noticed(pool, tmp_path):
     ],
 )
 def test_a_folder_of_another_campaign_is_refused(pool, tmp_path, other, says):
-    shards.open_folder(tmp_path, shards.Manifest(digest=planned().digest, n=4, request=planned().request))
-    with pytest.raises(RequestError, match=f"holds another campaign: .*{says}.*; choose another folder"):
+    manifest.open_folder(tmp_path, planned().manifest(4))
+    with pytest.raises(RequestError, match=f"contains another campaign: .*{says}.*; choose another folder"):
         mc.run_campaign(planned(**other), N, tmp_path, pool=pool)
 
 
 def test_a_campaign_is_the_same_after_a_round_trip_through_its_file(tmp_path):
-    shards.open_folder(tmp_path, shards.Manifest(digest=planned().digest, n=4, request=planned().request))
-    there = shards.read_manifest(tmp_path)
+    manifest.open_folder(tmp_path, planned().manifest(4))
+    there = manifest.read_manifest(tmp_path)
     assert again(there.request).digest == there.digest == planned().digest
 
 
@@ -215,23 +214,23 @@ def test_no_samples_are_refused(pool, tmp_path, n):
 
 @pytest.mark.parametrize("part", [(0, 3), (4, 3), (1, 0)])
 def test_a_part_that_is_none_is_refused(pool, tmp_path, part):
-    with pytest.raises(RequestError, match=f"shard {part[0]}/{part[1]} makes no sense"):
+    with pytest.raises(RequestError, match=f"shard {part[0]}/{part[1]} is not one of its parts: write I/N"):
         mc.run_campaign(planned(), 4, tmp_path, pool=pool, part=part)
 
 
 def test_a_full_disk_keeps_what_is_finished(whole, pool, tmp_path, monkeypatch):
     monkeypatch.setattr(mc, "_FLUSH_S", 0.0)
     written = []
-    write = shards.write_atomically
+    write = manifest.write_atomically
 
     def full(path, how):
-        if path.parent.name == shards.SHARDS:
+        if path.parent.name == manifest.SHARDS:
             if len(written) == 3:
                 raise OSError(28, "No space left on device")
             written.append(path)
         write(path, how)
 
-    monkeypatch.setattr(shards, "write_atomically", full)
+    monkeypatch.setattr(manifest, "write_atomically", full)
     with pytest.raises(StorageError, match=r"the disk is full\); what is finished is kept: make room and run the same"):
         mc.run_campaign(planned(), N, tmp_path, pool=pool)
     monkeypatch.undo()
@@ -331,7 +330,7 @@ def test_an_id_that_is_none_is_refused(text, says):
 def test_the_check_finds_a_number_that_is_not_so(pool, tmp_path):
     campaign = planned()
     mc.run_campaign(campaign, 8, tmp_path, pool=pool)
-    rows = results.complete(campaign, shards.read_shards(tmp_path), 8)
+    rows = results.complete(campaign, read_finished(campaign, tmp_path, 8), 8)
     found = check.check(campaign, rows, 8, timeout_s=60)
     assert len(found.ids) == 4
     assert 0 < found.alone["q_bl"] < 1e-3
@@ -346,7 +345,7 @@ def test_the_check_finds_a_number_that_is_not_so(pool, tmp_path):
 def test_without_copies_a_fresh_process_gives_the_same_to_nine_digits(pool, tmp_path):
     campaign = planned(copies=1)
     mc.run_campaign(campaign, 8, tmp_path, pool=pool)
-    rows = results.complete(campaign, shards.read_shards(tmp_path), 8)
+    rows = results.complete(campaign, read_finished(campaign, tmp_path, 8), 8)
     assert check.check(campaign, rows, 8, timeout_s=60).alone["q_bl"] < 1e-12
 
 
@@ -357,7 +356,7 @@ def test_curves_make_a_row_per_value(pool, tmp_path):
     assert found["time"].tolist() == [1e-4, 1e-3] * 4
     assert list(found.columns[:2]) == ["id", "sample"]
     assert found["v_store"].between(0.3, 0.9).all()
-    rows = results.complete(campaign, shards.read_shards(tmp_path), 4)
+    rows = results.complete(campaign, read_finished(campaign, tmp_path, 4), 4)
     cube = results.cube(campaign, rows, 4)
     assert cube["v_store"].dims == ("sample", "corner", "temp", "v_init", "time")
     assert cube["v_store"].to_numpy().ravel().tolist() == found["v_store"].tolist()

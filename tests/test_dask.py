@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from gaincell_char import mc, results, shards
+from gaincell_char import mc, results
 from gaincell_char.campaign import plan_campaign
+from gaincell_char.finished import read_finished
 from gaincell_char.steps import Steps
 
 distributed = pytest.importorskip("distributed")
@@ -28,7 +29,7 @@ def planned():
 
 
 def table(folder):
-    rows = results.complete(planned(), shards.read_shards(folder), N)
+    rows = results.complete(planned(), read_finished(planned(), folder, N), N)
     return results.flat_results(planned(), rows, N)
 
 

@@ -22,7 +22,7 @@ def checks(name):
 @pytest.mark.parametrize("promise", contract.PROMISES)
 def test_every_promise_holds(technology, promise):
     check = checks(technology.name)[promise]
-    assert check.holds, check.found
+    assert check.holds, check.broken
 
 
 DVTH_P, DMU_P = ("-(process_vth_p+dvth)", "-process_vth_p"), ("(1+process_mu_p)*(1+dmu)", "1+process_mu_p")
@@ -46,7 +46,7 @@ def broken(promise, **changed):
     [own] = [text for text in contract.PROMISES if promise in text]
     [check] = contract.check_technology(registry.load_technology().model_copy(update=changed), [own])
     assert not check.holds
-    return check.found
+    return "; ".join(check.broken)
 
 
 @pytest.mark.parametrize("promise", BROKEN)
@@ -92,8 +92,8 @@ def test_unknown_corner_is_refused_with_the_known_ones(technology):
 def test_a_corner_that_sets_an_unknown_process_parameter_is_refused(technology):
     folder = Path(str(registry.files("gaincell_char.netlists"))) / "tech" / technology.name
     toml = (folder / "technology.toml").read_text(encoding="utf-8")
-    with pytest.raises(TechnologyError, match=r"made up: corner xx sets \['process_none'\]; \[process\] has"):
-        parse_technology(f"{toml}\n[corners.xx]\nprocess_none = 1.0\n", lambda name: name, "made up")
+    with pytest.raises(TechnologyError, match=r"made up: corner xx sets process_none; \[process\] has process_"):
+        parse_technology(f"{toml}\n[corners.xx]\nprocess_none = 1.0\n", lambda _: "", "made up")
 
 
 def test_process_parameters_are_not_for_users_to_set(technology):

@@ -191,7 +191,7 @@ def test_the_command_writes_what_python_writes(gaincell, tmp_path):
     [
         (("nonsense", "--to", "csv"), "no record 'nonsense'; give a .json file, or TECH/CIRCUIT.STUDY"),
         (("gc28/nonsense", "--to", "csv"), "no record 'nonsense' for 'gc28'"),
-        (("missing.json", "--to", "csv"), "cannot read missing.json"),
+        (("missing.json", "--to", "csv"), "record missing.json cannot be read: No such file"),
         (("gc28/gain_cell.dc", "--to", "csv", "--at", "temp"), "write NAME=VALUE"),
         (("gc28/gain_cell.dc", "--to", "csv", "--at", "temp=85"), "no model at these conditions"),
     ],

@@ -75,15 +75,36 @@ def test_a_polynomial_of_both_voltages_keeps_its_ten_coefficients():
     np.testing.assert_allclose(current, registry.load_model(record, "cubic_2d")(v_store, v_in), rtol=1e-9, atol=1e-15)
 
 
+def _their_attention(tokens):
+    """What the published DRAMAttention has of what the loader sets."""
+
+    def scaler():
+        return types.SimpleNamespace(
+            a=torch.nn.Parameter(torch.ones(1)), b=torch.nn.Parameter(torch.zeros(1)), range_a=None
+        )
+
+    return types.SimpleNamespace(
+        att_score_scaler=scaler(), weight_average_scaler=scaler(), k_scaler=scaler(), v_scaler=scaler(),
+        mask=torch.ones(tokens, tokens).tril(), decay=types.SimpleNamespace(decay_mask=torch.zeros(tokens, tokens)),
+    )  # fmt: skip
+
+
 def test_the_loader_puts_the_circuit_into_an_attention_module(tmp_path):
     export(registry.load_record("paper", "gain_cell.dc"), "gaincellattention", tmp_path)
     circuit = load_file(tmp_path / "gaincell_circuit.py", "gaincell_circuit").Circuit.load(
         tmp_path / "gaincell_circuit.json"
     )
-    scalers = [types.SimpleNamespace(a=torch.nn.Parameter(torch.ones(1)), range_a=None) for _ in range(2)]
-    attention = types.SimpleNamespace(att_score_scaler=scalers[0], weight_average_scaler=scalers[1])
+    attention = _their_attention(tokens=6)
     circuit.install(attention)
+    scalers = [attention.att_score_scaler, attention.weight_average_scaler]
     assert [s.a.item() for s in scalers] == pytest.approx([1 / 80, 1 / 40])
+    assert [s.range_a for s in scalers] == [[1 / 80, 1 / 80], [1 / 40, 1 / 40]]
+    assert [s.b.item() for s in (attention.k_scaler, attention.v_scaler)] == pytest.approx([0.45, 0.45])
+    levels = [getattr(attention, f"quantization_levels_{k}") for k in ("input", "weights", "output")]
+    assert levels == [16, 8, 32]
+    assert attention.weights_clamping_bounds == pytest.approx([0.0, 0.9])
+    age = torch.arange(6)[:, None] - torch.arange(6)[None]
+    torch.testing.assert_close(attention.decay.decay_mask.tril(), torch.exp(-1.6e-4 * age).tril())
     x = torch.rand(2, 5, 3, dtype=torch.float64, requires_grad=True)
     y = (0.9 * torch.rand(2, 3, 4, dtype=torch.float64)).requires_grad_()
     mask = torch.rand(5, 4, dtype=torch.float64)
@@ -103,10 +124,12 @@ ORDERS = [i for i in range(4) for _ in range(4 - i)]
 # --- CrossSim ----------------------------------------------------------------------------------------
 
 
-class _Range:
+class _Empty:
     """What CrossSim's EmptyDevice holds of a device's parameters, for where CrossSim is not installed."""
 
-    Gmin_norm, Gmax_norm, Grange_norm = 0.1, 1.0, 0.9
+    def __init__(self, device_params, weight_error_params):
+        self.device_params, self.weight_error_params = device_params, weight_error_params
+        self.Gmin_norm, self.Grange_norm = device_params.Gmin_norm, device_params.Grange_norm
 
 
 @pytest.fixture
@@ -116,18 +139,21 @@ def crosssim(monkeypatch):
         modules = {
             "simulator": types.ModuleType("simulator"), "simulator.devices": types.ModuleType("simulator.devices"),
             "simulator.backend": types.SimpleNamespace(ComputeBackend=lambda: np),
-            "simulator.devices.idevice": types.SimpleNamespace(EmptyDevice=_Range),
+            "simulator.devices.idevice": types.SimpleNamespace(EmptyDevice=_Empty),
         }  # fmt: skip
         for name, module in modules.items():
             monkeypatch.setitem(sys.modules, name, module)
-        return lambda device: device()
-    from simulator.devices.idevice import EmptyDevice
 
-    assert EmptyDevice.__module__ == "simulator.devices.idevice"
-    parameters = types.SimpleNamespace(
-        Gmin_norm=0.1, Gmax_norm=1.0, Grange_norm=0.9, clip_conductance=False, cell_bits=0, time=0
-    )
-    return lambda device: device(parameters, types.SimpleNamespace(magnitude=0.0))
+    def made(device, *, spreads=False, style=None):
+        core = {} if style is None else {"core": types.SimpleNamespace(style=types.SimpleNamespace(name=style))}
+        parameters = types.SimpleNamespace(
+            Gmin_norm=0.1, Gmax_norm=1.0, Grange_norm=0.9, clip_conductance=False, cell_bits=0, time=0,
+            programming_error=types.SimpleNamespace(enable=spreads, model="GainCell"),
+            root=types.SimpleNamespace(**core),
+        )  # fmt: skip
+        return device(parameters, types.SimpleNamespace(magnitude=0.0))
+
+    return made
 
 
 @each_cell
@@ -166,6 +192,23 @@ def test_the_crosssim_device_spreads_and_drifts_as_the_records_say(crosssim, tmp
     left = device.v_store(device.drift_error(states, tau)) - 0.45
     np.testing.assert_allclose(left, (0.72 - 0.45) * np.exp(-1), rtol=1e-9)
     np.testing.assert_array_equal(device.drift_error(states, 0.0).round(12), states.round(12))
+    # A core whose time is not 0 asks for the drift alone and expects the spread in it (CrossSim 3.2, device.py).
+    spreading = crosssim(module.GainCell, spreads=True)
+    aged = spreading.nonlinear_current(spreading.drift_error(states, 1e-9), np.ones(1)) * module.DATA["full"]
+    assert aged.std() == pytest.approx(sigma, rel=0.03)
+
+
+def test_weights_are_written_to_the_crosssim_device_so_that_products_are_linear(crosssim, tmp_path):
+    export(registry.load_record("gc28", "gain_cell.dc"), "crosssim", tmp_path)
+    module = load_file(tmp_path / "gaincell_crosssim.py", "gaincell_crosssim")
+    device = crosssim(module.GainCell, style="BALANCED")
+    weights = np.linspace(-1, 1, 41)
+    written = module.to_write(weights)
+    cells = [0.1 + 0.9 * np.clip(sign * written, 0, None) for sign in (1, -1)]
+    positive, negative = (device.nonlinear_current(states, np.ones(1)) for states in cells)
+    np.testing.assert_allclose((positive - negative) / module.SCALE, weights, atol=2e-5)
+    with pytest.raises(ValueError, match=r"core.style = BALANCED and divide by SCALE"):
+        crosssim(module.GainCell, style="OFFSET")
 
 
 # --- aihwkit -----------------------------------------------------------------------------------------
@@ -257,5 +300,5 @@ def test_a_model_comes_back_from_safetensors_to_the_last_bit(name, tmp_path):
 
 
 def test_a_folder_that_holds_no_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="holds no exported model"):
+    with pytest.raises(ValueError, match=r"exported model .*model\.json cannot be read: No such file"):
         load_exported(tmp_path, "softplus")

@@ -224,7 +224,7 @@ def test_no_record_of_ours_would_be_refused(name):
         (lab(), Reading(columns=LAB.columns, units={"q": "C"}), "units of q, which is no column of the table"),
         (lab(), changed(sigma="s"), "no column 's' for --sigma"),
         (lab(s=0.0), changed(sigma="s"), "s, the standard deviation, has to be above 0 everywhere"),
-        (lab().assign(Id=["x", *(1e6 * I_BL[1:])]), LAB, "i_bl holds 'x' in row 1, which is no number"),
+        (lab().assign(Id=["x", *(1e6 * I_BL[1:])]), LAB, "i_bl contains 'x' in row 1, not a number"),
         (lab().assign(Id=[np.nan, *(1e6 * I_BL[1:])]), LAB, "1 rows have no number, the first is row 1; --nan drop"),
         (pd.concat([lab(), lab().iloc[3:5]]), LAB, r"2 points stand there twice, the first at v_store = 0.075; --dup"),
         (lab().iloc[:3], LAB, "4 coefficients for 3 points"),

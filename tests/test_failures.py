@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,6 +58,7 @@ def outcomes(pool, decks):
 
 
 GOOD = deck("v1 a 0 0.75\nr1 a 0 1k")
+LONG = deck("v1 a 0 sin(0 1 1e9)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=4e-6, max_step=1e-11))
 HUNG = deck("v1 a 0 sin(0 1 1e15)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=1.0, max_step=1e-12))
 BAD = {
     "syntax": ("v1 a 0 1\nr1 a 0 1k 2k 3k", "r1 a 0 1k 2k 3k"),
@@ -68,7 +70,7 @@ BAD = {
     "open subcircuit": ("v1 a 0 1\n.subckt s a b\nr1 a b 1", "mismatch of .subckt ... .ends"),
     "open brace": ("v1 a 0 1\nr1 a 0 {1k*(2", 'closing "}" not found'),
     "wrong expression": ("v1 a 0 1\nr1 a 0 {1k*/2}", "expression err"),
-    "missing node": ("v1 b 0 1\nr1 b 0 1k", "no data saved"),
+    "missing node": ("v1 b 0 1\nr1 b 0 1k", "the circuit has none of the vectors to save: v"),
     "loop of sources": ("v1 a 0 1\nv2 a 0 2", "timestep too small"),
     "no operating point": ("b1 a 0 v = v(a) > 0.5 ? 0 : 1\nr1 a 0 1k", "timestep too small; trouble with node"),
     "not a number": ("b1 a 0 v = sqrt(-1)\nr1 a 0 1k", "out of range for sqrt"),
@@ -199,13 +201,15 @@ def test_evidence_goes_elsewhere_if_its_folder_cannot_be_made(tmp_path):
 # Children that die
 
 
-def _kill_when_busy(simulator, number):
-    """Send a signal to a simulator's child as soon as it has begun to compute."""
+def _kill_when_busy(simulator, number, times=1):
+    """Send a signal to a simulator's child, and to so many in its place, as soon as each has begun to compute."""
 
     def kill():
-        while simulator._process is None or _cpu_s(simulator._process.pid) < 0.8:
-            time.sleep(0.05)
-        os.kill(simulator._process.pid, number)
+        for _ in range(times):
+            while (process := simulator._process) is None or _cpu_s(process.pid) < 0.8:
+                time.sleep(0.02)
+            os.kill(process.pid, number)
+            process.wait()
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
@@ -222,14 +226,27 @@ def _cpu_s(pid):
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
-def test_a_simulator_that_crashes_costs_one_point(number):
+def test_a_deck_that_ends_every_simulator_costs_one_point(number):
     with Pool(1, timeout_s=60) as pool:
         first = outcomes(pool, [GOOD])
-        thread = _kill_when_busy(pool._all[0], number)
+        thread = _kill_when_busy(pool._all[0], number, times=3)
         before, crashed, after = outcomes(pool, [GOOD, HUNG, GOOD])
         thread.join()
     assert crashed.reason == "ngspice died while it ran this deck"
     assert [o.reason for o in (*first, before, after)] == ["", "", ""]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_simulator_that_somebody_ends_is_replaced_and_its_deck_run_again(number):
+    """What it gives is what it would have given, to the bit."""
+    with Pool(1, timeout_s=60) as pool:
+        [alone] = outcomes(pool, [LONG])
+        thread = _kill_when_busy(pool._all[0], number)
+        _, again, _ = outcomes(pool, [GOOD, LONG, GOOD])
+        thread.join()
+    assert alone.reason == again.reason == ""
+    assert np.array_equal(alone.vectors["v(a)"], again.vectors["v(a)"])
 
 
 @pytest.mark.ngspice
@@ -245,8 +262,24 @@ def test_a_simulator_that_dies_while_idle_is_replaced():
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process.poll = lambda: None
-        assert "died" in outcomes(pool, [GOOD])[0].reason
+        assert [o.reason for o in outcomes(pool, [GOOD, GOOD])] == ["", ""]
+
+
+@pytest.mark.ngspice
+def test_a_simulator_that_somebody_ends_while_it_starts_is_started_again(monkeypatch):
+    start, begun = pools.subprocess.Popen, []
+
+    def killed_at_once(*words, **how):
+        process = start(*words, **how)
+        begun.append(process)
+        if len(begun) == 1:
+            process.kill()
+        return process
+
+    with Pool(1) as pool:
+        monkeypatch.setattr(pools.subprocess, "Popen", killed_at_once)
         assert outcomes(pool, [GOOD])[0].reason == ""
+    assert len(begun) == 2
 
 
 @pytest.mark.ngspice
@@ -269,8 +302,8 @@ def test_an_answer_cut_short_is_a_death_like_any_other(tmp_path):
     theirs.close()
     (tmp_path / "stderr").write_text("last words")
     simulator = pools.Simulator()
-    simulator._connection, simulator._directory = ours, tmp_path
-    outcome = simulator._receive(1.0)
+    simulator._scratch = SimpleNamespace(path=tmp_path)
+    outcome = simulator._receive(ours, 1.0)
     assert (outcome.reason, outcome.log) == ("ngspice died while it ran this deck", "last words")
 
 

@@ -154,7 +154,7 @@ def test_parts_are_merged(gaincell, tmp_path):
         ("--sampler halton", "no sampler 'halton'; have sobol, lhs, random"),
         ("--vary all", "cannot vary 'all'; choose process, mismatch, both"),
         ("--shard 3", "--shard '3': write I/N, for example 2/8"),
-        ("--shard 3/2", "shard 3/2 makes no sense"),
+        ("--shard 3/2", "shard 3/2 is not one of its parts: write I/N with I from 1 to N"),
         ("--until sigma<2", "goal 'sigma<2': write 'sigma<2%', 'mean<1%' or 'yield<1%'"),
         ("--until yield<2%", "--until 'yield<2%' needs a --spec to take the yield of"),
         ("--spec i_bl", "spec 'i_bl': write OUTPUT > LIMIT"),
@@ -163,7 +163,7 @@ def test_parts_are_merged(gaincell, tmp_path):
         ("--accuracy 1e-30%", "no measured setting is accurate to 1e-30 %; the best has"),
         ("--replay x", "'x' is no id: write SAMPLE.POINT"),
         ("--corner ff --vary both", "corner ff is a die of its own"),
-        ("--seed -1", "seed = -1 has to be a whole number from 0 to 2^63 - 1"),
+        ("--seed -1", "seed = -1 must be a whole number from 0 to 2^63 - 1"),
         ("--axis v_stor=1", "v_stor"),
     ],
 )
@@ -181,14 +181,15 @@ def test_a_folder_of_another_campaign_is_refused_and_keeps_what_it_holds(gaincel
     status, _, err = gaincell(*ONE, "--seed", "2")
     assert status == 2
     assert err == (
-        "gaincell: c holds another campaign: seed is 1 there and 2 here; choose another folder, or ask for the same\n"
+        "gaincell: c contains another campaign: seed is 1 there and 2 here; "
+        "choose another folder, or ask for the same\n"
     )
     assert {p: p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()} == before
 
 
 def test_a_merge_without_a_campaign_or_with_a_hole_is_refused(gaincell, tmp_path):
     status, _, err = gaincell("merge", "nowhere")
-    assert (status, err) == (2, "gaincell: nowhere holds no campaign: there is no campaign.json in it\n")
+    assert (status, err) == (2, "gaincell: nowhere contains no campaign: there is no campaign.json in it\n")
     gaincell(*ONE, "--shard", "2/2")
     status, _, err = gaincell("merge", "c")
     assert status == 2
@@ -198,7 +199,7 @@ def test_a_merge_without_a_campaign_or_with_a_hole_is_refused(gaincell, tmp_path
     (tmp_path / "c" / "campaign.json").write_text("{")
     status, _, err = gaincell("merge", "c")
     assert status == 2
-    assert re.search(r"c/campaign.json is damaged \(.*\); the campaign can be started again in another folder", err)
+    assert re.search(r"c/campaign.json: not JSON: .*; delete it, and run the same command again", err)
 
 
 def test_a_technology_that_changed_under_a_campaign_is_noticed(gaincell, tmp_path):
@@ -208,9 +209,9 @@ def test_a_technology_that_changed_under_a_campaign_is_noticed(gaincell, tmp_pat
     path.write_text(json.dumps({**raw, "digest": "0" * 16}))
     status, _, err = gaincell("merge", "c")
     assert status == 2
-    assert "the technology, a netlist or this package has changed since; simulate it again" in err
+    assert "c: its technology, its netlist or the source of this package has changed since; simulate it again" in err
     status, _, err = gaincell(*ONE)
-    assert "holds another campaign: the netlist, the technology or this package has changed since" in err
+    assert "contains another campaign: the netlist, the technology or the records have changed since" in err
 
 
 def _spoil(monkeypatch, share):
@@ -231,7 +232,7 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
     with monkeypatch.context() as spoiled:
         _spoil(spoiled, 0.05)
         spoiled.setattr(
-            "gaincell_char.check.check", lambda *_, **__: cli.montecarlo.check.Check(ids=(), alone={}, tight={})
+            "gaincell_char.check.check", lambda *_, **__: cli.campaigns.check.Check(ids=(), alone={}, tight={})
         )
         status, _, err = gaincell(*CELL, "-n", "100")
     assert status == 1
@@ -322,4 +323,6 @@ def test_an_unmeasured_bench_has_no_accuracy_to_choose_by(gaincell, monkeypatch)
     monkeypatch.setattr(registry, "load_steps", lambda *_: None)
     status, _, err = gaincell(*CELL, "--accuracy", "0.1%")
     assert status == 2
-    assert "nobody measured the accuracy of gain_cell.dc in gc28; run gaincell tune, or leave --accuracy out" in err
+    assert (
+        "no step-control measurement exists for gain_cell.dc in gc28; run gaincell tune, or leave --accuracy out" in err
+    )

@@ -11,8 +11,8 @@ import xarray as xr
 
 from gaincell_char import registry, report
 from gaincell_char.circuit import Bench, Circuit, Coefficient, Figure, Merit, Model, Op, Output, Study
-from gaincell_char.errors import ParameterError, StorageError
-from gaincell_char.fit import fit_all
+from gaincell_char.errors import ParameterError, RequestError
+from gaincell_char.fit import LeftOut, fit_all
 from gaincell_char.job import CircuitResult, StudyResult
 from gaincell_char.netlist import numbers
 from gaincell_char.params import Params, number
@@ -158,7 +158,7 @@ def test_every_table_is_there_as_csv(out):
 
 def test_first_pictures_of_two_circuits_are_shown_side_by_side(tmp_path):
     results = [_result(replace(TOY, name=name, figures=TOY.figures[-1:])) for name in ("toy", "doll")]
-    assert "figures/overview.png" in _write(tmp_path, results).read_text()
+    assert "figures/overview.png" in _write(tmp_path, results).path.read_text()
     words = _words((tmp_path / "figures" / "overview.svg").read_text())
     assert words.count("Alone") == 2
 
@@ -220,7 +220,7 @@ def test_fit_that_saw_every_point_says_so(tmp_path):
     result = _result(BARE)
     seen = [fit.model_copy(update={"held_out": None}) for fit in result.studies["dc"].fits]
     result = replace(result, studies={"dc": replace(result.studies["dc"], fits=seen)})
-    page = _write(tmp_path, [result]).read_text()
+    page = _write(tmp_path, [result]).path.read_text()
     assert "the fit saw all of them" in page
     assert set(report.summary([result])["held out"]) == {0}
 
@@ -324,7 +324,7 @@ def test_picture_of_what_is_not_there_is_refused(figure, message):
 
 def test_circuit_without_pictures_models_and_merits_has_a_page(tmp_path):
     bare = replace(TOY, figures=(), models=(), merits=())
-    page = _write(tmp_path, [_result(bare)]).read_text()
+    page = _write(tmp_path, [_result(bare)]).path.read_text()
     assert "Numerics" in page
     assert "overview" not in page
     assert list((tmp_path / "figures").iterdir()) == []
@@ -333,22 +333,22 @@ def test_circuit_without_pictures_models_and_merits_has_a_page(tmp_path):
 def test_interrupted_job_has_a_page_that_says_so(tmp_path):
     result = _result(BARE, fitted=False)
     result.studies["dc"].dataset.attrs["n_ok"] -= 7
-    page = _write(tmp_path, [result, CircuitResult(circuit=BARE, params={}, studies={}, merits=())]).read_text()
+    page = _write(tmp_path, [result, CircuitResult(circuit=BARE, params={}, studies={}, merits=())]).path.read_text()
     assert "7 of 96 points were not run" in page
-    assert "No circuit" in _write(tmp_path, []).read_text()
+    assert "No circuit" in _write(tmp_path, []).path.read_text()
 
 
 def test_models_left_out_are_listed_with_the_reason(tmp_path):
     result = _result(BARE)
-    result.studies["dc"].left_out.append("model x: the data do not determine <k>")
-    page = _write(tmp_path, [result]).read_text()
+    result.studies["dc"].left_out.append(LeftOut(model="line", reason="model line: the data do not determine <k>"))
+    page = _write(tmp_path, [result]).path.read_text()
     assert "1 model not fitted" in page
     assert "do not determine &lt;k&gt;" in page
 
 
 def test_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="could not be written"):
+    with pytest.raises(RequestError, match="file is not a folder; choose another place"):
         _write(tmp_path / "file", [])
 
 

@@ -25,7 +25,7 @@ TECHNOLOGY = parse_technology(
     mismatch = { a_vt = 0.0, a_beta = 0.0 }
     corners = { tt = {}, ss = { process_r = 0.3 } }
     """,
-    str,
+    lambda _: "",
     "toy",
 )
 BENCH = Bench(

@@ -50,7 +50,7 @@ def test_a_latin_hypercube_hits_every_stratum_once_in_each_block():
 
 @pytest.mark.parametrize(
     ("kind", "seed", "says"),
-    [("sobel", 1, "no sampler 'sobel'; have sobol, lhs, random"), ("lhs", -1, "seed = -1 has to be a whole number")],
+    [("sobel", 1, "no sampler 'sobel'; have sobol, lhs, random"), ("lhs", -1, "seed = -1 must be a whole number")],
 )
 def test_a_sampler_that_is_none_is_refused(kind, seed, says):
     with pytest.raises(ParameterError, match=says):

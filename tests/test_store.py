@@ -149,7 +149,7 @@ def test_a_damaged_file_is_refused_by_name(ending, tmp_path):
         with pytest.raises(DataError, match=rf"data\{ending}: cannot be read as \{ending}"):
             store.read_table(path)
     path.unlink()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         store.read_table(path)
     path.write_bytes(b"")
     with pytest.raises(DataError, match=rf"cannot be read as \{ending}"):

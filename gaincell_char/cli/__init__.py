@@ -1,6 +1,6 @@
 """The command ``gaincell``.  Nothing else prints."""
 
-import errno
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -10,47 +10,79 @@ from typing import Any
 import click
 
 from .. import __version__, job, refit, registry, report, store
-from ..errors import CharError, DataError, FitError, RequestError, SimulationError
+from ..errors import CharError, FitError, ParameterError, RequestError, SimulationError
 from ..params import Value
 from ..pool import Pool
 from ..run import Failure, characterize
-from . import comparing, exporting, foreign, montecarlo, options, requests, tables, technologies
-from .console import OUT, keep, note, say
-from .progress import progress, stoppable
-
-_INTERRUPTED = 130
+from ..scratch import remove_leftovers
+from . import comparing, exporting, foreign, merging, montecarlo, options, requests, tables, technologies
+from .console import OUT, UNEXPECTED, flush, keep, make_printable, note, report_of, say
+from .interrupts import Interrupted, Interrupts
+from .progress import progress
 
 
 def main() -> None:
-    """Run the command line and turn expected failures into one sentence and an exit status."""
+    """Run the command line and turn failures into one sentence and an exit status."""
     try:
-        status = cli.main(standalone_mode=False)
+        with Interrupts() as interrupts:
+            status = _status(interrupts)
+    except Interrupted as error:
+        say(error.words)
+        status = error.status
+    flush()
+    sys.exit(status)
+
+
+def _status(interrupts: Interrupts) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        make_printable()
+        remove_leftovers()
+        found = cli.main(standalone_mode=False, obj=interrupts)
+        return found if isinstance(found, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except click.ClickException as error:
         error.show()
-        status = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        say("interrupted")
-        status = _INTERRUPTED
-    except SimulationError as error:
-        kept = keep([Failure(where={}, reason=str(error), deck=error.deck, log=error.log)], Path("gaincell-failed"))
-        say(f"{error}; deck and log are in {kept}")
-        status = error.exit_status
-    except CharError as error:
-        say(str(error))
-        status = error.exit_status
-    except BrokenPipeError:
-        status = 0
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        say(f"{error.filename or 'output'} could not be written: {error.strerror}")
-        status = 1
-    sys.exit(status if isinstance(status, int) else 0)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt) as error:
+        interrupts.leave()
+        cause = error.__cause__ if isinstance(error, click.Abort) else error
+        ended = cause if isinstance(cause, Interrupted) else Interrupted(signal.SIGINT)
+        say(ended.words)
+        return ended.status
+    except Exception as error:
+        interrupts.leave()
+        return _explained(error)
+
+
+def _explained(error: Exception) -> int:
+    """Say in one sentence what went wrong and return the exit status."""
+    match error:
+        case SimulationError():
+            kept = keep([Failure(where={}, reason=str(error), deck=error.deck, log=error.log)], Path("gaincell-failed"))
+            say(f"{error}; deck and log are in {kept}")
+            return error.exit_status
+        case CharError():
+            say(str(error))
+            return error.exit_status
+        case BrokenPipeError():
+            return 0
+        case OSError():
+            say(f"{error.filename or 'output'}: {store.why(error)}")
+            return 1
+        case MemoryError():
+            say("there is not enough memory for this; ask for fewer points, samples or tokens at a time")
+            return 1
+        case _:
+            say(f"unexpected error ({type(error).__name__}), a fault of gaincell; {report_of(error)}")
+            return UNEXPECTED
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="gaincell")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context, /) -> None:
     """Characterize gain-cell circuits in ngspice and fit compact models.
 
     \b
@@ -58,6 +90,8 @@ def cli() -> None:
     gaincell sweep gain_cell dc -o current.csv     one bench, to a table
     gaincell show gain_cell                        parameters, benches and models of a circuit
     """
+    if context.obj is None:
+        context.obj = context.with_resource(Interrupts())
 
 
 @cli.command("list")
@@ -104,6 +138,9 @@ def netlist(
     loaded = registry.load_circuit(circuit)
     params = loaded.params | loaded.bench(bench).params
     chosen = requests.settings(loaded, bench, settings)
+    temps = requests.temps(temp)
+    if len(temps) > 1:
+        raise ParameterError(f"--temp {temp}: one deck has one temperature; give one")
     values = params.resolve({**registry.load_technology(tech).sizes(circuit, params), **chosen})
     held: dict[str, Value] = {name: values[name] for name in loaded.bench(bench).sweep}
     request = registry.plan_bench(
@@ -113,7 +150,7 @@ def netlist(
         netlist=netlist,
         set_={**held, **chosen},
         corners=[corner],
-        temps=requests.temps(temp),
+        temps=temps,
     )
     click.echo(next(request.points()).deck.text, nl=False)
 
@@ -131,10 +168,11 @@ def netlist(
 @options.NETLIST
 @options.WORKERS
 @options.TIMEOUT
+@options.INTERRUPTS
 def sweep(
-    circuit: str, bench: str, axes: Sequence[str], corner: str, temp: str, settings: Sequence[str],
-    simulator_options: Sequence[str], output: Path, tech: str, netlist: Path | None, workers: int | None,
-    timeout: float,
+    interrupts: Interrupts, circuit: str, bench: str, axes: Sequence[str], corner: str, temp: str,
+    settings: Sequence[str], simulator_options: Sequence[str], output: Path, tech: str, netlist: Path | None,
+    workers: int | None, timeout: float,
 ) -> None:  # fmt: skip
     """Run BENCH of CIRCUIT over a grid and write a table.
 
@@ -152,24 +190,19 @@ def sweep(
         options=requests.options(simulator_options),
     )  # fmt: skip
     began = time.perf_counter()
-    with (
-        Pool(workers, timeout_s=timeout) as pool,
-        stoppable(pool),
-        progress(f"{circuit}.{bench}", request.size) as tick,
-    ):
-        result = characterize(request, pool=pool, progress=tick)
+    with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
+        with progress(f"{circuit}.{bench}", request.size) as tick:
+            result = characterize(request, pool=pool, progress=tick)
         store.write_dataset(result.dataset, output)
-        stopped = pool.stop.is_set()
     counts = result.dataset.attrs
     note(f"{counts['n_ok']} of {counts['n_points']} points in {time.perf_counter() - began:.1f} s, in {output}")
     if result.failures:
         kept = keep(result.failures, Path(f"{output}.failed"))
         failure = _failure(result.failures, counts["n_failed"], counts["n_points"], kept)
-        if not stopped:
+        if not interrupts.stopped:
             raise failure
         say(str(failure))
-    if stopped:
-        raise KeyboardInterrupt
+    interrupts.check()
 
 
 def _failure(failures: Sequence[Failure], failed: int, total: int, kept: Path) -> CharError:
@@ -189,9 +222,11 @@ def _failure(failures: Sequence[Failure], failed: int, total: int, kept: Path) -
 @click.option("--circuit", help="Circuit the data belong to, if the file does not say.")
 @click.option("--bench", help="Bench the data belong to, if the file does not say.")
 @foreign.OPTIONS
+@click.pass_context
 def fit_(
-    data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None, **elsewhere: Any
-) -> None:
+    context: click.Context, /, data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None,
+    **elsewhere: Any,
+) -> None:  # fmt: skip
     """Fit compact models to DATA: a table that gaincell sweep wrote, or one from elsewhere.
 
     Measurements and other simulators' tables need --circuit, --model and --map: which of their columns is what.
@@ -205,16 +240,11 @@ def fit_(
     if output.suffix != ".json":
         raise RequestError(f"{output}: a record is a .json file")
     store.check_writable(output)
-    if foreign.is_meant(data, elsewhere):
-        foreign.fit(data, output, models, circuit, elsewhere)
+    if foreign.is_meant(context, data, elsewhere):
+        foreign.fit(data, output, models, circuit, bench, elsewhere)
         return
     table = store.read_table(data)
-    try:
-        record, left_out = refit.fit_table(table, data, circuit=circuit, bench=bench, models=models)
-    except (ValueError, TypeError) as error:
-        if isinstance(error, CharError):
-            raise
-        raise DataError(f"{data} holds something that is not a number: {str(error).splitlines()[0]}") from error
+    record, left_out = refit.fit_table(table, data, circuit=circuit, bench=bench, models=models)
     for reason in left_out:
         say(f"left out: {reason}")
     store.write_text(output, record.to_json())
@@ -223,7 +253,9 @@ def fit_(
 
 
 @cli.command()
-@click.option("--out", default="results", show_default=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option(
+    "-o", "--out", default="results", show_default=True, type=click.Path(path_type=Path), help="Folder to write."
+)
 @click.option("--circuit", "circuits", multiple=True, help="Only this circuit; may be repeated.")
 @click.option(
     "--records", type=click.Path(path_type=Path), help="Also write the records here, as <circuit>.<study>.json."
@@ -231,38 +263,69 @@ def fit_(
 @options.TECH
 @options.WORKERS
 @options.TIMEOUT
+@options.INTERRUPTS
 def run(
-    out: Path, circuits: Sequence[str], records: Path | None, tech: str, workers: int | None, timeout: float
-) -> None:
+    interrupts: Interrupts, out: Path, circuits: Sequence[str], records: Path | None, tech: str, workers: int | None,
+    timeout: float,
+) -> None:  # fmt: skip
     """Characterize every circuit: simulate all benches, fit all models, write page, pictures and records.
 
     \b
     Example:  gaincell run --out results
     """
     began = time.perf_counter()
-    chosen = [registry.load_circuit(name) for name in circuits or registry.circuit_names()]
+    names = list(dict.fromkeys(circuits)) or registry.circuit_names()
+    chosen = [registry.load_circuit(name) for name in names]
     technology = registry.load_technology(tech)
-    total = job.count_points(chosen, tech)
-    folders = job.prepare(out, records)
+    planned = [job.plan_circuit(circuit, tech) for circuit in chosen]
+    job.check_plans(planned)
     results: list[job.CircuitResult] = []
-    with Pool(workers, timeout_s=timeout) as pool, stoppable(pool), progress("characterizing", total) as tick:
-        for circuit in chosen:
-            results.append(job.run_circuit(circuit, tech, pool, progress=tick, finished=lambda r: job.keep(r, folders)))
-        stopped, simulator = pool.stop.is_set(), f"ngspice {pool.version}"
+    with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
+        folders = job.prepare(out, records)
+        for problem in job.problems(planned):
+            say(f"left out: {problem}")
+        with progress("characterizing", sum(one.size for one in planned)) as tick:
+            for one in planned:
+                results.append(job.run_circuit(one, pool, progress=tick, finished=lambda r: job.keep(r, folders)))
+        simulator = f"ngspice {pool.version}"
     wall_s = time.perf_counter() - began
     page = report.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
     wall_s = time.perf_counter() - began
     store.write_text(out / "run.json", job.describe(results, technology.name, simulator, pool.workers, wall_s))
     OUT.print(tables.frame(report.headline(results)))
-    note(f"{wall_s:.1f} s; open {page}")
+    note(f"{wall_s:.1f} s; open {page.path}")
+    for part in page.missing:
+        say(f"the page lacks {part}")
+    interrupts.check()
+    if failure := _what_failed(planned, results, out):
+        raise failure
+
+
+def _what_failed(
+    planned: Sequence[job.CircuitPlan], results: Sequence[job.CircuitResult], out: Path
+) -> CharError | None:
+    """What of the main job failed: points before models before studies that could not be planned."""
     studies = [study for result in results for study in result.studies.values()]
-    if stopped:
-        raise KeyboardInterrupt
     if failures := [failure for study in studies for failure in study.failures]:
-        raise _failure(failures, sum(int(s.dataset.attrs["n_failed"]) for s in studies), total, out / "failed")
+        failed = sum(int(s.dataset.attrs["n_failed"]) for s in studies)
+        return _failure(failures, failed, sum(one.size for one in planned), out / "failed")
     if left_out := [reason for study in studies for reason in study.left_out]:
-        raise FitError(f"{len(left_out)} models could not be fitted; the first: {left_out[0]}")
+        return FitError(f"{_many(len(left_out), 'model')} could not be fitted; the first: {left_out[0]}")
+    if problems := list(job.problems(planned)):
+        count = f"{len(problems)} {'study' if len(problems) == 1 else 'studies'}"
+        return CharError(f"{count} could not be run in this technology; the first: {problems[0]}")
+    return None
 
 
-for _command in (*montecarlo.COMMANDS, *comparing.COMMANDS, *technologies.COMMANDS, *exporting.COMMANDS):
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+for _command in (
+    *montecarlo.COMMANDS,
+    *merging.COMMANDS,
+    *comparing.COMMANDS,
+    *technologies.COMMANDS,
+    *exporting.COMMANDS,
+):
     cli.add_command(_command)

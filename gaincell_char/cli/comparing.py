@@ -3,22 +3,24 @@
 import io
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from .. import agreement, compare, registry, report, shards, store
+from .. import agreement, compare, registry, report, store
 from ..array_deck import CLAMPS
-from ..comparison import Case, Comparison, cases, make_comparison
-from ..errors import CharError
+from ..comparison import Case, Comparison, cases, check_counts, make_comparison
+from ..errors import CharError, ParameterError, SimulationError
+from ..manifest import check_campaign_folder
 from ..pool import Pool
 from ..run import FAILED
-from . import options, tables
-from .console import OUT, note, say
-from .progress import progress, stoppable
+from . import options, requests, tables
+from .console import OUT, keep, note, say
+from .interrupts import Interrupts
+from .progress import progress
 
 
 @click.command("compare")
@@ -28,9 +30,7 @@ from .progress import progress, stoppable
 )
 @click.option(
     "--records",
-    default=registry.DEFAULT_TECHNOLOGY,
-    show_default=True,
-    help="Records of the software model: a name or a folder.",
+    help="Records of the software model: a name or a folder; those of the technology by default.",
 )
 @click.option(
     "--operation",
@@ -57,52 +57,106 @@ from .progress import progress, stoppable
 @options.TECH
 @options.WORKERS
 @options.TIMEOUT
+@click.pass_context
 def compare_(
-    out: Path, inputs: Path | None, instances: int, tokens: int, dim: int, draws: int, form: str | None, gate: bool,
-    tech: str, operations: Sequence[str], workers: int | None, timeout: float, **request: Any,
+    context: click.Context, /, out: Path, inputs: Path | None, instances: int, tokens: int, dim: int, draws: int,
+    form: str | None, gate: bool, tech: str, operations: Sequence[str], workers: int | None, timeout: float,
+    **request: Any,
 ) -> None:  # fmt: skip
     """Send the same tensors through ngspice and through the PyTorch model, and say how far they are apart.
 
-    One column holds the cells of a score or of an output; a folder that holds some of the columns already is gone on
-    with.  --gate makes it a test.
+    One column contains the cells of a score or of an output.  An existing folder of the same comparison is resumed.
+    --gate makes it a test.
 
     \b
     Example:  gaincell compare -o compare --instances 24 --columns 1
               gaincell compare -o swing --head attention_switched --clamp passive --gate
     """
+    _check_effect(context)
+    check_counts({"draws": (draws, 1)})
+    store.check_folder(out)
     from ..twins import pulses_of, twins  # needs PyTorch, which takes seconds to import
 
     comparison = make_comparison(
         path=inputs, instances=instances, tokens=tokens, dim=dim, technology=tech, operations=operations, **request
     )
     models = twins(comparison)
+    _check_form(form, models)
     todo = list(cases(comparison, pulses_of(models[comparison.declared.operations[0].name])))
+    check_campaign_folder(out, comparison.manifest(todo))
     began = time.perf_counter()
-    with Pool(workers, timeout_s=timeout) as pool, stoppable(pool), progress("comparing", len(todo)) as tick:
-        done = compare.run_comparison(comparison, todo, out, pool, tick=tick, say=say)
-        _keep_inputs(comparison, out)
-        if done.stopped:
-            raise KeyboardInterrupt
-        waves = {c.operation.name: compare.waveforms(comparison, c, pool) for c in _first(todo)}
+    with Pool(workers, timeout_s=timeout) as pool:
+        done = _simulate(comparison, todo, out, pool, context.obj)
+        waves, missing = _waves(comparison, todo, pool)
         simulator = f"ngspice {pool.version}"
-    rows = shards.read_shards(out, say)
+    rows = compare.finished_cases(out, todo, say)
     assert rows is not None  # noqa: S101  just written
     judged = agreement.judge(comparison, models, rows, todo, draws)
     about = {
         "simulator": simulator, "technology": tech, "spice_s": float(rows["spent_s"].sum()), "model_s": judged.model_s,
         "wall_s": time.perf_counter() - began, "columns": len(rows),
     }  # fmt: skip
-    page = report.write_comparison(out, comparison, judged, waves, about)
-    store.write_text(out / "compare.json", _described(comparison, judged, about))
-    OUT.print(tables.frame(report.comparison_headline(judged)))
-    note(f"{done.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s; open {page}")
+    page = report.write_comparison(out, comparison, judged, waves, about, missing, done.failures)
+    store.write_text(out / "compare.json", _described(comparison, todo, judged, about))
+    _tell(judged, page, f"{done.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
     if failed := int((rows["status"] == FAILED).sum()):
-        raise CharError(f"{failed} of {len(rows)} columns failed; the first: {_reason(rows)}")
+        kept = f"; decks and logs are in {out / 'failed'}" if done.failures else ""
+        raise CharError(f"{failed} of {len(rows)} columns failed; the first: {_reason(rows)}{kept}")
     if sentences := judged.disagreements(form):
         message = f"SPICE and the software model disagree: {'; '.join(sentences)}"
         if gate:
             raise CharError(message)
         say(message)
+
+
+def _simulate(
+    comparison: Comparison, todo: Sequence[Case], out: Path, pool: Pool, interrupts: Interrupts
+) -> compare.Progress:
+    """Simulate what the folder lacks, and keep the inputs and what failed beside it."""
+    with interrupts.stopping(pool), progress("comparing", len(todo)) as tick:
+        done = compare.run_comparison(comparison, todo, out, pool, tick=tick, say=say)
+        _keep_inputs(comparison, out)
+    if done.failures:
+        keep(done.failures, out / "failed")
+    interrupts.check()
+    return done
+
+
+def _tell(judged: agreement.Agreement, page: report.Written, simulated: str) -> None:
+    OUT.print(tables.frame(report.comparison_headline(judged)))
+    for sentence in judged.explained():
+        note(sentence)
+    note(f"{simulated}; open {page.path}")
+    for part in page.missing:
+        say(f"the page lacks {part}")
+
+
+def _check_effect(context: click.Context) -> None:
+    """Refuse options that another one makes useless."""
+    given = context.params
+    if given["inputs"] is not None:
+        requests.refuse(context, ("instances", "tokens", "dim"), "--inputs says what the tensors are")
+    if not given["mismatch"]:
+        requests.refuse(context, ("draws",), "only --mismatch draws arrays")
+    if given["clamp"] != "resistor":
+        requests.refuse(context, ("r_clamp",), "only --clamp resistor has one")
+
+
+def _check_form(form: str | None, models: Mapping[str, Any]) -> None:
+    known = dict.fromkeys(name for model in models.values() for name in model.forms)
+    if form is not None and form not in known:
+        raise ParameterError(f"no form {form!r} in these records; have {', '.join(known)}")
+
+
+def _waves(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> tuple[dict[str, Any], list[str]]:
+    """Waveforms of one column of each operation; and why there are none of another."""
+    waves, missing = {}, []
+    for case in _first(todo):
+        try:
+            waves[case.operation.name] = compare.waveforms(comparison, case, pool)
+        except SimulationError as error:
+            missing.append(f"the waveforms of {case.operation.doc}: {error}")
+    return waves, missing
 
 
 def _first(todo: Sequence[Case]) -> list[Case]:
@@ -120,12 +174,12 @@ def _keep_inputs(comparison: Comparison, out: Path) -> None:
     store.write_bytes(out / "inputs.npz", buffer.getvalue())
 
 
-def _described(comparison: Comparison, judged: Any, about: dict[str, Any]) -> str:
+def _described(comparison: Comparison, todo: Sequence[Case], judged: Any, about: dict[str, Any]) -> str:
     coverage = [
         {"operation": c.operation, "level": c.level, **vars(c.share), "left_out": c.left_out} for c in judged.coverage
     ]
     told = {
-        "request": comparison.request, "digest": comparison.digest, "about": about, "coverage": coverage,
+        "request": comparison.request, "digest": comparison.digest(todo), "about": about, "coverage": coverage,
         "summary": judged.summary.to_dict("records"), "disagreements": judged.disagreements(),
     }  # fmt: skip
     return json.dumps(told, indent=1) + "\n"

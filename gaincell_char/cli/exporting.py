@@ -1,5 +1,6 @@
 """The command ``gaincell export``."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import click
 from rich.table import Table
 
 from .. import export as exports
-from .. import registry, si
-from ..errors import CharError, DataError, ParameterError
-from ..record import Record, read_record
+from .. import registry, si, store
+from ..errors import DataError, ParameterError
+from ..record import Record
+from . import requests
 from .console import OUT, note, table
 
 
@@ -28,8 +30,8 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 def _record(name: str) -> Record:
     """A file, or TECH/CIRCUIT.STUDY of a packaged record."""
-    if name.endswith(".json") or Path(name).is_file():
-        return read_record(name)
+    if name.endswith(".json") or os.path.isfile(name):  # noqa: PTH113  knows a name that is no path
+        return registry.checked_record(name)
     technology, slash, study = name.partition("/")
     if not slash or technology not in registry.record_sets():
         have = ", ".join(registry.record_sets())
@@ -39,13 +41,10 @@ def _record(name: str) -> Record:
 
 def _conditions(texts: Sequence[str]) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (name and equals and value):
-            raise ParameterError(f"{text!r}: write NAME=VALUE")
+    for name, value in requests.assignments(texts).items():
         try:
             found[name] = si.parse(value)
-        except CharError:
+        except ParameterError:
             found[name] = value
     return found
 
@@ -53,7 +52,9 @@ def _conditions(texts: Sequence[str]) -> dict[str, float | str]:
 @click.command("export")
 @click.argument("record")
 @click.option("--to", "target", required=True, metavar="FORMAT", help="Format; --list shows all.")
-@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option(
+    "-o", "--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Folder to write to."
+)
 @click.option("--model", help="Model to export; the best one that the format can express by default.")
 @click.option("--at", multiple=True, metavar="NAME=VALUE", help="Condition of the fit, as corner=ss or temp=85.")
 @click.option(
@@ -72,8 +73,11 @@ def export(
               gaincell export gc28/gain_cell.dc --to csv --model ekv_2d
               gaincell export --list
     """
-    found = _record(record)
-    for path in exports.export(found, target, out, model=model, companions=companions, **_conditions(at)):
+    chosen = exports.load_target(target)
+    if companions is not None and not chosen.needs_others:
+        raise ParameterError(f"--companions has no effect here: {target} reads no other record")
+    store.check_folder(out)
+    for path in exports.export(_record(record), target, out, model=model, companions=companions, at=_conditions(at)):
         note(str(path))
 
 

@@ -38,18 +38,33 @@ def OPTIONS(command: Any) -> Any:  # noqa: N802  used as the other options are
     return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
 
 
-def is_meant(data: Path, elsewhere: Mapping[str, Any]) -> bool:
-    """Whether a table is from elsewhere: its ending is none of ours, or it has to be mapped."""
-    return bool(elsewhere["columns"] or elsewhere["units"] or elsewhere["sigma"] or elsewhere["settings"]) or (
-        data.suffix in readers.ENDINGS and data.suffix not in store.FORMATS
-    )
+def is_meant(context: click.Context, data: Path, elsewhere: Mapping[str, Any]) -> bool:
+    """Whether a table is from elsewhere: its ending is none of ours, or one of these options says how to read it.
+
+    Raises
+    ------
+    ParameterError
+        If such an option is given for a file that only this program writes.
+    """
+    if data.suffix not in readers.ENDINGS:
+        requests.refuse(
+            context, tuple(elsewhere), f"a {data.suffix or 'nameless'} table is one that gaincell sweep wrote"
+        )
+        return False
+    return data.suffix not in store.FORMATS or requests.is_given(context, tuple(elsewhere))
 
 
-def fit(data: Path, output: Path, models: Sequence[str], circuit: str | None, elsewhere: Mapping[str, Any]) -> None:
+def fit(
+    data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None,
+    elsewhere: Mapping[str, Any],
+) -> None:  # fmt: skip
     """Fit, write the record, and print how well it went."""
     if not circuit or not models:
         raise RequestError(f"{data}: a table from elsewhere needs --circuit NAME and --model NAME")
     owner = registry.load_circuit(circuit)
+    for model in map(owner.model, models):
+        if bench is not None and owner.bench(bench).name != model.bench:
+            raise ParameterError(f"--bench {bench}: model {model.name} is of bench {model.bench}")
     reading = external.Reading(
         columns=_pairs(elsewhere["columns"]), units=_pairs(elsewhere["units"]),
         set_=requests.settings(owner, owner.model(models[0]).bench, elsewhere["settings"]),

@@ -1,28 +1,28 @@
-"""The commands ``mc``, ``merge`` and ``tune``."""
+"""The command ``mc``."""
 
 import contextlib
-import time
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import click
-import pandas as pd
+import numpy as np
 
-from .. import analysis, campaign, check, mc, registry, report, results, sampling, shards, statistics, store
+from .. import analysis, campaign, manifest, mc, registry, results, sampling, statistics, store
 from ..campaign import Campaign
 from ..errors import CharError, ParameterError, RequestError
-from ..netlist import Deck
 from ..pool import Pool
 from ..replay import parse_id, replay
-from ..run import Failure
+from ..run import FAILED
 from ..statistics import Goal, Spec
 from ..steps import Steps
-from ..tune import tune
-from . import options, requests, tables
-from .console import OUT, keep, note, say
-from .progress import progress, stoppable
+from . import options, requests
+from .campaigns import failed_points, failure, finish, finished_rows, read_specs, technology_of
+from .console import keep, note, say
+from .interrupts import Interrupts
+from .progress import progress
 
 _FIRST_CHECKPOINT = 64
 _ACCURACY = 5e-4
@@ -56,103 +56,85 @@ _ACCURACY = 5e-4
 @options.NETLIST
 @options.WORKERS
 @options.TIMEOUT
+@click.pass_context
 def monte_carlo(
-    circuit: str, bench: str, samples: int, out: Path, specs: Sequence[str], until: str | None, shard: str | None,
-    retry_failed: bool, replay_id: str | None, dask: str | None, workers: int | None, timeout: float, **request: Any,
+    context: click.Context, /, circuit: str, bench: str, samples: int, out: Path, specs: Sequence[str],
+    until: str | None, shard: str | None, retry_failed: bool, replay_id: str | None, dask: str | None,
+    workers: int | None, timeout: float, **request: Any,
 ) -> None:  # fmt: skip
     """Monte Carlo of BENCH of CIRCUIT: simulate samples, and say how copies of the circuit differ.
 
-    What is finished is kept: after a crash, Ctrl-C or a power cut the same command goes on where it stopped.
+    What is finished is kept: after a crash, Ctrl-C or a power cut the same command continues.
 
     \b
     Example:  gaincell mc gain_cell dc -n 1000 --vary mismatch -o cell
               gaincell mc relu_c2p transfer -n 256 --spec "offset < 600p" -o relu
               gaincell mc gain_cell dc -n 1000 --vary mismatch -o cell --replay 17.36
     """
-    planned = _planned(circuit, bench, samples, out, **request)
+    interrupts: Interrupts = context.obj
+    store.check_folder(out)
+    _check_effect(context)
     if replay_id is not None:
-        _replay(planned, out, replay_id, timeout)
+        _replay(_again(context, circuit, bench, samples, out, request), out, replay_id, timeout)
         return
-    wanted = _specs(planned, specs)
+    planned = _planned(circuit, bench, samples, out, **request)
+    planned.check_samples(samples)
+    wanted = read_specs(planned, specs)
     goal = statistics.parse_goal(until) if until else None
     if goal and goal.statistic == "yield" and not wanted:
         raise ParameterError(f"--until {until!r} needs a --spec to take the yield of")
-    part = _part(shard)
-    with _pool(workers, timeout) as pool, stoppable(pool), _executor(dask) as executor:
-        done = _simulate(
-            planned, samples, out, pool=pool, executor=executor, timeout=timeout, part=part, retry=retry_failed,
-            goal=goal, specs=wanted,
-        )  # fmt: skip
+    part = mc.check_part(_part(shard))
+    manifest.check_campaign_folder(out, planned.manifest(samples))
+    with Pool(workers, timeout_s=timeout) as pool, _executor(dask) as executor:
+        with interrupts.stopping(pool):
+            done = _simulate(
+                planned, samples, out, pool=pool, executor=executor, timeout=timeout, part=part, retry=retry_failed,
+                goal=goal, specs=wanted,
+            )  # fmt: skip
         _tell(planned, done, out)
-        if done.stopped:
-            raise KeyboardInterrupt
+        interrupts.check()
+        rows = finished_rows(planned, done.n, out)
+        failed = failed_points(planned, rows, done.failures)
+        kept = keep(failed, out / "failed") if failed else out
         if part[1] == 1:
-            _finish(planned, done.n, out, pool, wanted)
-    if done.failed:
-        raise _failure(planned, done, out)
+            finish(planned, rows, done.n, out, pool, wanted, failed)
+    if failed:
+        raise failure(rows, kept)
 
 
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--spec", "specs", multiple=True, metavar="LIMIT", help="Report the yield of a limit, as 'i_bl > 8u'.")
-@options.WORKERS
-@options.TIMEOUT
-def merge(folder: Path, specs: Sequence[str], workers: int | None, timeout: float) -> None:
-    """Put the shards in FOLDER together: results.parquet, tables, pictures and record.
-
-    \b
-    Example:  for i in 1 2 3 4; do gaincell mc gain_cell dc -n 4096 -o cell --shard $i/4; done
-              gaincell merge cell
-    """
-    there = shards.read_manifest(folder)
-    planned = campaign.again(there.request)
-    if planned.digest != there.digest:
-        raise RequestError(f"{folder}: the technology, a netlist or this package has changed since; simulate it again")
-    with _pool(workers, timeout) as pool:
-        _finish(planned, there.n, folder, pool, _specs(planned, specs))
+def _check_effect(context: click.Context) -> None:
+    """Refuse options that another one makes useless."""
+    given = context.params
+    if given["replay_id"] is not None:
+        only = ("specs", "until", "shard", "retry_failed", "dask", "workers")
+        requests.refuse(context, only, "--replay runs one point")
+    if given["shard"] is not None:
+        requests.refuse(context, ("specs", "until"), "--shard simulates a part; gaincell merge looks at the whole")
 
 
-@click.command("tune")
-@click.argument("circuit")
-@click.argument("bench")
-@click.option(
-    "-n", "--samples", type=click.IntRange(8, 1024), default=16, show_default=True, help="Samples per setting."
-)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .json file to write.")
-@options.AXIS
-@options.SET
-@options.TECH
-@options.WORKERS
-@options.TIMEOUT
-def tune_(
-    circuit: str, bench: str, samples: int, output: Path, axes: Sequence[str], settings: Sequence[str], tech: str,
-    workers: int | None, timeout: float,
-) -> None:  # fmt: skip
-    """Measure what step control of BENCH costs and how wrong it is: the choice of gaincell mc --accuracy.
-
-    \b
-    Example:  gaincell tune gain_cell pulse -o gain_cell.pulse.json
-    """
-    store.check_writable(output)
-    loaded = registry.load_circuit(circuit)
-    with Pool(workers or 1, timeout_s=timeout) as pool, stoppable(pool):
-        found = tune(
-            circuit, bench, pool=pool, samples=samples - samples % 8, technology=tech,
-            sweep=requests.axes(loaded, bench, axes), set_=requests.settings(loaded, bench, settings),
-        )  # fmt: skip
-    store.write_text(output, found.to_json())
-    OUT.print(tables.frame(_front(found.front())))
-    note(f"{len(found.trials)} settings in {output}")
+_REQUEST = (
+    "axes", "corner", "temp", "settings", "simulator_options", "accuracy", "netlist", "vary", "sampler", "seed",
+)  # fmt: skip
+"""Options that say which campaign it is."""
 
 
-COMMANDS = (monte_carlo, merge, tune_)
+def _again(
+    context: click.Context, circuit: str, bench: str, samples: int, out: Path, request: dict[str, Any]
+) -> Campaign:
+    """Return the campaign to replay a point of: that of the folder, unless the options say which one."""
+    if not (out / manifest.MANIFEST).exists() or requests.is_given(context, _REQUEST):
+        return _planned(circuit, bench, samples, out, **request)
+    there = manifest.read_manifest(out)
+    tech = request["tech"] if requests.is_given(context, ("tech",)) else None
+    planned = campaign.again({**there.request, "technology": technology_of(out, there, tech)}, str(out))
+    if (planned.plan.circuit.name, planned.plan.bench.name) != (circuit, bench):
+        raise RequestError(
+            f"{out} contains a campaign of {planned.plan.circuit.name} {planned.plan.bench.name}, not {circuit} {bench}"
+        )
+    return planned
 
 
-def _front(trials: Sequence[Any]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"setting": t.steps.label, "error": f"{100 * t.error:.4f} %", "cost": f"{1e3 * t.cost_s:.3f} ms"}
-        for t in trials
-    )
+COMMANDS = (monte_carlo,)
 
 
 def _planned(
@@ -173,8 +155,8 @@ def _planned(
 
 def _block(out: Path, n: int) -> int:
     """Samples of one Latin hypercube: those of the first call, so that more can follow."""
-    if (out / shards.MANIFEST).exists():
-        return int(shards.read_manifest(out).request["block"])
+    if (out / manifest.MANIFEST).exists():
+        return campaign.block_of(manifest.read_manifest(out).request, str(out))
     return max(n, 1)
 
 
@@ -182,33 +164,21 @@ def _steps(tech: str, circuit: str, bench: str, accuracy: str | None) -> Steps:
     measured = registry.load_steps(tech, circuit, bench)
     if measured is None and accuracy is not None:
         raise RequestError(
-            f"nobody measured the accuracy of {circuit}.{bench} in {tech}; run gaincell tune, or leave --accuracy out"
+            f"no step-control measurement exists for {circuit}.{bench} in {tech}; run gaincell tune, "
+            "or leave --accuracy out"
         )
     if measured is None:
         return Steps()
     return measured.choose(requests.percent(accuracy) if accuracy else _ACCURACY).steps
 
 
-def _specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
-    declared = planned.plan.circuit.spread(planned.plan.bench.name)
-    units = {o.name: o.unit for o in planned.plan.bench.outputs}
-    units |= {f.name: f.unit for f in (declared.features if declared else ())}
-    return [statistics.parse_spec(text, units) for text in texts]
-
-
 def _part(text: str | None) -> tuple[int, int]:
     if text is None:
         return 1, 1
-    first, slash, last = text.partition("/")
-    if not (slash and first.strip().isdecimal() and last.strip().isdecimal()):
+    match = re.fullmatch(r" ?([0-9]{1,9}) ?/ ?([0-9]{1,9}) ?", text)
+    if match is None:
         raise ParameterError(f"--shard {text!r}: write I/N, for example 2/8")
-    return int(first), int(last)
-
-
-@contextlib.contextmanager
-def _pool(workers: int | None, timeout: float) -> Iterator[Pool]:
-    with Pool(workers, timeout_s=timeout) as pool:
-        yield pool
+    return int(match[1]), int(match[2])
 
 
 @contextlib.contextmanager
@@ -241,7 +211,7 @@ def _simulate(
             )  # fmt: skip
         if done.stopped or goal is None or part[1] > 1:
             return done
-        rows = results.complete(planned, shards.read_shards(out), count)
+        rows = results.complete(planned, finished_rows(planned, count, out), count)
         width = analysis.width(planned, rows, count, goal, specs)
         note(f"{count} samples: {goal.statistic} is known to {100 * width:.3g} %")
         if width < goal.limit:
@@ -263,54 +233,23 @@ def _tell(planned: Campaign, done: mc.Progress, out: Path) -> None:
     note(f"{done.simulated} points simulated in {done.wall_s:.1f} s{rate}{kept}, in {out} ({label})")
 
 
-def _finish(planned: Campaign, n: int, out: Path, pool: Pool, specs: Sequence[Spec]) -> None:
-    began = time.perf_counter()
-    rows = results.complete(planned, shards.read_shards(out, say), n)
-    store.write_frame(results.flat_results(planned, rows, n), out / "results.parquet")
-    store.write_frame(results.drawn(planned, n), out / "draws.parquet")
-    found = check.check(planned, rows, n, timeout_s=pool.timeout_s)
-    analysed = analysis.analyse(planned, rows, n, pool=pool, specs=specs, check=found)
-    page = report.write_campaign(out, planned, analysed, found)
-    OUT.print(tables.frame(report.campaign_headline(analysed)))
-    for fit in analysed.random:
-        note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
-    for text, share in analysed.yields:
-        note(f"{text}: yield {100 * share.value:.2f} % ({100 * share.low:.2f} to {100 * share.high:.2f} %)")
-    for reason in analysed.left_out:
-        say(f"left out: {reason}")
-    note(f"analysed in {time.perf_counter() - began:.1f} s; open {page}")
-
-
-def _failure(planned: Campaign, done: mc.Progress, out: Path) -> CharError:
-    decks = [_failed(planned, item, done.n) for item in done.failures]
-    kept = keep(decks, out / "failed")
-    first = done.failures[0]
-    return CharError(
-        f"{done.failed} of {done.n * len(planned.points)} points failed and are rows of the results; the first, "
-        f"{first.sample}.{first.point}: {first.reason}; decks and logs are in {kept}; --retry-failed tries them again"
-    )
-
-
-def _failed(planned: Campaign, item: mc.Finished, n: int) -> Failure:
-    deck: Deck = planned.deck(item.sample, item.point, planned.draws(planned.padded(n))[item.sample])
-    return Failure(
-        where={"sample": item.sample, **planned.points[item.point].where}, reason=item.reason, deck=deck.text,
-        log=item.log,
-    )  # fmt: skip
-
-
 def _replay(planned: Campaign, out: Path, text: str, timeout: float) -> None:
     sample, point = parse_id(planned, text)
-    if (out / shards.MANIFEST).exists():
-        shards.compare(out, shards.Manifest(digest=planned.digest, n=0, request=planned.request))
+    if (out / manifest.MANIFEST).exists():
+        manifest.compare(out, planned.manifest(0))
     again = replay(planned, sample, point, timeout_s=timeout)
     click.echo(again.deck.text, nl=False)
     where = f" (its copy in the deck is {again.instance})" if again.instance else ""
     for name, value in again.values.items():
         say(f"{sample}.{point}{where}: {name} = {value.tolist()!r}")
-    stored = shards.find(out, sample, point)
-    if stored is not None:
-        same = all(stored[name] == value.tolist() for name, value in again.values.items())
-        say("the same as in the campaign" if same else "NOT the same as in the campaign")
-        if not same:
-            raise CharError(f"sample {text} gave other numbers than the campaign holds")
+    rows = finished_rows(planned, sample + 1, out)
+    stored = rows[(rows["sample"] == sample) & (rows["point"] == point)]
+    if stored.empty:
+        return
+    if stored.iloc[0]["status"] == FAILED:
+        say(f"in the campaign it failed: {stored.iloc[0]['reason']}")
+        return
+    same = all(np.asarray(stored.iloc[0][name]).tolist() == value.tolist() for name, value in again.values.items())
+    say("the same as in the campaign" if same else "NOT the same as in the campaign")
+    if not same:
+        raise CharError(f"sample {text} gave other numbers than the campaign contains")

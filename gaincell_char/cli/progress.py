@@ -1,15 +1,13 @@
-"""Progress bars, and Ctrl-C."""
+"""Progress bars."""
 
 import contextlib
-import signal
 from collections.abc import Iterator
 from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ..pool import Pool
-from .console import ERRORS, say
+from .console import ERRORS
 
 
 class Advance(Protocol):
@@ -34,21 +32,3 @@ def progress(what: str, total: int) -> Iterator[Advance]:
     with Progress(*columns, console=ERRORS, transient=True, disable=not ERRORS.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count=1: bar.advance(task, count)
-
-
-@contextlib.contextmanager
-def stoppable(pool: Pool) -> Iterator[None]:
-    """First Ctrl-C: start no more points.  Second: end the runs in progress.  Finished points are kept."""
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        if pool.stop.is_set():
-            pool.kill()
-            return
-        pool.stop.set()
-        say("stopping after the points in progress; Ctrl-C again ends them at once; finished points are kept")
-
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)

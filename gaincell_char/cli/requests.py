@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
-from .. import plan, si
+import click
+from click.core import ParameterSource
+
+from .. import si
+from ..axes import parse_axis
 from ..circuit import Circuit
 from ..errors import ParameterError
 from ..params import Value
@@ -11,10 +15,17 @@ from ..params import Value
 def settings(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Value]:
     """Read every NAME=VALUE of ``--set``."""
     params = circuit.params | circuit.bench(bench).params
-    return {name: params[name].parse(name, value) for name, value in _assignments(texts).items()}
+    return {name: params[name].parse(name, value) for name, value in assignments(texts).items()}
 
 
-def _assignments(texts: Sequence[str]) -> dict[str, str]:
+def assignments(texts: Sequence[str]) -> dict[str, str]:
+    """Read every NAME=VALUE.
+
+    Raises
+    ------
+    ParameterError
+        If one has another form, or a name is given twice.
+    """
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
@@ -26,12 +37,24 @@ def _assignments(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def refuse(context: click.Context, names: Sequence[str], why: str) -> None:
+    """Raise `ParameterError` if one of these options was given: it would have no effect, and `why` says so."""
+    for parameter in context.command.params:
+        if parameter.name in names and is_given(context, (parameter.name,)):
+            raise ParameterError(f"{parameter.opts[0]} has no effect here: {why}")
+
+
+def is_given(context: click.Context, names: Sequence[str]) -> bool:
+    """Whether one of these options was given on the command line."""
+    return any(context.get_parameter_source(name) == ParameterSource.COMMANDLINE for name in names)
+
+
 def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequence[Value]]:
     """Read every ``--axis``."""
     chosen = circuit.bench(bench)
     axes: dict[str, Sequence[Value]] = {}
     for text in texts:
-        name, values = plan.parse_axis(text, circuit.params | chosen.params, chosen.curve)
+        name, values = parse_axis(text, circuit.params | chosen.params, chosen.curve)
         if name in axes:
             raise ParameterError(f"axis {name} is given twice")
         axes[name] = values
@@ -40,7 +63,7 @@ def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequen
 
 def options(texts: Sequence[str]) -> dict[str, float]:
     """Read every NAME=VALUE of ``--option``."""
-    return {name: si.parse(value) for name, value in _assignments(texts).items()}
+    return {name: si.parse(value) for name, value in assignments(texts).items()}
 
 
 def percent(text: str) -> float:

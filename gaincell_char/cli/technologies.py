@@ -39,7 +39,9 @@ def check(technology: str) -> None:
     loaded = registry.load_technology(technology)
     broken = 0
     for found in contract.check_technology(loaded):
-        say(f"{'holds ' if found.holds else 'BROKEN'}  {found.promise}{': ' if found.found else ''}{found.found}")
+        say(f"{'holds ' if found.holds else 'BROKEN'}  {found.promise}{'' if found.holds else ':'}")
+        for reason in found.broken:
+            say(f"        - {reason}")
         broken += not found.holds
     if broken:
         raise CharError(f"technology {loaded.name} breaks {broken} of {len(contract.PROMISES)} promises")

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from .. import registry
 from ..errors import ExportError, RequestError
 from ..fit import Fit
+from ..fitted import check_record
 from ..record import Record
-from ..store import check_writable, write_bytes
+from ..store import check_writable, make_folder, write_bytes
+from ..untrusted import MOST_TABLE, read_bytes
 from .target import Request, Target
 
 __all__ = ["Request", "Target", "export", "export_names", "files", "load_target"]
@@ -47,7 +51,7 @@ def load_target(name: str) -> Target:
 
 def files(
     record: Record, to: str, *, model: str | None = None, companions: str | Path | None = None,
-    **conditions: float | str,
+    at: Mapping[str, float | str] | None = None,
 ) -> Mapping[str, str | bytes]:  # fmt: skip
     """Return what `export` writes, as file name -> content.
 
@@ -57,27 +61,50 @@ def files(
         Model to export: by default the first of form "best" that the format can express, else the first of any form.
     companions : str or Path, optional
         Packaged set or folder where a format finds other records of the technology; the packaged set by default.
-    conditions
-        Where the model was fitted, as ``corner="tt", temp=85.0``.
+    at : mapping, optional
+        Where the model was fitted, as ``{"corner": "tt", "temp": 85.0}``.
 
     Raises
     ------
     ExportError
         If the format cannot express the model; the message says what would be lost.
+    DataError
+        If the record does not agree with its circuit, or lacks what the format needs.
     """
     target = load_target(to)
+    circuit = registry.load_circuit(record.circuit)
+    check_record(record, circuit)
+    _check_effect(target, record, model, at or {})
+    # What a record says of its technology chooses among packaged records only, never a folder.
+    packaged = record.technology if record.technology in registry.record_sets() else ""
     request = Request(
         record=record, digest=hashlib.sha256(record.to_json().encode()).hexdigest()[:16],
-        circuit=registry.load_circuit(record.circuit), fit=None, model=None,
-        companions=companions or record.technology,
+        circuit=circuit, fit=None, model=None, companions=companions or packaged,
     )  # fmt: skip
-    return target.files(_choose(target, request, model, conditions) if target.refuses else request)
+    try:
+        with np.errstate(all="ignore"):
+            return target.files(_choose(target, request, model, at or {}) if target.refuses else request)
+    except (ArithmeticError, ValueError, OverflowError) as error:
+        if isinstance(error, RequestError):
+            raise
+        raise ExportError(
+            f"{target.name} cannot express record {record.circuit}.{record.study}: its numbers give {error}"
+        ) from None
+
+
+def _check_effect(target: Target, record: Record, model: str | None, at: Mapping[str, float | str]) -> None:
+    """Refuse what would have no effect: a model for a format of whole records, a condition that no fit has."""
+    if target.refuses is None and (model is not None or at):
+        raise ExportError(f"{target.name} takes the whole record: leave out the model and where it was fitted")
+    known = dict.fromkeys(name for fit in record.fits for name in fit.conditions)
+    if unknown := [name for name in at if name not in known]:
+        raise ExportError(f"no fit of the record has a condition {unknown[0]!r}; have {', '.join(known) or 'none'}")
 
 
 def _choose(target: Target, request: Request, model: str | None, conditions: Mapping[str, float | str]) -> Request:
     """Pick the fit to export."""
     if model is not None:
-        wanted = _with(request, request.record.fit(model, **conditions))
+        wanted = _with(request, request.record.fit(model, **dict(conditions)))
         if why := _refusal(target, wanted):
             raise ExportError(f"{target.name} cannot express {request.record.circuit} {model}: {why}")
         return wanted
@@ -102,7 +129,7 @@ def _refusal(target: Target, request: Request) -> str:
 
 def export(
     record: Record, to: str, folder: Path | str, *, model: str | None = None,
-    companions: str | Path | None = None, **conditions: float | str,
+    companions: str | Path | None = None, at: Mapping[str, float | str] | None = None,
 ) -> list[Path]:  # fmt: skip
     """Write a record in another format into a folder and return the files.
 
@@ -113,16 +140,12 @@ def export(
     RequestError
         If the folder cannot be written, or already holds one of the files with another content.
     """
-    content = files(record, to, model=model, companions=companions, **conditions)
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"{folder} cannot be made a folder: {error.strerror}") from None
+    content = files(record, to, model=model, companions=companions, at=at)
+    folder = make_folder(Path(folder))
     encoded = {folder / name: text.encode() if isinstance(text, str) else text for name, text in content.items()}
     for path, data in encoded.items():
         check_writable(path)
-        if path.exists() and path.read_bytes() != data:
+        if path.exists() and read_bytes(path, "file", most=MOST_TABLE) != data:
             raise RequestError(f"{path} exists and differs; choose another folder with --out, or delete it")
     for path, data in encoded.items():
         write_bytes(path, data)

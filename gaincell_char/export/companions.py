@@ -3,9 +3,10 @@
 from ..circuit import Numbers
 from ..errors import DataError, ExportError
 from ..fit import Fit
+from ..fitted import RandomCircuits
 from ..head import Head, ModelName, Operation
 from ..record import Record
-from ..registry import RandomCircuits, find_record, head_names, load_head, load_random
+from ..registry import find_record, head_names, load_head, load_random
 from .target import Request
 
 
@@ -38,6 +39,11 @@ def companion(request: Request, circuit: str, name: ModelName) -> tuple[Record, 
     ExportError
         If the request's companions do not hold it.
     """
+    if not request.companions:
+        raise ExportError(
+            f"this format also needs {circuit}.{name.study}, and there are no packaged records of technology "
+            f"{request.record.technology!r}; say where with --companions"
+        )
     try:
         record = find_record(request.companions, f"{circuit}.{name.study}")
         return record, record.fit(name.model)

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..circuit import Floats
 from ..errors import ExportError
-from ..registry import FittedModel
+from ..fitted import FittedModel, parameter
 from . import companions, printing
 from .target import Request
 from .trace import trace
@@ -14,7 +15,7 @@ LOST = (
     "the sign of a current where weights are conductances above 0 (its zero is a state within the range), "
     "the shared part of the spread of a die, the decay beyond one exponential, and the converters but for their limits"
 )
-_POINTS = 33
+_POINTS, _FINE = 33, 257
 
 
 def refuses(request: Request) -> str:
@@ -50,8 +51,8 @@ def numbers(request: Request) -> dict[str, Any]:
     low, high = fit.box[fit.inputs[0]]
     axis = np.linspace(low, high, _POINTS)
     drive = [np.full_like(axis, fit.box[name][1]) for name in fit.inputs[1:]]
-    output = np.asarray(FittedModel(fit=fit, function=model.function)(axis, *drive), dtype=float)
-    full = float(np.abs(output).max())
+    curve = _curve(FittedModel(fit=fit, function=model.function), low, high)
+    full = float(np.abs(curve).max())
     random = companions.random_circuits(request)
     sigma = random.sigma(axis, *drive[: len(random.fit.inputs) - 1]) if random else np.zeros_like(axis)
     t_max, limits = _limits(request)
@@ -59,12 +60,20 @@ def numbers(request: Request) -> dict[str, Any]:
     _, decay = companions.companion(request, head.decay, next(iter(head.decay_forms.values())))
     return {
         "coefficients": fit.values(), "unit": fit.unit, "inputs": list(fit.inputs), "low": low, "high": high,
+        "curve": (curve / full).tolist(),
         "v_ref": decay.coefficients["v_ref"].value, "full": full, "drive": [list(fit.box[n]) for n in fit.inputs[1:]],
         "sigma": {"at": axis.tolist(), "relative": (sigma / full).tolist(), "known": random is not None},
         "tau": decay.coefficients["tau"].value, "limit": {k: q / (full * over) for k, q in limits.items()},
         "levels": {"input": head.levels_input, "store": head.levels_store, "output": head.levels_output},
         "about": request.about(LOST),
     }  # fmt: skip
+
+
+def _curve(model: FittedModel, low: float, high: float) -> Floats:
+    """Output over the first input at full drive, in equal steps."""
+    axis = np.linspace(low, high, _FINE)
+    drive = [np.full_like(axis, model.fit.box[name][1]) for name in model.fit.inputs[1:]]
+    return np.asarray(model(axis, *drive), dtype=float)
 
 
 def _limits(request: Request) -> tuple[float, dict[str, float]]:
@@ -74,6 +83,6 @@ def _limits(request: Request) -> tuple[float, dict[str, float]]:
     t_max = 0.0
     for operation in head.operations if head else ():
         record, fit = companions.companion(request, operation.converter, companions.published(operation))
-        t_max = companions.numbers(record)["t_max"]
+        t_max = parameter(record, "t_max")
         limits[operation.name] = t_max / fit.coefficients["gain"].value
     return t_max, limits

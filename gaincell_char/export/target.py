@@ -9,6 +9,7 @@ from ..circuit import Circuit, Model
 from ..errors import ExportError
 from ..fit import Fit
 from ..record import Record
+from .escape import comment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Request:
     fit, model : optional
         The fitted model, for targets that express one.
     companions : str or Path
-        Where records of the same technology are found: a packaged set, or a folder.
+        Where records of the same technology are found: a packaged set, or a folder; empty if that is not known.
     """
 
     record: Record
@@ -49,7 +50,7 @@ class Request:
             *_errors(self.fit),
             *([f"not expressed: {lost}"] if lost else []),
         ]
-        return [line.encode("ascii", "replace").decode("ascii") for line in lines]
+        return [comment(line) for line in lines]
 
     def about(self, lost: str = "") -> dict[str, object]:
         """The same as values, for JSON."""
@@ -81,6 +82,8 @@ class Target:
 
     Attributes
     ----------
+    needs_others : bool
+        It reads other records of the technology beside the one that it is given.
     refuses : callable, optional
         Request with a model -> why it cannot be expressed and what would be lost, or nothing; a target without it
         takes whole records.
@@ -92,3 +95,4 @@ class Target:
     doc: str
     files: Callable[[Request], Mapping[str, str | bytes]]
     refuses: Callable[[Request], str] | None = field(default=None)
+    needs_others: bool = False

@@ -2,10 +2,12 @@
 
 from .campaign import campaign_headline, write_campaign
 from .compare import comparison_headline, write_comparison
+from .parts import Written
 from .tables import headline, summary
 from .write import write_report
 
 __all__ = [
+    "Written",
     "campaign_headline",
     "comparison_headline",
     "headline",

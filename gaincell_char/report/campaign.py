@@ -1,6 +1,8 @@
 """The page of a Monte Carlo campaign: pictures, tables, one ``index.html``."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from .. import __version__, registry, statistics, store
 from ..analysis import Analysis, Quantity
 from ..campaign import Campaign
 from ..check import Check
-from ..errors import StorageError
+from ..circuit import Spread
+from ..run import Failure
 from ..steps import Steps
-from . import page, picture, spread
+from . import page, picture, spread, text
+from .parts import Drawn, Parts, Written, failed_points
 
 _MOST_BARS = 3
 
@@ -23,8 +27,9 @@ def campaign_headline(analysed: Analysis) -> pd.DataFrame:
     rows = [_row(quantity) for quantity in analysed.shown]
     return pd.DataFrame(
         {
-            "quantity": row["label"], "unit": row["unit"], "mean": row["mean"], "sigma": row["sigma"],
-            "95 % of sigma": f"{row['sigma_low']:.4g} .. {row['sigma_high']:.4g}", "samples": str(row["n"]),
+            "quantity": row["label"], "unit": row["unit"], "mean": row["beyond"] or text.number(row["mean"], 6),
+            "sigma": text.number(row["sigma"], 6), "samples": str(row["n"]),
+            "95 % of sigma": f"{text.number(row['sigma_low'], 4)} .. {text.number(row['sigma_high'], 4)}",
         }
         for row in rows
     )  # fmt: skip
@@ -32,57 +37,60 @@ def campaign_headline(analysed: Analysis) -> pd.DataFrame:
 
 def _row(quantity: Quantity) -> dict[str, Any]:
     ends = statistics.quantiles(quantity.values, (0.00135, 0.99865))["value"].to_numpy()
-    about = {"label": quantity.label, "unit": quantity.unit, "low": ends[0], "high": ends[1]}
-    return {**about, **vars(statistics.moments(quantity.values))}
+    found = statistics.moments(quantity.values)
+    beyond = f"{text.beyond(quantity.end, quantity.unit)} in {found.n_beyond} of {found.n}" if found.n_beyond else ""
+    about = {"label": quantity.label, "unit": quantity.unit, "low": ends[0], "high": ends[1], "end": quantity.end}
+    return {**about, **vars(found), "beyond": beyond}
 
 
-def write_campaign(out: Path, campaign: Campaign, analysed: Analysis, check: Check) -> Path:
+def write_campaign(
+    out: Path, campaign: Campaign, analysed: Analysis, check: Check, failed: Sequence[Failure] = ()
+) -> Written:
     """Write pictures, tables, record and page of a campaign into its folder.
 
-    Returns
-    -------
-    Path
-        ``out/index.html``.
+    Parameters
+    ----------
+    failed : sequence of Failure
+        The first few failed points; their decks and logs are in ``failed/``.
 
     Raises
     ------
     StorageError
         If something could not be written.
     """
-    drawn: list[tuple[str, str]] = []
-    try:
-        for folder in ("figures", "tables"):
-            (out / folder).mkdir(exist_ok=True)
-        for name, caption, (png, svg) in _pictures(campaign, analysed):
-            store.write_bytes(out / "figures" / f"{name}.png", png)
-            store.write_text(out / "figures" / f"{name}.svg", svg)
-            drawn.append((name, caption))
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(f"{error.filename or out} could not be made ({store.why(error)})") from error
+    store.make_inside(out, "figures", "tables")
+    parts = Parts(out=out)
+    for name, caption, draw in _pictures(campaign, analysed):
+        parts.picture(name, caption, draw)
     for name in ("moments", "quantiles", "contributions", "worst"):
         store.write_frame(getattr(analysed, name), out / "tables" / f"{name}.csv")
     store.write_text(out / "record.json", analysed.record.to_json())
-    store.write_text(out / "index.html", _page(campaign, analysed, check, drawn))
-    return out / "index.html"
+    store.write_text(out / "index.html", _page(out, campaign, analysed, check, parts, failed))
+    return parts.written()
 
 
-def _page(campaign: Campaign, analysed: Analysis, check: Check, drawn: list[tuple[str, str]]) -> str:
+def _page(
+    out: Path, campaign: Campaign, analysed: Analysis, check: Check, parts: Parts, failed: Sequence[Failure]
+) -> str:
     circuit, about = campaign.plan.circuit, analysed.record.provenance
     units = {quantity.label: quantity.unit for quantity in analysed.quantities}
     worst = analysed.worst.assign(unit=[units[label] for label in analysed.worst["quantity"]])
     spread_of = analysed.record.spread
     assert spread_of is not None  # noqa: S101  the record of a campaign has one
+    command = ["gaincell", "mc", circuit.name, campaign.plan.bench.name, "-o", str(out)]
+    if campaign.request["technology"] not in registry.technology_names():
+        command += ["--tech", str(campaign.request["technology"])]
     return page.fill(
         "campaign.html.j2",
         title=circuit.title, circuit=circuit.name, bench=campaign.plan.bench.name, vary=_VARY[campaign.vary],
         technology=campaign.plan.technology.name, n=analysed.n, points=about.n_points, failed=about.n_failed,
-        failures=spread_of.failed, sampler=campaign.sampler.kind, seed=campaign.sampler.seed,
-        steps=Steps.model_validate(campaign.request["steps"]).label, tight=check.tight, simulator=about.simulator,
-        version=__version__, rows=[_row(quantity) for quantity in analysed.shown], yields=analysed.yields,
-        random=analysed.random, left_out=analysed.left_out, pictures=drawn, worst=worst.to_dict("records"),
-        checked=check.ids, alone=max(check.alone.values(), default=0.0),
+        reasons=spread_of.failed, failures=failed_points(failed, out), sampler=campaign.sampler.kind,
+        seed=campaign.sampler.seed, steps=Steps.model_validate(campaign.request["steps"]).label, tight=check.tight,
+        simulator=about.simulator, version=__version__, rows=[_row(quantity) for quantity in analysed.shown],
+        yields=analysed.yields, random=analysed.random, left_out=[*analysed.left_out, *parts.missing],
+        pictures=parts.pictures, worst=worst.to_dict("records"), checked=check.ids,
+        alone=max(check.alone.values(), default=0.0), replay=f"{shlex.join(command)} --replay",
+        retry=f"{shlex.join([*command, '-n', str(analysed.n)])} --retry-failed",
     )  # fmt: skip
 
 
@@ -93,56 +101,66 @@ _VARY = {
 }
 
 
-def _pictures(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, spread.Drawn]]:
+_Draw = Callable[[], Drawn]
+
+
+def _pictures(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
+    """Name, caption and drawing of every picture."""
     yield from _bands(campaign, analysed)
     for number, quantity in enumerate(analysed.shown):
-        label = picture.Quantity(name=quantity.name, unit=quantity.unit, doc=quantity.doc)
-        yield (
-            f"distribution_{number}", f"Distribution of {quantity.label}",
-            spread.distribution(quantity.values, label=label, title=quantity.label),
-        )  # fmt: skip
+        yield f"distribution_{number}", f"Distribution of {quantity.label}", partial(_distribution, quantity)
     first = analysed.shown[len(analysed.shown) // 2]
-    label = picture.Quantity(name=first.name, unit=first.unit, doc=first.doc)
-    yield (
-        "convergence", f"Mean and sigma of {first.label} by number of samples",
-        spread.running(statistics.convergence(first.values), label=label, title=first.label),
-    )  # fmt: skip
+    yield "convergence", f"Mean and sigma of {first.label} by number of samples", partial(_convergence, first)
     names = list(dict.fromkeys(analysed.contributions["quantity"])) if len(analysed.contributions) else []
     for number, name in enumerate(names[:: max(1, len(names) // _MOST_BARS)]):
-        shares = analysed.contributions.loc[
-            analysed.contributions["quantity"] == name, ["group", "share", "low", "high"]
-        ]
-        yield (
-            f"contribution_{number}",
-            f"What the variance of {name} comes from",
-            spread.contribution(shares, title=name),
-        )
+        caption = f"What the variance of {name} comes from"
+        yield f"contribution_{number}", caption, partial(_contribution, analysed.contributions, name)
 
 
-def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, spread.Drawn]]:
+def _distribution(quantity: Quantity) -> Drawn:
+    return spread.distribution(quantity.values, label=_label(quantity), title=quantity.label)
+
+
+def _convergence(quantity: Quantity) -> Drawn:
+    return spread.running(statistics.convergence(quantity.values), label=_label(quantity), title=quantity.label)
+
+
+def _contribution(table: pd.DataFrame, name: str) -> Drawn:
+    return spread.contribution(table.loc[table["quantity"] == name, ["group", "share", "low", "high"]], title=name)
+
+
+def _label(quantity: Quantity) -> picture.Quantity:
+    return picture.Quantity(name=quantity.name, unit=quantity.unit, doc=quantity.doc)
+
+
+def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
     """The main output over its axis, at the first place of every other dimension; one picture per condition."""
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
     if declared is None or analysed.cube.sizes.get(declared.x, 0) < 2 or declared.output not in analysed.cube:
         return
     output = campaign.plan.bench.output(declared.output)
-    y = picture.Quantity(name=output.name, unit=output.unit, doc=output.doc)
-    x = _axis(campaign, declared.x)
     whole = analysed.cube[declared.output]
     others = [str(d) for d in whole.dims if d not in ("sample", declared.x)]
     for index in np.ndindex(*(whole.sizes[d] for d in others)):
         at = dict(zip(others, index, strict=True))
-        samples = whole.isel(at).transpose("sample", declared.x).to_numpy()
         told = {d: whole[d].to_numpy()[i] for d, i in at.items() if whole.sizes[d] > 1}
         title = ", ".join([campaign.plan.circuit.title, *(f"{k} = {v}" for k, v in told.items())])
         yield (
-            "_".join(["band", *map(str, index)]), f"{output.doc} of {len(samples)} samples; {title}",
-            spread.band(
-                whole[declared.x].to_numpy(), samples, x_label=x, y_label=y, title=title,
-                nominal=analysed.typical[declared.output].isel(at).to_numpy(),
-                model=_model_sigma(campaign, analysed, at, declared.x),
-                log_x=campaign.plan.bench.curve is not None,
-            ),
+            "_".join(["band", *map(str, index)]), f"{output.doc} of {whole.sizes['sample']} samples; {title}",
+            partial(_band, campaign, analysed, declared, at, title),
         )  # fmt: skip
+
+
+def _band(campaign: Campaign, analysed: Analysis, declared: Spread, at: dict[str, int], title: str) -> Drawn:
+    output = campaign.plan.bench.output(declared.output)
+    whole = analysed.cube[declared.output]
+    return spread.band(
+        whole[declared.x].to_numpy(), whole.isel(at).transpose("sample", declared.x).to_numpy(),
+        x_label=_axis(campaign, declared.x), title=title,
+        y_label=picture.Quantity(name=output.name, unit=output.unit, doc=output.doc),
+        nominal=analysed.typical[declared.output].isel(at).to_numpy(),
+        model=_model_sigma(campaign, analysed, at, declared.x), log_x=campaign.plan.bench.curve is not None,
+    )  # fmt: skip
 
 
 def _axis(campaign: Campaign, name: str) -> picture.Quantity:
@@ -160,6 +178,7 @@ def _model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: 
         if not fit.conditions.items() <= place.items():
             continue
         axis = analysed.cube[x].to_numpy()
-        inputs = [axis if name == x else np.full(axis.shape, float(campaign.plan.fixed[name])) for name in fit.inputs]
+        held = {**campaign.plan.fixed, **place}
+        inputs = [axis if name == x else np.full(axis.shape, float(held[name])) for name in fit.inputs]
         return registry.load_random(analysed.record, fit.model, **fit.conditions).sigma(*inputs)
     return None

@@ -1,6 +1,7 @@
 """The page of a comparison: SPICE against the software model, and the waveforms of one column."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ from .. import __version__, store
 from ..agreement import ALLOWED, Agreement
 from ..circuit import Floats
 from ..comparison import Comparison
-from ..errors import StorageError
 from ..netlist import Deck
-from ..run import OK
+from ..run import OK, Failure
 from . import page
 from .figures import BEST, INK, PAPER, render
+from .parts import Drawn, Parts, Written, failed_points
 
-Drawn = tuple[bytes, str]
 _NANO, _MILLI, _PICO = 1e9, 1e3, 1e12
 _SMALL = 10.5
 _BINS = 15
@@ -30,7 +30,9 @@ def write_comparison(
     agreement: Agreement,
     waves: Mapping[str, tuple[pd.DataFrame, Deck]],
     about: dict[str, Any],
-) -> Path:
+    missing: Sequence[str] = (),
+    failed: Sequence[Failure] = (),
+) -> Written:
     """Write pictures, tables, inputs and page of a comparison into its folder.
 
     Parameters
@@ -39,48 +41,47 @@ def write_comparison(
         Operation -> waveforms of one column, and the deck they come from.
     about : dict
         What was run: simulator, seconds.
+    missing : sequence of str
+        What could not be had for the page, and why.
+    failed : sequence of Failure
+        The first few columns that failed; their decks and logs are in ``failed/``.
 
     Raises
     ------
     StorageError
         If something could not be written.
     """
-    pictures = []
-    try:
-        for folder in ("figures", "tables", "decks"):
-            (out / folder).mkdir(exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{out} could not be made ({store.why(error)})") from error
+    store.make_inside(out, "figures", "tables", "decks")
+    parts = Parts(out=out, missing=list(missing))
     for name in comparison.operations:
-        operation = comparison.declared.operation(name)
-        drawn = {
-            f"scatter_{name}": (f"{operation.doc}: software model against SPICE", scatter(agreement, name)),
-            f"error_{name}": (f"{operation.doc}: error of the best form", errors(agreement, name)),
-            f"waves_{name}": (
-                f"{operation.doc}: one column over a conversion",
-                waveform(waves[name][0], operation.doc),
-            ),
-        }
-        for key, (caption, (png, svg)) in drawn.items():
-            store.write_bytes(out / "figures" / f"{key}.png", png)
-            store.write_text(out / "figures" / f"{key}.svg", svg)
-            pictures.append((key, caption))
-        store.write_frame(waves[name][0], out / "tables" / f"waves_{name}.csv")
-        store.write_text(out / "decks" / f"column_{name}.cir", waves[name][1].text)
+        doc = comparison.declared.operation(name).doc
+        parts.picture(f"scatter_{name}", f"{doc}: software model against SPICE", partial(scatter, agreement, name))
+        parts.picture(f"error_{name}", f"{doc}: error of the best form", partial(errors, agreement, name))
+        if name in waves:
+            table, deck = waves[name]
+            parts.picture(f"waves_{name}", f"{doc}: one column over a conversion", partial(waveform, table, doc))
+            store.write_frame(table, out / "tables" / f"waves_{name}.csv")
+            store.write_text(out / "decks" / f"column_{name}.cir", deck.text)
     store.write_frame(agreement.rows.drop(columns=["sample", "point"]), out / "tables" / "outcomes.csv")
     store.write_frame(agreement.summary, out / "tables" / "summary.csv")
-    store.write_text(out / "index.html", _page(comparison, agreement, pictures, about))
-    return out / "index.html"
+    store.write_text(out / "index.html", _page(out, comparison, agreement, parts, about, failed))
+    return parts.written()
 
 
-def _page(comparison: Comparison, agreement: Agreement, pictures: list[tuple[str, str]], about: dict[str, Any]) -> str:
-    failed = agreement.rows[agreement.rows["status"] != OK]
+def _page(
+    out: Path, comparison: Comparison, agreement: Agreement, parts: Parts, about: dict[str, Any],
+    failed: Sequence[Failure],
+) -> str:  # fmt: skip
+    lost = agreement.rows[agreement.rows["status"] != OK]
+    places = {name: (f"tables/waves_{name}.csv", f"decks/column_{name}.cir") for name in comparison.operations}
     return page.fill(
-        "compare.html.j2", title=comparison.declared.title, version=__version__, pictures=pictures,
+        "compare.html.j2", title=comparison.declared.title, version=__version__, pictures=parts.pictures,
         rows=agreement.summary.to_dict("records"), coverage=agreement.coverage, request=comparison.request,
         docs={name: comparison.declared.operation(name).doc for name in comparison.operations}, allowed=ALLOWED,
-        disagreements=agreement.disagreements(), reasons=failed["reason"].value_counts().to_dict(), about=about,
+        disagreements=agreement.disagreements(), reasons=lost["reason"].value_counts().to_dict(), about=about,
         columns=len(agreement.rows), best={name: forms[-1] for name, forms in agreement.forms.items()},
+        explained=agreement.explained(), missing=parts.missing, failures=failed_points(failed, out), lost=len(lost),
+        waves={name: files for name, files in places.items() if all((out / place).is_file() for place in files)},
     )  # fmt: skip
 
 
@@ -185,7 +186,7 @@ def comparison_headline(agreement: Agreement) -> pd.DataFrame:
             "operation": row["operation"], "form": row["form"], "rms ps": f"{1e3 * row['rms_ns']:.3g}",
             "worst ps": f"{1e3 * row['worst_ns']:.3g}", "rms LSB": f"{row['rms_lsb']:.2g}",
             "rms % t_max": f"{row['rms_percent']:.2g}", "R2": f"{row['r2']:.7f}",
-            "stated ps": f"{1e3 * row['stated_ns']:.3g}", "error/stated": f"{row['ratio']:.3g}",
+            "stated ps, median": f"{1e3 * row['stated_ns']:.3g}", "error/stated": f"{row['ratio']:.3g}",
             "columns": str(row["n"]),
         }
         for row in agreement.summary.to_dict("records")

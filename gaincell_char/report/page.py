@@ -24,16 +24,24 @@ from .picture import Picture
 
 def render(
     out: Path, technology: Technology, results: Sequence[CircuitResult], drawn: Mapping[str, Sequence[Picture]],
-    *, simulator: str, wall_s: float,
+    *, simulator: str, wall_s: float, missing: Sequence[str] = (), overview: bool = True,
 ) -> str:  # fmt: skip
-    """The page as HTML; everything that comes from a declaration or a log is escaped."""
+    """The page as HTML; everything that comes from a declaration or a log is escaped.
+
+    Parameters
+    ----------
+    missing : sequence of str
+        Parts that could not be made, and why.
+    overview : bool
+        The overview was drawn.
+    """
     studies = [study for result in results for study in result.studies.values()]
     counts = _counts(studies)
     return fill(
         "index.html.j2",
         technology=technology, simulator=simulator, version=__version__, wall_s=wall_s,
         counts=counts, rows=_headline(results), circuits=[_circuit(out, r, drawn[r.circuit.name]) for r in results],
-        overview=sum(map(bool, drawn.values())) > 1,
+        overview=overview and sum(map(bool, drawn.values())) > 1, missing=missing,
     )  # fmt: skip
 
 
@@ -41,7 +49,7 @@ def fill(template: str, **values: Any) -> str:
     """Return a template of this folder filled in; words are escaped."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.undefined = jinja2.StrictUndefined
-    environment.filters.update(show=text.show, percent=text.percent, r2=text.r2, formula=formula)
+    environment.filters.update(show=text.show, percent=text.percent, number=text.number, r2=text.r2, formula=formula)
     folder = importlib.resources.files(__package__)
     style = Markup(folder.joinpath("style.css").read_text(encoding="utf-8"))  # noqa: S704
     date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
@@ -73,9 +81,11 @@ def _circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture]) -> dict
     circuit, studies = result.circuit, result.studies
     return {
         "name": circuit.name, "title": circuit.title, "wall_s": result.wall_s, "counts": _counts([*studies.values()]),
-        "pictures": drawn, "merits": result.merits,
+        "pictures": drawn,
+        "merits": [(merit, tables.merit_text(result, merit, value)) for merit, value in result.merits],
         "models": [_model(s, fits) for s in studies.values() for fits in tables.by_model(s).values()],
         "left_out": [(key, reason) for key, study in studies.items() for reason in study.left_out],
+        "problems": result.problems,
         "numerics": [
             {"study": key, "output": output, "deviation": deviation, "n": study.n_checked}
             for key, study in studies.items() for output, deviation in study.numerics.items()

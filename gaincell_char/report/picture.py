@@ -11,11 +11,11 @@ import xarray as xr
 from ..circuit import Figure, Floats, Model, Numbers
 from ..errors import ParameterError
 from ..fit import Fit, held_out
+from ..flat import flat
 from ..job import CircuitResult, StudyResult
 from ..netlist import numbers
 from ..params import Value
 from ..selection import select
-from ..store import flat
 from . import text
 
 _CURVE_POINTS = 241

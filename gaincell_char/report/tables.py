@@ -1,10 +1,12 @@
 """Results as flat tables in SI units."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from ..circuit import Merit
 from ..fit import Errors, Fit
 from ..job import CircuitResult, StudyResult
 from ..params import Value
@@ -61,13 +63,21 @@ def _headline_rows(result: CircuitResult) -> Rows:
         yield {"circuit": result.circuit.name, **blank, **once}
     for study, fits in groups:
         errors = [(e, f.full_range) for f in fits for e in [errors_of(f)] if e is not None]
+        lost = sum(one.model == fits[0].model for one in study.left_out)
+        unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
         yield {
-            "circuit": result.circuit.name, "study": study.study.key, "model": fits[0].model, "form": fits[0].form,
+            "circuit": result.circuit.name, "study": study.study.key, "form": fits[0].form,
+            "model": f"{fits[0].model}{unfitted}",
             "R2": text.r2(min((e.r2 for e, _ in errors if e.r2 is not None), default=None)),
             "NRMSE": text.percent(max((e.nrmse for e, _ in errors), default=None)),
             "worst": text.percent(max((abs(e.worst) / full for e, full in errors), default=None)), **once,
         }  # fmt: skip
         once = dict.fromkeys(once, "")
+    for study in result.studies.values():
+        for name in dict.fromkeys(one.model for one in study.left_out if one.model not in by_model(study)):
+            form = result.circuit.model(name).form
+            row = {"study": study.study.key, "model": f"{name} (NOT FITTED)", "form": form}
+            yield {"circuit": result.circuit.name, **blank, **row, **dict.fromkeys(once, "")}
 
 
 def coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
@@ -87,11 +97,20 @@ def coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
 def merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per figure of merit."""
     rows = (
-        {"circuit": r.circuit.name, "name": m.name, "value": value, "unit": m.unit, "meaning": m.doc, "study": m.study}
+        {
+            "circuit": r.circuit.name, "name": m.name, "value": value, "unit": m.unit, "meaning": m.doc,
+            "study": m.study, "as text": merit_text(r, m, value),
+        }
         for r in results
         for m, value in r.merits
-    )
-    return _frame(("circuit", "name", "value", "unit", "meaning", "study"), rows)
+    )  # fmt: skip
+    return _frame(("circuit", "name", "value", "unit", "meaning", "study", "as text"), rows)
+
+
+def merit_text(result: CircuitResult, merit: Merit, value: float) -> str:
+    """A figure of merit in words: ``> 30 ms`` where it lies beyond what its study swept."""
+    end = float(result.studies[merit.study].dataset[merit.over].max()) if merit.over else math.inf
+    return text.show(value, merit.unit, end=end)
 
 
 def numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
@@ -137,7 +156,7 @@ def first_merit(result: CircuitResult) -> str:
     if not result.merits:
         return text.NOTHING
     merit, value = result.merits[0]
-    return f"{merit.name} {text.show(value, merit.unit)}"
+    return f"{merit.name} {merit_text(result, merit, value)}"
 
 
 def plain(values: Mapping[str, Value]) -> str:

@@ -45,8 +45,10 @@ def pretty(text: str) -> str:
     return f"µ{text[1:]}" if text.startswith("u") and text[1:2].isalpha() else text
 
 
-def show(value: float | None, unit: str = "", digits: int = 4) -> str:
-    """A number with an engineering prefix, or a dash if there is none."""
+def show(value: float | None, unit: str = "", digits: int = 4, end: float = math.inf) -> str:
+    """A number with an engineering prefix, or a dash if there is none; an infinite one lies beyond `end`."""
+    if value == math.inf and math.isfinite(end):
+        return beyond(end, unit)
     if value is None or not math.isfinite(value):
         return NOTHING
     if unit == "degC":
@@ -69,6 +71,16 @@ def percent(fraction: float | None, digits: int = 3) -> str:
     if fraction is None or not math.isfinite(fraction):
         return NOTHING
     return "< 1e-9 %" if 0 < abs(fraction) < _NOISE else f"{_minus(f'{100 * fraction:.{digits}g}')}{_JOIN}%"
+
+
+def beyond(end: float, unit: str) -> str:
+    """A censored value: ``> 30 ms``."""
+    return f">{_JOIN}{show(end, unit)}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A plain number, or a dash if there is none."""
+    return NOTHING if value is None or not math.isfinite(value) else _minus(f"{value:.{digits}g}")
 
 
 def r2(value: float | None) -> str:

@@ -1,15 +1,14 @@
 """Put the report into a folder."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from .. import store
-from ..errors import StorageError
 from ..job import CircuitResult
 from ..technology import Technology
 from . import figures, page, tables
+from .parts import Parts, Written
 from .picture import Picture, pictures
 
 _TABLES = {
@@ -23,7 +22,7 @@ _TABLES = {
 
 def write_report(
     out: Path, technology: Technology, results: Sequence[CircuitResult], *, simulator: str, wall_s: float
-) -> Path:
+) -> Written:
     """Write pictures, tables, decks and the page that shows them.
 
     Parameters
@@ -37,11 +36,6 @@ def write_report(
     wall_s : float
         What simulating, checking and fitting took [s].
 
-    Returns
-    -------
-    Path
-        ``out/index.html``.
-
     Raises
     ------
     StorageError
@@ -49,29 +43,31 @@ def write_report(
     ParameterError
         If a circuit declares a picture of something it does not have.
     """
-    drawn = {result.circuit.name: pictures(result) for result in results}
-    try:
-        for folder in ("figures", "tables", "decks"):
-            (out / folder).mkdir(parents=True, exist_ok=True)
-        _write_pictures(out / "figures", drawn)
-        for name, table in _TABLES.items():
-            _write_csv(out / "tables" / f"{name}.csv", table(results))
-        for result in results:
-            _write_decks(out, result)
-        index = out / "index.html"
-        store.write_text(index, page.render(out, technology, results, drawn, simulator=simulator, wall_s=wall_s))
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(f"{error.filename or out} could not be written ({error.strerror})") from error
-    return index
-
-
-def _write_pictures(folder: Path, drawn: dict[str, list[Picture]]) -> None:
-    for picture in (picture for group in drawn.values() for picture in group):
-        _write_picture(folder, picture.name, *figures.png_and_svg(picture))
+    store.make_folder(out)
+    store.make_inside(out, "figures", "tables", "decks", "failed")
+    parts = Parts(out=out)
+    drawn = {result.circuit.name: _drawn(result, parts) for result in results}
     if sheet := _sheet(drawn):
-        _write_picture(folder, "overview", *figures.overview(sheet))
+        parts.picture("overview", "the overview of all circuits", partial(figures.overview, sheet))
+    for name, table in _TABLES.items():
+        store.write_frame(table(results), out / "tables" / f"{name}.csv")
+    for result in results:
+        _write_decks(out, result)
+    text = page.render(
+        out, technology, results, drawn, simulator=simulator, wall_s=wall_s, missing=parts.missing,
+        overview="overview" in dict(parts.pictures),
+    )  # fmt: skip
+    store.write_text(out / "index.html", text)
+    return parts.written()
+
+
+def _drawn(result: CircuitResult, parts: Parts) -> list[Picture]:
+    """Pictures of a circuit that could be drawn."""
+    there = parts.make(f"the pictures of {result.circuit.name}", partial(pictures, result)) or []
+    for picture in there:
+        parts.picture(picture.name, f"{picture.title} ({picture.name})", partial(figures.png_and_svg, picture))
+    names = dict(parts.pictures)
+    return [picture for picture in there if picture.name in names]
 
 
 def _sheet(drawn: dict[str, list[Picture]]) -> list[Picture]:
@@ -82,21 +78,11 @@ def _sheet(drawn: dict[str, list[Picture]]) -> list[Picture]:
     return [panels[letter] for letter in sorted(panels)] or [group[0] for group in drawn.values() if group]
 
 
-def _write_picture(folder: Path, name: str, png: bytes, svg: str) -> None:
-    store.write_atomically(folder / f"{name}.png", lambda part: part.write_bytes(png))
-    store.write_text(folder / f"{name}.svg", svg)
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    store.write_atomically(path, lambda part: table.to_csv(part, index=False))
-
-
 def _write_decks(out: Path, result: CircuitResult) -> None:
     """The first deck of each study, and the deck and log of each failure that was kept."""
     for key, study in result.studies.items():
         name = f"{result.circuit.name}.{key}"
         store.write_text(out / "decks" / f"{name}.cir", next(study.plan.points()).deck.text)
         for number, failure in enumerate(study.failures, start=1):
-            (out / "failed").mkdir(exist_ok=True)
             store.write_text(out / "failed" / f"{name}.{number}.cir", failure.deck)
             store.write_text(out / "failed" / f"{name}.{number}.log", f"{failure.reason}\n{failure.log}\n")

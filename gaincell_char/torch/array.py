@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, RandomCircuits, find_record, load_head, load_random
+from ..fitted import RandomCircuits
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_random
 from .bitline import Bitline, MovingCell, Slices, sliced_charge
 from .elements import Decay, GainCell, best_form, longest_pulse
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor, nn
 
-from ..errors import ParameterError
+from ..errors import DataError, ParameterError
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, record_sets
 from .array import pulses, surrogate, weights_of
 from .elements import GainCell, Guard, ReLUC2P, SignedC2P, longest_pulse
@@ -20,6 +20,7 @@ _LARGEST_DECAY = 0.2
 """Exponent of the decay within a block."""
 _NODES = 4
 _MICRO = 1e-6
+_MOST_LEVELS = 2**24
 
 
 class Attention(nn.Module):
@@ -64,7 +65,7 @@ class Attention(nn.Module):
         self.values = SignedC2P.from_records(records, form, head=head)
         self.t_max = longest_pulse(records, head)
         self.levels_input, self.levels_store = declared.levels_input, declared.levels_store
-        self.levels_output = int(known.get("levels_output", declared.levels_output))
+        self.levels_output = _levels(known.get("levels_output", declared.levels_output))
         self.rate, self.on_output, self.quantize = decay_per_token, decay_on == "output", quantize
         self.window, self.array_length = window, array_length
         self._fraction = Guard("q", 0.0, 1.0, outside, "a fraction of the longest pulse runs")
@@ -304,11 +305,18 @@ def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
         raise ParameterError(f"q, k and v are {q.dtype}, {k.dtype} and {v.dtype}; they take one floating-point type")
 
 
+def _levels(value: float | str) -> int:
+    """Number of levels of an output that a record states."""
+    if isinstance(value, str) or not 2 <= value <= _MOST_LEVELS:
+        raise DataError(f"levels_output = {value} in the records must be a number from 2 to {_MOST_LEVELS}")
+    return int(value)
+
+
 def _check_options(decay_per_token: float, decay_on: str, window: int | None, array_length: int | None) -> None:
-    if not 0 <= decay_per_token < float("inf"):
-        raise ParameterError(f"decay_per_token = {decay_per_token:g} has to be at least 0")
+    if not (isinstance(decay_per_token, int | float) and 0 <= decay_per_token < float("inf")):
+        raise ParameterError(f"decay_per_token = {decay_per_token} must be a finite number of at least 0")
     if decay_on not in ("weight", "output"):
         raise ParameterError(f"decay_on = {decay_on!r}; choose weight, output")
     for name, value in (("window", window), ("array_length", array_length)):
-        if value is not None and value < 1:
-            raise ParameterError(f"{name} = {value} has to be at least 1")
+        if value is not None and not (isinstance(value, int) and value >= 1):
+            raise ParameterError(f"{name} = {value} must be a whole number of at least 1")

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
+from ..fitted import FittedModel, parameter
 from ..head import ModelName
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, FittedModel, find_record, load_head, load_model
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_model
 
 OUTSIDE = ("clamp", "refuse", "extrapolate")
 
@@ -38,7 +39,7 @@ def longest_pulse(records: str | Path, head: str = DEFAULT_HEAD) -> float:
     """Longest input pulse [s]: the converters' window."""
     operation = load_head(head).operations[0]
     study = next(iter(operation.forms.values())).study
-    return float(find_record(records, f"{operation.converter}.{study}").parameters["t_max"])
+    return parameter(find_record(records, f"{operation.converter}.{study}"), "t_max")
 
 
 class Guard:
@@ -248,9 +249,11 @@ def retention_sigma(records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAUL
         output for output in (record.spread.outputs if record.spread else [])
         if output.name == "retention" and where.items() <= output.where.items()
     ]  # fmt: skip
-    if not found:
-        raise DataError(f"record {record.circuit}.{record.study} holds no retention at {where}")
-    return max(math.sqrt(math.log1p((output.sigma / output.mean) ** 2)) for output in found)
+    known = [(output.mean, output.sigma) for output in found if output.mean and output.sigma is not None]
+    if not known or len(known) < len(found):
+        at = ", ".join(f"{name} = {value}" for name, value in where.items())
+        raise DataError(f"record {record.circuit}.{record.study} states no mean and sigma of the retention at {at}")
+    return max(math.sqrt(math.log1p((sigma / mean) ** 2)) for mean, sigma in known)
 
 
 class _Converter(Element):

@@ -2,20 +2,67 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import save
 from torch import Tensor
 
+from .. import untrusted
 from ..errors import DataError
+from ..fit import Errors, Estimate, Fit
+from ..fitted import FittedModel, check_model
 from ..record import Record
-from ..registry import FittedModel, load_circuit
+from ..registry import load_circuit
+from ..store import shown_path
+from ..untrusted import Name, Text
 from .elements import Element
+from .files import read_tensors
 
 SCHEMA_VERSION = 1
 _TENSORS, _ABOUT = "coefficients.safetensors", "model.json"
+
+
+class _Estimate(BaseModel):
+    """An `Estimate` without its value, which is a tensor."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: None
+    stderr: float | None
+    unit: Text
+    doc: Text
+
+
+class _Fit(BaseModel):
+    """A `Fit` without the numbers that are tensors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: Name
+    form: Text
+    equation: Text
+    inputs: tuple[Name, ...]
+    output: Name
+    unit: Text
+    conditions: dict[Name, float | str]
+    coefficients: dict[Name, _Estimate]
+    box: dict[Name, tuple[float, float]]
+    full_range: float
+    fitted: Errors | None
+    held_out: Errors | None
+
+
+class _Exported(BaseModel):
+    """``model.json``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1]
+    circuit: Name
+    fits: list[_Fit]
+    about: dict[str, Any]
 
 
 def model_files(record: Record, about: dict[str, Any]) -> dict[str, bytes]:
@@ -38,7 +85,7 @@ def model_files(record: Record, about: dict[str, Any]) -> dict[str, bytes]:
     return {_TENSORS: save(tensors), _ABOUT: (json.dumps(body, indent=1) + "\n").encode()}
 
 
-def load_exported(folder: Path | str, model: str, outside: str = "clamp", **conditions: float | str) -> Element:
+def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **conditions: float | str) -> Element:
     """Return a model of a folder that ``gaincell export --to torch`` wrote, as a module.
 
     Parameters
@@ -51,31 +98,50 @@ def load_exported(folder: Path | str, model: str, outside: str = "clamp", **cond
     Raises
     ------
     DataError
-        If the folder holds no such model, or one of another schema version.
+        If the folder contains no such model, one of another schema version, or one that does not agree with its
+        circuit.
     """
     folder = Path(folder)
+    where = shown_path(folder / _ABOUT)
+    raw = untrusted.parse_json(untrusted.read_text(folder / _ABOUT, "exported model"), where)
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise DataError(f"{where}: schema version {version!r:.40}; this package reads {SCHEMA_VERSION}")
     try:
-        body = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-        tensors = load_file(folder / _TENSORS)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{folder} holds no exported model: {error}") from None
-    if body.get("schema_version") != SCHEMA_VERSION:
-        raise DataError(f"{folder}: schema version {body.get('schema_version')}; this package reads {SCHEMA_VERSION}")
-    record = _record(body, tensors)
-    function = load_circuit(record.circuit).model(model).function
-    return Element(FittedModel(fit=record.fit(model, **conditions), function=function), outside)
+        body = _Exported.model_validate(raw)
+    except ValidationError as error:
+        raise DataError(f"{where}: {untrusted.complaint(error)}") from None
+    fits = _fits(body, read_tensors(folder / _TENSORS), where)
+    circuit = load_circuit(body.circuit)
+    for fit in fits:
+        if fit.model == model and conditions.items() <= fit.conditions.items():
+            check_model(fit, circuit, where)
+            return Element(FittedModel(fit=fit, function=circuit.model(model).function), outside)
+    have = ", ".join(dict.fromkeys(fit.model for fit in fits)) or "none"
+    raise DataError(f"{where}: no model {model!r} at these conditions; have {have}")
 
 
-def _record(body: dict[str, Any], tensors: dict[str, Tensor]) -> Record:
+def _fits(body: _Exported, tensors: dict[str, Tensor], where: str) -> list[Fit]:
     """Put the coefficients back into the fits."""
-    fits = []
-    for number, fit in enumerate(body["fits"]):
-        values = tensors[f"{number}.values"].tolist()
-        named = zip(fit["coefficients"].items(), values, strict=True)
-        covariance = tensors[f"{number}.covariance"].tolist() if f"{number}.covariance" in tensors else []
-        coefficients = {name: {**c, "value": value} for (name, c), value in named}
-        fits.append({**fit, "coefficients": coefficients, "covariance": covariance})
-    return Record.model_validate(
-        {"circuit": body["circuit"], "bench": "", "study": "", "technology": "", "parameters": {}, "fits": fits,
-         "provenance": {}}
-    )  # fmt: skip
+    found = []
+    for number, fit in enumerate(body.fits):
+        values = tensors.get(f"{number}.values")
+        if values is None or values.shape != (len(fit.coefficients),):
+            raise DataError(
+                f"{where}: {fit.model} has {len(fit.coefficients)} coefficients; the tensors do not fit them"
+            )
+        covariance = tensors.get(f"{number}.covariance")
+        try:
+            estimates = {
+                name: Estimate(value=value, stderr=c.stderr, unit=c.unit, doc=c.doc)
+                for (name, c), value in zip(fit.coefficients.items(), values.tolist(), strict=True)
+            }
+            found.append(
+                Fit(
+                    **{**dict(fit), "coefficients": estimates},
+                    covariance=[] if covariance is None else covariance.tolist(),
+                )
+            )
+        except ValidationError as error:
+            raise DataError(f"{where}: {fit.model}: {untrusted.complaint(error)}") from None
+    return found

@@ -3,20 +3,25 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.torch import save
+from torch import Tensor
 
-from ..errors import DataError, RequestError
+from .. import untrusted
+from ..errors import DataError, ParameterError
 from ..registry import find_record, load_head
-from ..store import write_text
+from ..store import make_folder, make_inside, shown_path, write_bytes, write_text
+from ..untrusted import Finite, Name
 from .array import GainCellArray
 from .bitline import Bitline
 from .elements import chosen
+from .files import read_tensors
 
 SCHEMA_VERSION = 1
 _TENSORS, _ABOUT, _RECORDS = "state.safetensors", "array.json", "records"
+_MOST_SLICES = 10_000
 
 
 def save_array(array: GainCellArray, folder: Path | str) -> None:
@@ -28,11 +33,10 @@ def save_array(array: GainCellArray, folder: Path | str) -> None:
         If the folder cannot be written.
     """
     folder = Path(folder)
-    try:
-        (folder / _RECORDS).mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in array.state_dict().items()}, folder / _TENSORS)
-    except OSError as error:
-        raise RequestError(f"{folder} cannot be written: {error.strerror}") from None
+    make_folder(folder)
+    make_inside(folder, _RECORDS)
+    tensors = {name: tensor.contiguous() for name, tensor in array.state_dict().items()}
+    write_bytes(folder / _TENSORS, save(tensors))
     for name in _needed(array):
         write_text(folder / _RECORDS / f"{name}.json", find_record(array.records, name).to_json())
     about = {
@@ -43,26 +47,65 @@ def save_array(array: GainCellArray, folder: Path | str) -> None:
     write_text(folder / _ABOUT, json.dumps(about, indent=1) + "\n")
 
 
+class _Bitline(BaseModel):
+    """A `Bitline` as JSON holds it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Name
+    r_clamp: Finite
+    c_bl: Finite
+    slices: Annotated[int, Field(ge=1, le=_MOST_SLICES)]
+
+
+class _About(BaseModel):
+    """``array.json``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1]
+    head: Name
+    form: Name
+    bitline: _Bitline
+    read_noise: Finite
+    gradient: Name
+    outside: Name
+    random: bool
+
+
 def load_array(folder: Path | str) -> GainCellArray:
     """Read back what `save_array` wrote.
 
     Raises
     ------
     DataError
-        If the folder holds no array, or one of another schema version.
+        If the folder contains no array, one of another schema version, or files that do not fit each other.
     """
     folder = Path(folder)
-    try:
-        about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-        tensors = load_file(folder / _TENSORS)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{folder} holds no array: {error}") from None
-    version = about.pop("schema_version", None)
+    where = shown_path(folder / _ABOUT)
+    raw = untrusted.parse_json(untrusted.read_text(folder / _ABOUT, "array"), where)
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
-        raise DataError(f"{folder / _ABOUT}: schema version {version}; this package reads version {SCHEMA_VERSION}")
-    random, bitline = about.pop("random"), Bitline(**about.pop("bitline"))
-    array = GainCellArray(tensors["v_store"], records=folder / _RECORDS, bitline=bitline, **about)
-    if random:
+        raise DataError(f"{where}: schema version {version!r:.40}; this package reads version {SCHEMA_VERSION}")
+    tensors = read_tensors(folder / _TENSORS)
+    try:
+        about = _About.model_validate(raw)
+        return _array(about, tensors, folder / _RECORDS)
+    except ValidationError as error:
+        raise DataError(f"{where}: {untrusted.complaint(error)}") from None
+    except (ParameterError, RuntimeError) as error:
+        said = untrusted.printable(" ".join(str(error).split()))
+        raise DataError(f"{where}: its parts do not fit each other: {said}") from None
+
+
+def _array(about: _About, tensors: dict[str, Tensor], records: Path) -> GainCellArray:
+    if "v_store" not in tensors:
+        raise DataError(f"{shown_path(records.parent / _TENSORS)} contains no tensor v_store")
+    array = GainCellArray(
+        tensors["v_store"], records=records, head=about.head, form=about.form, read_noise=about.read_noise,
+        gradient=about.gradient, outside=about.outside, bitline=Bitline(**dict(about.bitline)),
+    )  # fmt: skip
+    if about.random:
         array.sample_mismatch()
     array.load_state_dict(tensors)
     return array

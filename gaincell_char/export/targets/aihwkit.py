@@ -4,11 +4,16 @@ import json
 from collections.abc import Mapping
 
 from .. import consumer
+from ..escape import docstring
 from ..target import Request, Target
 
 _CLASS = '''"""A gain cell in aihwkit: rpu_config = configuration("scores") for an AnalogLinear.
 
 Weight -1 to 1 is the stored voltage from low to high; the output is in units of the largest current of one cell.
+
+A network that was converted with this returns other numbers than before, and says nothing: every weight goes through
+the curve of the cell, the output is limited to what the converter takes, and no scale is applied.  Learn the output
+scales (mapping.learn_out_scaling = True) or train the converted network before its accuracy is compared.
 """
 
 import json
@@ -87,7 +92,7 @@ def _files(request: Request) -> Mapping[str, str]:
     head = "".join(f"# {line}\n" for line in request.notes(_LOST))
     text = _CLASS.replace("@ARGUMENTS@", arguments).replace("@FORMULA@", body)
     return {
-        "gaincell_aihwkit.py": head + text.replace("@EQUATION@", request.chosen()[0].equation),
+        "gaincell_aihwkit.py": head + text.replace("@EQUATION@", docstring(request.chosen()[0].equation)),
         "gaincell_aihwkit.json": json.dumps(consumer.numbers(request), indent=1) + "\n",
     }
 
@@ -98,4 +103,5 @@ TARGET = Target(
     doc="IOParameters, a noise model with curve, spread and decay, and their JSON",
     refuses=consumer.refuses,
     files=_files,
+    needs_others=True,
 )

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ... import registry
+from ...fitted import FittedModel
+from ..escape import cell, comment
 from ..target import Request, Target
 
 _POINTS = {1: 201, 2: 41}
@@ -16,12 +17,12 @@ _FEW = 11
 def _files(request: Request) -> Mapping[str, str]:
     fit, _ = request.chosen()
     notes = request.notes("correlations of the coefficients, and the formula but for its text")
-    head = "".join(f"# {line}\n" for line in [*notes, f"equation: {fit.equation}"])
+    head = "".join(f"# {line}\n" for line in [*notes, f"equation: {comment(fit.equation)}"])
     rows = [
-        {"name": name, "value": e.value, "stderr": e.stderr, "unit": e.unit, "doc": e.doc}
+        {"name": cell(name), "value": e.value, "stderr": e.stderr, "unit": cell(e.unit), "doc": cell(e.doc)}
         for name, e in fit.coefficients.items()
     ]
-    function = registry.FittedModel(fit=fit, function=request.chosen()[1].function)
+    function = FittedModel(fit=fit, function=request.chosen()[1].function)
     axes = [np.linspace(*span, _POINTS.get(len(fit.box), _FEW)) for span in fit.box.values()]
     grid = [x.ravel() for x in np.meshgrid(*axes, indexing="ij")]
     table = {**dict(zip(fit.box, grid, strict=True)), fit.output: np.asarray(function(*grid), dtype=float)}

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ...fitted import FittedModel, parameter
 from ...head import Head
-from ...registry import FittedModel
 from .. import companions, polynomial
 from ..target import Request, Target
 
@@ -21,14 +21,17 @@ _LOADER = '''"""Puts a circuit of gaincell-char into the attention modules of Ga
 
     from gaincell_circuit import Circuit
     circuit = Circuit.load("gaincell_circuit.json")
-    circuit.install(attention)         # a DRAMAttention module of theirs
+    circuit.install(attention)         # a DRAMAttention module of theirs, before its weights are loaded or trained
+
+Their module rounds the mask of decay to bfloat16 for the scores (not for the values), so that with decay a result
+differs from this one in the third digit.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor, no_grad
+from torch import Tensor, cumsum, exp, no_grad
 from torch.autograd import Function
 
 
@@ -43,6 +46,10 @@ class Circuit:
     saturation_qk: float
     saturation_av: float
     weights_bounds: list
+    decay_factor: float | None
+    quantization_levels_input: int
+    quantization_levels_weights: int
+    quantization_levels_output: int
 
     @classmethod
     def load(cls, path="gaincell_circuit.json"):
@@ -68,9 +75,22 @@ class Circuit:
         return _Product.apply(x, y, decay_mask, self, True)
 
     def install(self, attention):
-        """Replace products, saturation and range of stored voltages of one attention module."""
+        """Replace products, saturation, range of stored voltages, levels and decay of one attention module.
+
+        The scalers of keys and values begin at the voltage at which a cell conducts nothing; where the record states no
+        decay per token, the module keeps its own.
+        """
         attention.similarity, attention.weight_average = self.similarity, self.weight_average
         attention.weights_clamping_bounds = list(self.weights_bounds)
+        attention.quantization_levels_input = self.quantization_levels_input
+        attention.quantization_levels_weights = self.quantization_levels_weights
+        attention.quantization_levels_output = self.quantization_levels_output
+        with no_grad():
+            for scaler in (attention.k_scaler, attention.v_scaler):
+                scaler.b.fill_(self.offset)
+            if self.decay_factor is not None:
+                ages = cumsum(attention.mask, dim=-2) - 1  # as their decay_mask counts them
+                attention.decay.decay_mask.copy_(exp(-self.decay_factor * ages))
         for scaler, full in (
             (attention.att_score_scaler, self.saturation_qk), (attention.weight_average_scaler, self.saturation_av),
         ):
@@ -120,7 +140,7 @@ def _circuit(request: Request) -> dict[str, Any]:
     head = companions.cell_head(request)
     if head is None:
         raise LookupError(request.circuit.name)
-    vdd = companions.numbers(request.record)["vdd"]
+    vdd = parameter(request.record, "vdd")
     coefficients = fit.values()
     offset = coefficients.get("v_ref", vdd / 2)
     x_max = float(fit.conditions.get("v_in", fit.box[fit.inputs[1]][1] if len(fit.inputs) > 1 else vdd))
@@ -173,4 +193,5 @@ TARGET = Target(
     doc="the ten C_ij, offset, saturation, decay and levels of the published code, with a loader for its modules",
     refuses=_refuses,
     files=_files,
+    needs_others=True,
 )

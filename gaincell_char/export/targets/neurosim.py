@@ -11,8 +11,8 @@ import pandas as pd
 
 from ...circuit import Floats
 from ...errors import ExportError
+from ...fitted import RandomCircuits, parameter
 from ...head import Head
-from ...registry import RandomCircuits
 from .. import companions
 from ..target import Request, Target
 
@@ -38,8 +38,26 @@ def _files(request: Request) -> Mapping[str, str]:
         name, frame, lost = "mem_states", _states(request, head, random), _STATES
     else:
         name, frame, lost = "output_noise", _output(request, random), _OUTPUT
-    notes = [*request.notes(lost), _stated(random)]
+    notes = [*request.notes(lost), _stated(random), *(_states_use(head) if head is not None else _output_use(request))]
     return {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n"), f"{name}.txt": "\n".join(notes) + "\n"}
+
+
+def _states_use(head: Head) -> list[str]:
+    """How NeuroSim is told to read the table of states, and what it does with it."""
+    bits = (head.levels_store - 1).bit_length()
+    return [
+        f"use: NeuroSim V1.5 reads mem_states.csv with --bitcell {bits}, for {head.levels_store} states; it needs CUDA",
+        "use: state 0 has mean 0 and the spread of its cell, so half of its drawn conductances are below 0",
+    ]
+
+
+def _output_use(request: Request) -> list[str]:
+    """How NeuroSim is told to read the table of outputs."""
+    head, _ = companions.converter(request)
+    bits = (head.levels_input - 1).bit_length()
+    return [
+        f"use: NeuroSim V1.5 reads output_noise.csv with --adc_precision {bits} --output_noise -1; it needs CUDA",
+    ]
 
 
 def _stated(random: RandomCircuits) -> str:
@@ -53,7 +71,7 @@ def _stated(random: RandomCircuits) -> str:
 
 def _states(request: Request, head: Head, random: RandomCircuits) -> pd.DataFrame:
     """Conductance [S] of every level of the stored voltage, at the supply and over the longest pulse."""
-    vdd = companions.numbers(request.record)["vdd"]
+    vdd = parameter(request.record, "vdd")
     levels = np.linspace(0.0, vdd, head.levels_store)
     pulses = [np.full_like(levels, random.fit.box[name][1]) for name in random.fit.inputs[1:]]
     over = vdd * (pulses[0] if pulses else 1.0)
@@ -66,7 +84,7 @@ def _output(request: Request, random: RandomCircuits) -> pd.DataFrame:
     """Pulse of every level of charge, both in steps of the levels that an input pulse has."""
     head, operation = companions.converter(request)
     _, published = companions.companion(request, operation.converter, companions.published(operation))
-    step = companions.numbers(request.record)["t_max"] / (head.levels_input - 1)
+    step = parameter(request.record, "t_max") / (head.levels_input - 1)
     output = np.arange(head.levels_input, dtype=np.float64)
     charges = output * step / published.coefficients["gain"].value
     mean, sigma = _nominal(request, random, charges), random.sigma(charges)
@@ -82,4 +100,5 @@ TARGET = Target(
     name="neurosim",
     doc="mem_states.csv from a cell's record, output_noise.csv from a converter's, both with their spread",
     files=_files,
+    needs_others=True,
 )

@@ -1,0 +1,25 @@
+"""Where ``gaincell`` starts: ready for Ctrl-C before anything is imported that takes time."""
+
+import os
+import signal
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> None:
+    """Run the command line; a signal during the imports ends the process at once, with nothing to clean up yet."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
+    from .cli import main as run  # takes a second
+
+    run()
+
+
+def _leave(number: int, _frame: object) -> None:
+    os.write(2, b"\ngaincell: interrupted\n" if number == signal.SIGINT else b"gaincell: terminated\n")
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What ``mc`` and ``merge`` do with the folder of a campaign."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .. import analysis, check, manifest, mc, registry, report, results, statistics, store
+from ..campaign import Campaign
+from ..errors import CharError, RequestError
+from ..finished import read_finished
+from ..pool import Pool
+from ..run import FAILED, KEPT_FAILURES, Failure
+from ..statistics import Spec
+from . import tables
+from .console import OUT, note, say
+
+
+def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
+    """Read every ``--spec``, and look whether the campaign has its place."""
+    declared = planned.plan.circuit.spread(planned.plan.bench.name)
+    units = {o.name: o.unit for o in planned.plan.bench.outputs}
+    units |= {f.name: f.unit for f in (declared.features if declared else ())}
+    specs = [statistics.parse_spec(text, units) for text in texts]
+    for spec in specs:
+        analysis.check_spec(planned, spec)
+    return specs
+
+
+def technology_of(folder: Path, there: manifest.Manifest, tech: str | None) -> str:
+    """Technology of a campaign; a folder that came from elsewhere does not choose which files are read."""
+    named = str(there.request.get("technology", ""))
+    if tech is None and named not in registry.technology_names():
+        raise RequestError(
+            f"{folder}: the campaign was run in technology {named!r}, which is not built in; "
+            f"add --tech {named} to use it"
+        )
+    return tech or named
+
+
+def finished_rows(planned: Campaign, n: int, out: Path) -> pd.DataFrame:
+    """What the folder has of the first `n` samples."""
+    found = read_finished(planned, out, n, say)
+    rows = pd.DataFrame({"sample": [], "point": [], "status": [], "reason": []}) if found is None else found
+    return rows[rows["sample"] < n]
+
+
+def finish(
+    planned: Campaign, rows: pd.DataFrame, n: int, out: Path, pool: Pool, specs: Sequence[Spec],
+    failed: Sequence[Failure],
+) -> None:  # fmt: skip
+    """Write results, analyse them, draw the page, and print how it looks."""
+    began = time.perf_counter()
+    rows = results.complete(planned, rows, n)
+    store.write_frame(results.flat_results(planned, rows, n), out / "results.parquet")
+    store.write_frame(results.drawn(planned, n), out / "draws.parquet")
+    found = check.check(planned, rows, n, timeout_s=pool.timeout_s)
+    analysed = analysis.analyse(planned, rows, n, pool=pool, specs=specs, check=found)
+    page = report.write_campaign(out, planned, analysed, found, failed)
+    OUT.print(tables.frame(report.campaign_headline(analysed)))
+    for fit in analysed.random:
+        note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
+    for text, share in analysed.yields:
+        note(f"{text}: yield {100 * share.value:.2f} % ({100 * share.low:.2f} to {100 * share.high:.2f} %)")
+    for reason in analysed.left_out:
+        say(f"left out: {reason}")
+    for part in page.missing:
+        say(f"the page lacks {part}")
+    note(f"analysed in {time.perf_counter() - began:.1f} s; open {page.path}")
+
+
+def failure(rows: pd.DataFrame, kept: Path) -> CharError:
+    """What failed, in this call or before."""
+    failed = rows[rows["status"] == FAILED]
+    first = failed.iloc[0]
+    return CharError(
+        f"{len(failed)} of {len(rows)} points failed and are rows of the results; the first, "
+        f"{first['sample']}.{first['point']}: {first['reason']}; decks and logs are in {kept}; "
+        "--retry-failed tries them again"
+    )
+
+
+def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[mc.Finished]) -> list[Failure]:
+    """The first few failed points with their decks, and with the log of those that failed in this call."""
+    logs = {(item.sample, item.point): item.log for item in now}
+    failed = rows[rows["status"] == FAILED].head(KEPT_FAILURES)
+    draws = planned.draws(planned.padded(int(failed["sample"].max()) + 1)) if len(failed) else np.empty((0, 0))
+    found = []
+    for sample, point, reason in zip(failed["sample"], failed["point"], failed["reason"], strict=True):
+        deck = planned.deck(int(sample), int(point), draws[int(sample)])
+        where = {"sample": int(sample), **planned.points[int(point)].where}
+        log = logs.get((int(sample), int(point)), "")
+        name = f"{sample}.{point}"
+        found.append(Failure(where=where, reason=str(reason), deck=deck.text, log=log, name=name))
+    return found

@@ -1,0 +1,100 @@
+"""Ctrl-C and the signals that end a process, at any moment of a command."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from ..pool import Pool
+from .console import say
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_AGAIN_S = 2.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the command; ``status`` is the exit status that says which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.status = 128 + number
+        self.words = "interrupted" if number == signal.SIGINT else "terminated"
+
+
+class Interrupts:
+    """Turns signals into `Interrupted`, or, while points are simulated, into a request to stop.
+
+    Use as a context manager around a whole command.
+    """
+
+    def __init__(self) -> None:
+        self._pool: Pool | None = None
+        self._number = 0
+        self._leaving = threading.Event()
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interrupts":
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                # Who starts a command with a signal ignored, as nohup does, wants it ignored.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def leave(self) -> None:
+        """The command is ending: nothing more is interrupted."""
+        self._leaving.set()
+
+    @contextlib.contextmanager
+    def stopping(self, pool: Pool) -> Iterator[None]:
+        """While this lasts, a signal starts no more points; Ctrl-C a second time ends those in progress.
+
+        Finished points can be kept: `check` raises afterwards.
+        """
+        self._pool = pool
+        try:
+            yield
+        finally:
+            self._pool = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether there was a signal while points were simulated."""
+        return bool(self._number)
+
+    def check(self) -> None:
+        """Raise `Interrupted` if there was a signal while points were simulated."""
+        if self._number:
+            raise Interrupted(self._number)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._leaving.is_set():
+            return
+        pool = self._pool
+        if pool is None:
+            self._number = number
+            self._again(number)
+            raise Interrupted(number)
+        if pool.stop.is_set() or number != signal.SIGINT:
+            pool.stop.set()
+            pool.kill()
+        else:
+            say("stopping after the points in progress; Ctrl-C again ends them at once; finished points are kept")
+            pool.stop.set()
+        self._number = self._number or number
+
+    def _again(self, number: int) -> None:
+        """Send the signal again unless the command leaves soon: a library may have swallowed the exception."""
+
+        def send() -> None:
+            if not self._leaving.wait(_AGAIN_S):
+                signal.raise_signal(number)
+
+        threading.Thread(target=send, daemon=True).start()

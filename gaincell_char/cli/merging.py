@@ -1,0 +1,90 @@
+"""The commands ``merge`` and ``tune``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from .. import campaign, manifest, registry, store
+from ..errors import RequestError
+from ..pool import Pool
+from ..tune import tune
+from . import options, requests, tables
+from .campaigns import failed_points, failure, finish, finished_rows, read_specs, technology_of
+from .console import OUT, keep, note
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--spec", "specs", multiple=True, metavar="LIMIT", help="Report the yield of a limit, as 'i_bl > 8u'.")
+@click.option("--tech", help="Folder of the technology, if the campaign was not run in a built-in one.")
+@options.WORKERS
+@options.TIMEOUT
+def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | None, timeout: float) -> None:
+    """Put the shards in FOLDER together: results.parquet, tables, pictures and record.
+
+    \b
+    Example:  for i in 1 2 3 4; do gaincell mc gain_cell dc -n 4096 -o cell --shard $i/4; done
+              gaincell merge cell
+    """
+    there = manifest.read_manifest(folder)
+    planned = campaign.again({**there.request, "technology": technology_of(folder, there, tech)}, str(folder))
+    if (planned.digest, planned.source) != (there.digest, there.source):
+        raise RequestError(
+            f"{folder}: its technology, its netlist or the source of this package has changed since; simulate it again"
+        )
+    planned.check_samples(there.n)
+    wanted = read_specs(planned, specs)
+    with Pool(workers, timeout_s=timeout) as pool:
+        rows = finished_rows(planned, there.n, folder)
+        failed = failed_points(planned, rows, ())
+        kept = keep(failed, folder / "failed") if failed else folder
+        finish(planned, rows, there.n, folder, pool, wanted, failed)
+    if failed:
+        raise failure(rows, kept)
+
+
+@click.command("tune")
+@click.argument("circuit")
+@click.argument("bench")
+@click.option(
+    "-n", "--samples", type=click.IntRange(8, 1024), default=16, show_default=True, help="Samples per setting."
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .json file to write.")
+@options.AXIS
+@options.SET
+@options.TECH
+@options.WORKERS
+@options.TIMEOUT
+def tune_(
+    circuit: str, bench: str, samples: int, output: Path, axes: Sequence[str], settings: Sequence[str], tech: str,
+    workers: int | None, timeout: float,
+) -> None:  # fmt: skip
+    """Measure what step control of BENCH costs and how wrong it is: the choice of gaincell mc --accuracy.
+
+    \b
+    Example:  gaincell tune gain_cell pulse -o gain_cell.pulse.json
+    """
+    if output.suffix != ".json":
+        raise RequestError(f"{output}: measured step control is a .json file")
+    store.check_writable(output)
+    loaded = registry.load_circuit(circuit)
+    sweep, set_ = requests.axes(loaded, bench, axes), requests.settings(loaded, bench, settings)
+    campaign.plan_campaign(circuit, bench, technology=tech, sweep=sweep, set_=set_)
+    with Pool(workers or 1, timeout_s=timeout) as pool:
+        found = tune(circuit, bench, pool=pool, samples=samples - samples % 8, technology=tech, sweep=sweep, set_=set_)
+    store.write_text(output, found.to_json())
+    OUT.print(tables.frame(_front(found.front())))
+    note(f"{len(found.trials)} settings in {output}")
+
+
+def _front(trials: Sequence[Any]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"setting": t.steps.label, "error": f"{100 * t.error:.4f} %", "cost": f"{1e3 * t.cost_s:.3f} ms"}
+        for t in trials
+    )
+
+
+COMMANDS = (merge, tune_)

@@ -1,0 +1,25 @@
+"""Text of a record as it may stand in a program or a table that is made from it: never more than text.
+
+Records are checked when they are read; this is the second lock, for records that were made in Python and for characters
+that are harmless in JSON but not in the target.
+"""
+
+from ..untrusted import printable
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def comment(text: str) -> str:
+    """One line of plain ASCII without a control character, for a comment of any language."""
+    return printable(text).encode("ascii", "replace").decode("ascii")
+
+
+def docstring(text: str) -> str:
+    """What may stand between the quotation marks of a docstring in Python."""
+    return comment(text).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def cell(text: str) -> str:
+    """A word in a table that a spreadsheet may open: one that it would take for a formula begins with an apostrophe."""
+    plain = printable(text)
+    return f"'{plain}" if plain.startswith(_FORMULA) else plain

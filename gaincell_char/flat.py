@@ -1,0 +1,13 @@
+"""A dataset as a flat table."""
+
+import pandas as pd
+import xarray as xr
+
+
+def flat(dataset: xr.Dataset) -> pd.DataFrame:
+    """One row per point: swept names, outputs, then corner, temperature, status and reason."""
+    frame = dataset.to_dataframe().reset_index()
+    tail = [name for name in ("corner", "temp", "status", "reason") if name in frame]
+    dims = [str(name) for name in dataset.dims if name not in tail]
+    outputs = [str(name) for name in dataset.data_vars if name not in tail]
+    return frame[[*dims, *outputs, *tail]]

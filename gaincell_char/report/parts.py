@@ -1,0 +1,84 @@
+"""The files of a page: a picture that cannot be drawn costs itself, and the page says so."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import store
+from ..errors import StorageError
+from ..run import Failure
+from ..untrusted import printable
+
+Drawn = tuple[bytes, str]
+"""A picture as PNG and as SVG."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A page that was written: where it is, and the parts that it lacks, each with the reason."""
+
+    path: Path
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Pictures and tables of a page while they are made.
+
+    Attributes
+    ----------
+    pictures : list of (str, str)
+        Name and caption of every picture that was drawn.
+    missing : list of str
+        What could not be made, and why.
+    """
+
+    out: Path
+    pictures: list[tuple[str, str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def make(self, what: str, make: Callable[[], Any]) -> Any:
+        """Return what `make` returns, or None, with the reason in ``missing``.
+
+        Raises
+        ------
+        StorageError
+            If something cannot be written: that costs the whole page.
+        """
+        try:
+            return make()
+        except (StorageError, MemoryError):
+            raise
+        # Whatever a library says of data that nobody thought of, the other parts of the page are worth having.
+        except Exception as error:
+            reason = printable((str(error).splitlines() or [""])[0]) or type(error).__name__
+            self.missing.append(f"{what}: {reason}")
+            return None
+
+    def picture(self, name: str, caption: str, draw: Callable[[], Drawn]) -> None:
+        """Draw one picture and write it to ``figures/``."""
+        drawn = self.make(caption, draw)
+        if drawn is not None:
+            png, svg = drawn
+            store.write_bytes(self.out / "figures" / f"{name}.png", png)
+            store.write_text(self.out / "figures" / f"{name}.svg", svg)
+            self.pictures.append((name, caption))
+
+    def written(self) -> Written:
+        """Return the page that these parts stand on."""
+        return Written(path=self.out / "index.html", missing=tuple(self.missing))
+
+
+def failed_points(failures: Sequence[Failure], out: Path) -> list[dict[str, Any]]:
+    """Rows of failed points for a page: where, why, and which of deck and log there are."""
+    rows = []
+    for number, failure in enumerate(failures, start=1):
+        name = failure.name or str(number)
+        files = [("deck", f"failed/{name}.cir"), ("log", f"failed/{name}.log")]
+        where = ", ".join(f"{key} = {value}" for key, value in failure.where.items())
+        rows.append({
+            "where": where, "reason": failure.reason, "name": failure.name,
+            "files": [(label, place) for label, place in files if (out / place).is_file()],
+        })  # fmt: skip
+    return rows

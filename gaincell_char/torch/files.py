@@ -1,0 +1,33 @@
+"""Tensors from a file that somebody else may have written: safetensors, which holds numbers and no program."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from .. import untrusted
+from ..errors import DataError
+from ..store import shown_path
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file by name; every one has finite numbers.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, too large or damaged, or a tensor contains something else than finite real numbers.
+    """
+    data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE)
+    try:
+        tensors = load(data)
+    # The library raises its own error, and those of Python for a damaged header.
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        said = untrusted.printable((str(error).splitlines() or [type(error).__name__])[0])
+        raise DataError(f"{shown_path(path)} contains no tensors: {said}") from None
+    for name, tensor in tensors.items():
+        if not tensor.dtype.is_floating_point or not torch.isfinite(tensor.to(torch.float64)).all():
+            raise DataError(f"{shown_path(path)}: tensor {untrusted.shown(name)} does not contain finite real numbers")
+    return tensors
