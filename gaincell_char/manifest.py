@@ -75,7 +75,7 @@ def read_manifest(folder: Path) -> Manifest:
         missing = True
     if missing:
         raise DataError(f"{shown_path(folder)} contains no campaign: there is no {MANIFEST} in it")
-    text = untrusted.read_text(path, "campaign")
+    text = untrusted.read_text(path, "campaign", below=folder)
     try:
         raw = untrusted.parse_json(text, shown_path(path))
     except DataError as error:

@@ -122,7 +122,9 @@ def describe_technology(name: str) -> Technology:
             raise TechnologyError(f"{manifest}: {error}") from None
         return "\n".join([*_base(technology, manifest), *own])
 
-    text = untrusted.read_text(manifest, "technology", most=untrusted.MOST_TECHNOLOGY, error=TechnologyError)
+    text = untrusted.read_text(
+        manifest, "technology", most=untrusted.MOST_TECHNOLOGY, error=TechnologyError, below=folder
+    )
     return parse_technology(text, read, str(manifest))
 
 

@@ -43,7 +43,7 @@ def read_shards(folder: Path, say: Callable[[str], None] = lambda _: None) -> pd
     A damaged shard is put aside and its points count as not run; `say` is told.
     """
     paths = sorted((folder / SHARDS).glob("*.parquet"))
-    parts = [part for path in paths if (part := _read(path, say)) is not None]
+    parts = [part for path in paths if (part := _read(path, folder, say)) is not None]
     return None if not parts else pd.concat(parts, ignore_index=True)
 
 
@@ -53,8 +53,8 @@ def once(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop_duplicates(list(KEYS), keep="first").reset_index(drop=True)
 
 
-def _read(path: Path, say: Callable[[str], None]) -> pd.DataFrame | None:
-    data = untrusted.read_bytes(path, "shard", most=untrusted.MOST_TABLE)
+def _read(path: Path, folder: Path, say: Callable[[str], None]) -> pd.DataFrame | None:
+    data = untrusted.read_bytes(path, "shard", most=untrusted.MOST_TABLE, below=folder)
     if hashlib.sha256(data).hexdigest()[:16] == path.stem.partition("-")[2]:
         try:
             return _checked(frame_of_parquet(data))

@@ -129,7 +129,9 @@ def complaint(error: ValidationError) -> str:
     return f"{where}: {message}{more}" if where else f"{message}{more}"
 
 
-def read_bytes(path: Path, what: str, *, most: int = MOST_RECORD, error: type[RequestError] = DataError) -> bytes:
+def read_bytes(
+    path: Path, what: str, *, most: int = MOST_RECORD, error: type[RequestError] = DataError, below: Path | None = None
+) -> bytes:
     """Return the content of a regular file.
 
     Parameters
@@ -140,13 +142,17 @@ def read_bytes(path: Path, what: str, *, most: int = MOST_RECORD, error: type[Re
         Largest size [B].
     error : type
         What to raise.
+    below : Path, optional
+        A folder from a stranger, out of which no link of its own may lead.
 
     Raises
     ------
     RequestError
-        Of the kind `error`: if there is no such file, it is a folder, a pipe or a device, cannot be read, or is too
-        large.
+        Of the kind `error`: if there is no such file, it is a folder, a pipe or a device, cannot be read, is too
+        large, or lies elsewhere.
     """
+    if below is not None and not path.resolve().is_relative_to(below.resolve()):
+        raise error(f"{what} {printable(str(path))} is a link out of its folder; put the file itself there")
     try:
         # Without O_NONBLOCK a named pipe would be waited for.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -163,10 +169,12 @@ def read_bytes(path: Path, what: str, *, most: int = MOST_RECORD, error: type[Re
     return data
 
 
-def read_text(path: Path, what: str, *, most: int = MOST_RECORD, error: type[RequestError] = DataError) -> str:
+def read_text(
+    path: Path, what: str, *, most: int = MOST_RECORD, error: type[RequestError] = DataError, below: Path | None = None
+) -> str:
     """Return the content of a text file in UTF-8; parameters and errors are those of `read_bytes`."""
     try:
-        return read_bytes(path, what, most=most, error=error).decode("utf-8")
+        return read_bytes(path, what, most=most, error=error, below=below).decode("utf-8")
     except UnicodeDecodeError as failure:
         raise error(f"{what} {printable(str(path))} is not text: byte {failure.start + 1} is not UTF-8") from None
 

@@ -103,7 +103,7 @@ def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **c
     """
     folder = Path(folder)
     where = shown_path(folder / _ABOUT)
-    raw = untrusted.parse_json(untrusted.read_text(folder / _ABOUT, "exported model"), where)
+    raw = untrusted.parse_json(untrusted.read_text(folder / _ABOUT, "exported model", below=folder), where)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
         raise DataError(f"{where}: schema version {version!r:.40}; this package reads {SCHEMA_VERSION}")

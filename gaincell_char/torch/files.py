@@ -20,7 +20,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     DataError
         If the file is missing, too large or damaged, or a tensor contains something else than finite real numbers.
     """
-    data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE)
+    data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE, below=path.parent)
     try:
         tensors = load(data)
     # The library raises its own error, and those of Python for a damaged header.

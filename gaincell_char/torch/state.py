@@ -83,7 +83,7 @@ def load_array(folder: Path | str) -> GainCellArray:
     """
     folder = Path(folder)
     where = shown_path(folder / _ABOUT)
-    raw = untrusted.parse_json(untrusted.read_text(folder / _ABOUT, "array"), where)
+    raw = untrusted.parse_json(untrusted.read_text(folder / _ABOUT, "array", below=folder), where)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
         raise DataError(f"{where}: schema version {version!r:.40}; this package reads version {SCHEMA_VERSION}")
