@@ -50,6 +50,8 @@ _IGNORED = frozenset((
 ))  # fmt: skip
 # With fewer ngspice takes a resistor of 1 mOhm, or dies, without a word.
 _FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
+# ngspice ends its process at a block that is not closed.
+_CLOSED_BY = {".subckt": ".ends", ".if": ".endif"}
 # Words behind an element's own name that are nodes, models or other elements; those of an x end at its parameters.
 _NAMES = {
     "b": 2, "c": 2, "d": 3, "e": 2, "f": 3, "g": 2, "h": 3, "i": 2, "j": 4, "k": 3, "l": 2, "m": 5, "o": 5, "q": 4,
@@ -138,12 +140,16 @@ def read_cards(text: str, *, read: Read | None = None, where: str = "netlist") -
     ------
     NetlistError
         If a card is incomplete, names something that is not a plain name, or could run a command, load a program or
-        open a file; if an include cannot be read; or if the text is too large.
+        open a file; if a block is not closed; if an include cannot be read; or if the text is too large.
     """
+    open_blocks: list[Card] = []
     for card in _included(text, read, untrusted.printable(where), Budget(), depth=0):
         _check_complete(card)
         _check_names(card)
+        _follow(open_blocks, card)
         yield card
+    if open_blocks:
+        raise open_blocks[-1].error(f"is not closed: no {_CLOSED_BY[open_blocks[-1].kind]} follows")
 
 
 def flatten(text: str, *, read: Read | None = None, where: str = "netlist") -> str:
@@ -246,6 +252,16 @@ def _check_names(card: Card) -> None:
         given = [name for name, _ in _OPTION.findall(card.text.lower())[1:]]
         if odd := [name for name in given if name not in _OPTIONS]:
             raise card.error(f"is refused: no option {odd[0]!r}; a netlist may set {', '.join(sorted(_OPTIONS))}")
+
+
+def _follow(open_blocks: list[Card], card: Card) -> None:
+    """Open or close a block, or raise `NetlistError` for an end without a beginning."""
+    if card.kind in _CLOSED_BY:
+        open_blocks.append(card)
+    elif card.kind in _CLOSED_BY.values():
+        if not open_blocks or _CLOSED_BY[open_blocks[-1].kind] != card.kind:
+            raise card.error("closes nothing: no block of that kind is open here")
+        open_blocks.pop()
 
 
 def _names(card: Card) -> Sequence[str]:

@@ -143,16 +143,23 @@ def undeclared(text: str, declared: Iterable[str]) -> set[str]:
     return missing
 
 
-def undefined(text: str) -> set[str]:
-    """Subcircuits that are instantiated but not defined."""
+def check_instances(text: str) -> None:
+    """Raise `NetlistError` unless every subcircuit is defined, and instantiated with as many nodes as it has ports."""
     lines = [re.sub(" ?= ?", "=", line).split() for line in lines_of(text)]
-    defined = {words[1] for words in lines if words[0] == ".subckt" and len(words) > 1}
-    used = set()
-    for words in lines:
-        if words[0].startswith("x"):
-            names = list(itertools.takewhile(lambda word: "=" not in word and word != "params:", words))
-            used.add(names[-1])
-    return used - defined
+    ports = {words[1]: len(_positional(words)) - 2 for words in lines if words[0] == ".subckt" and len(words) > 1}
+    used = [_positional(words) for words in lines if words[0].startswith("x")]
+    if alone := next((names[0] for names in used if len(names) < 2), ""):
+        raise NetlistError(f"{alone} names no subcircuit")
+    if missing := {names[-1] for names in used} - ports.keys():
+        raise NetlistError(f"neither the netlist nor the technology defines .subckt {', '.join(sorted(missing))}")
+    for name, *nodes, own in used:
+        if len(nodes) != ports[own]:
+            raise NetlistError(f"{name} has {len(nodes)} nodes; .subckt {own} has {ports[own]}")
+
+
+def _positional(words: Sequence[str]) -> list[str]:
+    """Words before the first parameter."""
+    return list(itertools.takewhile(lambda word: "=" not in word and word != "params:", words))
 
 
 def subcircuits(text: str) -> set[str]:
@@ -240,10 +247,10 @@ def render(
         raise NetlistError(
             f"{title}: uses undeclared {', '.join(sorted(missing))}; declared: {', '.join(sorted(declared))}"
         )
-    if missing := undefined(body):
-        raise NetlistError(
-            f"{title}: neither the netlist nor the technology defines .subckt {', '.join(sorted(missing))}"
-        )
+    try:
+        check_instances(body)
+    except NetlistError as error:
+        raise NetlistError(f"{title}: {error}") from None
     return Template(title=title, temp=temp, options=tuple(options.items()), body=body, save=save)
 
 

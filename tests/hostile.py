@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import os
+import re
 import signal
 import sys
 import sysconfig
@@ -146,12 +147,14 @@ def _change(draw: st.DrawFn, holder: Any, key: Any) -> None:
 def texts(draw: st.DrawFn, base: str, inserts: Sequence[str] = ()) -> str:
     """A text with one to three changed lines or words."""
     lines = base.split("\n")
+    mild = draw(st.integers(0, 9)) < 4
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(lines) - 1))
-        kind = draw(
-            st.sampled_from(("nudge", "blank", "word", "attack", "drop", "twice", "insert", "cut", "join", "swap"))
-        )
-        if kind in ("nudge", "word"):
+        if mild:
+            lines[at] = _nudged(draw, lines[at])
+            continue
+        kind = draw(st.sampled_from(("blank", "word", "attack", "drop", "twice", "insert", "cut", "join", "swap")))
+        if kind == "word":
             words = lines[at].split(" ")
             which = draw(st.integers(0, len(words) - 1))
             words[which] = draw(st.sampled_from([*MILD, *(str(n) for n in NUMBERS if n != 10**400), *inserts]))
@@ -176,6 +179,16 @@ def texts(draw: st.DrawFn, base: str, inserts: Sequence[str] = ()) -> str:
             other = draw(st.integers(0, len(lines) - 1))
             lines[at], lines[other] = lines[other], lines[at]
     return "\n".join(lines)
+
+
+def _nudged(draw: st.DrawFn, line: str) -> str:
+    """A line of which one number moves a little; one without numbers gets blanks around it."""
+    numbers = list(re.finditer(r"(?<![\w.])\d+(?:\.\d+)?", line))
+    if not numbers:
+        return f"{line}  "
+    number = draw(st.sampled_from(numbers))
+    value = round(float(number[0]) * draw(st.floats(0.9, 1.1)), 6)
+    return f"{line[: number.start()]}{value:g}{line[number.end() :]}"
 
 
 @st.composite

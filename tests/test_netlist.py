@@ -1,5 +1,7 @@
 """Decks: what text they are, what they keep of a netlist, and PySpice circuits in place of text."""
 
+import re
+
 import numpy as np
 import pytest
 from PySpice.Spice.Netlist import Circuit, SubCircuit
@@ -169,7 +171,30 @@ def test_names_that_the_text_or_ngspice_defines_need_no_declaration():
 
 def test_subcircuits_that_nobody_defines_are_found():
     text = ".subckt inner a b\nr1 a b 1\n.ends\nx1 a b inner\nx2 a b\n+ outer w=1 l={2}\nx3 a b other params: w=1"
-    assert netlist.undefined(text) == {"outer", "other"}
+    with pytest.raises(NetlistError, match=r"nor the technology defines .subckt other, outer$"):
+        netlist.check_instances(text)
+
+
+def test_an_instance_has_as_many_nodes_as_its_subcircuit_has_ports():
+    text = ".subckt inner a b w=1\nr1 a b 1\n.ends\nx1 a b inner w = 2\n"
+    netlist.check_instances(text)
+    with pytest.raises(NetlistError, match=r"^x2 has 3 nodes; .subckt inner has 2$"):
+        netlist.check_instances(f"{text}x2 a b c inner params: w=3")
+    with pytest.raises(NetlistError, match=r"^x2 names no subcircuit$"):
+        netlist.check_instances(f"{text}x2 w=3")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (".subckt a b c\nr1 b c 1", "line 1: '.subckt a b c' is not closed: no .ends follows"),
+        ("r1 b c 1\n.ends a", "line 2: '.ends a' closes nothing"),
+        (".if (1)\n.subckt a b c\n.endif", "line 3: '.endif' closes nothing"),
+    ],
+)
+def test_blocks_are_closed(text, said):
+    with pytest.raises(NetlistError, match=re.escape(said)):
+        netlist.flatten(text)
 
 
 def test_prune_keeps_what_is_needed_directly_or_not():

@@ -446,7 +446,7 @@ def test_what_spice_users_write_is_accepted():
     .end"""
     flat = netlist.flatten(text)
     assert netlist.undeclared(flat, []) == set()
-    assert netlist.undefined(flat) == set()
+    netlist.check_instances(flat)
     assert "tran" not in flat
     assert "1n" not in flat
 
