@@ -54,7 +54,8 @@ def read_finished(
     count = min(len(next(iter(values.values()))), campaign.padded(n))
     mine = found[(found["sample"] < count) & (found["point"] < len(campaign.points))]
     expected = point_keys(campaign, values, mine["point"].tolist(), mine["sample"].tolist())
-    same = np.array(expected, dtype=object) == mine["key"].to_numpy(dtype=object)
+    keys = mine["key"] if "key" in mine else pd.Series("", index=mine.index)
+    same = np.array(expected, dtype=object) == keys.to_numpy(dtype=object)
     if not same.all():
         say(f"{int((~same).sum())} points in {shown_path(folder)} are of another campaign; they are not used")
     proved = shards.once(mine[same])

@@ -15,12 +15,11 @@ import pandas as pd
 from . import isolated, untrusted
 from .errors import DataError
 from .params import ABSOLUTE_ZERO
-from .store import MOST_CELLS, frame_of_parquet, parsed, shown_path
-from .untrusted import printable, shown
+from .store import MOST_CELLS, frame_of_csv, frame_of_parquet, parsed, shown_path, with_plain_names
+from .untrusted import shown
 
 _EXTRA = 'pip install "gaincell-char[data]"'
 _SEPARATORS = "\t;,|"
-_LONGEST_COLUMN_NAME = 256
 """Lowest temperature [degC]."""
 
 
@@ -43,9 +42,7 @@ def read_columns(path: Path) -> pd.DataFrame:
     frame = parsed(path, lambda: _READERS[path.suffix.lower()](data, where))
     if frame.empty:
         raise DataError(f"{where}: the table has no rows")
-    frame.columns = pd.Index([printable(str(name))[:_LONGEST_COLUMN_NAME] for name in frame.columns])
-    if len(twice := frame.columns[frame.columns.duplicated()]):
-        raise DataError(f"{where}: there are two columns {twice[0]!r}; give each a name of its own")
+    frame = with_plain_names(frame, where)
     for name in frame:
         if np.iscomplexobj(frame[name].to_numpy()):
             raise DataError(f"{where}: column {name} contains complex numbers; give its real part or its magnitude")
@@ -76,9 +73,7 @@ def check_temps(column: "pd.Series[Any] | None", where: str) -> None:
 
 def _text(data: bytes, _: str) -> pd.DataFrame:
     head = next((line for line in io.BytesIO(data) if line.strip() and not line.startswith(b"#")), b"")
-    return pd.read_csv(
-        io.BytesIO(data), comment="#", sep=_separator(head.decode("utf-8", "replace")), skipinitialspace=True
-    )
+    return frame_of_csv(data, sep=_separator(head.decode("utf-8", "replace")), skipinitialspace=True)
 
 
 def _separator(header: str) -> str:

@@ -24,6 +24,7 @@ from .untrusted import Name, Text, printable, shown
 T = TypeVar("T")
 FORMATS = (".nc", ".csv", ".parquet")
 MOST_CELLS = 500_000_000
+_LONGEST_COLUMN_NAME = 256
 """Most cells of a table: rows times columns."""
 
 
@@ -257,6 +258,7 @@ def read_table(path: Path | str) -> Table:
         about = _About.model_validate(said)
     except ValidationError as error:
         raise DataError(f"{where}: what it says about its columns is damaged: {untrusted.complaint(error)}") from None
+    frame = with_plain_names(frame, where)
     return Table(frame=frame, attrs=about.attrs, dims=tuple(name for name in about.dims if name in frame))
 
 
@@ -273,7 +275,7 @@ def _read_netcdf(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
 
 
 def _read_csv(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
-    frame = parsed(path, lambda: pd.read_csv(io.BytesIO(data), comment="#", dtype={"reason": str}))
+    frame = parsed(path, lambda: frame_of_csv(data, dtype={"reason": str}))
     if "reason" in frame:
         frame["reason"] = frame["reason"].fillna("")
     note = Path(f"{path}.json")
@@ -291,21 +293,53 @@ _READERS: Mapping[str, Callable[[bytes, Path], tuple[pd.DataFrame, Any]]] = {
 }  # fmt: skip
 
 
+def with_plain_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return a table whose columns have printable names of limited length.
+
+    Raises
+    ------
+    DataError
+        If two have the same name.
+    """
+    names = pd.Index([printable(str(name))[:_LONGEST_COLUMN_NAME] for name in frame.columns])
+    if len(twice := names[names.duplicated()]):
+        raise DataError(f"{where}: there are two columns {twice[0]!r}; give each a name of its own")
+    return frame.set_axis(names, axis=1)
+
+
+def frame_of_csv(data: bytes, **options: Any) -> pd.DataFrame:
+    """Return the table of a text file; ``options`` are those of `pandas.read_csv`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or its rows have more fields than its header.
+    """
+    frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), comment="#", **options)
+    if not isinstance(frame.index, pd.RangeIndex):  # what is left over would be the names of the rows
+        raise ValueError("its rows have more fields than its header has names")
+    return frame
+
+
 def frame_of_parquet(data: bytes) -> pd.DataFrame:
     """Return the table of a Parquet file.
 
     Raises
     ------
     ValueError
-        If it promises more cells than are read: a small file can stand for any number of equal ones.
+        If it promises more cells than are read: a small file can stand for any number of equal ones.  Or if a column
+        is damaged, or contains text that is not UTF-8.
     """
     from pyarrow import parquet  # not at the start of every command
 
-    about = parquet.ParquetFile(io.BytesIO(data)).metadata
+    file = parquet.ParquetFile(io.BytesIO(data))
+    about = file.metadata
     cells = about.num_rows * max(about.num_columns, 1)
     if cells > MOST_CELLS:
         raise ValueError(f"it has {about.num_rows} rows of {about.num_columns} columns; the most is {MOST_CELLS} cells")
-    return pd.read_parquet(io.BytesIO(data))
+    file.read().validate(full=True)
+    frame = pd.read_parquet(io.BytesIO(data))
+    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
 
 
 def parsed(path: Path, parse: Callable[[], T]) -> T:

@@ -3,6 +3,8 @@
 Fifty inputs of each kind; ``GAINCELL_TESTS=all`` takes five hundred, another five hundred each time.
 """
 
+import hashlib
+import io
 import itertools
 import json
 import os
@@ -319,23 +321,43 @@ def campaign_folder(pool, tmp_path_factory):
 
 @st.composite
 def campaigns(draw, folder):
-    """The folder of a campaign with a changed manifest, shard or both."""
+    """The folder of a campaign with a changed manifest or shard."""
     said = json.loads((folder / "campaign.json").read_text())
     [shard] = (folder / "shards").glob("*.parquet")
-    kind = draw(st.sampled_from(("manifest", "manifest", "bytes", "rows", "rows", "link", "gone")))
+    kind = draw(st.sampled_from(("manifest", "manifest", "bytes", "rows", "rows", "rows", "link", "gone")))
     if kind == "manifest":
         return {"campaign.json": draw(trees(said))}
     if kind == "bytes":
-        return {f"shards/{shard.name}": draw(data(shard.read_bytes()))}
+        return _renamed(shard, draw(data(shard.read_bytes())))
     if kind == "rows":
         frame = pd.read_parquet(shard)
+        row = draw(st.integers(0, len(frame) - 1))
+        if draw(st.booleans()):
+            frame.loc[row, "i_bl"] *= draw(st.floats(0.5, 2.0))
+            return _renamed(shard, parquet(frame))
         column = draw(st.sampled_from(list(frame)))
         value = draw(st.sampled_from((None, "x", -1, 10**6, 1e300, [1.0], float("nan"))))
         frame[column] = frame[column].astype(object)
-        frame.at[draw(st.integers(0, len(frame) - 1)), column] = value
-        return {f"shards/{shard.name}": frame.drop(columns=[column]) if draw(st.booleans()) else frame}
+        frame.at[row, column] = value
+        return _renamed(shard, parquet(frame.drop(columns=[column]) if draw(st.booleans()) else frame))
     name = draw(st.sampled_from(("campaign.json", "shards", f"shards/{shard.name}")))
     return {name: None if kind == "gone" else Path("../../outside/secret.txt")}
+
+
+def parquet(frame):
+    out = io.BytesIO()
+    try:
+        frame.to_parquet(out)
+    except (ValueError, TypeError, OverflowError):  # a column that Parquet cannot hold
+        out = io.BytesIO()
+        frame.astype(str).to_parquet(out)
+    return out.getvalue()
+
+
+def _renamed(shard, content):
+    """The shard is gone, and beside it is one whose name says that it is whole."""
+    name = f"{shard.stem.partition('-')[0]}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+    return {f"shards/{shard.name}": None, f"shards/{name}": content}
 
 
 def use_campaign(trap, changed, whole, pool):
@@ -344,9 +366,11 @@ def use_campaign(trap, changed, whole, pool):
     for name, content in changed.items():
         _replace(trap, folder / name, content)
     there = refused(lambda: manifest.read_manifest(folder))
-    campaign = refused(lambda: again(there.request)) if there else None
-    if campaign is None:
+    if there is None:
         return False
+    campaign = refused(lambda: again(there.request))
+    if campaign is None:
+        return True
     read = refused(lambda: read_finished(campaign, folder, 4, lambda _: None))
     refused(lambda: results.collect(campaign, folder, 4))
     refused(lambda: mc.run_campaign(campaign, min(there.n, 4), folder, pool=pool))
@@ -357,16 +381,11 @@ def _replace(trap, path, content):
     if path.is_dir():
         shutil.rmtree(path)
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)
     if isinstance(content, Path):
         path.symlink_to(content)
     elif isinstance(content, bytes):
         path.write_bytes(content)
-    elif isinstance(content, pd.DataFrame):
-        try:
-            content.to_parquet(path)
-        except (ValueError, TypeError, OverflowError):  # a column that Parquet cannot hold
-            content.astype(str).to_parquet(path)
     elif content is not None:
         path.write_text(dumped(trap.filled(content)), encoding="utf-8")
 

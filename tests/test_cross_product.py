@@ -1,0 +1,87 @@
+"""Every circuit in every technology: two samples of each Monte Carlo bench, and every study of the main job.
+
+The long form runs all of it; the short one a bench of each circuit with mismatch, at a few points.
+"""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from gaincell_char import registry, store
+from gaincell_char.circuit_contract import campaigns
+from gaincell_char.sampling import VARY
+
+CASES = [
+    (circuit, bench) for circuit in registry.circuit_names() for bench in campaigns(registry.load_circuit(circuit))
+]
+FIRST = [next(case for case in CASES if case[0] == circuit) for circuit in dict(CASES)]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a technology cannot do, with the words the user reads, and why it is right to refuse."""
+
+    says: str
+    reason: str
+
+
+# (technology, circuit, bench, what varies) -> why no campaign of it can be run.
+NOT_SAMPLED: dict[tuple[str, str, str, str], Refusal] = {}
+# (technology, what could not be fitted) -> why.
+NOT_FITTED = {
+    ("osfet", "capacitor_decay.decay: three_leaks"): Refusal(
+        "not determined", "the transistors leak so little that no voltage of the sweep falls within the time axis"
+    ),
+}
+
+
+@pytest.mark.long
+@pytest.mark.ngspice
+@pytest.mark.parametrize("vary", VARY)
+@pytest.mark.parametrize(("circuit", "bench"), CASES)
+def test_two_samples_of_every_bench(gaincell, tmp_path, technology, circuit, bench, vary):
+    _two_samples(gaincell, tmp_path, technology.name, circuit, bench, vary)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("circuit", "bench"), FIRST)
+def test_two_samples_of_a_bench_of_every_circuit(gaincell, tmp_path, circuit, bench):
+    _two_samples(gaincell, tmp_path, "gc28", circuit, bench, "mismatch")
+
+
+def _two_samples(gaincell, tmp_path, technology, circuit, bench, vary):
+    said = gaincell(
+        "mc", circuit, bench, "--tech", technology, "-n", 2, "--vary", vary, "--workers", 1, "--seed", 7, "-o", "out"
+    )
+    status, _, err = said
+    if refusal := NOT_SAMPLED.get((technology, circuit, bench, vary)):
+        assert status == 2
+        assert refusal.says in err
+        return
+    assert status == 0, said
+    table = store.read_table(tmp_path / "out" / "samples.parquet").frame
+    assert set(table["sample"]) == {0, 1}
+    assert (table["status"] == store.OK).all() if "status" in table else True
+    assert "could not be" not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.ngspice
+def test_every_study_of_the_main_job(gaincell, tmp_path, technology):
+    status, out, err = gaincell("run", "--tech", technology.name, "--out", "results")
+    assert json.loads((tmp_path / "results" / "run.json").read_text())["failed"] == 0
+    expected = {what: refusal for (name, what), refusal in NOT_FITTED.items() if name == technology.name}
+    assert status == (1 if expected else 0), (out, err)
+    for refusal in expected.values():
+        assert refusal.says in out + err
+    for name in registry.circuit_names():
+        for study in registry.load_circuit(name).studies:
+            assert (tmp_path / "results" / "data" / f"{name}.{study.key}.nc").exists(), f"{name}.{study.key}"
+
+
+def test_what_is_refused_is_refused_for_no_technology_of_ours():
+    """The list of exceptions contains neither gc28 nor sky130, and a reason for each."""
+    for key, refusal in {**NOT_SAMPLED, **NOT_FITTED}.items():
+        assert key[0] not in ("gc28", "sky130")
+        assert refusal.reason
