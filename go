@@ -11,7 +11,9 @@ usage: ./go COMMAND [ARGUMENTS]
 
   run [ARGUMENTS]    the main job: gaincell run; --help lists its options
   gaincell ...       any gaincell command
-  test [ARGUMENTS]   the test suite; arguments go to pytest
+  test [ARGUMENTS]   the test suite, in 3 minutes; arguments go to pytest
+  test --all [...]   its long form, in 30 minutes: 500 hostile files of each kind, 60 kills,
+                     every circuit in every technology, every page of the documentation
   lint               format, style and type checks
   check              lint, then test
   setup              install everything, run nothing
@@ -195,6 +197,10 @@ run_tests() {
     need_models
     need_consumers
     cd "$root"
+    if [ "${1:-}" = --all ]; then
+        shift
+        export GAINCELL_TESTS=all
+    fi
     GAINCELL_REQUIRE_NGSPICE=1 exec .venv/bin/pytest -n 2 --dist loadgroup "$@"
 }
 

@@ -28,10 +28,12 @@ def unplanned(technology: Technology) -> Iterator[str]:
 
 
 def failing(technology: Technology, pool: Pool) -> Iterator[str]:
-    """Every campaign that can be planned, but of which one sample cannot be simulated, and why."""
+    """Every campaign of which one sample cannot be simulated, and why."""
     for name in registry.circuit_names():
         for bench in campaigns(registry.load_circuit(name)):
-            if not _why_not(name, bench, technology):
+            if _why_not(name, bench, technology):
+                yield f"{name}, Monte Carlo of {bench}: not simulated, for it cannot be planned"
+            else:
                 yield from _one_sample(name, bench, technology, pool)
 
 

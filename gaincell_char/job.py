@@ -105,11 +105,14 @@ def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
 
 
 def problems(planned: Sequence[CircuitPlan]) -> Iterator[str]:
-    """Every study that cannot be planned, and why."""
+    """Every study that cannot be planned, and why; a reason is given once."""
     for one in planned:
-        benches = {study.key: study.bench for study in one.circuit.studies}
-        for study, reason in one.problems.items():
-            yield f"{one.circuit.name}, study {study} (bench {benches[study]}): {reason}"
+        reasons: dict[str, list[str]] = {}
+        for study in one.circuit.studies:
+            if study.key in one.problems:
+                reasons.setdefault(one.problems[study.key], []).append(f"study {study.key} (bench {study.bench})")
+        for reason, studies in reasons.items():
+            yield f"{one.circuit.name}, {', '.join(studies)}: {reason}"
 
 
 def check_plans(planned: Sequence[CircuitPlan]) -> None:

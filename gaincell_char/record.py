@@ -98,16 +98,21 @@ class Record(BaseModel):
             raise DataError(f"{where}: {untrusted.complaint(error)}") from None
 
 
-def read_record(path: Path | str) -> Record:
+def read_record(path: Path | str, below: Path | None = None) -> Record:
     """Read a record from a file.
+
+    Parameters
+    ----------
+    below : Path, optional
+        A folder of records, out of which no link may lead.
 
     Raises
     ------
     DataError
-        If there is no such file, or it contains no record of this schema version.
+        If there is no such file, it contains no record of this schema version, or it is a link out of its folder.
     """
     where = untrusted.printable(str(path))
-    return Record.from_json(untrusted.read_text(Path(path), "record"), where)
+    return Record.from_json(untrusted.read_text(Path(path), "record", below=below), where)
 
 
 class Origin(BaseModel):

@@ -252,18 +252,24 @@ def find_record(records: str | Path, name: str) -> Record:
     path = folder / f"{name}.json"
     if not path.is_file():
         raise DataError(f"{folder} holds no record {name}.json; gaincell run --records {folder} writes it")
-    return checked_record(path)
+    return checked_record(path, folder)
 
 
-def checked_record(path: Path | str) -> Record:
+def checked_record(path: Path | str, below: Path | None = None) -> Record:
     """Read a record from a file and compare it with the declaration of its circuit.
+
+    Parameters
+    ----------
+    below : Path, optional
+        A folder of records, out of which no link may lead.
 
     Raises
     ------
     DataError
-        If there is no such file, it contains no record, or the record does not agree with its circuit.
+        If there is no such file, it contains no record, it is a link out of its folder, or the record does not agree
+        with its circuit.
     """
-    record = read_record(path)
+    record = read_record(path, below)
     return check_record(record, _circuit_of(record))
 
 
@@ -315,7 +321,7 @@ def _reader(root: Path, within: Path | None = None) -> Callable[[str], str]:
     def read(name: str) -> str:
         path = (root / name).resolve()
         if not path.is_relative_to((within or root).resolve()):
-            raise NetlistError(f"include {untrusted.shown(name)} lies outside {root}; copy it beside the netlist")
+            raise NetlistError(f"{untrusted.shown(name)} lies outside {root}; copy it into that folder")
         return _read(path, "include")
 
     return read

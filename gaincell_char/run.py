@@ -15,7 +15,7 @@ from .cards import flatten
 from .circuit import Analysis, Waveforms
 from .errors import ParameterError, SimulationError
 from .measure import measure
-from .netlist import Deck, Template, check_vector, undeclared
+from .netlist import Deck, Template, check_instances, check_vector, undeclared
 from .ngspice import Outcome
 from .params import ABSOLUTE_ZERO
 from .plan import Plan, Point
@@ -136,6 +136,7 @@ def _any_template(
     body = flatten(netlist)
     if missing := undeclared(body, values):
         raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
+    check_instances(body)
     temp = _numbers("temp", {"temp": temp})["temp"]
     if temp < ABSOLUTE_ZERO:
         raise ParameterError(f"temp = {temp:g} degC is below absolute zero ({ABSOLUTE_ZERO:g} degC)")

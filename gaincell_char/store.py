@@ -279,7 +279,7 @@ def _read_csv(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
     if "reason" in frame:
         frame["reason"] = frame["reason"].fillna("")
     note = Path(f"{path}.json")
-    text = untrusted.read_text(note, "note of a table") if note.exists() else "{}"
+    text = untrusted.read_text(note, "note of a table", below=path.parent) if note.exists() else "{}"
     return frame, untrusted.parse_json(text, shown_path(note))
 
 

@@ -26,11 +26,15 @@ def _missing() -> str:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks for `pool` needs ngspice, marked or not."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whoever asks for `pool` needs ngspice, marked or not; what is long is left to ``./go test --all``."""
     for item in items:
         if "pool" in getattr(item, "fixturenames", ()):
             item.add_marker("ngspice")
+    if os.environ.get("GAINCELL_TESTS") != "all":
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.hookimpl(tryfirst=True)

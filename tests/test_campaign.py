@@ -17,12 +17,13 @@ import pytest
 from gaincell_char import check, manifest, mc, results, shards
 from gaincell_char import pool as pools
 from gaincell_char.campaign import again, plan_campaign
+from gaincell_char.cli import console
 from gaincell_char.errors import CharError, DataError, ParameterError, RequestError, SimulationError, StorageError
 from gaincell_char.finished import read_finished
 from gaincell_char.measure import measure
 from gaincell_char.pool import Pool
 from gaincell_char.replay import parse_id, replay
-from gaincell_char.run import FAILED, OK
+from gaincell_char.run import FAILED, OK, Failure
 from gaincell_char.steps import Steps
 
 pytestmark = pytest.mark.ngspice
@@ -384,3 +385,17 @@ def test_tightened_campaign_keeps_its_draws():
     tight = replace(planned(), plan=planned().plan.tightened(10))
     assert (tight.draws(3) == planned().draws(3)).all()
     assert tight.digest != planned().digest
+
+
+def test_evidence_does_not_follow_a_link_out_of_its_folder(tmp_path):
+    """A folder from a stranger may contain a link where decks and logs of failures go."""
+    outside, folder = tmp_path / "outside", tmp_path / "campaign"
+    outside.mkdir()
+    folder.mkdir()
+    (folder / "failed").symlink_to(outside)
+    kept = console.keep([Failure(where={}, reason="why", deck="* deck", log="log")], folder / "failed")
+    try:
+        assert (kept / "1.cir").read_text() == "* deck"
+        assert list(outside.iterdir()) == []
+    finally:
+        shutil.rmtree(kept)

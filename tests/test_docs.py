@@ -12,9 +12,11 @@ from gaincell_char.cli import cli
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md", "docs/tutorial.md", "docs/statistics.md", "docs/software-model.md", "docs/technologies.md",
-    "docs/external-data.md", "docs/exports.md",
+    "docs/external-data.md", "docs/exports.md", "docs/extending.md",
 )  # fmt: skip
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# The first line of a block that is a file: "# mytech/technology.toml", "* my_cell.cir: what it is".
+FILE = re.compile(r"[#*] ([\w/]+\.\w+)(?:: .*)?\n")
 
 
 def type_commands(block, capsys):
@@ -41,6 +43,10 @@ def test_every_command_and_every_line_of_python_runs_in_order(page, tmp_path, mo
             type_commands(block, capsys)
         elif language == "python":
             exec(compile(block, page, "exec"), names)  # noqa: S102  our own documentation
+        elif language not in ("sh", "python") and (named := FILE.match(block)):
+            path = tmp_path / named[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block, encoding="utf-8")
     assert list(tmp_path.iterdir())
 
 

@@ -154,3 +154,15 @@ def test_every_packaged_record_is_one_of_ours_and_its_models_evaluate(technology
 def test_an_unknown_record_is_refused_with_the_known_ones():
     with pytest.raises(DataError, match="no record 'nope' for 'nowhere'; have none"):
         registry.load_record("nowhere", "nope")
+
+
+def test_a_folder_of_records_is_not_left_through_a_link(tmp_path):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "outside.json").write_bytes((FITS / "gc28" / "gain_cell.dc.json").read_bytes())
+    link = tmp_path / "records" / "gain_cell.dc.json"
+    link.symlink_to(tmp_path / "outside.json")
+    with pytest.raises(DataError, match="is a link out of its folder; put the file itself there"):
+        registry.find_record(tmp_path / "records", "gain_cell.dc")
+    link.unlink()
+    (tmp_path / "outside.json").rename(link)
+    assert registry.find_record(tmp_path / "records", "gain_cell.dc").study == "dc"

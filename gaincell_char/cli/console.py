@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import __version__, store
+from ..errors import RequestError, StorageError
 from ..run import Failure
 from ..untrusted import printable
 
@@ -81,12 +82,12 @@ def keep(failures: Sequence[Failure], folder: Path) -> Path:
     """Write decks and logs of failures into a folder, a temporary one if need be, and return it."""
     try:
         return _keep(failures, folder)
-    except OSError:  # the disk is full, or a file has that name
+    except (OSError, RequestError, StorageError):  # the disk is full, or something else has that name
         return _keep(failures, Path(tempfile.mkdtemp(prefix="gaincell-failed-")))
 
 
 def _keep(failures: Sequence[Failure], folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    store.make_inside(folder.parent, folder.name)
     for number, failure in enumerate(failures, start=1):
         name = failure.name or str(number)
         store.write_text(folder / f"{name}.cir", failure.deck)

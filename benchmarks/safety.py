@@ -1,0 +1,119 @@
+"""What the long form of the tests says about hostile files, technologies and kills: the tables of docs/security.md.
+
+    ./go test --all --junitxml=tests.xml
+    python benchmarks/safety.py tests.xml
+
+No number of the tables is typed by hand.  The script fails if a test it counts was not run.
+"""
+
+import argparse
+import re
+import runpy
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gaincell_char import registry
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "security.md"
+BLOCK = re.compile(r"(<!-- safety:.*?-->\n).*?(<!-- end of safety -->)", re.DOTALL)
+FAULTS = ("test_faults_security", "test_faults_results", "test_faults_requests")
+KINDS = {
+    "test_records": "record", "test_exported_files": "exported file", "test_netlists": "netlist",
+    "test_technologies": "technology", "test_tables": "table", "test_campaign_folders": "campaign folder",
+    "test_saved_arrays": "saved array, exported PyTorch model",
+}  # fmt: skip
+LEAST_READ = 0.3
+KILLS = 60
+
+
+class Case:
+    """One test of the report."""
+
+    def __init__(self, element: ET.Element) -> None:
+        self.file = element.get("classname", "").rpartition(".")[2]
+        self.name = element.get("name", "")
+        self.passed = all(element.find(kind) is None for kind in ("failure", "error", "skipped"))
+        self.properties = {p.get("name"): p.get("value") for p in element.iter("property")}
+
+    @property
+    def function(self) -> str:
+        """Name without parameters."""
+        return self.name.partition("[")[0]
+
+
+def rows_closed() -> dict[str, int]:
+    """Rows of the list of faults that have tests: in the tables, and in the text."""
+    sys.path.insert(0, str(ROOT / "tests"))  # they import what they share
+    return {name: len(runpy.run_path(str(ROOT / "tests" / f"{name}.py"))["ROWS"]) for name in FAULTS}
+
+
+def figures(cases: Sequence[Case]) -> Iterable[tuple[str, str, str]]:
+    """Figure, target and what was measured."""
+    faults = [case for case in cases if case.file in FAULTS]
+    closed = rows_closed()
+    rows = closed["test_faults_security"] + closed["test_faults_results"]
+    yield "security faults and wrong results of November 2026 with a test", f"{rows}", f"{rows}"
+    wanted = closed["test_faults_requests"]
+    yield "tracebacks, hangs, late refusals and silences with a test", f"{wanted}", f"{wanted}"
+    yield "tests of these faults that pass", f"{len(faults)}", f"{sum(case.passed for case in faults)}"
+    samples = [case for case in cases if case.function == "test_two_samples_of_every_bench"]
+    yield (
+        "circuits, benches, technologies and kinds of variation: campaigns of two samples without a failure",
+        f"{len(samples)}", f"{sum(case.passed for case in samples)}",
+    )  # fmt: skip
+    runs = [case for case in cases if case.function == "test_every_study_of_the_main_job"]
+    yield (
+        "technologies in which `gaincell run` gives every study", f"{len(registry.technology_names())}",
+        f"{sum(case.passed for case in runs)}",
+    )  # fmt: skip
+    kills = [case for case in cases if case.function == "test_killed_at_any_moment_and_run_again"]
+    amid = sum(case.properties.get("finished_before") == "False" for case in kills)
+    yield "commands killed at a random moment", f"{KILLS}", f"{len(kills)}"
+    yield "of them, before they had finished", "", f"{amid}"
+    yield (
+        "of them, the same to the last bit when repeated, and nothing left behind", f"{KILLS}",
+        f"{sum(case.passed for case in kills)}",
+    )  # fmt: skip
+
+
+def kinds(cases: Sequence[Case]) -> Iterable[tuple[str, int, float, bool]]:
+    """Kind of file, inputs, which part of them the parser took, and whether nothing else happened."""
+    for case in cases:
+        if case.file == "test_fuzz" and case.function in KINDS:
+            inputs = int(case.properties["inputs"] or 0)
+            yield KINDS[case.function], inputs, int(case.properties["past_the_parser"] or 0) / inputs, case.passed
+
+
+def page(cases: Sequence[Case]) -> str:
+    """Both tables."""
+    lines = ["| figure | target | measured |", "|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in figures(cases)]
+    lines += [
+        "", "| mutated files of a kind | inputs | accepted by the parser | target | "
+        "tracebacks, hangs over 10 s, executions, writes, reads outside |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for kind, inputs, share, passed in kinds(cases):
+        lines.append(f"| {kind} | {inputs} | {share:.0%} | {LEAST_READ:.0%} | {'0' if passed else 'some'} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("report", type=Path, help="what pytest --junitxml wrote")
+    report = parser.parse_args().report
+    cases = [Case(element) for element in ET.parse(report).iter("testcase")]  # noqa: S314  our own report
+    missing = set(KINDS) - {case.function for case in cases}
+    assert not missing, f"{report} is not of ./go test --all: {missing}"
+    text = page(cases)
+    whole, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", PAGE.read_text(encoding="utf-8"))
+    assert count == 1, PAGE
+    PAGE.write_text(whole, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
