@@ -1,7 +1,8 @@
 """Where ``gaincell`` starts: ready for Ctrl-C before anything is imported that takes time."""
 
-import os
 import signal
+
+from .leave import leave
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -17,8 +18,7 @@ def main() -> None:
 
 
 def _leave(number: int, _frame: object) -> None:
-    os.write(2, b"\ngaincell: interrupted\n" if number == signal.SIGINT else b"gaincell: terminated\n")
-    os._exit(128 + number)
+    leave(number)
 
 
 if __name__ == "__main__":

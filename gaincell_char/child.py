@@ -33,8 +33,10 @@ def command(module: str, *arguments: object) -> list[str]:
 def die_with(parent: int) -> None:
     """End this process when its parent ends: at once where the kernel has a signal for it, soon everywhere.
 
-    The kernel's signal also ends a process that is stopped.
+    The kernel's signal also ends a process that is stopped.  SIGINT ends it at once: as an exception it could be lost
+    in a callback from C.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

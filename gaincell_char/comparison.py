@@ -14,6 +14,7 @@ from . import sampling, untrusted
 from .array_deck import ArrayCircuit
 from .circuit import Floats
 from .errors import DataError, ParameterError
+from .frames import parsed
 from .head import Head, Operation
 from .identity import source_digest
 from .manifest import Manifest
@@ -27,7 +28,7 @@ from .registry import (
     load_technology,
     record_sets,
 )  # fmt: skip
-from .store import parsed, shown_path
+from .store import shown_path
 from .untrusted import shown
 
 SHORTEST = 60e-12

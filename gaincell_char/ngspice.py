@@ -27,7 +27,7 @@ INSTALL = (
     "conda install -c conda-forge ngspice-lib, or brew install libngspice"
 )
 
-_LIBRARY_PATH = "NGSPICE_LIBRARY_PATH"
+LIBRARY_PATH = "NGSPICE_LIBRARY_PATH"
 # A user's own .spiceinit or the distribution's spinit would change results; two OpenMP threads on one
 # small circuit spin against each other and cost a factor of forty.
 _INIT = "set num_threads=1\nset no_mem_check\n"
@@ -72,10 +72,10 @@ def find_library() -> str:
     NgspiceMissingError
         If there is none; the message says how to install it.
     """
-    if chosen := os.environ.get(_LIBRARY_PATH):
+    if chosen := os.environ.get(LIBRARY_PATH):
         if not Path(chosen).exists():
             raise NgspiceMissingError(
-                f"{_LIBRARY_PATH} = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
+                f"{LIBRARY_PATH} = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
             )
         return str(Path(chosen).absolute())  # a child process has another working directory
     roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
@@ -127,7 +127,7 @@ class Session:
         (directory / "scripts").mkdir(parents=True)
         (directory / "scripts" / "spinit").write_text(f"* gaincell-char\n{_INIT}")
         (directory / ".spiceinit").write_text(f"* gaincell-char\n{_INIT}")
-        for name in [name for name in os.environ if name.startswith(("SPICE_", "NGSPICE_")) and name != _LIBRARY_PATH]:
+        for name in [name for name in os.environ if name.startswith(("SPICE_", "NGSPICE_")) and name != LIBRARY_PATH]:
             del os.environ[name]
         os.environ["SPICE_LIB_DIR"] = str(directory)
         os.chdir(directory)

@@ -17,7 +17,7 @@ from .batch import Batch
 from .child import command
 from .errors import NgspiceMissingError, ParameterError
 from .netlist import Deck
-from .ngspice import Outcome, find_library
+from .ngspice import LIBRARY_PATH, Outcome, find_library
 from .scratch import Scratch, remove_leftovers
 from .untrusted import printable
 
@@ -149,6 +149,8 @@ class Simulator:
             # Its own session: Ctrl-C reaches the parent alone, which decides what to keep.
             self._process = subprocess.Popen(
                 command("worker", child, work, os.getpid()),
+                # Found here: the child has another working directory.
+                env={**os.environ, **({LIBRARY_PATH: find_library()} if LIBRARY_PATH in os.environ else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,

@@ -14,8 +14,9 @@ import pandas as pd
 
 from . import isolated, untrusted
 from .errors import DataError
+from .frames import MOST_CELLS, frame_of_csv, frame_of_parquet, header_of, parsed, with_plain_names
 from .params import ABSOLUTE_ZERO
-from .store import MOST_CELLS, frame_of_csv, frame_of_parquet, parsed, shown_path, with_plain_names
+from .store import shown_path
 from .untrusted import shown
 
 _EXTRA = 'pip install "gaincell-char[data]"'
@@ -72,8 +73,7 @@ def check_temps(column: "pd.Series[Any] | None", where: str) -> None:
 
 
 def _text(data: bytes, _: str) -> pd.DataFrame:
-    head = next((line for line in io.BytesIO(data) if line.strip() and not line.startswith(b"#")), b"")
-    return frame_of_csv(data, sep=_separator(head.decode("utf-8", "replace")), skipinitialspace=True)
+    return frame_of_csv(data, sep=_separator(header_of(data)), skipinitialspace=True)
 
 
 def _separator(header: str) -> str:

@@ -247,7 +247,11 @@ def find_record(records: str | Path, name: str) -> Record:
     if str(records) in record_sets():
         return load_record(str(records), name)
     folder = Path(records)
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except (OSError, ValueError):  # a name too long for a file, or one with a zero byte
+        there = False
+    if not there:
         raise DataError(f"no records {str(records)!r}; have {', '.join(record_sets())}, or give a folder of records")
     path = folder / f"{name}.json"
     if not path.is_file():

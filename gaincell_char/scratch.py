@@ -37,7 +37,7 @@ class Scratch:
     def __init__(self, within: Path | None = None) -> None:
         self._lock = -1
         self.path = made = Path(tempfile.mkdtemp(prefix=_NEW, dir=within or temporary_folder()))
-        atexit.register(self.remove)
+        _OPEN.add(self)
         self._lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it but we
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,10 +53,21 @@ class Scratch:
     def remove(self) -> None:
         """Remove the folder and what is in it; once more does nothing."""
         shutil.rmtree(self.path, ignore_errors=True)
-        atexit.unregister(self.remove)
+        _OPEN.discard(self)
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
+
+
+# The folders of this process, which end with it.
+_OPEN: set[Scratch] = set()
+
+
+@atexit.register
+def remove_all() -> None:
+    """Remove every folder of this process."""
+    for scratch in list(_OPEN):
+        scratch.remove()
 
 
 def temporary_folder() -> Path:

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from . import untrusted
+from .frames import frame_of_parquet
 from .manifest import SHARDS, write_whole
-from .store import frame_of_parquet, parquet_of, shown_path
+from .store import parquet_of, shown_path
 
 KEYS = ("sample", "point")
 OK, FAILED = "ok", "failed"

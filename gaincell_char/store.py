@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -18,14 +18,11 @@ from pydantic import BaseModel, ValidationError
 from . import isolated, untrusted
 from .errors import DataError, RequestError, StorageError
 from .flat import flat
+from .frames import frame_of_csv, frame_of_parquet, parsed, with_plain_names
 from .scratch import Scratch, remove_leftovers
 from .untrusted import Name, Text, printable, shown
 
-T = TypeVar("T")
 FORMATS = (".nc", ".csv", ".parquet")
-MOST_CELLS = 500_000_000
-_LONGEST_COLUMN_NAME = 256
-"""Most cells of a table: rows times columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,71 +288,3 @@ def _read_parquet(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
 _READERS: Mapping[str, Callable[[bytes, Path], tuple[pd.DataFrame, Any]]] = {
     ".nc": _read_netcdf, ".csv": _read_csv, ".parquet": _read_parquet,
 }  # fmt: skip
-
-
-def with_plain_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return a table whose columns have printable names of limited length.
-
-    Raises
-    ------
-    DataError
-        If two have the same name.
-    """
-    names = pd.Index([printable(str(name))[:_LONGEST_COLUMN_NAME] for name in frame.columns])
-    if len(twice := names[names.duplicated()]):
-        raise DataError(f"{where}: there are two columns {twice[0]!r}; give each a name of its own")
-    return frame.set_axis(names, axis=1)
-
-
-def frame_of_csv(data: bytes, **options: Any) -> pd.DataFrame:
-    """Return the table of a text file; ``options`` are those of `pandas.read_csv`.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read, or its rows have more fields than its header.
-    """
-    frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), comment="#", **options)
-    if not isinstance(frame.index, pd.RangeIndex):  # what is left over would be the names of the rows
-        raise ValueError("its rows have more fields than its header has names")
-    return frame
-
-
-def frame_of_parquet(data: bytes) -> pd.DataFrame:
-    """Return the table of a Parquet file.
-
-    Raises
-    ------
-    ValueError
-        If it promises more cells than are read: a small file can stand for any number of equal ones.  Or if a column
-        is damaged, or contains text that is not UTF-8.
-    """
-    from pyarrow import parquet  # not at the start of every command
-
-    file = parquet.ParquetFile(io.BytesIO(data))
-    about = file.metadata
-    cells = about.num_rows * max(about.num_columns, 1)
-    if cells > MOST_CELLS:
-        raise ValueError(f"it has {about.num_rows} rows of {about.num_columns} columns; the most is {MOST_CELLS} cells")
-    file.read().validate(full=True)
-    frame = pd.read_parquet(io.BytesIO(data))
-    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
-
-
-def parsed(path: Path, parse: Callable[[], T]) -> T:
-    """Return what `parse` makes of a file.
-
-    Raises
-    ------
-    DataError
-        If it fails: each library has exceptions of its own for a damaged file.
-    """
-    try:
-        return parse()
-    except DataError:
-        raise
-    except MemoryError:
-        raise DataError(f"{shown_path(path)}: cannot be read: it takes more memory than there is") from None
-    except Exception as error:
-        said = printable((str(error).splitlines() or [type(error).__name__])[0])
-        raise DataError(f"{shown_path(path)}: cannot be read as {path.suffix}: {said}") from None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
+import re2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ParameterError, TechnologyError
@@ -22,11 +23,13 @@ from .technology_fields import (
     Project,
     Section,
 )
-from .untrusted import Finite, Label, Name, RelativePath, Text, printable
+from .untrusted import Finite, Label, Name, RelativePath, Text, printable, shown
 
 _HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")
 _KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]{0,80}=")
 _MOST_TOLD = 3
+_MOST_KEY_PARTS = 50
+_DEEP_KEY = re2.compile(rf"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{_MOST_KEY_PARTS}}}")
 # What the files say, which a technology.toml cannot.
 _FROM_FILES = ("text", "libraries")
 
@@ -275,6 +278,8 @@ def with_libraries(technology: Technology, libraries: Mapping[str, str]) -> Tech
 
 def _raw(toml: str, where: str) -> dict[str, Any]:
     try:
+        if key := _DEEP_KEY.search(toml):  # the time of Python's reader grows with the square of their number
+            raise ValueError(f"a key has more than {_MOST_KEY_PARTS} parts: {shown(key[0])}")
         return tomllib.loads(toml)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         said = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))

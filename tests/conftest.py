@@ -1,6 +1,7 @@
 """What every test may ask for: simulators, circuits, technologies."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -14,6 +15,10 @@ from gaincell_char.errors import NgspiceMissingError
 from gaincell_char.ngspice import find_library
 from gaincell_char.run import Pool
 from gaincell_char.technology import Technology
+
+# A shell starts its background jobs with Ctrl-C ignored, and so would start every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @cache

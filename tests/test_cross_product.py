@@ -60,7 +60,7 @@ def _two_samples(gaincell, tmp_path, technology, circuit, bench, vary):
         assert refusal.says in err
         return
     assert status == 0, said
-    table = store.read_table(tmp_path / "out" / "samples.parquet").frame
+    table = store.read_table(tmp_path / "out" / "results.parquet").frame
     assert set(table["sample"]) == {0, 1}
     assert (table["status"] == store.OK).all() if "status" in table else True
     assert "could not be" not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")

@@ -58,7 +58,7 @@ def outcomes(pool, decks):
 
 
 GOOD = deck("v1 a 0 0.75\nr1 a 0 1k")
-LONG = deck("v1 a 0 sin(0 1 1e9)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=4e-6, max_step=1e-11))
+LONG = deck("v1 a 0 sin(0 1 1e9)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=8e-6, max_step=1e-11))
 HUNG = deck("v1 a 0 sin(0 1 1e15)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=1.0, max_step=1e-12))
 BAD = {
     "syntax": ("v1 a 0 1\nr1 a 0 1k 2k 3k", "r1 a 0 1k 2k 3k"),
@@ -202,13 +202,19 @@ def test_evidence_goes_elsewhere_if_its_folder_cannot_be_made(tmp_path):
 
 def _kill_when_busy(simulator, number, times=1):
     """Send a signal to a simulator's child, and to so many in its place, as soon as each has begun to compute."""
+    end = time.monotonic() + 60
+    most_s = _cpu_s(simulator._process.pid) + 0.1
 
     def kill():
+        nonlocal most_s
         for _ in range(times):
-            while (process := simulator._process) is None or _cpu_s(process.pid) < 0.8:
-                time.sleep(0.02)
+            while (process := simulator._process) is None or _cpu_s(process.pid) < most_s:
+                if time.monotonic() > end:
+                    return
+                time.sleep(0.01)
             os.kill(process.pid, number)
             process.wait()
+            most_s = 0.8  # more than a start takes
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
@@ -662,3 +668,51 @@ def test_a_users_own_initialisation_changes_nothing(tmp_path):
         results[name] = (cwd / "out.csv").read_text()
     assert results["hostile"] == results["plain"]
     assert not (tmp_path / "pwned").exists()
+
+
+# A signal outside the simulation
+
+
+IMPORTING = """
+import os, signal, sys
+from gaincell_char.cli.interrupts import Interrupts
+from gaincell_char.scratch import Scratch
+with Interrupts():
+    kept = Scratch()
+    print(kept.path, flush=True)
+    import interrupted_while_it_is_imported
+print("not reached")
+"""
+SWALLOWED = """
+import os, signal, sys, time, weakref
+from gaincell_char.cli.interrupts import Interrupted, Interrupts
+class Thing: pass
+try:
+    with Interrupts():
+        thing = Thing()
+        reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        del thing
+        time.sleep(30)
+except Interrupted as error:
+    sys.exit(error.status)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_an_import_ends_the_process_without_an_exception(tmp_path, number):
+    """An exception would pass through the C++ code of a library that is imported, which aborts."""
+    (tmp_path / "interrupted_while_it_is_imported.py").write_text(
+        f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\nexcept BaseException:\n    os.abort()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTING], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 128 + number
+    assert done.stderr.strip() == ("gaincell: interrupted" if number == signal.SIGINT else "gaincell: terminated")
+    assert not Path(done.stdout.strip()).exists()
+
+
+def test_a_signal_that_the_interpreter_swallows_comes_again_and_is_not_talked_about():
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False, timeout=25)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")

@@ -127,16 +127,28 @@ def descendants(pid):
 def hit(process, kill):
     """Send the signal; returns who was there, whether or not it got one."""
     family = descendants(process.pid)
-    while kill.target == "worker" and not family and process.poll() is None:
+    while kill.target == "worker" and not workers(family) and process.poll() is None:
         time.sleep(0.005)
         family = descendants(process.pid)
-    targets = {"parent": [process.pid], "worker": family[:1], "group": [process.pid, *family]}[kill.target]
+    targets = {"parent": [process.pid], "worker": workers(family)[:1], "group": [process.pid, *family]}[kill.target]
     for pid in targets:
         try:
             os.kill(pid, kill.signal)
         except ProcessLookupError:
             continue
     return family
+
+
+def workers(pids):
+    """Those that contain a simulator; a search for the library takes processes, too."""
+    return [pid for pid in pids if "gaincell_char.worker" in _words(pid)]
+
+
+def _words(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def alive(pids):

@@ -1,5 +1,6 @@
 """The command ``gaincell``.  Nothing else prints."""
 
+import errno
 import signal
 import sys
 import time
@@ -70,7 +71,7 @@ def _explained(error: Exception) -> int:
             return 0
         case OSError():
             say(f"{error.filename or 'output'}: {store.why(error)}")
-            return 1
+            return RequestError.exit_status if error.errno == errno.ENAMETOOLONG else 1
         case MemoryError():
             say("there is not enough memory for this; ask for fewer points, samples or tokens at a time")
             return 1

@@ -2,16 +2,20 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from ..leave import leave
 from ..pool import Pool
+from ..scratch import remove_all
 from .console import say
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_S = 2.0
+_IMPORT = "<frozen importlib._bootstrap>"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -34,8 +38,10 @@ class Interrupts:
         self._number = 0
         self._leaving = threading.Event()
         self._previous: dict[int, Any] = {}
+        self._unraisable = sys.unraisablehook
 
     def __enter__(self) -> "Interrupts":
+        self._unraisable, sys.unraisablehook = sys.unraisablehook, self._hear
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 # Who starts a command with a signal ignored, as nohup does, wants it ignored.
@@ -45,6 +51,7 @@ class Interrupts:
 
     def __exit__(self, *_: object) -> None:
         self.leave()
+        sys.unraisablehook = self._unraisable
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -74,12 +81,15 @@ class Interrupts:
         if self._number:
             raise Interrupted(self._number)
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._leaving.is_set():
             return
         pool = self._pool
         if pool is None:
             self._number = number
+            if _is_importing(frame):  # an exception in the C++ code of a library would abort the process
+                remove_all()
+                leave(number)
             self._again(number)
             raise Interrupted(number)
         if pool.stop.is_set() or number != signal.SIGINT:
@@ -92,9 +102,23 @@ class Interrupts:
 
     def _again(self, number: int) -> None:
         """Send the signal again unless the command leaves soon: a library may have swallowed the exception."""
+        main = threading.get_ident()  # handlers run in the main thread
 
         def send() -> None:
             if not self._leaving.wait(_AGAIN_S):
-                signal.raise_signal(number)
+                signal.pthread_kill(main, number)  # to that thread, or it would go on sleeping
 
         threading.Thread(target=send, daemon=True).start()
+
+    def _hear(self, unraisable: Any) -> None:
+        """Say nothing about an `Interrupted` that ended in a callback of the interpreter: the signal comes again."""
+        if not isinstance(unraisable.exc_value, Interrupted):
+            self._unraisable(unraisable)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT:
+            return True
+        frame = frame.f_back
+    return False

@@ -18,7 +18,7 @@ from ..fit import Fit
 from ..fitted import check_record
 from ..record import Record
 from ..store import check_writable, make_folder, write_bytes
-from ..untrusted import MOST_TABLE, read_bytes
+from ..untrusted import MOST_TABLE, read_bytes, shown
 from .target import Request, Target
 
 __all__ = ["Request", "Target", "export", "export_names", "files", "load_target"]
@@ -142,6 +142,8 @@ def export(
     """
     content = files(record, to, model=model, companions=companions, at=at)
     folder = make_folder(Path(folder))
+    if odd := [name for name in content if Path(name).name != name]:
+        raise ExportError(f"{to}: {shown(odd[0])} is no name of a file; rename the record's study")
     encoded = {folder / name: text.encode() if isinstance(text, str) else text for name, text in content.items()}
     for path, data in encoded.items():
         check_writable(path)

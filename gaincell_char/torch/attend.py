@@ -1,6 +1,7 @@
 """Attention as the arrays compute it: phi(Q K^T) V with cells for multipliers and pulses for activations."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -173,7 +174,7 @@ def attention(
         "array_length": array_length, "gradient": gradient, "outside": outside,
     }  # fmt: skip
     # A folder's records may be written again at any time.
-    packaged = str(records) in record_sets()
+    packaged = str(records) in record_sets() and all(isinstance(value, Hashable) for value in options.values())
     module = _module(str(records), form, tuple(options.items())) if packaged else Attention(records, form, **options)
     return module.intermediates(q, k, v) if return_intermediates else module(q, k, v)
 

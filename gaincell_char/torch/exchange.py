@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .. import untrusted
-from ..errors import DataError
+from ..errors import DataError, ParameterError
 from ..fit import Errors, Estimate, Fit
 from ..fitted import FittedModel, check_model
 from ..record import Record
@@ -112,7 +112,10 @@ def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **c
     except ValidationError as error:
         raise DataError(f"{where}: {untrusted.complaint(error)}") from None
     fits = _fits(body, read_tensors(folder / _TENSORS), where)
-    circuit = load_circuit(body.circuit)
+    try:
+        circuit = load_circuit(body.circuit)
+    except ParameterError as error:
+        raise DataError(f"{where}: {error}") from None
     for fit in fits:
         if fit.model == model and conditions.items() <= fit.conditions.items():
             check_model(fit, circuit, where)
