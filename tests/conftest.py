@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from gaincell_char import cli, registry
 from gaincell_char.circuit import Circuit
@@ -49,6 +51,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("GAINCELL_REQUIRE_NGSPICE") == "1":
             pytest.fail(_missing(), pytrace=False)
         pytest.skip(_missing())
+
+
+@pytest.fixture(autouse=True)
+def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put pictures together everywhere, but turn them into pixels and paths only in tests marked ``pictures``."""
+    if request.node.get_closest_marker("pictures"):
+        return
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda _, file, **__: file.write(b"\x89PNG"))
+    monkeypatch.setattr(FigureCanvasSVG, "print_svg", lambda _, file, **__: file.write("<svg/>"))
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from gaincell_char import registry
 
 # A module imports only from those to its left; a folder counts as one module.
 LAYERS = [
-    "leave", "errors", "untrusted", "scratch", "child", "flat", "frames", "isolated", "si", "params", "formula", "macro",
-    "circuit", "head", "statistics", "contributions", "technology_fields", "technology", "pdk", "cards", "netlist", "foundry",
+    "leave", "errors", "untrusted", "scratch", "child", "flat", "frames", "isolated", "si", "params", "formula",
+    "macro", "circuit", "head", "statistics", "contributions", "technology_fields", "technology", "pdk", "cards",
+    "netlist", "foundry",
     "expression", "devices", "spice_options", "stack", "sampling", "measure", "axes", "plan", "ngspice", "batch",
     "worker", "pool", "store", "readers", "identity", "manifest", "shards", "run", "selection", "fit", "spread",
     "steps", "record", "fitted", "registry", "fetch", "refit", "external", "job", "campaign", "finished", "mc",

@@ -128,6 +128,7 @@ with Pool(2) as pool:
 LONG = 1200
 
 
+@pytest.mark.long
 def test_killed_at_ten_moments_and_resumed_it_is_the_same(pool, tmp_path):
     """``kill -9`` of the process that runs it; nothing finished is simulated again."""
     campaign, folder, finished = planned(sweep={"v_store": [0.7]}), tmp_path / "killed", [0]

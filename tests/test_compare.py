@@ -201,6 +201,7 @@ def test_a_clamp_with_resistance_needs_the_sliced_form(gaincell, tmp_path):
     assert rows["sliced"]["rms_percent"] < rows["pulsed"]["rms_percent"]
 
 
+@pytest.mark.long
 def test_mismatch_is_covered(gaincell, tmp_path):
     status, out, _ = gaincell("compare", "-o", "there", "--tokens", 24, "--dim", 24, "--columns", 0, "--mismatch",
                               "--operation", "values", "--instances", 2)  # fmt: skip

@@ -44,6 +44,9 @@ def gain(name: str, pool: Pool, **request: Any) -> Any:
     return (t.sel(q_in=high) - t.sel(q_in=low)) / (high - low)
 
 
+pytestmark = pytest.mark.xdist_group("converters")  # its fixtures simulate for ten seconds
+
+
 @pytest.fixture(scope="module")
 def transfers(pool: Pool) -> dict[str, tuple[Plan, xr.Dataset]]:
     plans = {name: registry.plan_bench(name, "transfer") for name in CONVERTERS}

@@ -39,6 +39,7 @@ def cluster():
         yield local
 
 
+@pytest.mark.long
 @pytest.mark.ngspice
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_loses_a_worker_gives_the_same_bits(cluster, pool, tmp_path, monkeypatch):

@@ -14,6 +14,8 @@ PAGES = (
     "README.md", "docs/tutorial.md", "docs/statistics.md", "docs/software-model.md", "docs/technologies.md",
     "docs/external-data.md", "docs/exports.md", "docs/extending.md",
 )  # fmt: skip
+# Their examples simulate for half a minute.
+LONG = ("docs/statistics.md", "docs/software-model.md", "docs/technologies.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The first line of a block that is a file: "# mytech/technology.toml", "* my_cell.cir: what it is".
 FILE = re.compile(r"[#*] ([\w/]+\.\w+)(?:: .*)?\n")
@@ -34,7 +36,9 @@ def type_commands(block, capsys):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.long] if page in LONG else []) for page in PAGES]
+)
 def test_every_command_and_every_line_of_python_runs_in_order(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}  # a page's blocks follow each other

@@ -13,15 +13,31 @@ from gaincell_char.technology import parse_technology
 pytestmark = pytest.mark.ngspice
 
 
+*PLAIN, SAMPLED = contract.PROMISES
+
+
 @cache
 def checks(name):
-    return {check.promise: check for check in contract.check_technology(registry.load_technology(name))}
+    return {check.promise: check for check in contract.check_technology(registry.load_technology(name), PLAIN)}
 
 
 @pytest.mark.xdist_group("promises")  # one worker looks at all of them once
-@pytest.mark.parametrize("promise", contract.PROMISES)
+@pytest.mark.parametrize("promise", PLAIN)
 def test_every_promise_holds(technology, promise):
     check = checks(technology.name)[promise]
+    assert check.holds, check.broken
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if registry.technology_models(name) else [])
+        for name in registry.technology_names()
+    ],
+)
+def test_a_sample_of_every_campaign_can_be_simulated(load_technology, name):
+    """The last promise; a foundry's models take half a minute."""
+    [check] = contract.check_technology(load_technology(name), [SAMPLED])
     assert check.holds, check.broken
 
 

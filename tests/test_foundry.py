@@ -128,7 +128,11 @@ def write_pdk(root, layout="gf180mcuD/libs.tech/ngspice"):
 
 
 @pytest.mark.parametrize(
-    "layout", ["gf180mcuD/libs.tech/ngspice", "ciel/gf180mcu/versions/0fe599b2/gf180mcuC/libs.tech/ngspice"]
+    "layout",
+    [
+        "gf180mcuD/libs.tech/ngspice",
+        pytest.param("ciel/gf180mcu/versions/0fe599b2/gf180mcuC/libs.tech/ngspice", marks=pytest.mark.long),
+    ],
 )
 def test_a_pdk_of_that_layout_keeps_every_promise(tmp_path, monkeypatch, layout):
     """The example's wrappers, sections and folders, not the foundry's numbers: its files cannot be had here."""
@@ -166,7 +170,7 @@ def test_a_library_may_not_include_from_outside_its_pdk(tmp_path, monkeypatch):
     (tmp_path / "secret").write_text("r1 a b 1")
     (folder / "design.ngspice").write_text(".include ../../../../secret\n")
     registry.load_technology.cache_clear()
-    with pytest.raises(RequestError, match=r"include '.*secret' lies outside"):
+    with pytest.raises(RequestError, match=r"'.*secret' lies outside"):
         registry.load_technology(str(Path(__file__).parents[1] / "examples" / "gf180mcu"))
 
 
@@ -240,6 +244,7 @@ def test_a_wrapper_is_the_foundrys_own_device(sky130, tmp_path, corner, section)
     np.testing.assert_allclose(found, by_hand(tmp_path, section, theirs, names), rtol=3e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("device", DEVICES)
 def test_mismatch_is_that_of_the_foundrys_own_section(sky130, tmp_path, device):
     """Spread of the drain current of 400 devices that ngspice draws in tt_mm, against our sigma of the threshold."""

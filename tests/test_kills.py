@@ -1,6 +1,6 @@
 """Commands that are interrupted, ended or killed at any moment: the same results afterwards, and nothing left behind.
 
-The long form kills sixty times; the short one once for each command.
+The long form kills sixty times; the short one twice.
 """
 
 import itertools
@@ -57,10 +57,7 @@ def _kills():
     return [Kill(*cell, float(moment)) for cell, moment in zip(cells, moments, strict=False)]
 
 
-QUICK = [
-    Kill("run", signal.SIGTERM, "group", 0.6), Kill("mc", signal.SIGKILL, "worker", 0.4),
-    Kill("sweep", signal.SIGINT, "parent", 0.2), Kill("compare", signal.SIGKILL, "group", 0.7),
-]  # fmt: skip
+QUICK = [Kill("mc", signal.SIGKILL, "worker", 0.4), Kill("sweep", signal.SIGTERM, "group", 0.5)]
 
 
 def _grouped(kills, *marks):

@@ -21,6 +21,8 @@ from gaincell_char.report import figures, picture, text
 from gaincell_char.run import Failure
 from gaincell_char.store import flat
 
+pytestmark = pytest.mark.pictures
+
 MINUS = "\N{MINUS SIGN}"
 HOSTILE = "<script>alert('x')</script> & $\\frac{$"
 TEMPS, BIAS = (27.0, 85.0), (0.1, 0.2, 0.3)

@@ -12,6 +12,8 @@ from gaincell_char.report.picture import Quantity
 from gaincell_char.sampling import make_sampler
 from gaincell_char.spread import Spread, basis, fit_random
 
+pytestmark = pytest.mark.pictures
+
 X = np.linspace(0.0, 1.0, 25)
 NOMINAL = {"slope": 2.0}
 MODEL = RandomModel(
