@@ -73,7 +73,7 @@ def compared(folder: Path, **request: Any) -> dict[str, Any]:
     with Pool(2, timeout_s=600) as pool:
         done = compare.run_comparison(comparison, todo, folder, pool)
         version = pool.version
-    judged = agreement.judge(comparison, models, compare.finished_cases(folder, todo), todo)
+    judged = agreement.judge(comparison, models, compare.finished_cases(comparison, folder, todo), todo)
     return {
         "ngspice": version, "spice_s": done.spice_s, "summary": judged.summary.to_dict("records"),
         "coverage": [

@@ -104,18 +104,36 @@ class Agreement:
             own = form or forms[-1]
             mine = self.summary[(self.summary["operation"] == operation) & (self.summary["form"] == own)]
             for row in mine.to_dict("records"):
-                if not row["agrees"]:
+                if row["n"] and not row["agrees"]:
                     found.append(
                         f"{operation}, {own}: rms error {row['rms_ns'] * 1e3:.3g} ps, {row['ratio']:.3g} times what "
                         f"its records state; at most {ALLOWED:g} times is agreement"
                     )
         for cover in self.coverage:
-            if cover.level == LEVELS[1] and not (cover.share.low <= cover.level <= cover.share.high):
+            low, high = cover.share.low, cover.share.high
+            if cover.level == LEVELS[1] and cover.share.n and not low <= cover.level <= high:
                 found.append(
                     f"{cover.operation}: the {100 * cover.level:g} % interval holds {100 * cover.share.value:.3g} % of "
                     f"{cover.share.n} outcomes"
                 )
         return found
+
+    def undecided(self) -> list[str]:
+        """Sentences on operations of which no outcome says whether they agree."""
+        if self.coverage:
+            return [
+                f"{cover.operation}: no verdict: there is no outcome to judge; {cover.left_out} were left out, where "
+                "the model draws the same pulse, none or the longest, at least one time in twenty; simulate more "
+                "columns or queries"
+                for cover in self.coverage
+                if cover.level == LEVELS[1] and not cover.share.n
+            ]
+        counts = self.summary.groupby("operation")["n"].max()
+        return [
+            f"{name}: no verdict: no column was simulated; run the same again"
+            for name in self.forms
+            if not counts[name]
+        ]
 
 
 def _explained(agreement: Agreement, operation: str, form: str) -> str:

@@ -18,6 +18,7 @@ from .measure import measure
 from .netlist import Deck, Template
 from .params import Params
 from .registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
+from .technology import Technology
 
 CLAMPS = ("ideal", "resistor", "passive")
 _RANGES = {
@@ -72,8 +73,12 @@ class ArrayCircuit:
         cell, converter = load_circuit(self.head.cell), load_circuit(self.operation.converter)
         bench = converter.bench(self.operation.bench).params
         table = Params(**{**cell.params, **converter.params, **bench})
-        technology = load_technology(self.technology)
-        return table.resolve({**technology.sizes(cell.name, table), **technology.sizes(converter.name, table)})
+        sizes = self._loaded.sizes
+        return table.resolve({**sizes(cell.name, table), **sizes(converter.name, table)})
+
+    @cached_property
+    def _loaded(self) -> Technology:
+        return load_technology(self.technology)
 
     def __getitem__(self, name: str) -> float:
         return float(self.values[name])
@@ -235,7 +240,7 @@ class ArrayCircuit:
         rows, columns = v_store.shape
         stored = {f"vs{r}_{c}": float(v_store[r, c]) for r in range(rows) for c in range(columns)}
         initial = {f"v(st{name[2:]})": value for name, value in stored.items()}
-        technology = load_technology(self.technology)
+        technology = self._loaded
         numbers = {**technology.corner(self.corner), **netlists.numbers(self.values)}
         bench = Bench(
             name=self.operation.name, doc=self.operation.doc, stimulus="\n".join(lines), sweep={},
@@ -274,7 +279,7 @@ class ArrayCircuit:
         seeds : callable
             Row and column of a cell in the deck, or None for everything that is no cell -> seeds of its devices.
         """
-        technology = load_technology(self.technology)
+        technology = self._loaded
         devices = find_devices(deck.template.body, deck.params, tuple(technology.process))
         variables = sampling.variables(devices, technology, "mismatch")
         places = [_place(variable.group) for variable in variables]
@@ -286,7 +291,7 @@ class ArrayCircuit:
         return replace(deck, alters=dict(zip(targets, values[0].tolist(), strict=True)))
 
     def _template(self, bench: Bench, declared: Sequence[str]) -> Template:
-        technology = load_technology(self.technology)
+        technology = self._loaded
         text = "\n".join([load_netlist(self.head.cell), load_netlist(self.operation.converter)])
         return netlists.render(
             title=f"{self.head.name}.{self.operation.name}, {self.technology}, {self.temp:g} degC", netlist=text,

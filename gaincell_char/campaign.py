@@ -19,7 +19,7 @@ from .identity import source_digest
 from .manifest import MOST_SAMPLES, Manifest
 from .netlist import Deck
 from .params import Values
-from .plan import Plan, Point
+from .plan import Plan, Point, check_count, check_mapping, check_values
 from .sampling import Sampler, Variable
 from .stack import stack_template, stacked
 from .steps import MOST_COPIES, Steps
@@ -90,10 +90,15 @@ class Campaign:
         named = [[v.name, v.sigma] for v in self.variables]
         return hashlib.sha256(json.dumps([parts, named]).encode()).hexdigest()[:16]
 
+    @cached_property
+    def most(self) -> int:
+        """Largest number of samples that can be held in memory."""
+        numbers = len(self.points) * max(1, sum(len(device.hooks) for device in self._devices[0]))
+        return max(1, min(MOST_SAMPLES, _MOST_NUMBERS // numbers))
+
     def check_samples(self, n: int) -> int:
         """Return a number of samples, or raise `ParameterError` if that many cannot be held in memory."""
-        numbers = len(self.points) * max(1, sum(len(device.hooks) for device in self._devices[0]))
-        most = max(1, min(MOST_SAMPLES, _MOST_NUMBERS // numbers))
+        most = self.most
         if n < 1:
             raise ParameterError(f"n = {n}: a campaign needs at least one sample")
         if n > most:
@@ -102,6 +107,14 @@ class Campaign:
                 "for more, sweep less, or run several campaigns with other seeds"
             )
         return n
+
+    def check_first(self) -> None:
+        """Draw one sample; raise `ParameterError` if a Latin hypercube is larger than a campaign, or nothing varies."""
+        if self.sampler.kind == "lhs" and self.sampler.block > self.most:
+            raise ParameterError(
+                f"block = {self.sampler.block}: a Latin hypercube of this grid has at most {self.most} samples"
+            )
+        self.rows(0, self.draws(1))
 
     def padded(self, n: int) -> int:
         """Number of samples in the groups that hold the first `n`."""
@@ -191,16 +204,18 @@ def plan_campaign(
     Raises
     ------
     ParameterError
-        If a name is unknown, a value out of range, or dies are to be drawn around a corner.
+        If a name is unknown, a value of another kind or out of range, or dies are to be drawn around a corner.
     NetlistError
         If something varies where it cannot be reached.
     """
-    steps = steps or Steps()
-    loaded = registry.load_circuit(circuit)
-    declared = loaded.spread(bench)
+    seed, block, steps = check_count("seed", seed), check_count("block", block, 1), Steps() if steps is None else steps
+    if not isinstance(steps, Steps):
+        raise ParameterError(f"steps is of type {type(steps).__name__}; it takes Steps(...)")
+    sweep, set_ = check_mapping("sweep", sweep), check_values("set_", set_)
+    declared = registry.load_circuit(circuit).spread(bench)
     grid = dict(declared.sweep) if declared else {}
-    given = {name: values for name, values in grid.items() if name not in (set_ or {})} | dict(sweep or {})
-    options = {**steps.options, **(conditions.pop("options", None) or {})}
+    given = {name: values for name, values in grid.items() if name not in set_} | sweep
+    options = {**steps.options, **check_values("options", conditions.pop("options", None))}
     plan = registry.plan_bench(
         circuit, bench, technology=technology, netlist=netlist, sweep=given, own_sweep=False, set_=set_,
         options=options, **conditions,
@@ -210,12 +225,11 @@ def plan_campaign(
     request = {
         "circuit": circuit, "bench": bench, "vary": vary, "sampler": sampler, "seed": seed, "block": block,
         "technology": technology if isinstance(technology, str) else technology.name, "netlist": netlist,
-        "set_": dict(set_ or {}), "steps": steps.model_dump(),
-        **_grid(plan),
+        "set_": set_, "steps": steps.model_dump(), **_grid(plan),
     }  # fmt: skip
     drawn = sampling.make_sampler(sampler, seed, block)
     campaign = Campaign(plan=plan, vary=vary, sampler=drawn, copies=steps.copies, request=request)
-    campaign.rows(0, campaign.draws(1))
+    campaign.check_first()
     return campaign
 
 
@@ -253,7 +267,7 @@ class _Request(BaseModel):
     vary: Name
     sampler: Name
     seed: int
-    block: int
+    block: Annotated[int, Field(ge=1, le=sampling.MOST_BLOCK)]
     technology: Text
     netlist: Annotated[str, Field(max_length=MOST_NETLIST)] | None
     set_: dict[Name, Finite | Label]

@@ -6,11 +6,13 @@ looked at is what runs.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from . import untrusted
-from .errors import NetlistError
+from .errors import NetlistError, ParameterError
+from .spice_options import check_netlist_options
 
 Read = Callable[[str], str]
 """Name of a file in an ``.include`` -> its text; raises `NetlistError` for a file that may not be read."""
@@ -50,6 +52,8 @@ _IGNORED = frozenset((
 ))  # fmt: skip
 # With fewer ngspice takes a resistor of 1 mOhm, or dies, without a word.
 _FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
+# Names that come before the first value; an m may have three nodes.
+_FEWEST_NAMES = {"m": 5, "k": 3, "x": 2, ".subckt": 1, ".global": 1}
 # ngspice ends its process at a block that is not closed.
 _CLOSED_BY = {".subckt": ".ends", ".if": ".endif"}
 # Words behind an element's own name that are nodes, models or other elements; those of an x end at its parameters.
@@ -59,13 +63,22 @@ _NAMES = {
 }  # fmt: skip
 # Part of a node or model that a parameter's word replaces: n_{read_flavour}.
 _CHOICE = re.compile(r"\{[a-z]\w*\}", re.IGNORECASE)
-_OPTION = re.compile(r"([^ =]+)( ?= ?[^ =]+)?")
-# ngspice turns these into settings of its own; others could name files.
-_OPTIONS = frozenset((
-    "abstol", "bypass", "chgtol", "cshunt", "defad", "defas", "defl", "defw", "gmin", "gminsteps", "itl1", "itl2",
-    "itl3", "itl4", "itl5", "itl6", "maxord", "method", "minbreak", "noopiter", "parser", "pivrel", "pivtol", "reltol",
-    "rseries", "rshunt", "scale", "srcsteps", "tnom", "trtol", "vntol", "xmu",
-))  # fmt: skip
+_NAME = r"[a-z_]\w*"
+_VALUE = r"(?:\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[=<>!]=|[^ ={}'\"])+"
+_VOLTAGES = rf"(?: (?:v ?\( ?[^ ()=]+ ?\)|all) ?= ?{_VALUE})+"
+# ngspice skips, or gives up at, what lacks a name or a value; a comma between parameters keeps it busy for ever.
+_FORMS = {kind: (re.compile(rf"\{kind}{form}", re.IGNORECASE), example) for kind, form, example in (
+    (".param", rf"(?: {_NAME}(?: ?\([^()]*\))? ?= ?{_VALUE}(?<!,))+", ".param name={value}"),
+    (".func", rf" {_NAME} ?\([^()]*\) ?=? ?[^ =].*", ".func name(x) {2*x}"),
+    (".ic", _VOLTAGES, ".ic v(node)=value"),
+    (".nodeset", _VOLTAGES, ".nodeset v(node)=value"),
+    (".save", r" [^=]+", ".save v(node)"),
+    (".option", rf"(?: {_NAME}(?: ?= ?[^ =]+)?)+", ".option name=value"),
+    (".options", rf"(?: {_NAME}(?: ?= ?[^ =]+)?)+", ".options name=value"),
+)}  # fmt: skip
+_FUNCTION = re.compile(rf"\.(?:func|param) ({_NAME}) ?\([^()]*\)(.*)")
+_CALL = re.compile(rf"(?<!\w)({_NAME}) ?\(")
+_OPTION = re.compile(rf" ({_NAME})(?: ?= ?([^ =]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,7 @@ class Budget:
             raise NetlistError(f"{where}: the netlist includes more than {_MOST_INCLUDES} files")
 
 
-def read_cards(text: str, *, read: Read | None = None, where: str = "netlist") -> Iterator[Card]:
+def read_cards(text: str, *, read: Read | None = None, where: str = "netlist", foundry: bool = False) -> Iterator[Card]:
     """Yield the cards of a netlist that a simulation uses.
 
     The time it takes grows in proportion to the length of the text.
@@ -135,26 +148,33 @@ def read_cards(text: str, *, read: Read | None = None, where: str = "netlist") -
         File name of an ``.include`` -> its text.
     where : str
         What to call the netlist in an error.
+    foundry : bool
+        Accept what ngspice skips, such as a ``.param`` without a value: nobody can change a foundry's files.
 
     Raises
     ------
     NetlistError
-        If a card is incomplete, names something that is not a plain name, or could run a command, load a program or
-        open a file; if a block is not closed; if an include cannot be read; or if the text is too large.
+        If a card is incomplete, sets an option out of its range, names something that is not a plain name, or could
+        run a command, load a program or open a file; if a block is not closed, or a function calls itself; if an
+        include cannot be read; or if the text is too large.
     """
     open_blocks: list[Card] = []
+    functions: dict[str, tuple[Card, str]] = {}
     for card in _included(text, read, untrusted.printable(where), Budget(), depth=0):
-        _check_complete(card)
+        _check_complete(card, foundry)
         _check_names(card)
         _follow(open_blocks, card)
+        if card.text.startswith(".") and (function := _FUNCTION.match(card.text.lower())):
+            functions[function[1]] = (card, function[2])
         yield card
+    _check_functions(functions)
     if open_blocks:
         raise open_blocks[-1].error(f"is not closed: no {_CLOSED_BY[open_blocks[-1].kind]} follows")
 
 
-def flatten(text: str, *, read: Read | None = None, where: str = "netlist") -> str:
+def flatten(text: str, *, read: Read | None = None, where: str = "netlist", foundry: bool = False) -> str:
     """Return a netlist without comments and with its includes filled in; arguments are those of `read_cards`."""
-    return "\n".join(map(str, read_cards(text, read=read, where=where)))
+    return "\n".join(map(str, read_cards(text, read=read, where=where, foundry=foundry)))
 
 
 def _included(text: str, read: Read | None, where: str, budget: Budget, depth: int) -> Iterator[Card]:
@@ -233,25 +253,40 @@ def _is_kept(card: Card) -> bool:
     return False
 
 
-def _check_complete(card: Card) -> None:
-    if card.text.count(" ") + 1 < _FEWEST_WORDS.get(card.kind, 2):
+def _check_complete(card: Card, foundry: bool) -> None:
+    kind = card.kind
+    if card.text.count(" ") + 1 < _FEWEST_WORDS.get(kind, 2) or card.text.endswith("="):
         raise card.error("is incomplete")
+    if not foundry and kind in _FORMS and not _FORMS[kind][0].fullmatch(card.text):
+        raise card.error(f"lacks a name or a value, or has one too many; write {_FORMS[kind][1]}")
 
 
 def _check_names(card: Card) -> None:
     """Raise `NetlistError` unless elements, nodes, subcircuits, models and options have plain names."""
+    kind, names = card.kind, _names(card)
+    if len(names) < _FEWEST_NAMES.get(kind, 1 + _NAMES[kind] if kind in _NAMES else 0):
+        raise card.error("is incomplete: a name is missing before its first value")
     try:
-        names = _names(card)
         for name in names[:1]:
             untrusted.check_element(name)
         for name in names[1:]:
             untrusted.check_element(_CHOICE.sub("x", name))
     except ValueError as error:
         raise card.error(f"is refused: {error}") from None
-    if card.kind in (".option", ".options"):
-        given = [name for name, _ in _OPTION.findall(card.text.lower())[1:]]
-        if odd := [name for name in given if name not in _OPTIONS]:
-            raise card.error(f"is refused: no option {odd[0]!r}; a netlist may set {', '.join(sorted(_OPTIONS))}")
+    if kind in (".option", ".options"):
+        try:
+            check_netlist_options(_OPTION.findall(card.text.lower()))
+        except ParameterError as error:
+            raise card.error(f"is refused: {error}") from None
+
+
+def _check_functions(functions: Mapping[str, tuple[Card, str]]) -> None:
+    """Raise `NetlistError` for a function that calls itself, at which ngspice ends."""
+    calls = {name: functions.keys() & set(_CALL.findall(body)) for name, (_, body) in functions.items()}
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        raise functions[error.args[1][0]][0].error("calls itself, directly or through another function") from None
 
 
 def _follow(open_blocks: list[Card], card: Card) -> None:

@@ -43,7 +43,7 @@ def run_comparison(
     comparison: Comparison, todo: Sequence[Case], folder: Path, pool: Pool, *, tick: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Progress:  # fmt: skip
-    """Simulate every case that `folder` does not hold yet.
+    """Simulate every case that `folder` does not hold yet, and again every one that failed.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def run_comparison(
         If a result cannot be written.
     """
     open_folder(folder, comparison.manifest(todo))
-    done = finished_cases(folder, todo, say)
-    finished = set() if done is None else set(done["sample"].unique().tolist())
-    left = [case for case in todo if case.number not in finished]
+    done = finished_cases(comparison, folder, todo, say)
+    good = set() if done is None else set(_places(done[done["status"] == OK]))
+    left = [case for case in todo if not good.issuperset((case.number, column) for column in case.columns)]
     for _ in range(len(todo) - len(left)):
         tick()
     began = time.perf_counter()
@@ -75,25 +75,41 @@ def run_comparison(
 
 
 def finished_cases(
-    folder: Path, todo: Sequence[Case], say: Callable[[str], None] = lambda _: None
+    comparison: Comparison, folder: Path, todo: Sequence[Case], say: Callable[[str], None] = lambda _: None
 ) -> pd.DataFrame | None:
-    """Rows of the cases that are finished, a row per column; None before the first.
+    """Rows of the cases that ran or failed, a row per column; None before the first.
+
+    Rows of another comparison, or of other source code, count as not simulated; `say` is told.
 
     Raises
     ------
     DataError
-        If the rows are not those of a comparison.
+        If a row has the key of a column and not its numbers.
     """
-    rows = shards.read_shards(folder, say)
-    if rows is None:
+    found = shards.read_shards(folder, say)
+    if found is None:
         return None
+    expected = {
+        (case.number, column): key
+        for case in todo
+        for column, key in zip(case.columns, comparison.keys(case), strict=True)
+    }
+    found = found[[place in expected for place in _places(found)]]
+    keys = found["key"].tolist() if "key" in found else [""] * len(found)
+    same = [expected[place] == key for place, key in zip(_places(found), keys, strict=True)]
+    if strangers := len(same) - sum(same):
+        say(f"{strangers} columns in {shown_path(folder)} are of another comparison; they are not used")
+    rows = found[same]
     if missing := [name for name in _COLUMNS if name not in rows]:
         raise DataError(f"{shown_path(folder)}: its rows lack {', '.join(missing)}; choose another folder")
     if odd := [name for name in _NUMBERS if rows[name].dtype.kind not in "fiu"]:
         raise DataError(f"{shown_path(folder)}: {odd[0]} in its rows is not a number; choose another folder")
-    wanted = {(case.number, column) for case in todo for column in case.columns}
-    places = list(zip(rows["sample"].tolist(), rows["point"].tolist(), strict=True))
-    return shards.once(rows[[place in wanted for place in places]])
+    return shards.once(rows)
+
+
+def _places(rows: pd.DataFrame) -> list[tuple[int, int]]:
+    """Case and column of each row."""
+    return list(zip(rows["sample"].tolist(), rows["point"].tolist(), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +134,7 @@ def _one(comparison: Comparison, case: Case, pool: Pool) -> _Simulated:
     circuit = comparison.circuit(case.operation)
     simulate = _by_cells if circuit.decoupled else _by_columns
     rows, failures = simulate(comparison, circuit, case, pool)
-    return _Simulated(rows=_frame(case, rows), failures=tuple(failures))
+    return _Simulated(rows=_frame(comparison, case, rows), failures=tuple(failures))
 
 
 _Columns = tuple[list[dict[str, Any]], list[Failure]]
@@ -248,12 +264,12 @@ def _failed(reason: str, spent: float) -> dict[str, Any]:
     return {"q_bl": nothing, "output": nothing, "dv_bl": nothing, "status": FAILED, "reason": reason, "spent_s": spent}
 
 
-def _frame(case: Case, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _frame(comparison: Comparison, case: Case, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     where = [
         {
-            "sample": case.number, "point": column, "operation": case.operation.name, "instance": case.instance,
-            "query": case.query, "column": column,
+            "sample": case.number, "point": column, "key": key, "operation": case.operation.name,
+            "instance": case.instance, "query": case.query, "column": column,
         }
-        for column in case.columns
+        for column, key in zip(case.columns, comparison.keys(case), strict=True)
     ]  # fmt: skip
     return pd.DataFrame([{**place, **row} for place, row in zip(where, rows, strict=True)])

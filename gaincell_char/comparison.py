@@ -80,6 +80,8 @@ def read_inputs(path: Path, vdd: float) -> Inputs:
     except DataError as error:
         raise DataError(f"{error}; it must be an .npz file with Q, K and V") from None
     found = {name.lower(): array for name, array in loaded.items()}
+    if twice := [name for name in ("q", "k", "v") if name in loaded and name.upper() in loaded]:
+        raise DataError(f"{where} contains two arrays, {twice[0].upper()} and {twice[0]}; leave one out")
     if missing := {"q", "k", "v"} - set(found):
         have = untrusted.printable(", ".join(found))[:200] or "nothing"
         raise DataError(f"{where} contains {have}; {', '.join(sorted(missing))} are missing")
@@ -184,10 +186,30 @@ class Comparison:
 
         The pulses of the values come from the software model, so each case counts with what drives it.
         """
-        circuits = [self.circuit(self.declared.operation(name)) for name in self.operations]
-        decks = [deck.digest for c in circuits for deck in (c.row(np.zeros(1), c["t_max"]), c.conversion(0 * c.times))]
+        decks = [digest for name in self.operations for digest in self._decks(self.declared.operation(name))]
         parts = [self.request, decks, load_technology(self.technology).digest, [case.digest for case in todo]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    @cached_property
+    def _decided(self) -> dict[str, str]:
+        """Operation -> hash of everything that decides a row of it, but for what drives its case."""
+        names = ("head", "technology", "clamp", "r_clamp", "c_wire", "r_wire", "mismatch")
+        common = [getattr(self, name) for name in names]
+        common += [self.seed if self.mismatch else None, load_technology(self.technology).digest, self.source_digest]
+        return {
+            operation.name: hashlib.sha256(json.dumps([common, self._decks(operation)]).encode()).hexdigest()
+            for operation in self.declared.operations
+        }
+
+    def keys(self, case: "Case") -> list[str]:
+        """Key of each column of a case: a row that has it is of this comparison, whatever folder it lies in."""
+        about = f"{self._decided[case.operation.name]} {case.digest}"
+        return [hashlib.sha256(f"{about} {column}".encode()).hexdigest()[:16] for column in case.columns]
+
+    def _decks(self, operation: Operation) -> list[str]:
+        circuit = self.circuit(operation)
+        decks = circuit.row(np.zeros(1), circuit["t_max"]), circuit.conversion(0 * circuit.times)
+        return [deck.digest for deck in decks]
 
     def manifest(self, todo: Sequence["Case"]) -> Manifest:
         """Return what the folder of these cases says."""
@@ -217,7 +239,10 @@ def make_comparison(
     for name in operations:
         head.operation(name)
     technology = load_technology(request.get("technology", DEFAULT_TECHNOLOGY))
-    request["records"] = request.get("records") or technology.name
+    if request.get("records") is None:
+        request["records"] = technology.name
+    if request["records"] == "":
+        raise ParameterError("records is empty; give the name of a set or a folder, or leave it out")
     params = load_circuit(head.cell).params
     vdd = float(params.resolve(technology.sizes(head.cell, params))["vdd"])
     seed = request.get("seed", 1)

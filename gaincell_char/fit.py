@@ -12,7 +12,7 @@ from scipy.optimize import least_squares
 from .circuit import Coefficient, Floats, Model, Numbers
 from .errors import DataError, FitError
 from .selection import Selection, select
-from .untrusted import Finite, Label, Name, Text
+from .untrusted import Conditions, Count, Finite, Label, Name, NotNegative, Text
 
 _HOLD_OUT_EVERY = 4
 _FEWEST_TO_HOLD_OUT = 12
@@ -46,9 +46,9 @@ class Errors(_Record):
     output's full range; ``worst_at`` gives the inputs of the worst point; ``r2`` is None where the data do not vary.
     """
 
-    n: int
-    rms: Finite
-    nrmse: Finite
+    n: Count
+    rms: NotNegative
+    nrmse: NotNegative
     worst: Finite
     worst_at: dict[Name, Finite]
     r2: Finite | None
@@ -77,11 +77,11 @@ class Fit(_Record):
     inputs: tuple[Name, ...]
     output: Name
     unit: Text
-    conditions: dict[Name, Finite | Label]
+    conditions: Conditions
     coefficients: dict[Name, Estimate]
     covariance: list[list[Finite]]
     box: dict[Name, tuple[Finite, Finite]]
-    full_range: Finite
+    full_range: NotNegative
     fitted: Errors | None
     held_out: Errors | None
 
@@ -90,12 +90,14 @@ class Fit(_Record):
         free = sum(estimate.stderr is not None for estimate in self.coefficients.values())
         if self.covariance and not (len(self.covariance) == free and all(len(row) == free for row in self.covariance)):
             raise ValueError(f"the covariance of {free} fitted coefficients takes {free} rows of {free} numbers")
+        if any(row[i] < 0 for i, row in enumerate(self.covariance)):
+            raise ValueError("a variance on the diagonal of the covariance is negative")
         if set(self.box) != set(self.inputs):
             raise ValueError(
                 f"the box names {', '.join(self.box) or 'nothing'}; the inputs are {', '.join(self.inputs)}"
             )
-        if wrong := [name for name, (low, high) in self.box.items() if low > high]:
-            raise ValueError(f"the box of {wrong[0]} ends below its beginning")
+        if wrong := [name for name, (low, high) in self.box.items() if low >= high]:
+            raise ValueError(f"the box of {wrong[0]} does not end above its beginning")
         return self
 
     def values(self) -> dict[str, float]:
@@ -116,6 +118,8 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
     FitError
         If the optimiser stops early or the data do not determine a coefficient.
     """
+    if constant := [name for name, x in selection.inputs.items() if x.min() == x.max()]:
+        raise FitError(f"model {model.name}: {constant[0]} has one value only; sweep it, or choose another model")
     held = held_out(selection.inputs)
     train = {name: x[~held] for name, x in selection.inputs.items()}
     problem = _Problem(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import scipy.stats
 
-from .circuit import Circuit, Floats, RandomModel
+from .circuit import Circuit, Floats, Model, RandomModel
 from .errors import DataError, ParameterError
 from .fit import Fit
 from .params import Choice, Number
@@ -15,6 +15,8 @@ from .record import Record
 from .spread import RandomFit, basis
 
 T = TypeVar("T")
+# In other units it may be a million times as much, and its square must still be a number.
+_LARGEST = 1e100
 _KINDS: Mapping[type, str] = {Choice: "a word", Number: "a number"}
 
 
@@ -86,8 +88,11 @@ def check_record(record: Record, circuit: Circuit) -> Record:
     """
     where = f"record {record.circuit}.{record.study}"
     bench = _declared(where, lambda: circuit.bench(record.bench))
+    units = {output.name: output.unit for output in bench.outputs}
     for fit in record.fits:
         check_model(fit, circuit, where)
+        if units.get(fit.output, fit.unit) != fit.unit:
+            raise DataError(f"{where}: {fit.output} is in {fit.unit}; bench {bench.name} gives {units[fit.output]}")
     params = circuit.params | bench.params
     for name, value in record.parameters.items():
         if name in params and isinstance(value, str) != isinstance(params[name], Choice):
@@ -104,6 +109,26 @@ def check_model(fit: Fit, circuit: Circuit, where: str) -> None:
     ):  # fmt: skip
         if list(here) != list(there):
             raise DataError(f"{where}: {what} of {model.name} are {_list(here)}; the model has {_list(there)}")
+    if large := [name for name, value in fit.values().items() if abs(value) > _LARGEST]:
+        value = fit.values()[large[0]]
+        raise DataError(f"{where}: {large[0]} of {model.name} is {value:g}; the largest number is {_LARGEST:g}")
+    for name, coefficient in model.coefficients.items():
+        if fit.coefficients[name].unit != coefficient.unit:
+            said = fit.coefficients[name].unit
+            raise DataError(f"{where}: {name} of {model.name} is in {said}; the model takes {coefficient.unit}")
+    _check_finite(fit, model, where)
+
+
+def _check_finite(fit: Fit, model: Model, where: str) -> None:
+    """Raise `DataError` unless the model gives finite numbers at the ends of its box and between them."""
+    try:
+        with np.errstate(all="ignore"):
+            inputs = [np.linspace(*fit.box[name], 3) for name in fit.inputs]
+            found = np.asarray(model.function(*inputs, **fit.values()), dtype=float)
+    except ArithmeticError as error:
+        raise DataError(f"{where}: {model.name} gives no numbers in its box: {error}") from None
+    if not np.isfinite(found).all():
+        raise DataError(f"{where}: {model.name} gives no finite numbers in its box")
 
 
 def parameter(record: Record, name: str) -> float:

@@ -157,7 +157,7 @@ def _bare(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _flat(text: str, where: str) -> str:
-    return flatten(text, where=where)
+    return flatten(text, where=where, foundry=True)
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,8 @@ from .errors import DataError
 from .untrusted import printable
 
 T = TypeVar("T")
+# An object of Python in a library's message, which tells a user nothing.
+_OBJECT = re.compile(r":? ?<[\w.]+ object at 0x[0-9a-f]+>")
 MOST_CELLS = 500_000_000
 """Most cells of a table: rows times columns."""
 _LONGEST_COLUMN_NAME, _MOST_COLUMNS = 256, 4096
@@ -91,5 +93,5 @@ def parsed(path: Path, parse: Callable[[], T]) -> T:
     except MemoryError:
         raise DataError(f"{printable(str(path))}: cannot be read: it takes more memory than there is") from None
     except Exception as error:
-        said = printable((str(error).splitlines() or [type(error).__name__])[0])
+        said = printable((_OBJECT.sub("", str(error)).splitlines() or [type(error).__name__])[0])
         raise DataError(f"{printable(str(path))}: cannot be read as {path.suffix}: {said}") from None

@@ -15,10 +15,12 @@ from .errors import DataError
 _PACKAGE = __name__.rpartition(".")[0]
 _CIRCUITS = f"{_PACKAGE}.circuits"
 _PATH = (
-    "array_deck", "batch", "cards", "circuit", "devices", "expression", "formula", "head", "measure", "netlist",
-    "ngspice", "params", "plan", "sampling", "stack",
+    "array_deck", "batch", "campaign", "cards", "circuit", "compare", "comparison", "devices", "expression", "finished",
+    "formula", "foundry", "head", "macro", "mc", "measure", "netlist", "ngspice", "params", "pdk", "plan", "pool",
+    "registry", "run", "sampling", "shards", "si", "spice_options", "stack", "steps", "technology", "technology_fields",
+    "worker",
 )  # fmt: skip
-"""Modules that a point runs through, from its declaration to its numbers."""
+"""Modules that a point runs through, from its declaration to its row among the finished ones."""
 
 
 def source_digest(declarations: Iterable[str]) -> str:

@@ -2,24 +2,26 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.stats import qmc
 
-from . import __version__, registry
+from . import __version__, registry, untrusted
 from .circuit import Circuit, Merit, Model, Numbers, Study
-from .errors import RequestError
+from .errors import DataError, RequestError
 from .fit import Fit, LeftOut, fit_all
 from .flat import flat
+from .manifest import check_no_folders, check_places
 from .netlist import numbers
-from .plan import Plan, thin
+from .plan import Plan
 from .pool import Pool
 from .record import Origin, Record, make_record
 from .run import OK, Failure, characterize
-from .store import check_folder, make_folder, make_inside, write_dataset, write_text
+from .store import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
 from .technology import Technology
 
 _TIGHTER = 100.0
@@ -228,22 +230,47 @@ class Folders:
     records: tuple[Path, ...]
 
 
-def prepare(out: Path, records: Path | None) -> Folders:
+def prepare(out: Path, records: Path | None, technology: str) -> Folders:
     """Make the folders of the main job, before anything is computed.
 
     Raises
     ------
     RequestError
-        If one of them cannot be made or written.
+        If one of them cannot be made or written, or contains results of another technology.
     """
     folders = Folders(data=out / "data", records=(out / "records", *([records] if records else [])))
     for folder in (out, *([records] if records else [])):
         check_folder(folder)
+    check_places(out, "data", "records", "figures", "tables")
+    if records:
+        check_no_folders(records)
+    _check_technology((out / "run.json", *_files(folders.data, "*.csv.json")), technology)
+    _check_technology((path for folder in folders.records for path in _files(folder, "*.json")), technology)
     make_folder(out)
     make_inside(out, "data", "records")
     if records:
         make_folder(records)
     return folders
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern)) if folder.is_dir() else []
+
+
+def _check_technology(files: Iterable[Path], technology: str) -> None:
+    """Refuse files that say that they are of another technology; what is damaged says nothing."""
+    for path in files:
+        try:
+            said = untrusted.parse_json(untrusted.read_text(path, "result"), shown_path(path)) if path.exists() else {}
+        except DataError:
+            continue
+        about = said.get("attrs", said) if isinstance(said, dict) else {}
+        there = about.get("technology") if isinstance(about, dict) else None
+        if isinstance(there, str) and there not in ("", technology):
+            raise RequestError(
+                f"{shown_path(path)} is of technology {untrusted.printable(there)}, and this would be of {technology}; "
+                "choose another folder"
+            )
 
 
 def keep(result: StudyResult, folders: Folders) -> None:
@@ -254,3 +281,10 @@ def keep(result: StudyResult, folders: Folders) -> None:
     if result.fits:
         for folder in folders.records:
             write_text(folder / f"{name}.json", result.record.to_json())
+
+
+def thin(plan: Plan, most: int) -> list[tuple[int, ...]]:
+    """At most `most` indices spread evenly along every dimension of the grid: a Latin hypercube, always the same."""
+    where = qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
+    indices = np.floor(where * np.array(plan.shape)).astype(int)
+    return sorted({tuple(int(i) for i in index) for index in indices})

@@ -1,8 +1,8 @@
 """``campaign.json``: which campaign or comparison a folder contains, and whether it is the one that is asked for."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,14 +101,55 @@ def check_campaign_folder(folder: Path, manifest: Manifest) -> None:
         If it cannot be made or written, or contains another campaign; the message says what differs.
     """
     check_folder(folder)
+    check_places(folder, *FOLDERS)
     if (folder / MANIFEST).exists():
         compare(folder, manifest)
+
+
+_FILES = frozenset((
+    MANIFEST, "results.parquet", "draws.parquet", "record.json", "index.html", "compare.json", "inputs.npz", "run.json",
+))  # fmt: skip
+FOLDERS = (SHARDS, "figures", "tables", "decks")
+"""Folders in that of a campaign or comparison."""
+_ENDINGS = frozenset((".csv", ".json", ".nc", ".png", ".svg", ".cir"))
+
+
+def check_places(folder: Path, *names: str) -> None:
+    """Refuse a folder of results in which a folder stands where a file has to go, or the other way round.
+
+    Parameters
+    ----------
+    names : str
+        Folders in it that results go to.
+
+    Raises
+    ------
+    RequestError
+        If one does, here or in one of the folders in it.
+    """
+    check_no_folders(folder, _FILES)
+    for inner in (folder / name for name in names):
+        if inner.exists() and not inner.is_dir():
+            raise RequestError(
+                f"{shown_path(inner)} is a file, and a folder has to go there; remove it, or choose another folder"
+            )
+        check_no_folders(inner)
+
+
+def check_no_folders(folder: Path, names: Collection[str] = ()) -> None:
+    """Raise `RequestError` if a folder in `folder` has one of these names; without names, the ending of a file."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (path.name in names if names else path.suffix in _ENDINGS) and path.is_dir():
+            raise RequestError(
+                f"{shown_path(path)} is a folder, and a file has to go there; remove it, or choose another folder"
+            )
 
 
 def open_folder(folder: Path, manifest: Manifest) -> None:
     """Make a campaign's folder, or check that it contains this campaign.
 
-    A folder with shards and without ``campaign.json`` is taken: the key of each row says what it is of.
+    A folder with shards and without ``campaign.json`` is taken: the key of each row says what it is of.  The largest
+    number of samples that was asked for stays there: fewer in one part of a campaign take nothing from the others.
 
     Raises
     ------
@@ -118,7 +159,8 @@ def open_folder(folder: Path, manifest: Manifest) -> None:
     check_campaign_folder(folder, manifest)
     make_folder(folder)
     make_inside(folder, SHARDS)
-    write_whole(folder / MANIFEST, manifest.to_json().encode())
+    there = read_manifest(folder).n if (folder / MANIFEST).exists() else 0
+    write_whole(folder / MANIFEST, replace(manifest, n=max(manifest.n, there)).to_json().encode())
 
 
 def compare(folder: Path, here: Manifest) -> None:

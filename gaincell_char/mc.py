@@ -16,11 +16,12 @@ from . import manifest, shards
 from .batch import Batch
 from .campaign import Campaign
 from .circuit import Floats
-from .errors import CharError, RequestError
+from .errors import CharError, ParameterError, RequestError
 from .finished import point_keys, read_finished
 from .ngspice import Outcome
+from .plan import check_count
 from .pool import Pool, Simulator
-from .run import FAILED, KEPT_FAILURES, OK
+from .run import FAILED, KEPT_FAILURES, OK, as_folder, own_timeout
 
 _SAMPLES_PER_CHUNK = 128
 _CHUNKS_PER_WORKER = 8
@@ -108,9 +109,9 @@ class Progress:
 
 
 def run_campaign(
-    campaign: Campaign, n: int, folder: Path, *, pool: Pool | None = None, executor: Executor | None = None,
-    timeout_s: float = 60.0, part: tuple[int, int] = (1, 1), retry_failed: bool = False, tick: Callable[[int], None]
-    = lambda _: None, say: Callable[[str], None] = lambda _: None,
+    campaign: Campaign, n: int, folder: Path | str, *, pool: Pool | None = None, executor: Executor | None = None,
+    timeout_s: float | None = None, part: tuple[int, int] = (1, 1), retry_failed: bool = False,
+    tick: Callable[[int], None] = lambda _: None, say: Callable[[str], None] = lambda _: None,
 ) -> Progress:  # fmt: skip
     """Simulate the first `n` samples of a campaign, less what `folder` holds already.
 
@@ -120,6 +121,8 @@ def run_campaign(
         Simulators of this machine to use; one per core by default.
     executor : Executor, optional
         Where to simulate instead: Dask, MPI or any other ``concurrent.futures`` executor.
+    timeout_s : float, optional
+        Time after which a run is ended [s]; 60 s by default.  A pool has its own, which this may not contradict.
     part : (int, int)
         ``(2, 8)`` simulates the second of eight parts, for arrays of jobs that share the folder.
     tick, say : callable
@@ -128,15 +131,15 @@ def run_campaign(
     Raises
     ------
     RequestError
-        If `n` or `part` makes no sense, or the folder contains another campaign.
+        If an argument is of another kind or makes no sense, or the folder contains another campaign.
     StorageError
         If a shard cannot be written.
     """
+    timeout_s = own_timeout(timeout_s, pool)
+    folder, part, n = as_folder(folder), check_part(part), campaign.check_samples(check_count("n", n))
     if pool is None and executor is None:
         with Pool(timeout_s=timeout_s) as own:
             return run_campaign(campaign, n, folder, pool=own, part=part, retry_failed=retry_failed, tick=tick, say=say)
-    check_part(part)
-    campaign.check_samples(n)
     manifest.open_folder(folder, campaign.manifest(n))
     began = time.perf_counter()
     work = _Work(campaign, n)
@@ -196,9 +199,12 @@ def typical(campaign: Campaign, pool: Pool) -> list[Finished]:
 
 def check_part(part: tuple[int, int]) -> tuple[int, int]:
     """Return a part of a campaign, or raise `RequestError` unless it is one of 1 to N."""
-    if not 1 <= part[0] <= part[1] <= manifest.MOST_SAMPLES:
-        raise RequestError(f"shard {part[0]}/{part[1]} is not one of its parts: write I/N with I from 1 to N")
-    return part
+    if not isinstance(part, Sequence) or len(part) != 2:
+        raise ParameterError(f"part is {part!r:.60}; it takes two whole numbers, (I, N)")
+    own, parts = (check_count("part", number, 0) for number in part)
+    if not 1 <= own <= parts <= manifest.MOST_SAMPLES:
+        raise RequestError(f"shard {own}/{parts} is not one of its parts: write I/N with I from 1 to N")
+    return own, parts
 
 
 class _Work:

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from textwrap import dedent
@@ -20,6 +20,8 @@ _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IG
 _NAME = re.compile(r"(?<!\w)([a-z_]\w*)( ?\()?", re.IGNORECASE)
 _PROBE = re.compile(r"\b[vi] ?\([^()]*\)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?<!\w)(\w+) ?=")
+_FUNCTION = re.compile(r"\.(?:func|param) (\w+) ?\(")
+_EXPRESSION = re.compile(r"\{[^{}]*\}|'[^']*'|[=<>!]=")
 _KNOWN_TO_NGSPICE = {"temper", "time", "hertz"}
 _VECTOR = re.compile(r"[vi]\([\w.:#+-]{1,400}\)|@[\w.:#+-]{1,400}\[\w+\]", re.IGNORECASE | re.ASCII)
 _TARGET = re.compile(r"@?[\w.:#+-]+(\[\w+\])?", re.ASCII)
@@ -147,8 +149,9 @@ def check_instances(text: str) -> None:
     """Raise `NetlistError` unless every subcircuit is defined, and instantiated with as many nodes as it has ports."""
     lines = [re.sub(" ?= ?", "=", line).split() for line in lines_of(text)]
     ports = {words[1]: len(_positional(words)) - 2 for words in lines if words[0] == ".subckt" and len(words) > 1}
-    used = [_positional(words) for words in lines if words[0].startswith("x")]
-    if alone := next((names[0] for names in used if len(names) < 2), ""):
+    instances = [words for words in lines if words[0].startswith("x")]
+    used = [_positional(words) for words in instances]
+    if alone := next((words[0] for words, names in zip(instances, used, strict=True) if len(names) < 2), ""):
         raise NetlistError(f"{alone} names no subcircuit")
     if missing := {names[-1] for names in used} - ports.keys():
         raise NetlistError(f"neither the netlist nor the technology defines .subckt {', '.join(sorted(missing))}")
@@ -197,14 +200,18 @@ def _blocks(library: str) -> tuple[dict[str, list[str]], list[str]]:
     current, inside = always, False
     for line in library.splitlines():
         if match := None if inside else _BLOCK.match(line):
-            # An instance names a model without its bin: nmos_model of nmos_model.1, nmos_model.2, ...
-            current = blocks.setdefault(re.sub(r"\.\d+$", "", match[2].lower()), [])
+            current = blocks.setdefault(_unbinned(match[2].lower()), [])
             inside = match[1].lower() == "subckt"
         elif not inside and not line.startswith("+"):
             current = always
         current.append(line)
         inside = inside and not line.lower().startswith(".ends")
     return blocks, always
+
+
+def _unbinned(name: str) -> str:
+    """Name of a model as an instance writes it: nmos_model of nmos_model.1, nmos_model.2, ..."""
+    return re.sub(r"\.\d+$", "", name)
 
 
 def render(
@@ -217,6 +224,7 @@ def render(
     declared: Sequence[str],
     temp: float,
     options: Mapping[str, float],
+    asked: Collection[str] = (),
 ) -> Template:
     """Put circuit, bench and technology together into a `Template`.
 
@@ -226,13 +234,13 @@ def render(
         Flattened text of the circuit and of the technology.
     choices : mapping of str to str
         Words that replace ``{name}`` in the text.
-    declared : sequence of str
-        Every number the deck will define with ``.param``.
+    declared, asked : collection of str
+        Every number the deck defines with ``.param``; those that no default of a subcircuit may replace.
 
     Raises
     ------
     NetlistError
-        If the text refers to a name that nobody declares.
+        If the text refers to a name that nobody declares, or defines one that is declared or the technology's.
     """
     _check_names(declared, options, bench)
     title = " ".join(title.split())
@@ -242,7 +250,10 @@ def render(
     user = "\n".join([netlist, stimulus, *initial, f".save {' '.join(save)}"])
     for name, word in choices.items():
         user = user.replace(f"{{{name}}}", word)
-    body = f"{prune(library, user)}\n{user}"
+    needed_library = prune(library, user)
+    body = f"{needed_library}\n{user}"
+    if twice := _redefined(needed_library, user, declared) or _shadowing(lines_of(user), asked):
+        raise NetlistError(f"{title}: {twice}")
     if missing := undeclared(body, declared):
         raise NetlistError(
             f"{title}: uses undeclared {', '.join(sorted(missing))}; declared: {', '.join(sorted(declared))}"
@@ -252,6 +263,55 @@ def render(
     except NetlistError as error:
         raise NetlistError(f"{title}: {error}") from None
     return Template(title=title, temp=temp, options=tuple(options.items()), body=body, save=save)
+
+
+def _redefined(library: str, user: str, declared: Collection[str]) -> str:
+    """Say what a text defines that has its value or its meaning from elsewhere; empty if nothing."""
+    names = {name.lower() for name in declared}
+    blocks, always = _blocks(library)
+    its_own: set[str] = set()
+    for line in lines_of("\n".join(always)):
+        its_own |= (own := _defined(line))
+        if both := own & names:
+            return f"{shown(line)} of the technology defines {_some(both)}, which the plan declares; rename it"
+    lines = lines_of(user)
+    for line in lines:
+        if both := _defined(line) & names:
+            return f"{shown(line)} defines {_some(both)}, which the plan declares; leave it out, or choose another name"
+        if both := _defined(line) & its_own:
+            return f"{shown(line)} defines {_some(both)}, which the technology defines; choose another name"
+        if (block := _BLOCK.match(line)) and _unbinned(block[2]) in blocks:
+            return f"{shown(line)} defines {block[2]}, which the technology defines; choose another name"
+    return ""
+
+
+def _shadowing(lines: Sequence[str], asked: Collection[str]) -> str:
+    """Say which subcircuit has a default that one of its instances takes instead of what was asked for."""
+    names = {name.lower() for name in asked}
+    defaults = {
+        line.split()[1]: (line, both) for line in lines if line.startswith(".subckt") and (both := _given(line) & names)
+    }
+    for line in lines if defaults else ():
+        kind = next((word for word in reversed(_positional(re.sub(" ?= ?", "=", line).split())) if word), "")
+        if line.startswith("x") and kind in defaults and (both := defaults[kind][1] - _given(line)):
+            return f"{shown(defaults[kind][0])} gives {_some(both)} a default, and the request another value; rename it"
+    return ""
+
+
+def _defined(line: str) -> set[str]:
+    """Names of the parameters and functions that a card defines."""
+    if function := _FUNCTION.match(line):
+        return {function[1]}
+    return _given(line) if line.startswith(".param") else set()
+
+
+def _given(line: str) -> set[str]:
+    """Names that a card gives a value, those in expressions left out."""
+    return set(_ASSIGNED.findall(_EXPRESSION.sub("0", line)))
+
+
+def _some(names: Set[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _check_names(declared: Sequence[str], options: Mapping[str, float], bench: Bench) -> None:

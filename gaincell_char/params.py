@@ -14,8 +14,6 @@ Value = float | str
 """A number in SI units, or the word of a `Choice`."""
 Values = Mapping[str, Value]
 """Parameter name -> value."""
-ABSOLUTE_ZERO = -273.15
-"""Lowest temperature [degC]."""
 Default = float | Callable[[Mapping[str, float]], float]
 
 

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from . import netlist as netlists
 from .axes import CONDITIONS, distinct, limits, parse_axis
@@ -20,9 +20,51 @@ from .netlist import Deck, Template
 from .params import Choice, Number, Params, Value, Values
 from .spice_options import TOLERANCES, check_options
 from .technology import Technology
+from .untrusted import printable
 
-T = TypeVar("T")
 _MOST_POINTS = 10_000_000
+_LARGEST = float(np.finfo(float).max)
+
+
+def check_number(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST, kind: Any = Real) -> float:
+    """Return a finite number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    if isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    span = "" if low == -_LARGEST else f" of at least {low:g}" if high == _LARGEST else f" from {low:g} to {high:g}"
+    raise _wrong(name, value, f"a {'whole' if kind is Integral else 'finite'} number{span}")
+
+
+def check_count(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST) -> int:
+    """Return a whole number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    check_number(name, value, low, high, Integral)
+    return int(value)
+
+
+def check_list(name: str, values: Any) -> list[Any]:
+    """Return what a list contains, or raise `ParameterError`; a text is no list."""
+    if isinstance(values, str | bytes | bytearray) or not np.iterable(values):
+        raise _wrong(name, values, "a list")
+    return list(values)
+
+
+def check_mapping(name: str, values: Any) -> dict[str, Any]:
+    """Return a mapping, or raise `ParameterError`; None stands for an empty one."""
+    if not isinstance(values, Mapping | None):
+        raise _wrong(name, values, "a mapping of names to values")
+    return dict(values or {})
+
+
+def check_values(name: str, values: Any) -> dict[str, Value]:
+    """Return a mapping of names to finite numbers or words, or raise `ParameterError`; None stands for an empty one."""
+    return {k: v if isinstance(v, str) else check_number(k, v) for k, v in check_mapping(name, values).items()}
+
+
+def _wrong(name: str, value: Any, right: str) -> ParameterError:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = f"({type(value).__name__})"
+    return ParameterError(f"{name} = {printable(text)[:60]} must be {right}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +151,8 @@ class Plan:
         The largest step goes with the square root: the error of the trapezoidal rule with its square.
         """
         factor = {**dict.fromkeys(TOLERANCES, tighter), "gmin": 1000.0}
-        return replace(
-            self,
-            options={name: value / factor.get(name, 1.0) for name, value in self.options.items()},
-            max_step=self.max_step / math.sqrt(tighter),
-            _templates={},
-        )
+        options = {name: value / factor.get(name, 1.0) for name, value in self.options.items()}
+        return replace(self, options=options, max_step=self.max_step / math.sqrt(tighter), _templates={})
 
     def points(self) -> Iterator[Point]:
         """Every run, in the order of the dataset."""
@@ -125,18 +163,14 @@ class Plan:
         """Return the run at `index` of the grid."""
         where = {name: values[i] for (name, values), i in zip(self.dims.items(), index, strict=True)}
         values = self._resolve({name: value for name, value in where.items() if name not in CONDITIONS})
-        numbers = netlists.numbers(values)
-        corner = str(where["corner"])
+        numbers, corner = netlists.numbers(values), str(where["corner"])
         process = self.technology.corner(corner)
         analysis = self.bench.analysis({**numbers, **self._curve_span()})
         if isinstance(analysis, Tran):
             analysis = analysis.scaled(self.max_step)
-        deck = Deck(
-            template=self._template(corner, float(where["temp"]), netlists.words(values)),
-            params={**process, **numbers},
-            analysis=analysis,
-            initial={node: numbers[name] for node, name in self.bench.initial.items()},
-        )
+        template = self._template(corner, float(where["temp"]), netlists.words(values))
+        initial = {node: numbers[name] for node, name in self.bench.initial.items()}
+        deck = Deck(template=template, params={**process, **numbers}, analysis=analysis, initial=initial)
         measured = {**values, **({self.bench.curve.name: self.curve} if self.bench.curve else {})}
         return Point(index=index, where=where, values=measured, deck=deck)
 
@@ -144,15 +178,9 @@ class Plan:
         """Raise `ParameterError` if the grid is too large, or a value in it out of range or no flavour there is."""
         if self.size > _MOST_POINTS:
             raise ParameterError(f"the grid has {self.size} points; the most is {_MOST_POINTS}")
-        self.technology.check_flavours(
-            self.circuit.name,
-            [
-                (name, str(value))
-                for name, parameter in self.params.items()
-                if isinstance(parameter, Choice) and not parameter.options
-                for value in self.sweep.get(name) or (self.fixed[name],)
-            ],
-        )
+        flavours = [n for n, p in self.params.items() if isinstance(p, Choice) and not p.options]
+        chosen = [(name, str(value)) for name in flavours for value in self.sweep.get(name) or (self.fixed[name],)]
+        self.technology.check_flavours(self.circuit.name, chosen)
         for values in itertools.product(*self.sweep.values()):
             self._resolve(dict(zip(self.sweep, values, strict=True)))
 
@@ -171,15 +199,17 @@ class Plan:
         if key not in self._templates:
             self._templates[key] = netlists.render(
                 title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
-                netlist=self.netlist,
-                library=self.technology.library(corner),
-                bench=self.bench,
-                choices=words,
+                netlist=self.netlist, library=self.technology.library(corner), bench=self.bench, choices=words,
                 declared=[*self.technology.process, *(n for n, p in self.params.items() if isinstance(p, Number))],
-                temp=temp,
-                options=self.options,
-            )
+                asked=self._asked(), temp=temp, options=self.options,
+            )  # fmt: skip
         return self._templates[key]
+
+    def _asked(self) -> set[str]:
+        """What a corner and the request say of the circuit itself."""
+        sizes = self.technology.sizes(self.circuit.name, self.params)
+        given = {*self.sweep, *(name for name, value in self.given.items() if value != sizes.get(name))}
+        return {*self.technology.process, *(name for name in given if name in self.circuit.params)}
 
 
 def make_plan(
@@ -209,13 +239,13 @@ def make_plan(
     Raises
     ------
     ParameterError
-        If a name is unknown or a value out of range, or a sweep is empty or repeats a value.
+        If a name is unknown, a value of another kind or out of range, or a sweep is empty or repeats a value.
     """
     chosen = circuit.bench(bench)
     params = circuit.params | chosen.params
-    held = set_ or {}
+    held = check_values("set_", set_)
     given = params.check({**_sizes(circuit, chosen, technology, params), **held})
-    wanted = dict(sweep or {})
+    wanted = check_mapping("sweep", sweep)
     if both := wanted.keys() & held.keys():
         raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
     numbers = netlists.numbers(params.resolve(given))
@@ -225,9 +255,9 @@ def make_plan(
     axes = {name: _values(name, params[name], grid, numbers, technology.flavours) for name, grid in grids.items()}
     plan = Plan(
         circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
-        corners=_corners(technology, corners), temps=distinct("temp", [technology.check_temp(t) for t in temps]),
+        corners=_corners(technology, corners), temps=_temps(technology, temps),
         fixed=_constant(params, given, axes), given=given,
-        options=_options(circuit, chosen, technology, options or {}),
+        options=_options(circuit, chosen, technology, check_values("options", options)),
     )  # fmt: skip
     plan.check()
     return plan
@@ -243,9 +273,17 @@ def _swept(
 
 
 def _corners(technology: Technology, corners: Sequence[str]) -> tuple[str, ...]:
-    for corner in corners:
+    names = check_list("corners", corners)
+    for corner in names:
+        if not isinstance(corner, str):
+            raise _wrong("one of corners", corner, "a name")
         technology.corner(corner)
-    return distinct("corner", corners)
+    return distinct("corner", names)
+
+
+def _temps(technology: Technology, temps: Sequence[float]) -> tuple[float, ...]:
+    numbers = [check_number("one of temps", temp) for temp in check_list("temps", temps)]
+    return distinct("temp", list(map(technology.check_temp, numbers)))
 
 
 def _sizes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> Mapping[str, Value]:
@@ -282,7 +320,7 @@ def _curve(curve: Curve | None, wanted: Mapping[str, Grid], numbers: Mapping[str
     return np.array(_values(curve.name, limits(curve), grid, numbers), dtype=float)
 
 
-def _options(circuit: Circuit, bench: Bench, technology: Technology, asked: Mapping[str, float]) -> dict[str, float]:
+def _options(circuit: Circuit, bench: Bench, technology: Technology, asked: Mapping[str, Any]) -> dict[str, float]:
     """Simulator options: those of the bench, of the technology and of the request, a later one replacing an earlier."""
     try:
         from_technology = check_options(technology.options.get(circuit.name, {}))
@@ -306,11 +344,5 @@ def _values(
     name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float], flavours: Sequence[str] = ()
 ) -> tuple[Value, ...]:
     values = grid.of(flavours) if isinstance(grid, Flavours) else grid(numbers) if callable(grid) else grid
-    return distinct(name, [parameter.check(name, v if isinstance(v, str) else float(v)) for v in values])
-
-
-def thin(plan: Plan, most: int) -> list[tuple[int, ...]]:
-    """At most `most` indices spread evenly along every dimension of the grid: a Latin hypercube, always the same."""
-    where = qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
-    indices = np.floor(where * np.array(plan.shape)).astype(int)
-    return sorted({tuple(int(i) for i in index) for index in indices})
+    given = (v if isinstance(v, str) else check_number(name, v) for v in check_list(name, values))
+    return distinct(name, [parameter.check(name, v) for v in given])

@@ -5,6 +5,7 @@ import io
 import math
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ import pandas as pd
 from . import isolated, untrusted
 from .errors import DataError
 from .frames import MOST_CELLS, frame_of_csv, frame_of_parquet, header_of, parsed, with_plain_names
-from .params import ABSOLUTE_ZERO
 from .store import shown_path
-from .untrusted import shown
+from .untrusted import ABSOLUTE_ZERO, shown
 
 _EXTRA = 'pip install "gaincell-char[data]"'
 _SEPARATORS = "\t;,|"
@@ -100,13 +100,16 @@ def load_arrays(data: bytes) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is damaged, contains objects, or promises more numbers than it has.
+        If the file is damaged, contains objects or two arrays of one name, or promises more numbers than it has.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         if sum(member.file_size for member in members) > untrusted.MOST_TABLE:
             raise ValueError(f"unpacked it is larger than {untrusted.MOST_TABLE >> 20} MiB")
-        return {member.filename.removesuffix(".npy"): _array(archive.read(member)) for member in members}
+        names = [member.filename.removesuffix(".npy") for member in members]
+        if len(set(names)) < len(names):
+            raise ValueError(f"it contains two arrays {shown(Counter(names).most_common(1)[0][0])}; leave one out")
+        return {name: _array(archive.read(member)) for name, member in zip(names, members, strict=True)}
 
 
 def _array(data: bytes) -> Any:

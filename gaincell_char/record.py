@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from . import untrusted
 from .errors import DataError
 from .fit import Fit
 from .spread import Spread
-from .untrusted import Finite, Label, Name, Source, Text
+from .untrusted import Count, Finite, Label, Name, Source, Text
 
 SCHEMA_VERSION = 1
 
@@ -26,9 +26,15 @@ class Provenance(BaseModel):
     technology_digest: Text = ""
     plan_digest: Text = ""
     options: dict[Name, Finite] = {}
-    n_points: int = 0
-    n_ok: int = 0
-    n_failed: int = 0
+    n_points: Count = 0
+    n_ok: Count = 0
+    n_failed: Count = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.n_ok + self.n_failed > self.n_points:
+            raise ValueError(f"{self.n_ok} good points and {self.n_failed} failed ones are more than {self.n_points}")
+        return self
 
 
 class Record(BaseModel):
@@ -58,6 +64,14 @@ class Record(BaseModel):
     spread: Spread | None = None
     provenance: Provenance
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        seen = [(fit.model, frozenset(fit.conditions.items())) for fit in self.fits]
+        if len(set(seen)) < len(seen):
+            twice = next(fit for place, fit in enumerate(self.fits) if seen[place] in seen[:place])
+            raise ValueError(f"two fits of {twice.model}{_at(twice.conditions)}")
+        return self
+
     def fit(self, model: str, /, **conditions: float | str) -> Fit:
         """Return the fit of a model at the given conditions (``corner="tt", temp=27``).
 
@@ -69,8 +83,11 @@ class Record(BaseModel):
         for fit in self.fits:
             if fit.model == model and conditions.items() <= fit.conditions.items():
                 return fit
-        have = sorted({f"{f.model} at {f.conditions}" for f in self.fits})
-        raise DataError(f"record {self.circuit}.{self.study}: no {model} at {conditions}; have {'; '.join(have)}")
+        have = sorted({f"{f.model}{_at(f.conditions)}" for f in self.fits})
+        raise DataError(
+            f"record {self.circuit}.{self.study}: no model {untrusted.shown(model)}{_at(conditions)}; "
+            f"have {'; '.join(have)}"
+        )
 
     def to_json(self) -> str:
         """Serialise; floats survive the round trip exactly."""
@@ -96,6 +113,10 @@ class Record(BaseModel):
             return cls.model_validate(raw)
         except ValidationError as error:
             raise DataError(f"{where}: {untrusted.complaint(error)}") from None
+
+
+def _at(conditions: Mapping[str, float | str]) -> str:
+    return f" at {', '.join(f'{k} = {v}' for k, v in conditions.items())}" if conditions else ""
 
 
 def read_record(path: Path | str, below: Path | None = None) -> Record:

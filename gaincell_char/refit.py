@@ -17,6 +17,7 @@ from .params import Choice
 from .readers import check_temps, numeric
 from .record import Origin, Record, make_record
 from .store import Table, shown_path
+from .untrusted import printable
 
 
 def fit_table(
@@ -43,8 +44,10 @@ def fit_table(
     Raises
     ------
     DataError
-        If the table does not say what it is, nothing can be fitted to it, or a model that was asked for cannot.
+        If the table does not say what it is, or says something else than is asked for; if nothing can be fitted to
+        it, or a model that was asked for cannot.
     """
+    check_belongs(table, where, circuit=circuit, bench=bench)
     owner = registry.load_circuit(_belongs(circuit, table, "circuit", where))
     chosen = owner.bench(_belongs(bench, table, "bench", where))
     origin = Origin.from_attrs({**_unknown_origin(owner, chosen), **table.attrs}, shown_path(where))
@@ -73,6 +76,17 @@ def _checked(frame: pd.DataFrame, names: Collection[str], circuit: Circuit, benc
     }
     check_temps(checked.get("temp"), where)
     return pd.DataFrame(checked)
+
+
+def check_belongs(table: Table, where: Path, **asked: str | None) -> None:
+    """Raise `DataError` if a table says that it belongs to another circuit or bench than is asked for."""
+    for what, name in asked.items():
+        there = table.attrs.get(what)
+        if name and there and str(there) != name:
+            raise DataError(
+                f"--{what} {name}: {shown_path(where)} is of {what} {printable(str(there))}; leave --{what} out, or "
+                "choose another table"
+            )
 
 
 def _belongs(said: str | None, table: Table, what: str, where: Path) -> str:

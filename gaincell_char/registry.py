@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from . import untrusted
+from . import sampling, untrusted
 from .cards import flatten
 from .circuit import Circuit
 from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
@@ -19,7 +19,7 @@ from .pdk import find_models, how_to_get, pdk_root
 from .plan import Plan, make_plan
 from .record import Record, read_record
 from .steps import Pareto
-from .technology import Models, Technology, parse_technology, with_libraries
+from .technology import Models, Technology, faults, parse_technology, with_libraries
 
 _HOME = "gaincell_char"
 DEFAULT_TECHNOLOGY = "gc28"
@@ -64,15 +64,27 @@ def technology_names() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for p in root.glob("*/technology.toml")))
 
 
-@cache
 def load_technology(name: str = DEFAULT_TECHNOLOGY) -> Technology:
-    """Return a built-in technology by name, or any other by the path of its folder.
+    """Return a built-in technology by name, or any other by the path of its folder, which is read again every time.
 
     Raises
     ------
     TechnologyError
         If there is none of that name, its files contradict each other, or model files are missing.
     """
+    return load_builtin(name) if name in technology_names() else _load(name)
+
+
+@cache
+def load_builtin(name: str) -> Technology:
+    """Return a built-in technology, read once."""
+    return _load(name)
+
+
+load_technology.cache_clear = load_builtin.cache_clear  # type: ignore[attr-defined]
+
+
+def _load(name: str) -> Technology:
     described = describe_technology(name)
     models, home = described.models, model_folder(name)
     if models is None:
@@ -125,7 +137,9 @@ def describe_technology(name: str) -> Technology:
     text = untrusted.read_text(
         manifest, "technology", most=untrusted.MOST_TECHNOLOGY, error=TechnologyError, below=folder
     )
-    return parse_technology(text, read, str(manifest))
+    return parse_technology(
+        text, read, str(manifest), lambda it: (*sampling.faults(it), *faults(it, circuit_names(), load_circuit))
+    )
 
 
 def _base(technology: Technology, manifest: Path) -> list[str]:
@@ -169,13 +183,9 @@ def read_netlist(path: Path) -> str:
 
 
 def plan_bench(
-    circuit: str,
-    bench: str,
-    *,
-    technology: str | Technology = DEFAULT_TECHNOLOGY,
-    netlist: object = None,
+    circuit: str, bench: str, *, technology: str | Path | Technology = DEFAULT_TECHNOLOGY, netlist: object = None,
     **request: Any,
-) -> Plan:
+) -> Plan:  # fmt: skip
     """Lay out the grid of a bench by names; ``request`` is that of `make_plan`.
 
     Parameters
@@ -184,14 +194,19 @@ def plan_bench(
         Its name, the path of its folder, or the technology itself.
     netlist : Path, str or PySpice Circuit, optional
         Subcircuit to use instead of the circuit's own: a file, SPICE text, or anything whose ``str()`` is.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, or a value of another kind or out of range.
     """
-    if netlist is None:
-        text = load_netlist(circuit)
-    elif isinstance(netlist, Path):
+    if not isinstance(technology, str | Path | Technology):
+        raise ParameterError(f"technology is of type {type(technology).__name__}; it takes a name or a path")
+    if isinstance(netlist, Path):
         text = read_netlist(netlist)
     else:
-        text = flatten(str(netlist))
-    loaded = technology if isinstance(technology, Technology) else load_technology(technology)
+        text = load_netlist(circuit) if netlist is None else flatten(str(netlist))
+    loaded = technology if isinstance(technology, Technology) else load_technology(str(technology))
     return make_plan(load_circuit(circuit), bench, loaded, text, **request)
 
 

@@ -12,19 +12,23 @@ from .campaign import Campaign
 from .circuit import Floats
 from .errors import DataError
 from .finished import read_finished
-from .run import OK
+from .plan import check_count
+from .run import OK, as_folder
 
 _SHOWN = 5
 
 
-def collect(campaign: Campaign, folder: Path, n: int) -> pd.DataFrame:
+def collect(campaign: Campaign, folder: Path | str, n: int) -> pd.DataFrame:
     """Return the results of the first `n` samples in a campaign's folder: `flat_results` of what is finished.
 
     Raises
     ------
+    ParameterError
+        If `n` is no number of samples, or `folder` no path.
     DataError
         If a point is missing.
     """
+    folder, n = as_folder(folder), campaign.check_samples(check_count("n", n))
     return flat_results(campaign, complete(campaign, read_finished(campaign, folder, n), n), n)
 
 
@@ -92,7 +96,14 @@ def attrs(campaign: Campaign, rows: pd.DataFrame, n: int) -> dict[str, Any]:
 
 
 def drawn(campaign: Campaign, n: int) -> pd.DataFrame:
-    """What each sample drew: a row per sample, a column per variable, in units of its sigma at the first point."""
+    """What each sample drew: a row per sample, a column per variable, in units of its sigma at the first point.
+
+    Raises
+    ------
+    ParameterError
+        If `n` is no number of samples.
+    """
+    n = campaign.check_samples(check_count("n", n))
     table = pd.DataFrame(campaign.draws(n), columns=[v.name for v in campaign.variables])
     table.insert(0, "sample", range(n))
     table.attrs |= {

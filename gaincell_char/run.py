@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,20 @@ import xarray as xr
 
 from . import __version__
 from .cards import flatten
-from .circuit import Analysis, Waveforms
+from .circuit import Analysis, Op, Tran, Waveforms
 from .errors import ParameterError, SimulationError
 from .measure import measure
 from .netlist import Deck, Template, check_instances, check_vector, undeclared
 from .ngspice import Outcome
-from .params import ABSOLUTE_ZERO
-from .plan import Plan, Point
-from .pool import Pool
+from .plan import Plan, Point, check_count, check_list, check_mapping, check_number
+from .pool import Pool, check_timeout
 from .spice_options import check_options
-from .untrusted import check_name
+from .untrusted import ABSOLUTE_ZERO, check_name
 
 OK, FAILED, NOT_RUN = "ok", "failed", "not run"
 KEPT_FAILURES = 20
+_TIMEOUT_S = 60.0
+_SHORTEST_S = 1e-30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,13 @@ def characterize(
     Result
         Dataset with one dimension per swept quantity, ``status`` and ``reason`` per point.  Points
         without a result are NaN and say why.
+
+    Raises
+    ------
+    ParameterError
+        If `only` names a point that is not in the grid.
     """
+    only = None if only is None else [_index(plan, index) for index in check_list("only", only)]
     if pool is None:
         with Pool() as own:
             return characterize(plan, pool=own, only=only, progress=progress)
@@ -92,7 +99,7 @@ def simulate(
     params: Mapping[str, float] | None = None,
     temp: float = 27.0,
     options: Mapping[str, float] | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float | None = None,
     pool: Pool | None = None,
 ) -> Waveforms:
     """Run any netlist once and return its waveforms.
@@ -107,20 +114,25 @@ def simulate(
         Vectors, as ``"v(out)"`` and ``"i(vdd)"``.
     params : mapping, optional
         Value of every ``{name}`` in the netlist.
+    timeout_s : float, optional
+        Time after which the run is ended [s]; 60 s by default.  A pool has its own, which this may not contradict.
     pool : Pool, optional
-        Simulators to run it on, with their own timeout; one is started for it otherwise.
+        Simulators to run it on; one is started for it otherwise.
 
     Raises
     ------
     NetlistError
         If the netlist is unsafe or incomplete.
     ParameterError
-        If a name is not a plain one, a value not a finite number, or the netlist uses a name without a value.
+        If an argument is of another kind, a name is not a plain one, a value not a finite number, the netlist uses a
+        name without a value, or the timeout is not that of the pool.
     SimulationError
         If ngspice does not give the result.
     """
-    values = _numbers("params", params or {})
-    checked = check_options(_numbers("options", options or {}))
+    timeout_s = own_timeout(timeout_s, pool)
+    _check_analysis(analysis)
+    values = _numbers("params", params)
+    checked = check_options(_numbers("options", options))
     template = _any_template(str(netlist), values, save, temp, checked)
     deck = Deck(template=template, params=values, analysis=analysis, initial={})
     with contextlib.nullcontext(pool) if pool else Pool(1, timeout_s=timeout_s) as simulators:
@@ -137,30 +149,71 @@ def _any_template(
     if missing := undeclared(body, values):
         raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
     check_instances(body)
-    temp = _numbers("temp", {"temp": temp})["temp"]
+    temp = check_number("temp", temp)
+    vectors = check_list("save", save)
     if temp < ABSOLUTE_ZERO:
         raise ParameterError(f"temp = {temp:g} degC is below absolute zero ({ABSOLUTE_ZERO:g} degC)")
     return Template(
         title="gaincell-char", temp=temp, options=tuple(options.items()),
-        body=f"{body}\n.save {' '.join(map(_vector, save))}", save=tuple(save),
+        body=f"{body}\n.save {' '.join(map(_vector, vectors))}", save=tuple(vectors),
     )  # fmt: skip
 
 
-def _numbers(what: str, values: Mapping[str, float]) -> dict[str, float]:
+def _numbers(what: str, values: Mapping[str, float] | None) -> dict[str, float]:
     """Return the values as numbers under plain names, or raise `ParameterError`."""
+    given = check_mapping(what, values)
     try:
-        found = {check_name(name): float(value) for name, value in values.items()}
+        return {check_name(name): check_number(f"{what}: {name}", value) for name, value in given.items()}
+    except ParameterError:
+        raise
     except (TypeError, ValueError) as error:
         raise ParameterError(f"{what}: {error}") from None
-    if odd := [name for name, value in found.items() if not math.isfinite(value)]:
-        raise ParameterError(f"{what}: {odd[0]} = {found[odd[0]]:g} is not a finite number")
-    return found
+
+
+def own_timeout(timeout_s: float | None, pool: Pool | None) -> float:
+    """Return the timeout [s] of simulators that are started, 60 s by default; a pool has its own.
+
+    Raises
+    ------
+    ParameterError
+        If it is no sensible number, or not that of the pool.
+    """
+    asked = _TIMEOUT_S if timeout_s is None else check_timeout(check_number("timeout_s", timeout_s))
+    if pool is not None and timeout_s is not None and asked != pool.timeout_s:
+        raise ParameterError(
+            f"timeout_s = {asked:g} beside a pool whose own is {pool.timeout_s:g} s; give it to the pool alone"
+        )
+    return asked
+
+
+def as_folder(folder: Path | str) -> Path:
+    """Return a folder's path, or raise `ParameterError` if it is neither a path nor a text."""
+    if not isinstance(folder, Path | str):
+        raise ParameterError(f"folder is of type {type(folder).__name__}; it takes a path")
+    return Path(folder)
+
+
+def _index(plan: Plan, index: object) -> tuple[int, ...]:
+    where = check_list("only", index)
+    if len(where) != len(plan.shape):
+        raise ParameterError(f"only: an index has {len(where)} numbers; the grid takes {len(plan.shape)}")
+    names = zip(where, plan.dims, plan.shape, strict=True)
+    return tuple(check_count(f"only: {name}", at, 0, size - 1) for at, name, size in names)
+
+
+def _check_analysis(analysis: object) -> None:
+    if not isinstance(analysis, Op | Tran):
+        raise ParameterError(f"analysis is of type {type(analysis).__name__}; it takes Op() or Tran(...)")
+    if isinstance(analysis, Tran):
+        check_number("stop", analysis.stop, _SHORTEST_S)
+        check_number("max_step", analysis.max_step, _SHORTEST_S)
+        check_number("start_step", analysis.start_step, 0.0)
 
 
 def _vector(name: str) -> str:
     try:
         return check_vector(name)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ParameterError(f"save: {error}") from None
 
 

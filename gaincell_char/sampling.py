@@ -1,7 +1,7 @@
 """Random numbers of a campaign: which there are, and their values in sample i; they belong to samples."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,18 @@ from scipy.stats import norm, qmc
 
 from .circuit import Floats
 from .devices import Device
-from .errors import ParameterError
+from .errors import NetlistError, ParameterError
 from .expression import evaluate
-from .technology import Pelgrom, Technology
+from .netlist import subcircuits
+from .technology import Fault, Technology
+from .untrusted import shown
 
 VARY = ("process", "mismatch", "both")
 SAMPLERS = ("sobol", "lhs", "random")
 PROCESS = "process"
 """Group of the variables that all devices of a die share."""
 _OPEN = 2.0**-33
+_SIZES = (1e-7, 1e-6, 1e-5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,18 +78,28 @@ class Sampler:
         return np.stack([np.random.default_rng([self.seed, i]).random(dimension) for i in range(start, stop)])
 
 
+MOST_BLOCK = 10_000_000
+"""Largest number of samples of one Latin hypercube."""
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def make_sampler(kind: str, seed: int, block: int) -> Sampler:
     """Check and return a `Sampler`.
 
     Raises
     ------
     ParameterError
-        If the kind is unknown or the seed negative.
+        If the kind is unknown, or seed or block are no whole number of their range.
     """
     if kind not in SAMPLERS:
         raise ParameterError(f"no sampler {kind!r}; have {', '.join(SAMPLERS)}")
-    if not 0 <= seed < 2**63:
+    if not (_is_whole(seed) and 0 <= seed < 2**63):
         raise ParameterError(f"seed = {seed} must be a whole number from 0 to 2^63 - 1")
+    if not (_is_whole(block) and 1 <= block <= MOST_BLOCK):
+        raise ParameterError(f"block = {block} must be a whole number of samples from 1 to {MOST_BLOCK}")
     return Sampler(kind=kind, seed=seed, block=block)
 
 
@@ -118,15 +131,49 @@ def _mismatch(device: Device, technology: Technology) -> list[Variable]:
     """Random numbers of one device; none where no wrapper takes a deviation, as for a capacitor without one."""
     if not device.mismatched:
         return []
-    size, area = _size(device), _pelgrom(technology.mismatch.of(device.kind), device)
+    size, area = _size(device), _pelgrom(technology, device)
     return [
         Variable(name=f"{device.path}.{name}", group=device.path, sigma=area[name] / size) for name in device.mismatched
     ]
 
 
-def _pelgrom(mismatch: Pelgrom, device: Device) -> dict[str, float]:
-    factor = float(evaluate(mismatch.factor, device.values, device.path)) if mismatch.factor else 1.0
+def _pelgrom(technology: Technology, device: Device) -> dict[str, float]:
+    mismatch, factor = technology.mismatch.of(device.kind), 1.0
+    if mismatch.factor:
+        table = f"mismatch.devices.{device.kind}" if device.kind in technology.mismatch.devices else "mismatch"
+        where = f"technology {technology.name}, [{table}] factor"
+        factor = float(evaluate(mismatch.factor, device.values, f"{where} for {device.path} ({device.kind})"))
+        if factor <= 0:
+            said = f"{where} {shown(mismatch.factor)} is {factor:g} for {device.path} ({device.kind})"
+            raise ParameterError(f"{said}, but has to be above 0")
     return {"dvth": factor * mismatch.a_vt, "dmu": factor * mismatch.a_beta}
+
+
+def faults(technology: Technology) -> Iterator[Fault]:
+    """What is wrong with the mismatch of a technology, whichever circuit is simulated."""
+    own, devices = technology.mismatch, technology.mismatch.devices
+    known = subcircuits(technology.text)
+    for name in devices:
+        if name not in known:
+            yield (
+                ("mismatch", "devices", name),
+                f"no wrapper device {name!r}; have {', '.join(sorted(known)) or 'none'}",
+            )
+    for place, factor in [((), own.factor), *((("devices", name), one.factor) for name, one in devices.items())]:
+        if factor and (why := _why_not(factor)):
+            yield ("mismatch", *place, "factor"), why
+
+
+def _why_not(factor: str) -> str:
+    """Why no device can have a factor; empty if some can."""
+    w, l = np.meshgrid(_SIZES, _SIZES)  # noqa: E741  their names in SPICE
+    try:
+        values = evaluate(factor, {"w": w, "l": l}, "")
+    except NetlistError as error:
+        return str(error).removeprefix(": ")
+    if np.max(values) <= 0:
+        return f"{shown(factor)} is {np.max(values):g} or less for w and l from 0.1 um to 10 um, but has to be above 0"
+    return ""
 
 
 def _size(device: Device) -> float:

@@ -23,7 +23,7 @@ _POWER = {
 }
 _MIL = 25.4e-6
 _PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,4})?)([a-zµμ%]*)\s*", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,4})?)([a-zµμ%]*)\s*", re.IGNORECASE | re.ASCII)
 
 
 def parse(text: str, unit: str = "") -> float:

@@ -1,9 +1,9 @@
-"""The simulator options that a user or a technology may set, each with its range."""
+"""Options of the simulator that a user, a technology or a netlist may set; and which decide how exactly it solves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .errors import ParameterError
-from .params import Number, Params
+from .params import Choice, Number, Params
 
 TOLERANCES = ("reltol", "abstol", "vntol", "chgtol")
 """What decides how exactly ngspice solves."""
@@ -32,6 +32,22 @@ OPTIONS = Params(
     minbreak=Number(default=1e-15, unit="s", doc="smallest time between breakpoints", low=1e-30, high=1.0),
 )
 
+_FLAGS = frozenset(("noopiter", "parser"))
+# What only a netlist may set.  ngspice turns these into settings of its own; others could name files.
+_MORE_OPTIONS = Params(
+    bypass=Number(default=0.0, unit="", doc="whether devices that hardly change are skipped", low=0.0, high=1.0),
+    defad=Number(default=0.0, unit="", doc="drain area [m2]", low=0.0, high=1.0),
+    defas=Number(default=0.0, unit="", doc="source area [m2]", low=0.0, high=1.0),
+    defl=Number(default=1e-4, unit="m", doc="channel length", low=0.0, high=1.0),
+    defw=Number(default=1e-4, unit="m", doc="channel width", low=0.0, high=1.0),
+    itl3=Number(default=4.0, unit="", doc="without effect in ngspice", low=0.0, high=1e6),
+    itl5=Number(default=5000.0, unit="", doc="without effect in ngspice", low=0.0, high=1e9),
+    itl6=Number(default=1.0, unit="", doc="steps of source stepping", low=0.0, high=1000.0),
+    method=Choice(default="trap", options=("trap", "trapezoidal", "gear"), doc="integration method"),
+    scale=Number(default=1.0, unit="", doc="factor on the sizes of transistors", low=1e-12, high=1e3),
+    tnom=Number(default=27.0, unit="degC", doc="temperature of the models", low=-273.15, high=1000.0),
+)
+
 
 def check_options(options: Mapping[str, float]) -> dict[str, float]:
     """Return simulator options, checked.
@@ -48,3 +64,17 @@ def check_options(options: Mapping[str, float]) -> dict[str, float]:
         if not checked[name].is_integer():
             raise ParameterError(f"option {name} = {checked[name]:g} ({OPTIONS[name].doc}) is not a whole number")
     return checked
+
+
+def check_netlist_options(options: Sequence[tuple[str, str]]) -> None:
+    """Raise `ParameterError` for an option in a netlist that is unknown, has no value, or one outside its range."""
+    known = {*OPTIONS, *_MORE_OPTIONS, *_FLAGS}
+    for name, text in options:
+        if name not in known:
+            raise ParameterError(f"no option {name!r}; a netlist may set {', '.join(sorted(known))}")
+        if name not in _FLAGS and not text:
+            raise ParameterError(f"option {name} has no value; write {name}=value")
+        if name in _MORE_OPTIONS:
+            _MORE_OPTIONS[name].parse(f"option {name}", text)
+        elif name in OPTIONS:
+            check_options({name: float(OPTIONS[name].parse(f"option {name}", text))})

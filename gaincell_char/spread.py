@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from .circuit import Floats, RandomModel
 from .errors import FitError
 from .fit import held_out
-from .untrusted import Finite, Known, Label, Name, Text
+from .untrusted import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
 
 PARTS = ("process", "mismatch")
 _FEWEST_SAMPLES = 16
@@ -54,15 +54,15 @@ class RandomFit(_Record):
     equation: Text
     inputs: tuple[Name, ...]
     output: Name
-    conditions: dict[Name, Finite | Label]
+    conditions: Conditions
     box: dict[Name, tuple[Finite, Finite]]
     coefficients: list[RandomCoefficient]
     covariance: dict[Name, list[list[Finite]]]
     explained: Finite
     sigma_error: Finite
-    n_samples: int
-    n_inputs: int
-    n_held_out: int
+    n_samples: Count
+    n_inputs: Count
+    n_held_out: Count
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -72,6 +72,8 @@ class RandomFit(_Record):
         for part, rows in self.covariance.items():
             if len(rows) != size or any(len(row) != size for row in rows):
                 raise ValueError(f"the {part} covariance of {size} coefficients takes {size} rows of {size} numbers")
+            if any(row[i] < 0 for i, row in enumerate(rows)):
+                raise ValueError(f"a variance on the diagonal of the {part} covariance is negative")
         if set(self.box) != set(self.inputs):
             raise ValueError(
                 f"the box names {', '.join(self.box) or 'nothing'}; the inputs are {', '.join(self.inputs)}"
@@ -88,10 +90,10 @@ class OutputSpread(_Record):
     name: Text
     unit: Text
     where: dict[Name, Finite | Label]
-    n: int
-    n_beyond: int = 0
+    n: Count
+    n_beyond: Count = 0
     mean: Known
-    sigma: Known
+    sigma: KnownNotNegative
 
 
 class Spread(_Record):
@@ -108,10 +110,10 @@ class Spread(_Record):
     vary: Name
     sampler: Name
     seed: int
-    n_requested: int
-    n_points: int
-    n_ok: int
-    failed: dict[Text, int]
+    n_requested: Count
+    n_points: Count
+    n_ok: Count
+    failed: dict[Text, Count]
     outputs: list[OutputSpread]
     correlated: list[Text]
     correlation: list[list[float | None]]

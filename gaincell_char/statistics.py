@@ -17,12 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from . import si
 from .circuit import Floats
 from .errors import ParameterError
+from .untrusted import shown
 
 CONFIDENCE = 0.95
 _FEWEST_FOR_NORMALITY = 20
 _FIRST_PREFIX = 8
 _PROBABILITIES = (0.00135, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.99865)
-_SPEC = re.compile(r"\s*([^@<>=]+?)\s*(?:@\s*([^<>]+?)\s*)?(<=|>=|<|>)\s*([^<>=\s]+)\s*")
+_LONGEST_SPEC = 1000
+_RELATION = re.compile(r"[<>]=?")
 _GOAL = re.compile(r"\s*(sigma|mean|yield)\s*<\s*([0-9.eE+-]+)\s*%\s*")
 
 
@@ -164,10 +166,7 @@ def parse_spec(text: str, units: Mapping[str, str] | None = None) -> Spec:
     ParameterError
         If the text has another form, the output is unknown, or a number cannot be read.
     """
-    match = _SPEC.fullmatch(text)
-    if match is None:
-        raise ParameterError(f"spec {text!r}: write OUTPUT > LIMIT, <, >= or <=, for example 'i_bl@v_store=0.9 > 8u'")
-    output, where, relation, limit = match.groups()
+    output, where, relation, limit = _parts(text)
     if units is not None and output not in units:
         raise ParameterError(f"spec {text!r}: there is no {output!r}; have {', '.join(units)}")
     known = units or {}
@@ -178,6 +177,19 @@ def parse_spec(text: str, units: Mapping[str, str] | None = None) -> Spec:
         where={} if where is None else _places(text, where, known),
         text=" ".join(text.split()),
     )
+
+
+def _parts(text: str) -> tuple[str, str | None, str, str]:
+    """Output, place, relation and limit of a spec."""
+    if len(text) > _LONGEST_SPEC:
+        raise ParameterError(f"spec {shown(text)} has {len(text)} characters; the most is {_LONGEST_SPEC}")
+    relation = _RELATION.search(text)
+    output, at, where = (part.strip() for part in text[: relation.start() if relation else None].partition("@"))
+    limit = text[relation.end() :].strip() if relation else ""
+    odd = not (output and limit) or (at and not where) or "=" in output or re.search(r"[<>=\s]", limit)
+    if relation is None or odd:
+        raise ParameterError(f"spec {text!r}: write OUTPUT > LIMIT, <, >= or <=, for example 'i_bl@v_store=0.9 > 8u'")
+    return output, where if at else None, relation[0], limit
 
 
 def _places(text: str, where: str, units: Mapping[str, str]) -> dict[str, float]:

@@ -40,11 +40,13 @@ def check_target(path: Path) -> None:
     Raises
     ------
     RequestError
-        If the ending is unknown, the folder is missing or the file cannot be written.
+        If the ending is unknown, the folder is missing, or the file or what goes beside it cannot be written.
     """
     if path.suffix not in FORMATS:
         raise RequestError(f"{shown_path(path)}: unknown ending {shown(path.suffix)}; use {', '.join(FORMATS)}")
     check_writable(path)
+    if path.suffix == ".csv":
+        check_writable(Path(f"{path}.json"))
 
 
 def check_writable(path: Path) -> None:
@@ -102,6 +104,8 @@ def make_folder(folder: Path) -> Path:
             pass
     except OSError as error:
         raise RequestError(f"{shown_path(folder)} cannot be made: {why(error)}; choose another place") from None
+    except ValueError:  # a zero byte in the name
+        raise RequestError(f"{shown_path(folder)} cannot be the name of a folder; choose another") from None
     remove_leftovers(folder)
     return folder
 
@@ -116,7 +120,13 @@ def make_inside(folder: Path, *names: str) -> None:
     """
     for name in names:
         inner = folder / name
-        if not inner.resolve().is_relative_to(folder.resolve()):
+        try:
+            inside = inner.resolve().is_relative_to(folder.resolve())
+        except RuntimeError:  # a link that leads to itself, before Python 3.13
+            inside = False
+        except ValueError:  # a zero byte in the name
+            raise RequestError(f"{shown_path(inner)} cannot be the name of a folder; choose another") from None
+        if not inside:
             raise RequestError(f"{shown_path(inner)} is a link out of its folder; remove it, or choose another folder")
         make_folder(inner)
 

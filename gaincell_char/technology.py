@@ -3,15 +3,17 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import re2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .circuit import Circuit
 from .errors import ParameterError, TechnologyError
 from .params import Params, Value
+from .spice_options import check_options
 from .technology_fields import (
     Edits,
     Flavour,
@@ -20,8 +22,10 @@ from .technology_fields import (
     NotNegative,
     PackageVersion,
     ParameterValue,
+    Positive,
     Project,
     Section,
+    distinct,
 )
 from .untrusted import Finite, Label, Name, RelativePath, Text, printable, shown
 
@@ -30,6 +34,8 @@ _KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]
 _MOST_TOLD = 3
 _MOST_KEY_PARTS = 50
 _DEEP_KEY = re2.compile(rf"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{_MOST_KEY_PARTS}}}")
+Fault = tuple[tuple[str, ...], str]
+"""Where in a ``technology.toml``, and what is wrong there."""
 # What the files say, which a technology.toml cannot.
 _FROM_FILES = ("text", "libraries")
 
@@ -43,6 +49,12 @@ class Range(_Strict):
 
     low: Finite
     high: Finite
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low = {self.low:g} is above high = {self.high:g}")
+        return self
 
 
 class Pelgrom(_Strict):
@@ -98,7 +110,7 @@ class Models(_Strict):
 
     lib: RelativePath
     sections: Mapping[Label, Section]
-    before: tuple[RelativePath, ...] = ()
+    before: Annotated[tuple[RelativePath, ...], AfterValidator(distinct)] = ()
     folders: tuple[Folder, ...] = ()
     wheel: Wheel | None = None
     edits: Edits = {}
@@ -137,10 +149,10 @@ class Technology(_Strict):
     name: Label
     title: Text
     base: Label | Literal[""] = ""
-    files: tuple[RelativePath, ...]
-    flavours: tuple[Flavour, ...]
+    files: Annotated[tuple[RelativePath, ...], AfterValidator(distinct)]
+    flavours: Annotated[tuple[Flavour, ...], AfterValidator(distinct)]
     temp: Range
-    process: Mapping[Name, Finite]
+    process: Mapping[Name, Positive]
     mismatch: Mismatch
     corners: Mapping[Label, Mapping[Name, Finite]]
     circuits: Mapping[Name, Mapping[Name, ParameterValue]] = {}
@@ -148,7 +160,7 @@ class Technology(_Strict):
     options: Mapping[Name, Mapping[Name, Finite]] = {}
     models: Models | None = None
     supply: Annotated[Finite, Field(gt=0)] = 0.9
-    absent: tuple[Name, ...] = ()
+    absent: Annotated[tuple[Name, ...], AfterValidator(distinct)] = ()
     text: str
     libraries: Mapping[str, str] = {}
 
@@ -214,7 +226,48 @@ class Technology(_Strict):
         return float(temp)
 
 
-def parse_technology(toml: str, read: Callable[[Technology], str], where: str) -> Technology:
+def faults(technology: Technology, circuits: Sequence[str], load: Callable[[str], Circuit]) -> Iterator[Fault]:
+    """What a technology says about wrapper devices, circuits and benches that there are not, and so without effect."""
+    devices = [f"{kind}_{flavour}" for flavour in technology.flavours for kind in "np"]
+    for device in technology.absent:
+        if device not in devices:
+            yield ("absent",), f"no wrapper device {device!r}; the flavours have {', '.join(devices) or 'none'}"
+    for table in ("circuits", "axes", "options"):
+        for name, said in getattr(technology, table).items():
+            if name not in circuits:
+                yield (table, name), f"no circuit {name!r}; have {', '.join(circuits)}"
+            else:
+                yield from (
+                    (((table, name, key)), why) for key in said if (why := _why_not(table, key, said, load(name)))
+                )
+
+
+def _why_not(table: str, key: str, said: Mapping[str, Any], circuit: Circuit) -> str:
+    """Why an entry for a circuit has no effect; empty if it has one."""
+    if table == "options":
+        try:
+            check_options({key: said[key]})
+        except ParameterError as error:
+            return str(error)
+    elif table == "circuits":
+        have = {*circuit.params, *(name for bench in circuit.benches for name in bench.params)}
+        if key not in have:
+            return f"{circuit.name} and its benches have no parameter {key!r}; have {', '.join(sorted(have))}"
+    else:
+        swept = {
+            name for bench in circuit.benches for name in (*bench.sweep, *([bench.curve.name] if bench.curve else []))
+        }
+        if key not in swept:
+            return f"no bench of {circuit.name} sweeps {key!r}; they sweep {', '.join(sorted(swept)) or 'nothing'}"
+    return ""
+
+
+def parse_technology(
+    toml: str,
+    read: Callable[[Technology], str],
+    where: str,
+    look: Callable[[Technology], Iterable[Fault]] = lambda _: (),
+) -> Technology:
     """Build a `Technology` from the text of its ``technology.toml``.
 
     Parameters
@@ -225,12 +278,14 @@ def parse_technology(toml: str, read: Callable[[Technology], str], where: str) -
         Technology without text -> the SPICE text of its base and its files.
     where : str
         What to call the source in an error.
+    look : callable, optional
+        Technology with its text -> what else is wrong.
 
     Raises
     ------
     TechnologyError
-        If a field is missing, unknown or wrong, or a corner sets an undeclared process parameter; the message names the
-        first three, with their lines.
+        If a field is missing, unknown or wrong, a corner sets an undeclared process parameter, or `look` finds
+        something; the message names the first three fields, with their lines.
     """
     raw = _raw(toml, where)
     if odd := [name for name in _FROM_FILES if name in raw]:
@@ -238,12 +293,15 @@ def parse_technology(toml: str, read: Callable[[Technology], str], where: str) -
     try:
         # Before a file is opened: a manifest that is wrong names no file.
         plain = Technology.model_validate({**raw, "text": ""})
-        return plain.model_copy(update={"text": read(plain)})
+        technology = plain.model_copy(update={"text": read(plain)})
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         told = [_sentence(toml, one["loc"], one["msg"]) for one in found[:_MOST_TOLD]]
         more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
         raise TechnologyError(f"{where}: {'; '.join(told)}{more}") from None
+    if wrong := next(iter(look(technology)), None):
+        raise TechnologyError(f"{where}: {_sentence(toml, *wrong)}")
+    return technology
 
 
 def _sentence(toml: str, place: Sequence[int | str], message: str) -> str:

@@ -1,14 +1,16 @@
-"""What the fields of a ``technology.toml`` may contain, beside the plain names and texts of `untrusted`."""
+"""What the fields of a ``technology.toml`` may contain, beside plain names and texts."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
 import re2
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Field
 
 from .untrusted import Finite, Label, printable, shown
+
+T = TypeVar("T")
 
 _MOST_EDITS, _LONGEST_EDIT, _MOST_PATTERNS = 100, 1000, 3
 # PEP 503: what the Python package index calls a project.
@@ -65,6 +67,14 @@ def _edits(edits: Mapping[str, str]) -> Mapping[str, str]:
     return edits
 
 
+def distinct(values: Sequence[T]) -> Sequence[T]:
+    """Return what a field lists, or raise `ValueError` if something is there twice."""
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise ValueError(f"{shown(str(value))} is there twice")
+    return values
+
+
 def compile_edit(pattern: str) -> Any:
     """Compile a regular expression whose time is linear in the text (RE2), ``^`` and ``$`` at every line.
 
@@ -89,5 +99,6 @@ Section = Annotated[str, AfterValidator(_section)]
 Folder = Annotated[str, AfterValidator(_folder)]
 Hash = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 ParameterValue = Finite | Label
+Positive = Annotated[Finite, Field(gt=0)]
 NotNegative = Annotated[Finite, Field(ge=0)]
 Edits = Annotated[Mapping[str, str], AfterValidator(_edits)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from .campaign import Campaign, plan_campaign
 from .circuit import Floats, Tran
-from .errors import SimulationError
+from .errors import ParameterError, SimulationError
 from .mc import sample
 from .pool import Pool
 from .steps import Pareto, Steps, Trial
@@ -45,9 +45,12 @@ def tune(
 
     Raises
     ------
+    ParameterError
+        If `samples` is something else.
     SimulationError
         If more than half of the reference, a hundred times tighter, fails.
     """
+    check_samples(samples)
 
     def planned(steps: Steps) -> Campaign:
         return plan_campaign(circuit, bench, steps=steps, **{"vary": "both", **request})
@@ -66,6 +69,16 @@ def tune(
     stacked = [t.steps.model_copy(update={"copies": c}) for t in front for c in _COPIES[1:]]
     trials += _tried(planned, stacked, reference, samples, pool, tick)
     return Pareto(**_about(base, pool, samples), trials=sorted(trials, key=lambda t: t.cost_s))
+
+
+def check_samples(samples: int) -> int:
+    """Return a number of samples, or raise `ParameterError` unless it fills decks of the most copies that are tried."""
+    most = _COPIES[-1]
+    if samples < most or samples % most:
+        low = max(samples - samples % most, most)
+        other = f" or {low + most}" if samples > most else ""
+        raise ParameterError(f"n = {samples} samples is not a multiple of {most}; write {low}{other}")
+    return samples
 
 
 def _settings() -> Iterator[Steps]:

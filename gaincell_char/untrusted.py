@@ -110,6 +110,25 @@ RelativePath = Annotated[str, AfterValidator(check_relative)]
 """A path that stays below its folder."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A number that is neither infinite nor NaN."""
+NotNegative = Annotated[Finite, Field(ge=0)]
+"""A finite number from 0."""
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""How many there are."""
+ABSOLUTE_ZERO = -273.15
+"""Lowest temperature [degC]."""
+
+
+def _check_conditions(conditions: dict[str, float | str]) -> dict[str, float | str]:
+    temp, corner = conditions.get("temp", 0.0), conditions.get("corner", "")
+    if isinstance(temp, str) or temp < ABSOLUTE_ZERO:
+        raise ValueError(f"temp is {temp!r}; it is a temperature [degC] above {ABSOLUTE_ZERO:g}")
+    if not isinstance(corner, str):
+        raise ValueError(f"corner is {corner!r}; it is a word, as tt")
+    return conditions
+
+
+Conditions = Annotated[dict[Name, Finite | Label], AfterValidator(_check_conditions)]
+"""Corner, temperature [degC] and every other value at which data were taken."""
 
 
 def _none_if_nan(value: object) -> object:
@@ -118,6 +137,8 @@ def _none_if_nan(value: object) -> object:
 
 Known = Annotated[Finite | None, BeforeValidator(_none_if_nan)]
 """A finite number, or None where there is none; NaN becomes None, which JSON can hold."""
+KnownNotNegative = Annotated[NotNegative | None, BeforeValidator(_none_if_nan)]
+"""The same from 0."""
 
 
 def complaint(error: ValidationError) -> str:
@@ -151,15 +172,19 @@ def read_bytes(
         Of the kind `error`: if there is no such file, it is a folder, a pipe or a device, cannot be read, is too
         large, or lies elsewhere.
     """
-    if below is not None and not path.resolve().is_relative_to(below.resolve()):
-        raise error(f"{what} {printable(str(path))} is a link out of its folder; put the file itself there")
     try:
+        if below is not None and not path.resolve().is_relative_to(below.resolve()):
+            raise error(f"{what} {printable(str(path))} is a link out of its folder; put the file itself there")
         # Without O_NONBLOCK a named pipe would be waited for.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             data = file.read(most + 1) if regular else b""
     except OSError as failure:
         raise error(f"{what} {printable(str(path))} cannot be read: {failure.strerror}") from None
+    except RequestError:
+        raise
+    except RuntimeError:  # of Path.resolve, before Python 3.13
+        raise error(f"{what} {printable(str(path))} cannot be read: a link leads to itself") from None
     except ValueError as failure:  # a zero byte in the path
         raise error(f"{what} {printable(str(path))} cannot be read: {failure}") from None
     if not regular:

@@ -9,13 +9,13 @@ from gaincell_char import registry
 # A module imports only from those to its left; a folder counts as one module.
 LAYERS = [
     "leave", "errors", "untrusted", "scratch", "child", "flat", "frames", "isolated", "si", "params", "formula",
-    "macro", "circuit", "head", "statistics", "contributions", "technology_fields", "technology", "pdk", "cards",
-    "netlist", "foundry",
-    "expression", "devices", "spice_options", "stack", "sampling", "measure", "axes", "plan", "ngspice", "batch",
-    "worker", "pool", "store", "readers", "identity", "manifest", "shards", "run", "selection", "fit", "spread",
-    "steps", "record", "fitted", "registry", "fetch", "refit", "external", "job", "campaign", "finished", "mc",
-    "circuit_contract", "contract", "replay", "tune", "check", "results", "random_models", "analysis", "array_deck",
-    "comparison", "compare", "agreement", "torch", "export", "twins", "report", "cli", "__main__",
+    "macro", "circuit", "head", "statistics", "contributions", "spice_options", "technology_fields", "technology",
+    "pdk", "cards", "netlist", "foundry", "expression", "devices", "stack", "sampling", "measure", "axes", "plan",
+    "ngspice", "batch", "worker", "pool", "store", "readers", "identity", "manifest", "shards", "run", "selection",
+    "fit", "spread", "steps", "record", "fitted", "registry", "fetch", "refit", "external", "job", "campaign",
+    "finished", "mc", "circuit_contract", "contract", "replay", "tune", "check", "results", "random_models",
+    "analysis", "array_deck", "comparison", "compare", "agreement", "torch", "export", "twins", "report", "cli",
+    "__main__",
 ]  # fmt: skip
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350

@@ -14,8 +14,8 @@ from gaincell_char import analysis, fit, job, mc, netlist, registry, results, st
 from gaincell_char.campaign import plan_campaign
 from gaincell_char.cli import cli
 from gaincell_char.errors import DataError
+from gaincell_char.job import thin
 from gaincell_char.params import Choice
-from gaincell_char.plan import thin
 from gaincell_char.run import OK, characterize
 from gaincell_char.selection import select
 

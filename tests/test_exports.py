@@ -152,7 +152,7 @@ def test_every_record_is_exported_with_its_origin_or_refused_with_a_reason(targe
         ("gain_cell.pulse", "neurosim", None, "holds no spread"),
         ("gain_cell.write", "crosssim", None, "not what a cell gives for a pulse"),
         ("gain_cell.dc", "postscript", None, "no export format 'postscript'; have aihwkit"),
-        ("gain_cell.dc", "csv", "spline", "no spline at"),
+        ("gain_cell.dc", "csv", "spline", "no model 'spline'; have cubic at corner = tt"),
     ],
 )
 def test_what_cannot_be_expressed_is_refused_and_nothing_is_written(name, target, model, said, tmp_path):

@@ -62,7 +62,6 @@ LONG = deck("v1 a 0 sin(0 1 1e9)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=8e-6
 HUNG = deck("v1 a 0 sin(0 1 1e15)\nr1 a b 1k\nc1 b 0 1p", analysis=Tran(stop=1.0, max_step=1e-12))
 BAD = {
     "syntax": ("v1 a 0 1\nr1 a 0 1k 2k 3k", "r1 a 0 1k 2k 3k"),
-    "unknown device": ("v1 a 0 1\nw1 a 0 1k", "w1"),
     "unknown model": ("v1 a 0 1\nm1 a a 0 0 nosuch", "can't find model 'nosuch'"),
     "unknown model type": ("v1 a 0 1\nm1 a a 0 0 mm\n.model mm nmoss", "could not find a valid modelname"),
     "unknown parameter": ("v1 a 0 1\nr1 a 0 1k foo=3", "unknown parameter (foo)"),

@@ -294,13 +294,14 @@ def test_what_cannot_be_drawn_costs_itself_and_is_said(campaign, gaincell, monke
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of a fit that goes astray, as it is to
 def test_a_main_job_says_what_it_could_not_fit_and_how_far_it_looked(gaincell, tmp_path, monkeypatch):
     """Of three levels one model cannot be fitted; over a time in which nothing happens, retention is a bound."""
-    own = registry.load_circuit("capacitor_decay")
+    load = registry.load_circuit
+    own = load("capacitor_decay")
     few = {"v_init": [0.0, 0.45, 0.9]}
     decay = replace(own.studies[0], sweep=few, temps=(27.0,), models=("exponential",))
     leak = replace(own.studies[1], sweep={"v_store": [0.0, 0.45, 0.9]}, temps=(27.0,))
     idle = replace(next(s for s in own.studies if s.name == "decay_idle"), sweep={"v_wbl": [0.0], "v_init": [0.9]})
     fewer = replace(own, studies=(decay, leak, idle), figures=())
-    monkeypatch.setattr(registry, "load_circuit", lambda _: fewer)
+    monkeypatch.setattr(registry, "load_circuit", lambda name: fewer if name == own.name else load(name))
     status, out, err = gaincell("run", "--tech", "osfet", "--circuit", "capacitor_decay", "--workers", 1)
     assert status == 1, err
     assert re.search(r"leak_terms \(NOT\s+FITTED", re.sub(r"[│┃]", "", out)), out

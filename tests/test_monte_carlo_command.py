@@ -21,6 +21,12 @@ CELL = ["mc", "gain_cell", "dc", "--vary", "mismatch", "-n", "64", "-o", "c"]
 ONE = [*CELL, "--axis", "v_store=0.9"]
 
 
+def instead(words, *more):
+    """A command with other values for some of its options, which may be given once only."""
+    pairs = [words[i : i + 2] for i in range(3, len(words), 2)]
+    return [*words[:3], *(word for pair in pairs if pair[0] not in more for word in pair), *more]
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A finished campaign: its folder and what was printed."""
@@ -115,13 +121,13 @@ def test_a_replay_prints_the_deck_and_finds_the_same_numbers(page, gaincell, mon
 
 def test_more_samples_join_the_ones_that_are_there(gaincell):
     gaincell(*ONE)
-    status, out, _ = gaincell(*ONE, "-n", "96")
+    status, out, _ = gaincell(*instead(ONE, "-n", "96"))
     assert status == 0
     assert re.search(r"32 points simulated .*, 64 were there already, in c \(", out)
 
 
 def test_it_stops_when_sigma_is_known_well_enough(gaincell, tmp_path):
-    status, out, _ = gaincell(*ONE, "-n", "4000", "--until", "sigma<7%")
+    status, out, _ = gaincell(*instead(ONE, "-n", "4000", "--until", "sigma<7%"))
     told = re.findall(r"^(\d+) samples: sigma is known to ([\d.]+) %$", out, flags=re.M)
     assert status == 0
     assert [int(n) for n, _ in told] == [64, 128, 256, 512]
@@ -130,7 +136,7 @@ def test_it_stops_when_sigma_is_known_well_enough(gaincell, tmp_path):
 
 
 def test_it_stops_when_the_yield_is_known_well_enough(gaincell):
-    status, out, _ = gaincell(*ONE, "-n", "2000", "--spec", "i_bl > 8u", "--until", "yield<4%")
+    status, out, _ = gaincell(*instead(ONE, "-n", "2000", "--spec", "i_bl > 8u", "--until", "yield<4%"))
     assert status == 0
     assert re.search(r"^64 samples: yield is known to 2\.\d+ %$", out, flags=re.M)
     assert re.search(r"^i_bl > 8u: yield 100\.00 % \(9\d\.\d+ to 100\.00 %\)$", out, flags=re.M)
@@ -168,7 +174,7 @@ def test_parts_are_merged(gaincell, tmp_path):
     ],
 )
 def test_bad_requests_are_refused_in_one_sentence(gaincell, tmp_path, words, says):
-    status, out, err = gaincell(*CELL, *words.split())
+    status, out, err = gaincell(*instead(CELL, *words.split()))
     assert (status, out) == (2, "")
     assert says in err
     assert len(err.splitlines()) == 1
@@ -234,7 +240,7 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
         spoiled.setattr(
             "gaincell_char.check.check", lambda *_, **__: cli.campaigns.check.Check(ids=(), alone={}, tight={})
         )
-        status, _, err = gaincell(*CELL, "-n", "100", "--axis", "v_store=0:0.9:3")
+        status, _, err = gaincell(*instead(CELL, "-n", "100", "--axis", "v_store=0:0.9:3"))
     assert status == 1
     assert "15 of 300 points failed and are rows of the results; the first, 0.0: " in err
     assert "decks and logs are in c/failed; --retry-failed tries them again" in err
@@ -245,7 +251,7 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
     assert sum(spread.failed.values()) == 15
     assert {o.n for o in spread.outputs} == {95}
     assert "15 points failed" in (tmp_path / "c" / "index.html").read_text()
-    status, out, _ = gaincell(*CELL, "-n", "100", "--axis", "v_store=0:0.9:3", "--retry-failed")
+    status, out, _ = gaincell(*instead(CELL, "-n", "100", "--axis", "v_store=0:0.9:3", "--retry-failed"))
     assert status == 0
     assert "15 points simulated" in out
 
@@ -270,27 +276,14 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(gaincell, tmp_pa
         signal.raise_signal(signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
-    words = [
-        "mc",
-        "relu_c2p",
-        "transfer",
-        "-n",
-        "200",
-        "--axis",
-        "q_in=0.5p",
-        "-o",
-        "c",
-        "--vary",
-        "mismatch",
-        "--workers",
-        "1",
-    ]
+    words = ["mc", "relu_c2p", "transfer", "-n", "200", "--axis", "q_in=0.5p", "-o", "c", "--vary", "mismatch"]
+    words += ["--workers", "1"]
     status, out, err = gaincell(*words)
     assert status == 130
     assert err.splitlines()[-1] == "gaincell: interrupted"
     first = int(re.search(r"(\d+) points simulated", out)[1])
     assert 0 < first < 200
-    status, out, _ = gaincell(*words, "-n", str(first + 8))
+    status, out, _ = gaincell(*instead(words, "-n", str(first + 8)))
     assert re.search(rf"(\d+) points simulated .* {first} were there already", out)
 
 

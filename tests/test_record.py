@@ -21,13 +21,13 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max
 
 
 def record(value=1.5, **changes):
-    errors = Errors(n=3, rms=value, nrmse=value, worst=-value, worst_at={"v_store": value}, r2=value)
+    errors = Errors(n=3, rms=abs(value), nrmse=abs(value), worst=-value, worst_at={"v_store": value}, r2=value)
     found = Fit(
         model="toy", form="best", equation="y = a x", inputs=("v_store",), output="i_bl", unit="A",
         conditions={"temp": 27.0, "corner": "tt"},
         coefficients={"a": Estimate(value=value, stderr=value, unit="A/V", doc="slope"),
                       "b": Estimate(value=value, stderr=None, unit="V", doc="given")},
-        covariance=[[value]], box={"v_store": (-abs(value), abs(value))}, full_range=abs(value),
+        covariance=[[abs(value)]], box={"v_store": (-abs(value), abs(value) or 1.0)}, full_range=abs(value),
         fitted=errors, held_out=errors,
     )  # fmt: skip
     whole = {
@@ -102,9 +102,11 @@ def test_a_fit_is_found_by_model_and_conditions():
     whole = record(fits=[record().fits[0], hot])
     assert whole.fit("toy").conditions["temp"] == 27.0
     assert whole.fit("toy", temp=85.0) is whole.fits[1]
-    with pytest.raises(DataError, match=r"gain_cell\.dc: no toy at \{'temp': 99\.0\}; have toy at .*27.*; toy at .*85"):
+    with pytest.raises(
+        DataError, match=r"gain_cell\.dc: no model 'toy' at temp = 99\.0; have toy at temp = 27.*; toy at .*85"
+    ):
         whole.fit("toy", temp=99.0)
-    with pytest.raises(DataError, match="no other at"):
+    with pytest.raises(DataError, match="no model 'other'; have toy"):
         whole.fit("other")
 
 
@@ -166,3 +168,42 @@ def test_a_folder_of_records_is_not_left_through_a_link(tmp_path):
     link.unlink()
     (tmp_path / "outside.json").rename(link)
     assert registry.find_record(tmp_path / "records", "gain_cell.dc").study == "dc"
+
+
+def _edited(change):
+    """The packaged record of a cell's current, changed in one place of its JSON."""
+    tree = json.loads((FITS / "gc28" / "gain_cell.dc.json").read_text())
+    change(tree)
+    return json.dumps(tree)
+
+
+IMPOSSIBLE = {
+    "a coefficient that overflows": (
+        lambda t: t["fits"][0]["coefficients"]["c0"].update(value=1e308), "c0 of cubic is 1e.308"),
+    "a negative range": (lambda t: t["fits"][0].update(full_range=-1.0), "full_range: .*greater than or equal to 0"),
+    "a negative rms": (lambda t: t["fits"][0]["fitted"].update(rms=-1.0), "rms: .*greater than or equal to 0"),
+    "a negative count": (lambda t: t["fits"][0]["fitted"].update(n=-3), "n: .*greater than or equal to 0"),
+    "more good points than points": (lambda t: t["provenance"].update(n_ok=10**6), "are more than"),
+    "a word for a temperature": (lambda t: t["fits"][0]["conditions"].update(temp="x"), "temp is 'x'"),
+    "a temperature below zero kelvin": (lambda t: t["fits"][0]["conditions"].update(temp=-500.0), "temp is -500"),
+    "a number for a corner": (lambda t: t["fits"][0]["conditions"].update(corner=1.0), "corner is 1.0"),
+    "a negative variance": (lambda t: t["fits"][0]["covariance"][0].__setitem__(0, -1.0), "variance .* is negative"),
+    "one fit twice": (lambda t: t["fits"].append(t["fits"][0]), "two fits of cubic at corner = tt, temp = 27"),
+    "another unit": (lambda t: t["fits"][0].update(unit="kg"), "i_bl is in kg; bench dc gives A"),
+    "another unit of a coefficient": (
+        lambda t: t["fits"][0]["coefficients"]["c1"].update(unit="kg"), "c1 of cubic is in kg; the model takes A/V"),
+    "a box without a width": (
+        lambda t: t["fits"][0]["box"].update(v_store=[0.0, 0.0]), "box of v_store does not end"),
+    "a box without end": (
+        lambda t: t["fits"][0]["box"].update(v_store=[-1e308, 1e308]), "no finite numbers in its box"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_an_impossible_record_is_refused_with_the_place(tmp_path, what):
+    change, said = IMPOSSIBLE[what]
+    path = tmp_path / "record.json"
+    path.write_text(_edited(change))
+    with pytest.raises(DataError, match=said) as refusal:
+        registry.checked_record(path)
+    assert str(refusal.value).count("\n") == 0

@@ -88,9 +88,9 @@ def test_only_finite_numbers_are_values(refused, value):
 def test_only_finite_numbers_are_values_in_python_either(value):
     with pytest.raises(ParameterError, match="outside"):
         number(0.0, "V", "any").check("v", value)
-    with pytest.raises(ParameterError, match="outside"):
+    with pytest.raises(ParameterError, match=r"one of temps = .* must be a finite number"):
         registry.plan_bench("gain_cell", "dc", temps=[value])
-    with pytest.raises(ParameterError, match=r"option reltol = .* \(relative tolerance\) is outside \[1e-14, 0\.1\]"):
+    with pytest.raises(ParameterError, match=r"reltol = .* must be a finite number"):
         registry.plan_bench("gain_cell", "dc", options={"reltol": value})
 
 
@@ -122,9 +122,9 @@ def test_only_finite_numbers_are_values_in_python_either(value):
         ("--axis write_flavour=svt,svt", "sweep of write_flavour has svt twice"),
         ("--axis write_flavour=0:1:3", "write_flavour = '0:1:3' .* must be a word in lower case"),
         ("--corner tt,tt", "sweep of corner has tt twice"),
-        ("--corner ,", "sweep of corner is empty"),
+        ("--corner ,", "write values with one comma between them"),
         ("--temp 27,27.0", "sweep of temp has 27.0 twice"),
-        ("--temp ,", "sweep of temp is empty"),
+        ("--temp ,", "write values with one comma between them"),
         ("--axis v_store=0:1:10k --axis v_in=0:1:10k", "the grid has 100000000 points; the most is 10000000"),
         ("--option reltl=1e-6", "no option 'reltl'; have reltol"),
         ("--option reltol=0", r"option reltol = 0 \(relative tolerance\) is outside \[1e-14, 0\.1\]"),

@@ -80,7 +80,7 @@ def _explained(error: Exception) -> int:
             return UNEXPECTED
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=options.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="gaincell")
 @click.pass_context
 def cli(context: click.Context, /) -> None:
@@ -187,7 +187,8 @@ def sweep(
     loaded = registry.load_circuit(circuit)
     request = registry.plan_bench(
         circuit, bench, technology=tech, netlist=netlist, sweep=requests.axes(loaded, bench, axes),
-        corners=requests.words(corner), temps=requests.temps(temp), set_=requests.settings(loaded, bench, settings),
+        corners=requests.words(corner, "--corner"), temps=requests.temps(temp),
+        set_=requests.settings(loaded, bench, settings),
         options=requests.options(simulator_options),
     )  # fmt: skip
     began = time.perf_counter()
@@ -282,7 +283,7 @@ def run(
     job.check_plans(planned)
     results: list[job.CircuitResult] = []
     with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
-        folders = job.prepare(out, records)
+        folders = job.prepare(out, records, technology.name)
         for problem in job.problems(planned):
             say(f"left out: {problem}")
         with progress("characterizing", sum(one.size for one in planned)) as tick:

@@ -16,14 +16,14 @@ from ..comparison import Case, Comparison, cases, check_counts, make_comparison
 from ..errors import CharError, ParameterError, SimulationError
 from ..manifest import check_campaign_folder
 from ..pool import Pool
-from ..run import FAILED
+from ..run import FAILED, Failure
 from . import options, requests, tables
 from .console import OUT, keep, note, say
 from .interrupts import Interrupts
 from .progress import progress
 
 
-@click.command("compare")
+@click.command("compare", cls=options.Command)
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the comparison.")
 @click.option(
     "--head", default=registry.DEFAULT_HEAD, show_default=True, help="Which circuits make the attention head."
@@ -65,8 +65,8 @@ def compare_(
 ) -> None:  # fmt: skip
     """Send the same tensors through ngspice and through the PyTorch model, and say how far they are apart.
 
-    One column contains the cells of a score or of an output.  An existing folder of the same comparison is resumed.
-    --gate makes it a test.
+    One column contains the cells of a score or of an output.  The same command goes on where it ended: it simulates
+    what is missing, and again what failed.  --gate makes it a test.
 
     \b
     Example:  gaincell compare -o compare --instances 24 --columns 1
@@ -89,7 +89,7 @@ def compare_(
         done = _simulate(comparison, todo, out, pool, context.obj)
         waves, missing = _waves(comparison, todo, pool)
         simulator = f"ngspice {pool.version}"
-    rows = compare.finished_cases(out, todo, say)
+    rows = compare.finished_cases(comparison, out, todo)
     assert rows is not None  # noqa: S101  just written
     judged = agreement.judge(comparison, models, rows, todo, draws)
     about = {
@@ -99,9 +99,10 @@ def compare_(
     page = report.write_comparison(out, comparison, judged, waves, about, missing, done.failures)
     store.write_text(out / "compare.json", _described(comparison, todo, judged, about))
     _tell(judged, page, f"{done.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
-    if failed := int((rows["status"] == FAILED).sum()):
-        kept = f"; decks and logs are in {out / 'failed'}" if done.failures else ""
-        raise CharError(f"{failed} of {len(rows)} columns failed; the first: {_reason(rows)}{kept}")
+    if (rows["status"] == FAILED).any():
+        raise _failure(rows, done.failures, out)
+    for sentence in judged.undecided():
+        say(sentence)
     if sentences := judged.disagreements(form):
         message = f"SPICE and the software model disagree: {'; '.join(sentences)}"
         if gate:
@@ -164,8 +165,14 @@ def _first(todo: Sequence[Case]) -> list[Case]:
     return list({case.operation.name: case for case in reversed(todo)}.values())
 
 
-def _reason(rows: Any) -> str:
-    return str(rows.loc[rows["status"] == FAILED, "reason"].iloc[0])
+def _failure(rows: Any, failures: Sequence[Failure], out: Path) -> CharError:
+    """What failed in this call, or failed before and was not tried."""
+    failed = rows.loc[rows["status"] == FAILED, "reason"]
+    reason = failures[0].reason if failures else failed.iloc[0]
+    kept = f"; decks and logs are in {out / 'failed'}" if failures else ""
+    return CharError(
+        f"{len(failed)} of {len(rows)} columns failed; the first: {reason}{kept}; the same command simulates them again"
+    )
 
 
 def _keep_inputs(comparison: Comparison, out: Path) -> None:
@@ -181,6 +188,7 @@ def _described(comparison: Comparison, todo: Sequence[Case], judged: Any, about:
     told = {
         "request": comparison.request, "digest": comparison.digest(todo), "about": about, "coverage": coverage,
         "summary": judged.summary.to_dict("records"), "disagreements": judged.disagreements(),
+        "undecided": judged.undecided(),
     }  # fmt: skip
     return json.dumps(told, indent=1) + "\n"
 

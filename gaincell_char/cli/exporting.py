@@ -11,7 +11,7 @@ from .. import export as exports
 from .. import registry, si, store
 from ..errors import DataError, ParameterError
 from ..record import Record
-from . import requests
+from . import options, requests
 from .console import OUT, note, table
 
 
@@ -49,7 +49,7 @@ def _conditions(texts: Sequence[str]) -> dict[str, float | str]:
     return found
 
 
-@click.command("export")
+@click.command("export", cls=options.Command)
 @click.argument("record")
 @click.option("--to", "target", required=True, metavar="FORMAT", help="Format; --list shows all.")
 @click.option(

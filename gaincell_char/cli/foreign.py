@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from .. import external, readers, registry, store
-from ..errors import ParameterError, RequestError
+from .. import external, readers, refit, registry, store
+from ..errors import DataError, ParameterError, RequestError
 from . import requests, tables
 from .console import OUT, note, say
 
@@ -61,6 +61,7 @@ def fit(
     """Fit, write the record, and print how well it went."""
     if not circuit or not models:
         raise RequestError(f"{data}: a table from elsewhere needs --circuit NAME and --model NAME")
+    _check_belongs(data, circuit, bench)
     owner = registry.load_circuit(circuit)
     for model in map(owner.model, models):
         if bench is not None and owner.bench(bench).name != model.bench:
@@ -78,9 +79,20 @@ def fit(
     note(f"record in {output}")
 
 
+def _check_belongs(data: Path, circuit: str, bench: str | None) -> None:
+    """Refuse what contradicts a table that gaincell sweep wrote, if it is one."""
+    if data.suffix not in store.FORMATS:
+        return
+    try:
+        table = store.read_table(data)
+    except DataError:  # a table from elsewhere, which has a reader of its own
+        return
+    refit.check_belongs(table, data, circuit=circuit, bench=bench)
+
+
 def _pairs(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for pair in requests.words(text):
+    for pair in requests.words(text, "--map") if text else ():
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not (name and equals and value):
             raise ParameterError(f"{pair!r}: write OURS=THEIRS, several with commas between them")

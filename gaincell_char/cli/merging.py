@@ -10,13 +10,13 @@ import pandas as pd
 from .. import campaign, manifest, registry, store
 from ..errors import RequestError
 from ..pool import Pool
-from ..tune import tune
+from ..tune import check_samples, tune
 from . import options, requests, tables
 from .campaigns import failed_points, failure, finish, finished_rows, read_specs, technology_of
 from .console import OUT, keep, note
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--spec", "specs", multiple=True, metavar="LIMIT", help="Report the yield of a limit, as 'i_bl > 8u'.")
 @click.option("--tech", help="Folder of the technology, if the campaign was not run in a built-in one.")
@@ -37,6 +37,7 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
         )
     planned.check_samples(there.n)
     wanted = read_specs(planned, specs)
+    manifest.check_places(folder, *manifest.FOLDERS)
     with Pool(workers, timeout_s=timeout) as pool:
         rows = finished_rows(planned, there.n, folder)
         failed = failed_points(planned, rows, ())
@@ -46,35 +47,46 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
         raise failure(rows, kept)
 
 
-@click.command("tune")
+@click.command("tune", cls=options.Command)
 @click.argument("circuit")
 @click.argument("bench")
 @click.option(
-    "-n", "--samples", type=click.IntRange(8, 1024), default=16, show_default=True, help="Samples per setting."
+    "-n",
+    "--samples",
+    type=click.IntRange(8, 1024),
+    default=16,
+    show_default=True,
+    help="Samples per setting, a multiple of 8.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .json file to write.")
 @options.AXIS
 @options.SET
 @options.TECH
-@options.WORKERS
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    help="Simulator processes, 1 by default: several disturb the times that are measured.",
+)
 @options.TIMEOUT
 def tune_(
     circuit: str, bench: str, samples: int, output: Path, axes: Sequence[str], settings: Sequence[str], tech: str,
-    workers: int | None, timeout: float,
+    workers: int, timeout: float,
 ) -> None:  # fmt: skip
     """Measure what step control of BENCH costs and how wrong it is: the choice of gaincell mc --accuracy.
 
     \b
     Example:  gaincell tune gain_cell pulse -o gain_cell.pulse.json
     """
+    check_samples(samples)
     if output.suffix != ".json":
         raise RequestError(f"{output}: measured step control is a .json file")
     store.check_writable(output)
     loaded = registry.load_circuit(circuit)
     sweep, set_ = requests.axes(loaded, bench, axes), requests.settings(loaded, bench, settings)
     campaign.plan_campaign(circuit, bench, technology=tech, sweep=sweep, set_=set_)
-    with Pool(workers or 1, timeout_s=timeout) as pool:
-        found = tune(circuit, bench, pool=pool, samples=samples - samples % 8, technology=tech, sweep=sweep, set_=set_)
+    with Pool(workers, timeout_s=timeout) as pool:
+        found = tune(circuit, bench, pool=pool, samples=samples, technology=tech, sweep=sweep, set_=set_)
     store.write_text(output, found.to_json())
     OUT.print(tables.frame(_front(found.front())))
     note(f"{len(found.trials)} settings in {output}")

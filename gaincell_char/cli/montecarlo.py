@@ -28,7 +28,7 @@ _FIRST_CHECKPOINT = 64
 _ACCURACY = 5e-4
 
 
-@click.command("mc")
+@click.command("mc", cls=options.Command)
 @click.argument("circuit")
 @click.argument("bench")
 @click.option("-n", "--samples", type=int, default=256, show_default=True, help="Samples; more can follow later.")
@@ -148,7 +148,8 @@ def _planned(
     return campaign.plan_campaign(
         circuit, bench, vary=vary, sampler=sampler, seed=seed, block=_block(out, n), technology=tech,
         netlist=registry.read_netlist(netlist) if netlist else None, sweep=requests.axes(loaded, bench, axes),
-        corners=requests.words(corner), temps=requests.temps(temp), set_=requests.settings(loaded, bench, settings),
+        corners=requests.words(corner, "--corner"), temps=requests.temps(temp),
+        set_=requests.settings(loaded, bench, settings),
         options=given, steps=_steps(tech, circuit, bench, accuracy),
     )  # fmt: skip
 
@@ -157,7 +158,7 @@ def _block(out: Path, n: int) -> int:
     """Samples of one Latin hypercube: those of the first call, so that more can follow."""
     if (out / manifest.MANIFEST).exists():
         return campaign.block_of(manifest.read_manifest(out).request, str(out))
-    return max(n, 1)
+    return min(max(n, 1), sampling.MOST_BLOCK)
 
 
 def _steps(tech: str, circuit: str, bench: str, accuracy: str | None) -> Steps:
@@ -206,7 +207,8 @@ def _simulate(
     for count in _checkpoints(n) if goal else [n]:
         with progress(f"{planned.plan.circuit.name}.{planned.plan.bench.name}", count * len(planned.points)) as tick:
             done = mc.run_campaign(
-                planned, count, out, pool=None if executor else pool, executor=executor, timeout_s=timeout, part=part,
+                planned, count, out, pool=None if executor else pool, executor=executor,
+                timeout_s=timeout if executor else None, part=part,
                 retry_failed=retry, tick=tick, say=say,
             )  # fmt: skip
         if done.stopped or goal is None or part[1] > 1:

@@ -75,11 +75,20 @@ def percent(text: str) -> float:
     return value
 
 
-def words(text: str) -> list[str]:
-    """Split a comma-separated list."""
-    return [word.strip() for word in text.split(",") if word.strip()]
+def words(text: str, option: str) -> list[str]:
+    """Split the comma-separated value of an option.
+
+    Raises
+    ------
+    ParameterError
+        If a place in it is empty.
+    """
+    found = [word.strip() for word in text.split(",")]
+    if not all(found):
+        raise ParameterError(f"{option} {text!r}: write values with one comma between them")
+    return found
 
 
 def temps(text: str) -> list[float]:
     """Read a comma-separated list of temperatures [degC]."""
-    return [si.parse(word, "degC") for word in words(text)]
+    return [si.parse(word, "degC") for word in words(text, "--temp")]

@@ -4,11 +4,11 @@ import click
 
 from .. import contract, fetch, registry
 from ..errors import CharError
-from . import tables
+from . import options, tables
 from .console import OUT, say
 
 
-@click.group("tech")
+@click.group("tech", cls=options.Group)
 def technologies() -> None:
     """Technologies: which there are, whether yours keeps its promises, and model files to fetch.
 

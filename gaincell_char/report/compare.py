@@ -62,7 +62,7 @@ def write_comparison(
             parts.picture(f"waves_{name}", f"{doc}: one column over a conversion", partial(waveform, table, doc))
             store.write_frame(table, out / "tables" / f"waves_{name}.csv")
             store.write_text(out / "decks" / f"column_{name}.cir", deck.text)
-    store.write_frame(agreement.rows.drop(columns=["sample", "point"]), out / "tables" / "outcomes.csv")
+    store.write_frame(agreement.rows.drop(columns=["sample", "point", "key"]), out / "tables" / "outcomes.csv")
     store.write_frame(agreement.summary, out / "tables" / "summary.csv")
     store.write_text(out / "index.html", _page(out, comparison, agreement, parts, about, failed))
     return parts.written()
@@ -80,7 +80,8 @@ def _page(
         docs={name: comparison.declared.operation(name).doc for name in comparison.operations}, allowed=ALLOWED,
         disagreements=agreement.disagreements(), reasons=lost["reason"].value_counts().to_dict(), about=about,
         columns=len(agreement.rows), best={name: forms[-1] for name, forms in agreement.forms.items()},
-        explained=agreement.explained(), missing=parts.missing, failures=failed_points(failed, out), lost=len(lost),
+        explained=[*agreement.explained(), *agreement.undecided()], missing=parts.missing,
+        failures=failed_points(failed, out), lost=len(lost),
         waves={name: files for name, files in places.items() if all((out / place).is_file() for place in files)},
     )  # fmt: skip
 

@@ -44,7 +44,8 @@ def write_report(
         If a circuit declares a picture of something it does not have.
     """
     store.make_folder(out)
-    store.make_inside(out, "figures", "tables", "decks", "failed")
+    failed = any(study.failures for result in results for study in result.studies.values())
+    store.make_inside(out, "figures", "tables", "decks", *(["failed"] if failed else []))
     parts = Parts(out=out)
     drawn = {result.circuit.name: _drawn(result, parts) for result in results}
     if sheet := _sheet(drawn):

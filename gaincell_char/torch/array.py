@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..fitted import RandomCircuits
+from ..plan import check_number
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_random
 from .bitline import Bitline, MovingCell, Slices, sliced_charge
+from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
 from .elements import Decay, GainCell, best_form, longest_pulse
 
 _RANDOM = "random_"
@@ -32,6 +34,17 @@ class GainCellArray(nn.Module):
         Sigma of the charge of each read [C], drawn anew at every call.
     gradient : {"true", "surrogate"}
         As of `GainCell`; a bitline that moves has its true gradient only.
+    outside : {"clamp", "refuse", "extrapolate"}
+        What to do with stored voltages out of range, as of `Guard`; a pulse ends with the converters' window, so its
+        width is never extrapolated.
+
+    Raises
+    ------
+    ParameterError
+        If `v_store` is no tensor of finite real numbers of that shape, or an option is unknown or out of range.
+        float16 is refused: pulses and charges in SI units are too small for it.
+    DataError
+        If the records do not hold what the array is built from.
     """
 
     def __init__(
@@ -40,11 +53,10 @@ class GainCellArray(nn.Module):
         outside: str = "clamp",
     ) -> None:  # fmt: skip
         super().__init__()
-        if v_store.ndim < 2:
+        if check_finite("v_store", v_store).ndim < 2:
             raise ParameterError(f"v_store has shape {tuple(v_store.shape)}; it takes (..., rows, columns)")
-        if not (read_noise >= 0):
-            raise ParameterError(f"read_noise = {read_noise:g} C has to be at least 0")
-        self.records, self.head, self.read_noise = records, head, read_noise
+        self.records, self.head = records, head
+        self.read_noise = check_number("read_noise", read_noise, 0.0)
         self.cell = GainCell.from_records(records, form, head=head, outside=outside, gradient=gradient)
         self.form = form or best_form(records, head)
         self.bitline = bitline or Bitline()
@@ -53,21 +65,41 @@ class GainCellArray(nn.Module):
         self._moving = MovingCell.from_records(records, head) if self.bitline.kind != "ideal" else None
         self.random: RandomCircuits | None = None
         self.t_max = longest_pulse(records, head)
+        kept = "refuse" if outside == "refuse" else "clamp"
+        self._pulse = Guard("t_pulse", 0.0, self.t_max, kept, "the converters' window runs")
         self.register_buffer("v_store", v_store)
         self.v_store: Tensor
 
     def write(self, v_store: Tensor) -> None:
-        """Store other voltages [V] of the same shape."""
-        if v_store.shape != self.v_store.shape:
+        """Store other voltages [V] of the same shape.
+
+        Raises
+        ------
+        ParameterError
+            If `v_store` is no tensor of finite real numbers, or has another shape.
+        """
+        if check_finite("v_store", v_store).shape != self.v_store.shape:
             raise ParameterError(
                 f"v_store has shape {tuple(v_store.shape)}; the array's is {tuple(self.v_store.shape)}"
             )
         self.v_store = v_store.to(self.v_store)
 
     def age(self, time: float | Tensor, decay: Decay, rates: Tensor | None = None) -> None:
-        """Let the cells idle for `time` [s]; ``rates`` from `Decay.sample_rates` gives each cell its own pace."""
-        elapsed = torch.as_tensor(time, dtype=self.v_store.dtype, device=self.v_store.device)
-        self.v_store = decay(self.v_store, elapsed if rates is None else elapsed * rates)
+        """Let the cells idle for `time` [s]; ``rates`` from `Decay.sample_rates` gives each cell its own pace.
+
+        Raises
+        ------
+        ParameterError
+            If a time or a rate is not finite or below 0, does not broadcast to the cells, or `decay` is no `Decay`.
+        """
+        if not isinstance(decay, Decay):
+            raise ParameterError(f"decay is of type {type(decay).__name__}; it takes a Decay")
+        elapsed = torch.as_tensor(check_time("time", time), dtype=self.v_store.dtype, device=self.v_store.device)
+        check_within("time", elapsed, self.v_store.shape)
+        if rates is not None:
+            check_within("rates", check_finite("rates", rates, 0.0), self.v_store.shape)
+            elapsed = elapsed * rates.to(self.v_store)
+        self.v_store = decay(self.v_store, elapsed)
 
     def sample_mismatch(
         self, generator: torch.Generator | None = None, *, process: bool = False, mismatch: bool = True
@@ -110,18 +142,32 @@ class GainCellArray(nn.Module):
         return self.cell.split(self.random, v_store, **self._coefficients())
 
     def forward(self, t_pulse: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Charge [C] sunk from every bitline, shape (..., columns), by pulse widths [s], shape (..., rows)."""
-        if t_pulse.shape[-1] != self.v_store.shape[-2]:
-            raise ParameterError(
-                f"t_pulse has shape {tuple(t_pulse.shape)}; an array of {self.v_store.shape[-2]} rows takes "
-                f"(..., {self.v_store.shape[-2]})"
-            )
-        t_pulse = t_pulse.clamp(0.0, self.t_max)
-        charge = self._held_still(t_pulse) if self._moving is None else self._moved(t_pulse, self._moving)
+        """Charge [C] sunk from every bitline, shape (..., columns), by pulse widths [s], shape (..., rows).
+
+        Raises
+        ------
+        ParameterError
+            If `t_pulse` is no tensor of real numbers of the array's type, has a shape that does not fit, or NaN in it,
+            or lies out of range and the array refuses that.
+        """
+        self._check(t_pulse)
+        t_pulse = self._pulse(t_pulse)
+        with exact(t_pulse):
+            charge = self._held_still(t_pulse) if self._moving is None else self._moved(t_pulse, self._moving)
         if self.read_noise == 0:
             return charge
         noise = torch.randn(charge.shape, generator=generator, dtype=charge.dtype, device=charge.device)
         return charge + self.read_noise * noise
+
+    def _check(self, t_pulse: Tensor) -> None:
+        check_tensor("t_pulse", t_pulse)
+        check_together(t_pulse=t_pulse, v_store=check_tensor("v_store", self.v_store))
+        *dies, rows, _ = self.v_store.shape
+        if t_pulse.ndim < 1 or t_pulse.shape[-1] != rows or not fits(t_pulse.shape[:-2], dies):
+            first = "..., " if not dies else f"..., {', '.join(map(str, dies))}, n, "
+            raise ParameterError(
+                f"t_pulse has shape {tuple(t_pulse.shape)}; an array of {rows} rows takes ({first}{rows})"
+            )
 
     def _held_still(self, t_pulse: Tensor) -> Tensor:
         current, edges = self.currents()

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
+from ..plan import check_count, check_number
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, record_sets
 from .array import pulses, surrogate, weights_of
-from .elements import GainCell, Guard, ReLUC2P, SignedC2P, longest_pulse
+from .checks import Guard, check_flag, check_tensor, check_together, exact
+from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
 
 _BLOCK = 128
 """Queries at a time: what a block needs stays in a core's cache."""
@@ -49,6 +51,13 @@ class Attention(nn.Module):
         As of `GainCell`.
     outside : {"clamp", "refuse", "extrapolate"}
         What to do with inputs out of range, as of `Guard`.
+
+    Raises
+    ------
+    ParameterError
+        If an option is unknown, of another kind or out of range; when called, as `attention` does.
+    DataError
+        If the records do not hold what the head is built from.
     """
 
     def __init__(
@@ -57,7 +66,7 @@ class Attention(nn.Module):
         array_length: int | None = None, gradient: str = "true", outside: str = "clamp",
     ) -> None:  # fmt: skip
         super().__init__()
-        _check_options(decay_per_token, decay_on, window, array_length)
+        _check_options(decay_per_token, decay_on, quantize, window, array_length)
         declared = load_head(head)
         values = declared.operation("values")
         known = find_record(records, f"{values.converter}.{next(iter(values.forms.values())).study}").parameters
@@ -82,6 +91,13 @@ class Attention(nn.Module):
 
     def _blocks(self, q: Tensor, k: Tensor, v: Tensor, *, whole: bool) -> list[tuple[Tensor, ...]]:
         _check_tensors(q, k, v)
+        given = q.dtype
+        # Charges in SI units are too small for float16.
+        q, k, v = (x.float() if given == torch.float16 else x for x in (q, k, v))
+        with exact(q):
+            return [(block[0].to(given), *block[1:]) for block in self._computed(q, k, v, whole=whole)]
+
+    def _computed(self, q: Tensor, k: Tensor, v: Tensor, *, whole: bool) -> list[tuple[Tensor, ...]]:
         q = self._fraction(q)
         if self.quantize:
             low, high = self.cell.box("v_store")
@@ -90,7 +106,7 @@ class Attention(nn.Module):
         fixed = self.rate == 0 or self.on_output
         keys, values = _stored(self.cell, k, fixed=fixed), _stored(self.cell, v, fixed=fixed)
         tokens = q.shape[-2]
-        size = max(1, min(_BLOCK, int(_LARGEST_DECAY / self.rate) if self.rate > 0 else _BLOCK))
+        size = max(1, int(min(_BLOCK, _LARGEST_DECAY / self.rate)) if self.rate > 0 else _BLOCK)
         spans = [(start, min(start + size, tokens)) for start in range(0, tokens, size)]
         return [self._block(q, keys, values, start, stop, whole=whole) for start, stop in spans]
 
@@ -99,12 +115,12 @@ class Attention(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Output of some queries; scores and pulses over all tokens, too, if `whole`."""
         tokens = q.shape[-2]
-        window, length = self.window or tokens, self.array_length or tokens
+        window, length = min(self.window or tokens, tokens), min(self.array_length or tokens, tokens)
         first = max(0, start - window + 1) // length * length
         age = torch.arange(start, stop, device=q.device)[:, None] - torch.arange(first, stop, device=q.device)
         block = _Block(parts=self, start=start, stop=stop, first=first, hidden=(age < 0) | (age >= window))
         charge = block.scores(self.t_max * q[..., start:stop, :], keys)
-        pulse = self.scores(charge).masked_fill(block.hidden, 0.0)
+        pulse = self.scores.evaluate(charge).masked_fill(block.hidden, 0.0)
         arrays = [slice(s, s + length) for s in range(0, stop - first, length)]
         outputs = [self._converted(block.values(pulse, values, array)) for array in arrays]
         output = outputs[0] if len(outputs) == 1 else torch.stack(outputs).sum(0)
@@ -115,7 +131,7 @@ class Attention(nn.Module):
         return output, *(torch.nn.functional.pad(x, pad) for x in shown)
 
     def _converted(self, charge: Tensor) -> Tensor:
-        output = self.values(charge) / self.t_max
+        output = self.values.evaluate(charge) / self.t_max
         return rounded(output, 2 / (self.levels_output - 1)) if self.quantize else output
 
 
@@ -150,7 +166,8 @@ def attention(
     Parameters
     ----------
     q : Tensor, shape (..., tokens, dim)
-        Input pulse widths as a fraction of the longest, in [0, 1].
+        Input pulse widths as a fraction of the longest, in [0, 1].  float16 is computed in float32, and so is anything
+        under autocast that is float32.
     k, v : Tensor, shape (..., tokens, dim)
         Stored voltages [V].
     records, form, head, decay_per_token, decay_on, quantize, window, array_length, gradient, outside
@@ -162,19 +179,24 @@ def attention(
     -------
     Tensor, shape (..., tokens, dim), or dict
         The output as a fraction of its full scale; or ``S`` [uA x t_max] and ``phi_S`` (fraction of the longest pulse),
-        both of shape (..., tokens, tokens) and 0 where the mask hides a token, and ``output``.
+        both of shape (..., tokens, tokens) and 0 where the mask hides a token, and ``output``, in the inputs' type;
+        for float16 inputs ``S`` and ``phi_S`` are float32.
 
     Raises
     ------
     ParameterError
-        If shapes do not match, an option is unknown, or an input holds NaN or lies outside its range.
+        If an input is no tensor of real numbers, shapes or types do not match, an option is unknown, of another kind or
+        out of range, or an input holds NaN or lies outside its range.
     """
+    # Before the module is looked up: to a dictionary True is 1.
+    _check_options(decay_per_token, decay_on, quantize, window, array_length)
+    check_flag("return_intermediates", return_intermediates)
     options: dict[str, Any] = {
         "head": head, "decay_per_token": decay_per_token, "decay_on": decay_on, "quantize": quantize, "window": window,
         "array_length": array_length, "gradient": gradient, "outside": outside,
     }  # fmt: skip
     # A folder's records may be written again at any time.
-    packaged = str(records) in record_sets() and all(isinstance(value, Hashable) for value in options.values())
+    packaged = str(records) in record_sets() and all(isinstance(x, Hashable) for x in (form, *options.values()))
     module = _module(str(records), form, tuple(options.items())) if packaged else Attention(records, form, **options)
     return module.intermediates(q, k, v) if return_intermediates else module(q, k, v)
 
@@ -280,9 +302,8 @@ class _Block:
         angle = [math.cos(math.pi * m / (_NODES - 1)) for m in range(_NODES)]
         nodes = [(1 + least) / 2 + (1 - least) / 2 * c for c in angle]
         powers = torch.linalg.vander(torch.tensor(angle, dtype=torch.float64))
-        x = (torch.exp(-self.parts.rate * torch.arange(self.stop - self.start, dtype=torch.float64)) - least) / (
-            1 - least
-        )
+        lost = torch.expm1(-self.parts.rate * torch.arange(self.stop - self.start, dtype=torch.float64))
+        x = 1 - lost / lost[-1]
         return nodes, (torch.linalg.vander(2 * x - 1, N=_NODES) @ torch.linalg.inv(powers)).to(like)
 
 
@@ -297,13 +318,14 @@ def rounded(x: Tensor, step: float) -> Tensor:
 
 
 def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
-    if not (q.ndim >= 2 and q.shape == k.shape == v.shape):
+    for name, tensor in (("q", q), ("k", k), ("v", v)):
+        check_tensor(name, tensor, (torch.float16,))
+    check_together(q=q, k=k, v=v)
+    if not (q.ndim >= 2 and q.shape == k.shape == v.shape and q.shape[-2] > 0):
         raise ParameterError(
             f"q, k and v have shapes {tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}; they take one shape, "
-            "(..., tokens, dim)"
+            "(..., tokens, dim), of at least one token"
         )
-    if not q.is_floating_point() or not (q.dtype == k.dtype == v.dtype):
-        raise ParameterError(f"q, k and v are {q.dtype}, {k.dtype} and {v.dtype}; they take one floating-point type")
 
 
 def _levels(value: float | str) -> int:
@@ -313,11 +335,13 @@ def _levels(value: float | str) -> int:
     return int(value)
 
 
-def _check_options(decay_per_token: float, decay_on: str, window: int | None, array_length: int | None) -> None:
-    if not (isinstance(decay_per_token, int | float) and 0 <= decay_per_token < float("inf")):
-        raise ParameterError(f"decay_per_token = {decay_per_token} must be a finite number of at least 0")
+def _check_options(
+    decay_per_token: float, decay_on: str, quantize: bool, window: int | None, array_length: int | None
+) -> None:
+    check_number("decay_per_token", decay_per_token, 0.0)
+    check_flag("quantize", quantize)
     if decay_on not in ("weight", "output"):
         raise ParameterError(f"decay_on = {decay_on!r}; choose weight, output")
     for name, value in (("window", window), ("array_length", array_length)):
-        if value is not None and not (isinstance(value, int) and value >= 1):
-            raise ParameterError(f"{name} = {value} must be a whole number of at least 1")
+        if value is not None:
+            check_count(name, value, 1)

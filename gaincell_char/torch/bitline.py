@@ -10,10 +10,15 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ..head import ModelName
+from ..plan import check_count, check_number
 from ..registry import DEFAULT_HEAD, load_head
 from .elements import find_model
 
 KINDS = ("ideal", "resistor", "passive")
+MOST_SLICES = 10_000
+"""Largest number of time slices of a bitline that moves."""
+_LARGEST_CLAMP = 1e9
+_SMALLEST_LINE, _LARGEST_LINE = 1e-18, 1.0
 _ORDER = 3
 _NEWTON = 4
 
@@ -27,11 +32,16 @@ class Bitline:
     kind : {"ideal", "resistor", "passive"}
         Clamped without fail, through ``r_clamp``, or not at all: the charge moves ``c_bl``.
     r_clamp : float
-        Resistance between bitline and clamp [ohm].
+        Resistance between bitline and clamp [ohm], from 0 to 1e9.
     c_bl : float
-        Everything the bitline charges [F], its cells left out.
+        Everything the bitline charges [F], its cells left out, from 1e-18 to 1.
     slices : int
-        Time slices of the longest pulse.
+        Time slices of the longest pulse, from 1 to 10000.
+
+    Raises
+    ------
+    ParameterError
+        If the kind is unknown or a number out of range.
     """
 
     kind: str = "ideal"
@@ -42,8 +52,9 @@ class Bitline:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ParameterError(f"bitline = {self.kind!r}; choose {', '.join(KINDS)}")
-        if not (self.r_clamp >= 0 and self.c_bl > 0 and self.slices >= 1):
-            raise ParameterError("a bitline needs r_clamp >= 0 ohm, c_bl > 0 F and at least one slice")
+        check_number("r_clamp", self.r_clamp, 0.0, _LARGEST_CLAMP)
+        check_number("c_bl", self.c_bl, _SMALLEST_LINE, _LARGEST_LINE)
+        check_count("slices", self.slices, 1, MOST_SLICES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """One fitted model as an nn.Module: elementwise, in SI units, differentiable."""
 
 import math
-import warnings
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,9 +10,11 @@ from torch import Tensor, nn
 from ..errors import DataError, ParameterError
 from ..fitted import FittedModel, parameter
 from ..head import ModelName
+from ..plan import check_number
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_model
+from .checks import Guard, check_broadcast
 
-OUTSIDE = ("clamp", "refuse", "extrapolate")
+_WIDEST_SPREAD = 10.0
 
 
 def find_model(records: str | Path, circuit: str, name: ModelName, **conditions: float | str) -> FittedModel:
@@ -42,52 +43,6 @@ def longest_pulse(records: str | Path, head: str = DEFAULT_HEAD) -> float:
     return parameter(find_record(records, f"{operation.converter}.{study}"), "t_max")
 
 
-class Guard:
-    """Keeps an input within its range.
-
-    Parameters
-    ----------
-    name : str
-        The input's name.
-    low, high : float
-        Its range.
-    outside : {"clamp", "refuse", "extrapolate"}
-        What to do with values outside: take the nearest end, and say so once; raise `ParameterError`; or take them as
-        they are.  NaN is refused by the first two.  Compiled code clamps silently.
-    why : str
-        Whose range it is, for the message.
-    """
-
-    def __init__(self, name: str, low: float, high: float, outside: str, why: str) -> None:
-        if outside not in OUTSIDE:
-            raise ParameterError(f"outside = {outside!r}; choose {', '.join(OUTSIDE)}")
-        self.name, self.low, self.high, self.outside, self.why = name, low, high, outside, why
-        self._said = False
-
-    def __call__(self, value: Tensor) -> Tensor:
-        """Return the value as it may be used."""
-        if self.outside == "extrapolate":
-            return value
-        if not torch.compiler.is_compiling() and value.numel():
-            self._look(value)
-        return value.clamp(self.low, self.high)
-
-    def _look(self, value: Tensor) -> None:
-        least, most = (float(end) for end in torch.aminmax(value.detach()))
-        size = max(abs(self.low), abs(self.high))
-        slack = 1e-6 * (self.high - self.low) + 4 * torch.finfo(value.dtype).eps * size
-        if self.low - slack <= least and most <= self.high + slack:
-            return
-        if math.isnan(least):
-            raise ParameterError(f"{self.name} holds NaN")
-        what = f"{self.name} runs from {least:g} to {most:g}, but {self.why} from {self.low:g} to {self.high:g}"
-        if self.outside == "refuse":
-            raise ParameterError(f"{what}; use inputs inside, or outside='clamp'")
-        if not self._said:
-            self._said = True
-            warnings.warn(f"{what}; values outside are clamped (said once)", stacklevel=5)
-
-
 class Element(nn.Module):
     """A model at its fitted coefficients, which are those of the record: nothing is typed here, nothing is learned.
 
@@ -111,9 +66,19 @@ class Element(nn.Module):
         return self.model.fit.box[name]
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Evaluate elementwise; inputs broadcast."""
+        """Evaluate elementwise; inputs broadcast.
+
+        Raises
+        ------
+        ParameterError
+            If an input is missing, no tensor of real numbers, out of range as `outside` says, or does not broadcast.
+        """
         names = self.model.fit.inputs
-        return self.evaluate(*(self.inside(name, value) for name, value in zip(names, inputs, strict=True)))
+        if len(inputs) != len(names):
+            raise ParameterError(f"{len(inputs)} inputs; {self.model.fit.model} takes {', '.join(names)}")
+        held = {name: self.inside(name, value) for name, value in zip(names, inputs, strict=True)}
+        check_broadcast(**held)
+        return self.evaluate(*held.values())
 
     def evaluate(self, *inputs: Tensor) -> Tensor:
         """The model itself, on inputs inside the box."""
@@ -134,7 +99,7 @@ class Element(nn.Module):
 class GainCell(Element):
     """Charge [C] of one input pulse: ``cell(v_store, t_pulse)``, positive when sunk from the bitline.
 
-    A pulse of no width moves no charge.
+    A pulse of no width moves no charge.  float16 is refused: pulses and charges in SI units are too small for it.
 
     Parameters
     ----------
@@ -145,11 +110,21 @@ class GainCell(Element):
         the straight-through estimator of Leroux et al. 2025.
     surrogate_gain : float, optional
         Gain of that line [A/V]; that of the least-squares line over the box by default.
+    t_max : float
+        Longest pulse [s] that a model of the current takes; a model of the charge was fitted up to its own.
+
+    Raises
+    ------
+    ParameterError
+        If an option is unknown or a number out of range.
+    DataError
+        If the model has other inputs.
     """
 
     def __init__(
-        self, model: FittedModel, outside: str = "clamp", gradient: str = "true", surrogate_gain: float | None = None
-    ) -> None:
+        self, model: FittedModel, outside: str = "clamp", gradient: str = "true", surrogate_gain: float | None = None,
+        t_max: float = math.inf,
+    ) -> None:  # fmt: skip
         super().__init__(model, outside)
         if gradient not in ("true", "surrogate"):
             raise ParameterError(f"gradient = {gradient!r}; choose true, surrogate")
@@ -159,7 +134,10 @@ class GainCell(Element):
             raise DataError(f"{model.fit.model} has inputs {', '.join(model.fit.inputs)}, not v_store and t_pulse")
         low, high = self.box("v_store")
         self.v_ref = model.fit.coefficients["v_ref"].value if "v_ref" in model.fit.coefficients else (low + high) / 2
-        self.surrogate_gain = self._line() if surrogate_gain is None else surrogate_gain
+        self.surrogate_gain = self._line() if surrogate_gain is None else check_number("surrogate_gain", surrogate_gain)
+        longest = self.box("t_pulse")[1] if self.charge else t_max
+        why = f"{model.fit.model} was fitted" if self.charge else "a pulse lasts"
+        self._guards["t_pulse"] = Guard("t_pulse", 0.0, longest, outside, why)
 
     @classmethod
     def from_records(
@@ -170,7 +148,7 @@ class GainCell(Element):
         declared = load_head(head)
         name = chosen(declared.forms, form or best_form(records, head))
         model = find_model(records, declared.cell, name)
-        return cls(model, outside, gradient, _published_gain(records, declared.cell, name))
+        return cls(model, outside, gradient, _published_gain(records, declared.cell, name), _window(records, head))
 
     def currents(self, v_store: Tensor, **random: Tensor) -> tuple[Tensor, Tensor | None]:
         """Current while a pulse lasts [A] and charge of its edges [C], None if the model knows none."""
@@ -189,8 +167,15 @@ class GainCell(Element):
         return self.surrogate_gain * (v_store - self.v_ref)
 
     def forward(self, v_store: Tensor, t_pulse: Tensor) -> Tensor:  # type: ignore[override]
-        """Charge [C] of a pulse of width `t_pulse` [s] at stored voltage `v_store` [V]; the two broadcast."""
-        v_store = self.inside("v_store", v_store)
+        """Charge [C] of a pulse of width `t_pulse` [s] at stored voltage `v_store` [V]; the two broadcast.
+
+        Raises
+        ------
+        ParameterError
+            If one is no tensor of real numbers, out of range as `outside` says, or they do not broadcast.
+        """
+        v_store, t_pulse = self.inside("v_store", v_store), self.inside("t_pulse", t_pulse)
+        check_broadcast(v_store=v_store, t_pulse=t_pulse)
         if self.charge:
             true = torch.where(t_pulse > 0, self.evaluate(v_store, t_pulse), 0.0)
         else:
@@ -228,7 +213,13 @@ class Decay(Element):
 
         Retention of gain cells is log-normal from cell to cell, because the threshold of the write gate sits in the
         exponent of its leakage.  ``sigma`` is that of the logarithm; `retention_sigma` reads it off a record.
+
+        Raises
+        ------
+        ParameterError
+            If `sigma` is no number from 0 to 10.
         """
+        check_number("sigma", sigma, 0.0, _WIDEST_SPREAD)
         normal = torch.randn(shape, generator=generator, dtype=torch.float64)
         rates = torch.exp(sigma * normal)
         return rates if like is None else rates.to(like)
@@ -286,10 +277,18 @@ class SignedC2P(_Converter):
 
 def chosen(forms: Any, form: str) -> ModelName:
     """Return the model of a form."""
-    if form not in forms:
+    if not isinstance(form, str) or form not in forms:
         raise ParameterError(f"no form {form!r}; have {', '.join(forms)}")
     name: ModelName = forms[form]
     return name
+
+
+def _window(records: str | Path, head: str) -> float:
+    """Longest input pulse [s]; infinite where the records hold a cell and no converter."""
+    try:
+        return longest_pulse(records, head)
+    except DataError:
+        return math.inf
 
 
 def _published_gain(records: str | Path, circuit: str, name: ModelName) -> float | None:

@@ -15,13 +15,12 @@ from ..registry import find_record, load_head
 from ..store import make_folder, make_inside, shown_path, write_bytes, write_text
 from ..untrusted import Finite, Name
 from .array import GainCellArray
-from .bitline import Bitline
+from .bitline import MOST_SLICES, Bitline
 from .elements import chosen
 from .files import read_tensors
 
 SCHEMA_VERSION = 1
 _TENSORS, _ABOUT, _RECORDS = "state.safetensors", "array.json", "records"
-_MOST_SLICES = 10_000
 
 
 def save_array(array: GainCellArray, folder: Path | str) -> None:
@@ -55,7 +54,7 @@ class _Bitline(BaseModel):
     kind: Name
     r_clamp: Finite
     c_bl: Finite
-    slices: Annotated[int, Field(ge=1, le=_MOST_SLICES)]
+    slices: Annotated[int, Field(ge=1, le=MOST_SLICES)]
 
 
 class _About(BaseModel):
