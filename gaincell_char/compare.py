@@ -95,11 +95,9 @@ def finished_cases(
         for column, key in zip(case.columns, comparison.keys(case), strict=True)
     }
     found = found[[place in expected for place in _places(found)]]
-    keys = found["key"].tolist() if "key" in found else [""] * len(found)
-    same = [expected[place] == key for place, key in zip(_places(found), keys, strict=True)]
-    if strangers := len(same) - sum(same):
-        say(f"{strangers} columns in {shown_path(folder)} are of another comparison; they are not used")
-    rows = found[same]
+    rows = shards.with_keys(found, [expected[place] for place in _places(found)])
+    if others := len(found) - len(rows):
+        say(f"{others} columns in {shown_path(folder)} are of another comparison; they are not used")
     if missing := [name for name in _COLUMNS if name not in rows]:
         raise DataError(f"{shown_path(folder)}: its rows lack {', '.join(missing)}; choose another folder")
     if odd := [name for name in _NUMBERS if rows[name].dtype.kind not in "fiu"]:

@@ -1,4 +1,4 @@
-"""What every technology promises about its wrapper devices, looked at in the simulator."""
+"""Checks of a technology: what every wrapper device must do, simulated."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,27 +40,27 @@ _ORDER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One promise, and for which devices or circuits it does not hold."""
+    """One check, and the devices or circuits that fail it, each with the reason."""
 
-    promise: str
-    broken: tuple[str, ...]
+    name: str
+    failures: tuple[str, ...]
 
     @property
-    def holds(self) -> bool:
-        """Whether it holds for all."""
-        return not self.broken
+    def passed(self) -> bool:
+        """Whether no device and no circuit fails."""
+        return not self.failures
 
 
 def check_technology(technology: Technology, only: Sequence[str] = ()) -> Iterator[Check]:
-    """Look at every promise, or `only` some, one after the other; a run that fails is a promise that does not hold."""
+    """Run every check, or `only` those named, one after the other; a simulation that fails is a failed check."""
     with Pool() as pool:
         bench = _Bench(technology, pool)
-        for promise in only or PROMISES:
+        for name in only or CHECKS:
             try:
-                wrong = list(_PROMISES[promise](bench))
+                wrong = list(_CHECKS[name](bench))
             except CharError as error:
                 wrong = [str(error).splitlines()[0]]
-            yield Check(promise=promise, broken=tuple(wrong))
+            yield Check(name=name, failures=tuple(wrong))
 
 
 class _Bench:
@@ -272,7 +272,7 @@ def _refused(table: Params, parameter: str, value: Value) -> Iterator[str]:
         yield str(error)
 
 
-_PROMISES: Mapping[str, Callable[[_Bench], Iterator[str]]] = {
+_CHECKS: Mapping[str, Callable[[_Bench], Iterator[str]]] = {
     "every flavour has an n and a p device, and there is a capacitor, at every corner": _complete,
     "every device simulates at every corner": _simulated,
     "the current grows with the gate and with the drain": _monotone,
@@ -289,4 +289,5 @@ _PROMISES: Mapping[str, Callable[[_Bench], Iterator[str]]] = {
     "every study and every campaign of every circuit can be planned": _planned,
     "a Monte Carlo sample of every circuit can be simulated": _sampled,
 }
-PROMISES = tuple(_PROMISES)
+CHECKS = tuple(_CHECKS)
+"""Names of the checks, in the order in which they run."""

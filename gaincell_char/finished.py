@@ -54,11 +54,10 @@ def read_finished(
     count = min(len(next(iter(values.values()))), campaign.padded(n))
     mine = found[(found["sample"] < count) & (found["point"] < len(campaign.points))]
     expected = point_keys(campaign, values, mine["point"].tolist(), mine["sample"].tolist())
-    keys = mine["key"] if "key" in mine else pd.Series("", index=mine.index)
-    same = np.array(expected, dtype=object) == keys.to_numpy(dtype=object)
-    if not same.all():
-        say(f"{int((~same).sum())} points in {shown_path(folder)} are of another campaign; they are not used")
-    proved = shards.once(mine[same])
+    proved = shards.with_keys(mine, expected)
+    if others := len(mine) - len(proved):
+        say(f"{others} points in {shown_path(folder)} are of another campaign; they are not used")
+    proved = shards.once(proved)
     _check_numbers(campaign, proved, folder)
     return proved
 

@@ -63,7 +63,7 @@ def frame_of_parquet(data: bytes) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If it promises more cells than are read: a small file can stand for any number of equal ones.  Or if a column
+        If it announces more cells than are read: a small file can stand for any number of equal ones.  Or if a column
         is damaged, or contains text that is not UTF-8.
     """
     from pyarrow import parquet  # not at the start of every command
@@ -73,8 +73,9 @@ def frame_of_parquet(data: bytes) -> pd.DataFrame:
     cells = about.num_rows * max(about.num_columns, 1)
     if cells > MOST_CELLS:
         raise ValueError(f"it has {about.num_rows} rows of {about.num_columns} columns; the most is {MOST_CELLS} cells")
-    file.read().validate(full=True)
-    frame = pd.read_parquet(io.BytesIO(data))
+    table = file.read()
+    table.validate(full=True)
+    frame: pd.DataFrame = table.to_pandas()
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
 
 

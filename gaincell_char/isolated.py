@@ -106,7 +106,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_hdf5(data: bytes) -> None:
-    """Raise `DataError` if the file refers to another one, or promises more numbers than are read."""
+    """Raise `DataError` if the file refers to another one, or announces more numbers than are read."""
     import h5py
 
     cells = 0
@@ -114,14 +114,14 @@ def _check_hdf5(data: bytes) -> None:
     def look(name: str, link: Any) -> None:
         nonlocal cells
         if not isinstance(link, h5py.HardLink):
-            raise DataError(f"{name} is a link; only tables that stand in the file itself are read")
+            raise DataError(f"{name} is a link; only tables that the file itself contains are read")
         item = file[name]
         if isinstance(item, h5py.Dataset):
             cells += item.size or 0
             if item.external or item.is_virtual:
                 raise DataError(f"{name} takes its numbers from another file; that is not read")
             if cells > _MOST_CELLS:
-                raise DataError(f"it promises more than {_MOST_CELLS} numbers, the most that is read")
+                raise DataError(f"it announces more than {_MOST_CELLS} numbers, the most that is read")
 
     with h5py.File(io.BytesIO(data), "r") as file:
         file.visititems_links(look)

@@ -100,7 +100,7 @@ def load_arrays(data: bytes) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is damaged, contains objects or two arrays of one name, or promises more numbers than it has.
+        If the file is damaged, contains objects or two arrays of one name, or announces more numbers than it has.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
@@ -113,7 +113,7 @@ def load_arrays(data: bytes) -> dict[str, Any]:
 
 
 def _array(data: bytes) -> Any:
-    """An array whose header promises no more than there is."""
+    """An array whose header announces no more than the file contains."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)

@@ -48,6 +48,12 @@ def read_shards(folder: Path, say: Callable[[str], None] = lambda _: None) -> pd
     return None if not parts else pd.concat(parts, ignore_index=True)
 
 
+def with_keys(rows: pd.DataFrame, expected: Sequence[str]) -> pd.DataFrame:
+    """Rows whose key is the expected one; none where rows have no keys."""
+    keys = rows["key"].tolist() if "key" in rows else [""] * len(rows)
+    return rows[[key == other for key, other in zip(keys, expected, strict=True)]]
+
+
 def once(rows: pd.DataFrame) -> pd.DataFrame:
     """Each point once, by sample and point: one that failed and ran when it was tried again counts as finished."""
     rows = rows.sort_values([*KEYS, "status", "reason"], ascending=[True, True, False, True], kind="stable")

@@ -19,7 +19,6 @@ from .technology_fields import (
     Flavour,
     Folder,
     Hash,
-    NotNegative,
     PackageVersion,
     ParameterValue,
     Positive,
@@ -27,7 +26,7 @@ from .technology_fields import (
     Section,
     distinct,
 )
-from .untrusted import Finite, Label, Name, RelativePath, Text, printable, shown
+from .untrusted import Finite, Label, Name, NotNegative, RelativePath, Text, printable, shown
 
 _HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")
 _KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]{0,80}=")

@@ -100,5 +100,4 @@ Folder = Annotated[str, AfterValidator(_folder)]
 Hash = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 ParameterValue = Finite | Label
 Positive = Annotated[Finite, Field(gt=0)]
-NotNegative = Annotated[Finite, Field(ge=0)]
 Edits = Annotated[Mapping[str, str], AfterValidator(_edits)]

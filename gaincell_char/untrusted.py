@@ -164,7 +164,7 @@ def read_bytes(
     error : type
         What to raise.
     below : Path, optional
-        A folder from a stranger, out of which no link of its own may lead.
+        An untrusted folder, out of which no link of its own may lead.
 
     Raises
     ------

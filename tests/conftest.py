@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hostile import limited
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
@@ -118,3 +119,33 @@ def gaincell(
         return ended.value.code, printed.out, printed.err
 
     return type_
+
+
+@pytest.fixture
+def refused(gaincell: Callable[..., tuple[int, str, str]], tmp_path: Path) -> Callable[..., str]:
+    """Type a command that is refused: status 2, one sentence within 20 s, nothing written."""
+
+    def type_(*words: object) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        with limited(20):
+            status, out, err = gaincell(*words)
+        assert (status, out) == (2, ""), err
+        assert len([line for line in err.splitlines() if not line.startswith(("Usage: ", "Try '")) and line]) == 1, err
+        assert sorted(tmp_path.rglob("*")) == before
+        return err
+
+    return type_
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a saved array, and with the models of a record as torch reads them."""
+    import torch  # not in every test process
+
+    from gaincell_char.export import export
+    from gaincell_char.torch import GainCellArray, save_array
+
+    folder = tmp_path_factory.mktemp("saved")
+    save_array(GainCellArray(torch.full((4, 3), 0.4, dtype=torch.float64)), folder / "array")
+    export(registry.load_record("gc28", "gain_cell.dc"), "torch", folder / "model")
+    return folder

@@ -389,7 +389,7 @@ def test_tightened_campaign_keeps_its_draws():
 
 
 def test_evidence_does_not_follow_a_link_out_of_its_folder(tmp_path):
-    """A folder from a stranger may contain a link where decks and logs of failures go."""
+    """An untrusted folder may contain a link where decks and logs of failures go."""
     outside, folder = tmp_path / "outside", tmp_path / "campaign"
     outside.mkdir()
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""What every file in circuits/ promises.  A new circuit is covered the moment it exists."""
+"""What every file in circuits/ must do.  A new circuit is covered the moment it exists."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""What every folder in netlists/tech/ promises about its wrapper devices.  A new technology is covered at once."""
+"""What every folder in netlists/tech/ must pass.  A new technology is covered at once."""
 
 import re
 from functools import cache
@@ -13,19 +13,19 @@ from gaincell_char.technology import parse_technology
 pytestmark = pytest.mark.ngspice
 
 
-*PLAIN, SAMPLED = contract.PROMISES
+*PLAIN, SAMPLED = contract.CHECKS
 
 
 @cache
 def checks(name):
-    return {check.promise: check for check in contract.check_technology(registry.load_technology(name), PLAIN)}
+    return {check.name: check for check in contract.check_technology(registry.load_technology(name), PLAIN)}
 
 
-@pytest.mark.xdist_group("promises")  # one worker looks at all of them once
-@pytest.mark.parametrize("promise", PLAIN)
-def test_every_promise_holds(technology, promise):
-    check = checks(technology.name)[promise]
-    assert check.holds, check.broken
+@pytest.mark.xdist_group("checks")  # one worker runs all of them once
+@pytest.mark.parametrize("check", PLAIN)
+def test_every_check_passes(technology, check):
+    found = checks(technology.name)[check]
+    assert found.passed, found.failures
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_every_promise_holds(technology, promise):
     ],
 )
 def test_a_sample_of_every_campaign_can_be_simulated(load_technology, name):
-    """The last promise; a foundry's models take half a minute."""
+    """The last check: a foundry's models take half a minute."""
     [check] = contract.check_technology(load_technology(name), [SAMPLED])
-    assert check.holds, check.broken
+    assert check.passed, check.failures
 
 
 DVTH_P, DMU_P = ("-(process_vth_p+dvth)", "-process_vth_p"), ("(1+process_mu_p)*(1+dmu)", "1+process_mu_p")
@@ -57,22 +57,22 @@ BROKEN = {
 }
 
 
-def broken(promise, **changed):
-    """What is found about one promise, if a technology is changed."""
-    [own] = [text for text in contract.PROMISES if promise in text]
-    [check] = contract.check_technology(registry.load_technology().model_copy(update=changed), [own])
-    assert not check.holds
-    return "; ".join(check.broken)
+def broken(check, **changed):
+    """What is found about one check, if a technology is changed."""
+    [own] = [text for text in contract.CHECKS if check in text]
+    [found] = contract.check_technology(registry.load_technology().model_copy(update=changed), [own])
+    assert not found.passed
+    return "; ".join(found.failures)
 
 
-@pytest.mark.parametrize("promise", BROKEN)
-def test_a_broken_promise_is_found(promise):
-    edits, says = BROKEN[promise]
+@pytest.mark.parametrize("check", BROKEN)
+def test_a_failed_check_is_found(check):
+    edits, says = BROKEN[check]
     text = registry.load_technology().text
     for old, new in edits:
         assert old in text
         text = text.replace(old, new)
-    found = broken(promise, text=text)
+    found = broken(check, text=text)
     assert re.search(says, found), found
 
 

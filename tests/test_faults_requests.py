@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hostile import limited, paths
+from hostile import paths
 
 import gaincell_char
 from gaincell_char import registry, run
@@ -104,22 +104,6 @@ GC28 = Path(str(registry.files("gaincell_char.netlists"))) / "tech" / "gc28"
 CELL = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\n{}\n.ends\n"
 DC = ("gain_cell", "dc", "--axis", "v_store=0.9", "--workers", 1)
 MC = ("mc", *DC, "--vary", "mismatch")
-
-
-@pytest.fixture
-def refused(gaincell, tmp_path):
-    """Type a command that is refused: status 2, one sentence within 20 s, nothing written."""
-
-    def type_(*words):
-        before = sorted(tmp_path.rglob("*"))
-        with limited(20):
-            status, out, err = gaincell(*words)
-        assert (status, out) == (2, ""), err
-        assert len([line for line in err.splitlines() if not line.startswith(("Usage: ", "Try '")) and line]) == 1, err
-        assert sorted(tmp_path.rglob("*")) == before
-        return err
-
-    return type_
 
 
 def test_every_row_has_its_test():
@@ -285,14 +269,15 @@ def test_what_a_technology_lacks_costs_its_studies_and_is_told_with_circuit_and_
 
 
 def test_tech_check_sees_what_cannot_be_planned():
-    from gaincell_char.contract import PROMISES, check_technology
+    from gaincell_char.contract import CHECKS, check_technology
 
     ours = registry.load_technology()
     lacking = ours.model_copy(update={"flavours": ours.flavours[:1], "circuits": {}})
-    [promise] = [promise for promise in PROMISES if "can be planned" in promise]
-    [check] = check_technology(lacking, [promise])
-    assert not check.holds
-    assert re.search(r"gain_cell, .*study dc.*, .*Monte Carlo of dc.*: .*no such flavour; have", " ".join(check.broken))
+    [planned] = [name for name in CHECKS if "can be planned" in name]
+    [check] = check_technology(lacking, [planned])
+    assert not check.passed
+    said = " ".join(check.failures)
+    assert re.search(r"gain_cell, .*study dc.*, .*Monte Carlo of dc.*: .*no such flavour; have", said)
 
 
 LEVEL_1 = """.subckt {0}_{1} d g s b w=1u l=0.2u dvth=0 dmu=0
@@ -304,15 +289,15 @@ m1 d g s b {0}{1} w={{w}} l={{l}}
 @pytest.mark.ngspice
 def test_level_1_cards_are_not_accused():
     """At 1.2 V, with a threshold of 0.35 V, such a card conducts nothing below it, which is then not compared."""
-    from gaincell_char.contract import PROMISES, check_technology
+    from gaincell_char.contract import CHECKS, check_technology
 
     ours = registry.load_technology()
     blocks = [LEVEL_1.format(kind, f, sign) for f in ours.flavours for kind, sign in (("n", 1), ("p", -1))]
     text = "\n".join([*blocks, ".subckt cap p n c=1f\nc1 p n {c*(1+process_c)}\n.ends"])
     mine = ours.model_copy(update={"text": text, "supply": 1.2, "absent": ()})
-    wanted = [p for p in PROMISES if re.search("grows with the gate|threshold in volts|part of the current", p)]
+    wanted = [p for p in CHECKS if re.search("grows with the gate|threshold in volts|part of the current", p)]
     assert len(wanted) == 3
-    broken = [check.promise for check in check_technology(mine, wanted) if not check.holds]
+    broken = [check.name for check in check_technology(mine, wanted) if not check.passed]
     assert not broken
 
 
@@ -500,19 +485,6 @@ def _edits(tree):
             else:
                 holder[place[-1]] = value
             yield changed
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    import torch
-
-    from gaincell_char.export import export
-    from gaincell_char.torch import GainCellArray, save_array
-
-    folder = tmp_path_factory.mktemp("saved")
-    save_array(GainCellArray(torch.full((4, 3), 0.4, dtype=torch.float64)), folder / "array")
-    export(registry.load_record("gc28", "gain_cell.dc"), "torch", folder / "model")
-    return folder
 
 
 def _data_errors(load, path, trees):

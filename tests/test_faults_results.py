@@ -31,7 +31,7 @@ ROWS = {
     ),
     "F3": (
         "test_a_campaign_with_mismatch_runs_where_a_circuit_sizes_its_devices_by_expressions",
-        "test_every_technology.py::test_every_promise_holds",
+        "test_every_technology.py::test_every_check_passes",
     ),
     "F4": (
         "test_a_campaign_whose_sweep_is_one_value_has_its_page",

@@ -1,4 +1,4 @@
-"""The security faults of November 2026, by kind: nothing that a stranger wrote runs, writes, or reads elsewhere."""
+"""The security faults of November 2026, by kind: nothing in an untrusted file runs, writes, or reads elsewhere."""
 
 import ast
 import csv

@@ -134,7 +134,7 @@ def write_pdk(root, layout="gf180mcuD/libs.tech/ngspice"):
         pytest.param("ciel/gf180mcu/versions/0fe599b2/gf180mcuC/libs.tech/ngspice", marks=pytest.mark.long),
     ],
 )
-def test_a_pdk_of_that_layout_keeps_every_promise(tmp_path, monkeypatch, layout):
+def test_a_pdk_of_that_layout_passes_every_check(tmp_path, monkeypatch, layout):
     """The example's wrappers, sections and folders, not the foundry's numbers: its files cannot be had here."""
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     folder = write_pdk(tmp_path, layout)
@@ -142,7 +142,7 @@ def test_a_pdk_of_that_layout_keeps_every_promise(tmp_path, monkeypatch, layout)
     registry.load_technology.cache_clear()
     technology = registry.load_technology(example)
     assert registry.model_folder(example) == folder
-    wrong = [check for check in contract.check_technology(technology) if not check.holds]
+    wrong = [check for check in contract.check_technology(technology) if not check.passed]
     assert not wrong
     data = registry.plan_bench(
         "gain_cell", "dc", technology=example, corners=("tt", "ss"), sweep={"v_store": [0.0, 3.3]}
@@ -184,7 +184,7 @@ def test_the_first_folder_that_has_the_library_is_taken(tmp_path, monkeypatch):
     assert find_models(tmp_path, Models(lib="y.lib", sections={}, folders=("c",))) is None
 
 
-def test_a_technology_that_breaks_a_promise_ends_with_status_1(tmp_path, gaincell):
+def test_a_technology_that_fails_a_check_ends_with_status_1(tmp_path, gaincell):
     toml = (Path(__file__).parents[1] / "netlists/tech/gc28/technology.toml").read_text()
     (tmp_path / "technology.toml").write_text(toml.replace('["models.lib", "devices.cir"]', '["all.cir"]'))
     home = Path(__file__).parents[1] / "netlists/tech/gc28"
@@ -193,9 +193,9 @@ def test_a_technology_that_breaks_a_promise_ends_with_status_1(tmp_path, gaincel
     status, out, said = gaincell("tech", "check", tmp_path)
     assert status == 1
     assert re.search(
-        r"BROKEN  the capacitor holds the charge it is given:\n.*- cap of 2 fF holds \S+ C at 1 V", out + said
+        r"FAILED  the capacitor holds the charge it is given:\n.*- cap of 2 fF holds \S+ C at 1 V", out + said
     )
-    assert f"technology gc28 breaks 1 of {len(contract.PROMISES)} promises" in said
+    assert f"technology gc28 fails 1 of {len(contract.CHECKS)} checks" in said
 
 
 # --- sky130 ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Mutations of valid files of the seven kinds that may come from a stranger: one sentence, or a result, and no more.
+"""Mutations of valid files of the seven kinds that may be untrusted: one sentence, or a result, and no more.
 
 Fifty inputs of each kind; ``GAINCELL_TESTS=all`` takes five hundred, another five hundred each time.
 """
@@ -35,7 +35,7 @@ from gaincell_char.finished import read_finished
 from gaincell_char.netlist import Deck, Template
 from gaincell_char.refit import fit_table
 from gaincell_char.run import characterize
-from gaincell_char.torch import GainCellArray, load_array, load_exported, save_array
+from gaincell_char.torch import GainCellArray, load_array, load_exported
 
 ROOT = Path(__file__).parents[1]
 ALL = os.environ.get("GAINCELL_TESTS") == "all"
@@ -395,15 +395,6 @@ def test_campaign_folders(fuzz, pool, campaign_folder):
 
 
 # --- saved arrays and exported models -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A saved array, and the models of a record as torch reads them."""
-    folder = tmp_path_factory.mktemp("saved")
-    save_array(GainCellArray(torch.full((4, 3), 0.4, dtype=torch.float64)), folder / "array")
-    export(registry.load_record("gc28", "gain_cell.dc"), "torch", folder / "model")
-    return folder
 
 
 @st.composite

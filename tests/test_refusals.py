@@ -30,20 +30,6 @@ SUBCIRCUIT = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\n{}\n.ends\n"
 DEAD_CELL = SUBCIRCUIT.format("r1 bl wlrb 1meg\nr2 st wlr 1g")
 
 
-@pytest.fixture
-def refused(gaincell, tmp_path):
-    """Type a command that is to be refused and return the sentence; nothing may have been written."""
-
-    def type_(*words):
-        before = sorted(tmp_path.rglob("*"))
-        status, out, err = gaincell(*words)
-        assert (status, out) == (2, ""), err
-        assert sorted(tmp_path.rglob("*")) == before
-        return err
-
-    return type_
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

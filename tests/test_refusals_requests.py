@@ -13,7 +13,6 @@ import click
 import numpy as np
 import pandas as pd
 import pytest
-from hostile import limited
 
 from gaincell_char import agreement, campaign, cli, compare, identity, job, manifest, registry, sampling, shards, store
 from gaincell_char.agreement import Agreement, Coverage
@@ -27,22 +26,6 @@ from gaincell_char.tune import tune
 SMALL = ("compare", "--tokens", 2, "--dim", 2, "--operation", "scores", "--columns", 0, "--workers", 1)
 MC = ("mc", "gain_cell", "dc", "--vary", "mismatch", "--axis", "v_store=0.5", "--axis", "v_in=0.45", "--workers", 1)
 SWEEP = ("sweep", "gain_cell", "dc", "--axis", "v_store=0.5", "--workers", 1)
-
-
-@pytest.fixture
-def refused(gaincell, tmp_path):
-    """Type a command that is refused: status 2, one sentence, nothing written."""
-
-    def type_(*words):
-        before = sorted(tmp_path.rglob("*"))
-        with limited(20):
-            status, out, err = gaincell(*words)
-        assert (status, out) == (2, ""), err
-        assert len([line for line in err.splitlines() if not line.startswith(("Usage: ", "Try '")) and line]) == 1, err
-        assert sorted(tmp_path.rglob("*")) == before
-        return err
-
-    return type_
 
 
 # --- rows of a comparison -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from .console import OUT, say
 
 @click.group("tech", cls=options.Group)
 def technologies() -> None:
-    """Technologies: which there are, whether yours keeps its promises, and model files to fetch.
+    """Technologies: which there are, whether yours passes the checks, and model files to fetch.
 
     \b
     Example:  gaincell tech list
@@ -30,22 +30,22 @@ def list_() -> None:
 @technologies.command()
 @click.argument("technology", metavar="NAME|PATH")
 def check(technology: str) -> None:
-    """Simulate every wrapper device and look at each promise a technology makes; status 1 if one is broken.
+    """Simulate every wrapper device and check it; status 1 if a check fails.
 
     \b
     Example:  gaincell tech check gc28
               gaincell tech check ~/pdk/mine
     """
     loaded = registry.load_technology(technology)
-    broken = 0
+    failed = 0
     for found in contract.check_technology(loaded):
-        say(f"{'holds ' if found.holds else 'BROKEN'}  {found.promise}{'' if found.holds else ':'}")
-        for reason in found.broken:
+        say(f"{'passed' if found.passed else 'FAILED'}  {found.name}{'' if found.passed else ':'}")
+        for reason in found.failures:
             say(f"        - {reason}")
-        broken += not found.holds
-    if broken:
-        raise CharError(f"technology {loaded.name} breaks {broken} of {len(contract.PROMISES)} promises")
-    say(f"technology {loaded.name} keeps all {len(contract.PROMISES)} promises")
+        failed += not found.passed
+    if failed:
+        raise CharError(f"technology {loaded.name} fails {failed} of {len(contract.CHECKS)} checks")
+    say(f"technology {loaded.name} passes all {len(contract.CHECKS)} checks")
 
 
 @technologies.command()
