@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char import registry, si
+from gaincell_char import registry, units
 from gaincell_char.export import files
-from gaincell_char.fit import Fit, held_out
-from gaincell_char.pool import Pool
-from gaincell_char.record import Record
-from gaincell_char.run import characterize
+from gaincell_char.fitting.fit import Fit, held_out
+from gaincell_char.fitting.record import Record
+from gaincell_char.spice.pool import Pool
+from gaincell_char.sweep.run import characterize
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- exports:.*?-->\n).*?(<!-- end of exports -->)", re.DOTALL)
@@ -68,7 +68,7 @@ def table(rows: list[dict[str, Any]], simulator: str) -> str:
     ]  # fmt: skip
     for row in rows:
         rms, worst, stated, most, own = (
-            si.show(row[k], row["unit"], 3) for k in ("rms", "worst", "stated_rms", "stated_worst", "realised_rms")
+            units.show(row[k], row["unit"], 3) for k in ("rms", "worst", "stated_rms", "stated_worst", "realised_rms")
         )
         share = row["macro_s"] / row["transistors_s"]
         lines.append(

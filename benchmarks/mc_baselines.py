@@ -42,9 +42,9 @@ from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 from spicelib.sim.sim_runner import SimRunner
 from spicelib.simulators.ngspice_simulator import NGspiceSimulator
 
-from gaincell_char.expression import evaluate
-from gaincell_char.netlist import Deck
-from gaincell_char.ngspice import find_library
+from gaincell_char.spice.arithmetic import evaluate
+from gaincell_char.spice.netlist import Deck
+from gaincell_char.spice.ngspice import find_library
 
 NGSPICE = shutil.which("ngspice") or "ngspice"
 _WRITTEN_BY_PYSPICE = (".temp", ".options", ".tran", ".save", ".end")

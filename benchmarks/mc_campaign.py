@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from mc_throughput import ACCURACY, rss_kb
 
-from gaincell_char import registry, results
-from gaincell_char.analysis import analyse
-from gaincell_char.campaign import Campaign, plan_campaign
-from gaincell_char.finished import read_finished
-from gaincell_char.mc import run_campaign
-from gaincell_char.pool import Pool
-from gaincell_char.run import FAILED
+from gaincell_char import registry
+from gaincell_char.montecarlo import results
+from gaincell_char.montecarlo.analysis import analyse
+from gaincell_char.montecarlo.campaign import Campaign, plan_campaign
+from gaincell_char.montecarlo.execute import run_campaign
+from gaincell_char.montecarlo.finished import read_finished
+from gaincell_char.spice.pool import Pool
+from gaincell_char.sweep.run import FAILED
 
 COUNTS = (1000, 5000, 20000)
 LONG = 40000

@@ -36,10 +36,10 @@ import mc_baselines as other
 import numpy as np
 
 from gaincell_char import registry
-from gaincell_char.campaign import Campaign, plan_campaign
-from gaincell_char.mc import sample
-from gaincell_char.pool import Pool
-from gaincell_char.steps import Steps
+from gaincell_char.montecarlo.campaign import Campaign, plan_campaign
+from gaincell_char.montecarlo.execute import sample
+from gaincell_char.spice.pool import Pool
+from gaincell_char.sweep.step_control import Steps
 
 ACCURACY = 5e-4
 AGREE = 1e-6

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gaincell_char.fit import Estimate, Fit
-from gaincell_char.record import Provenance, Record
+from gaincell_char.fitting.fit import Estimate, Fit
+from gaincell_char.fitting.record import Provenance, Record
 from gaincell_char.registry import load_circuit
 
 SOURCE = (

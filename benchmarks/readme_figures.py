@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gaincell_char.record import Record, read_record
+from gaincell_char.fitting.record import Record, read_record
 from gaincell_char.registry import load_circuit, load_model, load_record
 
 ROOT = Path(__file__).parents[1]

@@ -16,8 +16,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 import external_data
 
-from gaincell_char import registry, si
-from gaincell_char.fit import Errors
+from gaincell_char import registry, units
+from gaincell_char.fitting.fit import Errors
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"(<!-- outside:.*?-->\n).*?(<!-- end of outside -->)", re.DOTALL)
@@ -37,7 +37,9 @@ def rows(macros: list[dict[str, Any]]) -> list[str]:
     relu, signed = held_out("relu_c2p.transfer", "relu_knee"), held_out("signed_c2p.transfer", "signed_knee")
     exact = external_data.fit(external_data.I_BL).values()
     refit = max(abs(exact[name] / value - 1) for name, value in external_data.PUBLISHED.items() if value)
-    off, said = (", ".join(si.show(float(f"{m[key]:.2g}"), m["unit"]) for m in macros) for key in ("rms", "stated_rms"))
+    off, said = (
+        ", ".join(units.show(float(f"{m[key]:.2g}"), m["unit"]) for m in macros) for key in ("rms", "stated_rms")
+    )
     return [
         "| figure | asked | measured |", "|---|---|---|",
         f"| `sky130` cell, best form: R2; NRMSE | 0.9999; 0.1 % | **{cell.r2:.7f}; {100 * cell.nrmse:.4f} %** |",

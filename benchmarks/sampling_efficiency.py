@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.campaign import plan_campaign
-from gaincell_char.mc import sample
-from gaincell_char.pool import Pool
+from gaincell_char.montecarlo.campaign import plan_campaign
+from gaincell_char.montecarlo.execute import sample
+from gaincell_char.spice.pool import Pool
 
 COUNTS = (64, 256, 1024)
 V_STORE = (0.0, 0.45, 0.9)

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from gaincell_char import agreement, compare, registry
-from gaincell_char.array_deck import ArrayCircuit
-from gaincell_char.comparison import cases, make_comparison
-from gaincell_char.pool import Pool
+from gaincell_char import registry
+from gaincell_char.spice.pool import Pool
 from gaincell_char.torch import Attention, GainCellArray, ReLUC2P, attention
-from gaincell_char.twins import pulses_of, twins
+from gaincell_char.validation import score, simulate
+from gaincell_char.validation.array_netlist import ArrayCircuit
+from gaincell_char.validation.cases import cases, make_comparison
+from gaincell_char.validation.software_model import pulses_of, twins
 
 C = [[0.17393044, 0.15653739, 0.14088365, 0.12679529], [5.51975209, 4.96777688, 4.4709992],
      [-1.44776001, -1.30298401], [46.05483778]]  # fmt: skip
@@ -71,9 +72,9 @@ def compared(folder: Path, **request: Any) -> dict[str, Any]:
     models = twins(comparison)
     todo = list(cases(comparison, pulses_of(models["scores"])))
     with Pool(2, timeout_s=600) as pool:
-        done = compare.run_comparison(comparison, todo, folder, pool)
+        done = simulate.run_comparison(comparison, todo, folder, pool)
         version = pool.version
-    judged = agreement.judge(comparison, models, compare.finished_cases(comparison, folder, todo), todo)
+    judged = score.judge(comparison, models, simulate.finished_cases(comparison, folder, todo), todo)
     return {
         "ngspice": version, "spice_s": done.spice_s, "summary": judged.summary.to_dict("records"),
         "coverage": [

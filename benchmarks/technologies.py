@@ -12,9 +12,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from gaincell_char import registry, si
-from gaincell_char.pool import Pool
-from gaincell_char.run import characterize
+from gaincell_char import registry, units
+from gaincell_char.spice.pool import Pool
+from gaincell_char.sweep.run import characterize
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "technologies.md"
@@ -42,8 +42,8 @@ def retention(v_store) -> str:  # type: ignore[no-untyped-def]
     """Time until either level has moved by half an LSB of 3 bits."""
     moved = np.abs(v_store - v_store.v_init).max("v_init").to_numpy()
     if moved[-1] < HALF_LSB:
-        return f"over {si.show(TIMES[-1], 's')}"
-    return si.show(float(f"{np.exp(np.interp(HALF_LSB, moved, np.log(TIMES))):.2g}"), "s")
+        return f"over {units.show(TIMES[-1], 's')}"
+    return units.show(float(f"{np.exp(np.interp(HALF_LSB, moved, np.log(TIMES))):.2g}"), "s")
 
 
 def retention_rows(pool: Pool) -> list[str]:

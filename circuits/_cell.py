@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
-from gaincell_char.params import Params, flavour, number
+from gaincell_char.declare.circuit import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
+from gaincell_char.declare.parameters import Params, flavour, number
 
 T_MAX = 15e-9
 """Longest input pulse [s]; Leroux et al. 2025, Methods, eq. 3."""

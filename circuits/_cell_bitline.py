@@ -10,9 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Bench, Coefficient, Figure, Grid, Model, Numbers, Output, Study, Tran, Waveforms
-from gaincell_char.formula import Array, polynomial
-from gaincell_char.params import Params, number
+from gaincell_char.declare.array_math import Array, polynomial
+from gaincell_char.declare.circuit import (
+    Bench,
+    Coefficient,
+    Figure,
+    Grid,
+    Model,
+    Numbers,
+    Output,
+    Study,
+    Tran,
+    Waveforms,
+)
+from gaincell_char.declare.parameters import Params, number
 
 from . import _cell
 

@@ -4,7 +4,7 @@ The word line ``wlr`` says how much of the cell is on, 0 idle and 1 at ``vdd``; 
 the charge that the record states for both.
 """
 
-from gaincell_char.macro import Macro, MacroText
+from gaincell_char.declare.macro_model import Macro, MacroText
 
 LOST = (
     "the bitline held at another level than the record's, the move of v_store during a pulse, leakage, "

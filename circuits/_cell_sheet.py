@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Figure, Merit, Numbers, Spread, Study
+from gaincell_char.declare.circuit import Figure, Merit, Numbers, Spread, Study
 
 from . import _cell_models
 from ._cell import LEVELS, T_MAX, levels

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import (
+from gaincell_char.declare.array_math import Array, namespace
+from gaincell_char.declare.circuit import (
     Bench,
     Coefficient,
     Floats,
@@ -24,9 +25,8 @@ from gaincell_char.circuit import (
     Tran,
     Waveforms,
 )
+from gaincell_char.declare.parameters import Params, flavour, number
 from gaincell_char.errors import DataError, ParameterError
-from gaincell_char.formula import Array, namespace
-from gaincell_char.params import Params, flavour, number
 
 T_MAX = 15e-9
 """Longest pulse [s]; Leroux et al. 2025, Methods, eq. 3."""

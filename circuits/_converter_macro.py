@@ -5,7 +5,7 @@ The bitline integrates on ``c_int``; while ``rst`` is high it is held at ``vpre`
 of 40 ps whose middles are the model's pulse.
 """
 
-from gaincell_char.macro import Macro, MacroText
+from gaincell_char.declare.macro_model import Macro, MacroText
 
 LOST = (
     "the ramp of the bitline back to its precharge level (it stays where the charge left it until the next reset), "

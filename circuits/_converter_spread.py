@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Coefficient, Derived, Floats, Numbers
-from gaincell_char.formula import Array
+from gaincell_char.declare.array_math import Array
+from gaincell_char.declare.circuit import Coefficient, Derived, Floats, Numbers
 
 from ._converter import full_scale, moved
 

@@ -1,6 +1,6 @@
 """What every attention head of Leroux et al. 2025 is made of, whatever its cell."""
 
-from gaincell_char.head import Head, ModelName, Operation, Pulse, Sliced
+from gaincell_char.declare.attention_head import Head, ModelName, Operation, Pulse, Sliced
 
 from . import _converter
 

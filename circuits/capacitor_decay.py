@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 from scipy.interpolate import CubicSpline
 
-from gaincell_char.circuit import (
+from gaincell_char.declare.array_math import Array, namespace
+from gaincell_char.declare.circuit import (
     Bench,
     Circuit,
     Coefficient,
@@ -30,8 +31,7 @@ from gaincell_char.circuit import (
     Tran,
     Waveforms,
 )
-from gaincell_char.formula import Array, namespace
-from gaincell_char.params import Params, number
+from gaincell_char.declare.parameters import Params, number
 
 from . import _cell, gain_cell
 

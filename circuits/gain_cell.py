@@ -6,7 +6,7 @@ at ``vdd/2`` like the bitline and no current flows; active, ``wlr`` rises to ``v
 ``vdd - v_in``.  The bitline has to be clamped at ``vdd/2``.
 """
 
-from gaincell_char.circuit import Circuit
+from gaincell_char.declare.circuit import Circuit
 
 from . import _cell, _cell_bitline, _cell_macro, _cell_models, _cell_sheet
 

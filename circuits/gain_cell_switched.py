@@ -4,8 +4,8 @@ Two more transistors per cell than `gain_cell`; in return an idle cell is cut of
 swing by a quarter of a volt while it integrates.
 """
 
-from gaincell_char.circuit import Circuit
-from gaincell_char.params import Params, number
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.parameters import Params, number
 
 from . import _cell, _cell_bitline, _cell_macro, _cell_models, _cell_sheet
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, RandomModel, Spread, Study
-from gaincell_char.formula import Array, clamp
+from gaincell_char.declare.array_math import Array, clamp
+from gaincell_char.declare.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, RandomModel, Spread, Study
 
 from . import _converter, _converter_macro
 from . import _converter_spread as spreads

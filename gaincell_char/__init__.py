@@ -16,37 +16,37 @@ if not (Path(__file__).parent / "circuits").is_dir() and (_CHECKOUT / "pyproject
     __path__.append(str(_CHECKOUT))
 
 if TYPE_CHECKING:
-    from .campaign import plan_campaign
-    from .circuit import Op, Tran
+    from .declare.circuit import Op, Tran
     from .errors import CharError
-    from .mc import run_campaign
-    from .pool import Pool
-    from .record import Record, read_record
+    from .fitting.record import Record, read_record
+    from .montecarlo.campaign import plan_campaign
+    from .montecarlo.execute import run_campaign
+    from .montecarlo.results import collect
     from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench
-    from .results import collect
-    from .run import characterize, simulate
-    from .store import read_table, write_dataset
+    from .spice.pool import Pool
+    from .storage.tables import read_table, write_dataset
+    from .sweep.run import characterize, simulate
 
 _HOMES = {
     "CharError": "errors",
-    "Op": "circuit",
-    "Pool": "pool",
-    "Record": "record",
-    "Tran": "circuit",
-    "characterize": "run",
-    "collect": "results",
+    "Op": "declare.circuit",
+    "Pool": "spice.pool",
+    "Record": "fitting.record",
+    "Tran": "declare.circuit",
+    "characterize": "sweep.run",
+    "collect": "montecarlo.results",
     "load_circuit": "registry",
     "load_model": "registry",
     "load_random": "registry",
     "load_record": "registry",
     "load_technology": "registry",
     "plan_bench": "registry",
-    "plan_campaign": "campaign",
-    "read_record": "record",
-    "read_table": "store",
-    "run_campaign": "mc",
-    "simulate": "run",
-    "write_dataset": "store",
+    "plan_campaign": "montecarlo.campaign",
+    "read_record": "fitting.record",
+    "read_table": "storage.tables",
+    "run_campaign": "montecarlo.execute",
+    "simulate": "sweep.run",
+    "write_dataset": "storage.tables",
 }
 __all__ = [
     "CharError",

@@ -2,7 +2,7 @@
 
 import signal
 
-from .leave import leave
+from .storage.leave import leave
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

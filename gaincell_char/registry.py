@@ -8,18 +8,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from . import sampling, untrusted
-from .cards import flatten
-from .circuit import Circuit
+from .declare.attention_head import Head
+from .declare.circuit import Circuit
 from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
-from .fitted import FittedModel, RandomCircuits, check_record, random_model
-from .foundry import assemble, section_files
-from .head import Head
-from .pdk import find_models, how_to_get, pdk_root
-from .plan import Plan, make_plan
-from .record import Record, read_record
-from .steps import Pareto
-from .technology import Models, Technology, faults, parse_technology, with_libraries
+from .fitting.fitted import FittedModel, RandomCircuits, check_record, random_model
+from .fitting.record import Record, read_record
+from .spice.cards import flatten
+from .storage import untrusted
+from .sweep.plan import Plan, make_plan
+from .sweep.step_control import Pareto
+from .technology.library import assemble, section_files
+from .technology.locate import find_models, how_to_get, pdk_root
+from .technology.mismatch import mismatch_faults
+from .technology.schema import Models, Technology, faults, parse_technology, with_libraries
 
 _HOME = "gaincell_char"
 DEFAULT_TECHNOLOGY = "gc28"
@@ -138,7 +139,7 @@ def describe_technology(name: str) -> Technology:
         manifest, "technology", most=untrusted.MOST_TECHNOLOGY, error=TechnologyError, below=folder
     )
     return parse_technology(
-        text, read, str(manifest), lambda it: (*sampling.faults(it), *faults(it, circuit_names(), load_circuit))
+        text, read, str(manifest), lambda it: (*mismatch_faults(it), *faults(it, circuit_names(), load_circuit))
     )
 
 
@@ -152,9 +153,7 @@ def _base(technology: Technology, manifest: Path) -> list[str]:
         )
     base = describe_technology(technology.base)
     if base.base or base.models:
-        raise TechnologyError(
-            f"{manifest}: base: {base.name} needs files from elsewhere; only its own text can be shared"
-        )
+        raise TechnologyError(f"{manifest}: base: {base.name} needs files from elsewhere; only its text can be shared")
     return [base.text]
 
 

@@ -13,11 +13,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from gaincell_char import cli, registry
-from gaincell_char.circuit import Circuit
+from gaincell_char.declare.circuit import Circuit
 from gaincell_char.errors import NgspiceMissingError
-from gaincell_char.ngspice import find_library
-from gaincell_char.run import Pool
-from gaincell_char.technology import Technology
+from gaincell_char.spice.ngspice import find_library
+from gaincell_char.sweep.run import Pool
+from gaincell_char.technology.schema import Technology
 
 # A shell starts its background jobs with Ctrl-C ignored, and so would start every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gaincell_char import child
+from gaincell_char.storage import child
 
 LONGEST_S = 10.0
 ATTACKS = (

@@ -21,9 +21,9 @@ rl out vss {r_load}
 """
 CIRCUIT = '''"""Source follower: the output follows the input, a threshold lower."""
 
-from gaincell_char.circuit import Bench, Circuit, Coefficient, Figure, Model, Op, Output, Study
-from gaincell_char.formula import Array
-from gaincell_char.params import Params, flavour, number
+from gaincell_char.declare.circuit import Bench, Circuit, Coefficient, Figure, Model, Op, Output, Study
+from gaincell_char.declare.array_math import Array
+from gaincell_char.declare.parameters import Params, flavour, number
 
 
 def line(v_in: Array, *, gain: float, v_0: float) -> Array:

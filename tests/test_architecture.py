@@ -2,23 +2,34 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from gaincell_char import registry
 
-# A module imports only from those to its left; a folder counts as one module.
-LAYERS = [
-    "leave", "errors", "untrusted", "scratch", "child", "flat", "frames", "isolated", "si", "params", "formula",
-    "macro", "circuit", "head", "statistics", "contributions", "spice_options", "technology_fields", "technology",
-    "pdk", "cards", "netlist", "foundry", "expression", "devices", "stack", "sampling", "measure", "axes", "plan",
-    "ngspice", "batch", "worker", "pool", "store", "readers", "identity", "manifest", "shards", "run", "selection",
-    "fit", "spread", "steps", "record", "fitted", "registry", "fetch", "refit", "external", "job", "campaign",
-    "finished", "mc", "circuit_contract", "contract", "replay", "tune", "check", "results", "random_models",
-    "analysis", "array_deck", "comparison", "compare", "agreement", "torch", "export", "twins", "report", "cli",
+# A package, or a module at the top, imports only from those above it.
+ORDER = [
+    "errors",
+    "units",
+    "storage",
+    "declare",
+    "spice",
+    "technology",
+    "sweep",
+    "fitting",
+    "registry",
+    "montecarlo",
+    "torch",
+    "validation",
+    "workflows",
+    "export",
+    "report",
+    "cli",
     "__main__",
-]  # fmt: skip
+]
 PUBLIC_FACE = "__init__"
 LONGEST_FUNCTION, LONGEST_MODULE = 50, 350
+MOST_MODULES_ON_TOP, MOST_PACKAGES = 5, 13
 ROOT = Path(__file__).parents[1]
 FILES = [f for top in ("gaincell_char", "circuits") for f in sorted((ROOT / top).rglob("*.*"))]
 TEXTS = {str(f.relative_to(ROOT)): f.read_text() for f in FILES if f.suffix in (".py", ".j2")}
@@ -44,26 +55,50 @@ def _imports() -> list[tuple[str, str, str]]:
 
 
 def _misused(*, imported: str = "$", said: str, by: tuple[str, ...]) -> list[str]:
-    """Places outside the layers `by` that import or say what matches."""
-    wrong = [f"{at} imports {n}" for own, at, n in _imports() if own not in by and re.match(imported, n)]
-    for file in (f for f in TEXTS if _name(f)[1] not in by):
+    """Places outside the packages and modules `by` that import or say what matches."""
+
+    def may(file: str) -> bool:
+        name = ".".join(_name(file)[1:])
+        return any(f"{name}.".startswith(f"{holder}.") for holder in by)
+
+    wrong = [f"{at} imports {n}" for _, at, n in _imports() if not may(at.partition(":")[0]) and re.match(imported, n)]
+    for file in (f for f in TEXTS if not may(f)):
         wrong += [f"{file}: {line.strip()}" for line in TEXTS[file].splitlines() if re.search(said, line)]
     return wrong
 
 
 def test_imports_point_one_way():
-    strangers = {_name(file)[1] for file in TREES} - {*LAYERS, PUBLIC_FACE, "circuits"}
-    assert not strangers, f"give them a place in LAYERS: {', '.join(strangers)}"
+    unknown = {_name(file)[1] for file in TREES} - {*ORDER, PUBLIC_FACE, "circuits"}
+    assert not unknown, f"give them a place in ORDER: {', '.join(unknown)}"
     wrong = []
     for own, at, name in _imports():
         if own == PUBLIC_FACE:
             continue
-        # A circuit is a declaration: it sees what stands left of the first machinery.
-        left = LAYERS[: LAYERS.index("technology" if own == "circuits" else own)]
+        # A circuit is a declaration: it sees what comes before the first machinery.
+        above = ORDER[: ORDER.index("spice" if own == "circuits" else own)]
         home, target, *_ = [*name.split("."), ""]
-        if home == "gaincell_char" and target not in [*left, own, "__version__"]:
-            wrong.append(f"{at} imports {target}; left of {own} there are {', '.join(left)}")
+        if home == "gaincell_char" and target not in [*above, own, "__version__"]:
+            wrong.append(f"{at} imports {target}; above {own} there are {', '.join(above)}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_circle_inside_a_package():
+    """The modules of a package import each other in one direction, too."""
+    graph = {}
+    for file, tree in TREES.items():
+        if file.count("/") == 2 and not file.endswith("__init__.py"):
+            package = _name(file)[:2]
+            for node in (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 1):
+                modules = [node.module] if node.module else [alias.name for alias in node.names]
+                graph.setdefault(tuple(_name(file)), set()).update((*package, m.split(".")[0]) for m in modules)
+    TopologicalSorter(graph).prepare()
+
+
+def test_the_top_contains_what_every_package_needs():
+    modules = [file for file in TREES if re.fullmatch(r"gaincell_char/\w+\.py", file)]
+    packages = {file.split("/")[1] for file in TREES if file.startswith("gaincell_char/") and file.count("/") > 1}
+    assert len(modules) <= MOST_MODULES_ON_TOP, modules
+    assert len(packages) <= MOST_PACKAGES, packages
 
 
 def test_machinery_names_no_circuit_and_no_technology():
@@ -75,11 +110,15 @@ def test_machinery_names_no_circuit_and_no_technology():
 
 def test_each_power_has_one_holder():
     starts = r"subprocess\b|multiprocessing(?!\.connection)|pty\b|concurrent\.futures\.Process"
-    wrong = _misused(imported=r"PySpice\b", said=r"\bNgSpiceShared\b", by=("ngspice", "worker"))
+    wrong = _misused(imported=r"PySpice\b", said=r"\bNgSpiceShared\b", by=("spice.ngspice", "spice.worker"))
     wrong += _misused(
-        imported=starts, said=r"\bos\.(system|popen|fork|exec|spawn|posix_spawn)", by=("pool", "fetch", "isolated")
+        imported=starts,
+        said=r"\bos\.(system|popen|fork|exec|spawn|posix_spawn)",
+        by=("spice.pool", "workflows.fetch_models", "storage.isolated"),
     )
-    wrong += _misused(imported=r"(click|rich)\b", said=r"(?<![\w.])print\(|\bsys\.std(out|err)", by=("cli", "isolated"))
+    wrong += _misused(
+        imported=r"(click|rich)\b", said=r"(?<![\w.])print\(|\bsys\.std(out|err)", by=("cli", "storage.isolated")
+    )
     wrong += _misused(imported=r"(torch|safetensors)\b", said=r"\bimport torch\b", by=("torch",))
     assert not wrong, "\n".join(
         ["ngspice alone uses PySpice; pool, fetch and isolated start processes; cli prints; torch is torch's:", *wrong]

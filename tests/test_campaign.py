@@ -14,17 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char import check, manifest, mc, results, shards
-from gaincell_char import pool as pools
-from gaincell_char.campaign import again, plan_campaign
 from gaincell_char.cli import console
 from gaincell_char.errors import CharError, DataError, ParameterError, RequestError, SimulationError, StorageError
-from gaincell_char.finished import read_finished
-from gaincell_char.measure import measure
-from gaincell_char.pool import Pool
-from gaincell_char.replay import parse_id, replay
-from gaincell_char.run import FAILED, OK, Failure
-from gaincell_char.steps import Steps
+from gaincell_char.montecarlo import execute, results, verify
+from gaincell_char.montecarlo.campaign import again, plan_campaign
+from gaincell_char.montecarlo.finished import read_finished
+from gaincell_char.montecarlo.replay import parse_id, replay
+from gaincell_char.spice import pool as pools
+from gaincell_char.spice.measure import measure
+from gaincell_char.spice.pool import Pool
+from gaincell_char.storage import manifest, shards
+from gaincell_char.sweep.run import FAILED, OK, Failure
+from gaincell_char.sweep.step_control import Steps
 
 pytestmark = pytest.mark.ngspice
 N = 48
@@ -50,19 +51,19 @@ def whole(tmp_path_factory):
     """The uninterrupted campaign."""
     folder = tmp_path_factory.mktemp("whole")
     with Pool(2) as two:
-        done = mc.run_campaign(planned(), N, folder, pool=two)
+        done = execute.run_campaign(planned(), N, folder, pool=two)
     assert (done.simulated, done.kept, done.failed) == (2 * N, 0, 0)
     return table(planned(), folder)
 
 
 def test_the_number_of_workers_does_not_matter(whole, pool, tmp_path):
-    mc.run_campaign(planned(), N, tmp_path, pool=pool)
+    execute.run_campaign(planned(), N, tmp_path, pool=pool)
     assert same(table(planned(), tmp_path), whole)
 
 
 def test_more_samples_keep_the_first_ones(whole, pool, tmp_path):
     for n, simulated in ((10, 24), (30, 40), (N, 32)):
-        done = mc.run_campaign(planned(), n, tmp_path, pool=pool)
+        done = execute.run_campaign(planned(), n, tmp_path, pool=pool)
         assert (done.n, done.simulated) == (n, simulated)
     assert same(table(planned(), tmp_path), whole)
     fewer = table(planned(), tmp_path, 10)
@@ -70,26 +71,26 @@ def test_more_samples_keep_the_first_ones(whole, pool, tmp_path):
 
 
 def test_nothing_is_simulated_twice(pool, tmp_path, monkeypatch):
-    mc.run_campaign(planned(), N, tmp_path, pool=pool)
+    execute.run_campaign(planned(), N, tmp_path, pool=pool)
     monkeypatch.setattr(pools.Simulator, "run", lambda *_: pytest.fail("it simulated"))
-    done = mc.run_campaign(planned(), N, tmp_path, pool=pool)
+    done = execute.run_campaign(planned(), N, tmp_path, pool=pool)
     assert (done.simulated, done.kept) == (0, 2 * N)
 
 
 def test_parts_of_an_array_of_jobs_make_the_whole(whole, pool, tmp_path):
     for part in (3, 1):
-        mc.run_campaign(planned(), N, tmp_path, pool=pool, part=(part, 3))
+        execute.run_campaign(planned(), N, tmp_path, pool=pool, part=(part, 3))
     with pytest.raises(
         DataError, match=r"32 of 96 points are not simulated yet, of samples 4, 5, 6, 7, 16, \.\.\.; run"
     ):
         table(planned(), tmp_path)
-    mc.run_campaign(planned(), N, tmp_path, pool=pool, part=(2, 3))
+    execute.run_campaign(planned(), N, tmp_path, pool=pool, part=(2, 3))
     assert same(table(planned(), tmp_path), whole)
 
 
 def test_any_executor_will_do(whole, tmp_path):
     with ThreadPoolExecutor(2) as executor:
-        mc.run_campaign(planned(), N, tmp_path, executor=executor)
+        execute.run_campaign(planned(), N, tmp_path, executor=executor)
     assert same(table(planned(), tmp_path), whole)
 
 
@@ -108,10 +109,10 @@ def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
             CharError, match=r"lost \d+ of \d+ parts, the first to ValueError: .*'lost'; what is finished is kept"
         ),
     ):
-        mc.run_campaign(planned(), N, tmp_path, executor=executor)
+        execute.run_campaign(planned(), N, tmp_path, executor=executor)
     assert 0 < len(shards.read_shards(tmp_path)) < 2 * N
     with ThreadPoolExecutor(2) as executor:
-        mc.run_campaign(planned(), N, tmp_path, executor=executor)
+        execute.run_campaign(planned(), N, tmp_path, executor=executor)
     assert same(table(planned(), tmp_path), whole)
 
 
@@ -119,7 +120,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from gaincell_char import mc
-from gaincell_char.pool import Pool
+from gaincell_char.spice.pool import Pool
 from test_campaign import LONG, planned
 mc._FLUSH_S = 0.02
 with Pool(2) as pool:
@@ -144,11 +145,11 @@ def test_killed_at_ten_moments_and_resumed_it_is_the_same(pool, tmp_path):
         finished.append(0 if rows is None else len(rows))
     assert finished == sorted(finished), "what was finished is still there"
     assert len({count for count in finished if 0 < count < LONG}) >= 3, "it has to be killed in the middle"
-    done = mc.run_campaign(campaign, LONG, folder, pool=pool)
+    done = execute.run_campaign(campaign, LONG, folder, pool=pool)
     assert (done.kept, done.simulated) == (finished[-1], LONG - finished[-1])
     raw = pd.concat([pd.read_parquet(path) for path in (folder / manifest.SHARDS).glob("*.parquet")])
     assert not raw.duplicated(["sample", "point"]).any(), "something was simulated twice"
-    mc.run_campaign(campaign, LONG, tmp_path / "whole", pool=pool)
+    execute.run_campaign(campaign, LONG, tmp_path / "whole", pool=pool)
     assert same(table(campaign, folder, LONG), table(campaign, tmp_path / "whole", LONG))
 
 
@@ -163,21 +164,21 @@ def _until_it_writes(process, folder):
 
 
 def test_a_damaged_shard_is_put_aside_and_simulated_again(whole, pool, tmp_path):
-    mc.run_campaign(planned(), 24, tmp_path, pool=pool)
-    mc.run_campaign(planned(), N, tmp_path, pool=pool)
+    execute.run_campaign(planned(), 24, tmp_path, pool=pool)
+    execute.run_campaign(planned(), N, tmp_path, pool=pool)
     shard = sorted((tmp_path / manifest.SHARDS).glob("*.parquet"))[0]
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 0xFF
     shard.write_bytes(data)
     said = []
-    done = mc.run_campaign(planned(), N, tmp_path, pool=pool, say=said.append)
+    done = execute.run_campaign(planned(), N, tmp_path, pool=pool, say=said.append)
     assert said == [f"{shard} is damaged; it is put aside as {shard.stem}.damaged, its points will be simulated again"]
     assert done.simulated > 0
     assert same(table(planned(), tmp_path), whole)
 
 
 def test_a_missing_shard_is_noticed(pool, tmp_path):
-    mc.run_campaign(planned(), 24, tmp_path, pool=pool)
+    execute.run_campaign(planned(), 24, tmp_path, pool=pool)
     for shard in (tmp_path / manifest.SHARDS).glob("*.parquet"):
         shard.unlink()
     with pytest.raises(DataError, match=r"48 of 48 points are not simulated yet, of samples 0, 1, 2, 3, 4, \.\.\."):
@@ -198,7 +199,7 @@ def test_a_missing_shard_is_noticed(pool, tmp_path):
 def test_a_folder_of_another_campaign_is_refused(pool, tmp_path, other, says):
     manifest.open_folder(tmp_path, planned().manifest(4))
     with pytest.raises(RequestError, match=f"contains another campaign: .*{says}.*; choose another folder"):
-        mc.run_campaign(planned(**other), N, tmp_path, pool=pool)
+        execute.run_campaign(planned(**other), N, tmp_path, pool=pool)
 
 
 def test_a_campaign_is_the_same_after_a_round_trip_through_its_file(tmp_path):
@@ -210,18 +211,18 @@ def test_a_campaign_is_the_same_after_a_round_trip_through_its_file(tmp_path):
 @pytest.mark.parametrize("n", [0, -3])
 def test_no_samples_are_refused(pool, tmp_path, n):
     with pytest.raises(RequestError, match=f"n = {n}: a campaign needs at least one sample"):
-        mc.run_campaign(planned(), n, tmp_path / "new", pool=pool)
+        execute.run_campaign(planned(), n, tmp_path / "new", pool=pool)
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("part", [(0, 3), (4, 3), (1, 0)])
 def test_a_part_that_is_none_is_refused(pool, tmp_path, part):
     with pytest.raises(RequestError, match=f"shard {part[0]}/{part[1]} is not one of its parts: write I/N"):
-        mc.run_campaign(planned(), 4, tmp_path, pool=pool, part=part)
+        execute.run_campaign(planned(), 4, tmp_path, pool=pool, part=part)
 
 
 def test_a_full_disk_keeps_what_is_finished(whole, pool, tmp_path, monkeypatch):
-    monkeypatch.setattr(mc, "_FLUSH_S", 0.0)
+    monkeypatch.setattr(execute, "_FLUSH_S", 0.0)
     written = []
     write = manifest.write_atomically
 
@@ -234,10 +235,10 @@ def test_a_full_disk_keeps_what_is_finished(whole, pool, tmp_path, monkeypatch):
 
     monkeypatch.setattr(manifest, "write_atomically", full)
     with pytest.raises(StorageError, match=r"the disk is full\); what is finished is kept: make room and run the same"):
-        mc.run_campaign(planned(), N, tmp_path, pool=pool)
+        execute.run_campaign(planned(), N, tmp_path, pool=pool)
     monkeypatch.undo()
     assert len(shards.read_shards(tmp_path)) > 0
-    mc.run_campaign(planned(), N, tmp_path, pool=pool)
+    execute.run_campaign(planned(), N, tmp_path, pool=pool)
     assert same(table(planned(), tmp_path), whole)
 
 
@@ -257,7 +258,7 @@ def _sabotaged(monkeypatch, campaign, bad, target="@m.xcell.xn.m1[delvto]"):
 def test_a_sample_that_fails_fails_alone_and_is_a_row_with_its_reason(whole, pool, tmp_path, monkeypatch):
     bad = [3, 17, 18]
     _sabotaged(monkeypatch, planned(), bad)
-    done = mc.run_campaign(planned(), N, tmp_path, pool=pool)
+    done = execute.run_campaign(planned(), N, tmp_path, pool=pool)
     found = table(planned(), tmp_path)
     assert done.failed == 2 * len(bad)
     assert sorted(set(found.loc[found["status"] == FAILED, "sample"])) == bad
@@ -272,19 +273,19 @@ def test_a_sample_that_fails_fails_alone_and_is_a_row_with_its_reason(whole, poo
 
 def test_what_failed_stays_failed_until_it_is_asked_for_again(pool, tmp_path, monkeypatch):
     _sabotaged(monkeypatch, planned(), [5])
-    mc.run_campaign(planned(), N, tmp_path, pool=pool)
-    assert mc.run_campaign(planned(), N, tmp_path, pool=pool).simulated == 0
-    done = mc.run_campaign(planned(), N, tmp_path, pool=pool, retry_failed=True)
+    execute.run_campaign(planned(), N, tmp_path, pool=pool)
+    assert execute.run_campaign(planned(), N, tmp_path, pool=pool).simulated == 0
+    done = execute.run_campaign(planned(), N, tmp_path, pool=pool, retry_failed=True)
     assert (done.simulated, done.failed) == (8, 2)
 
 
 def test_a_hung_sample_ends_after_its_time_and_the_others_go_on(tmp_path, monkeypatch):
     """A stopped child answers nothing: it is killed, its group is taken apart, the campaign is whole."""
-    monkeypatch.setattr(mc, "_SAMPLES_PER_CHUNK", 8)
+    monkeypatch.setattr(execute, "_SAMPLES_PER_CHUNK", 8)
     with Pool(1, timeout_s=2.0) as one:
-        mc.sample(planned(), 4, one)
+        execute.sample(planned(), 4, one)
         os.kill(one._all[0]._process.pid, signal.SIGSTOP)
-        done = mc.run_campaign(planned(), N, tmp_path, pool=one)
+        done = execute.run_campaign(planned(), N, tmp_path, pool=one)
     assert (done.simulated, done.failed) == (2 * N, 0)
 
 
@@ -299,7 +300,7 @@ def test_every_sample_can_be_replayed_exactly(whole):
 def test_the_printed_deck_of_a_sample_gives_its_numbers(pool, tmp_path):
     """The deck of one sample alone, run by the ngspice program, agrees with the campaign."""
     campaign = planned(copies=1)
-    [item] = [i for i in mc.sample(campaign, 3, pool) if (i.sample, i.point) == (2, 1)]
+    [item] = [i for i in execute.sample(campaign, 3, pool) if (i.sample, i.point) == (2, 1)]
     deck = campaign.deck(2, 1, campaign.draws(3)[2])
     (tmp_path / "a.cir").write_text(deck.text)
     subprocess.run(
@@ -331,9 +332,9 @@ def test_an_id_that_is_none_is_refused(text, says):
 
 def test_the_check_finds_a_number_that_is_not_so(pool, tmp_path):
     campaign = planned()
-    mc.run_campaign(campaign, 8, tmp_path, pool=pool)
+    execute.run_campaign(campaign, 8, tmp_path, pool=pool)
     rows = results.complete(campaign, read_finished(campaign, tmp_path, 8), 8)
-    found = check.check(campaign, rows, 8, timeout_s=60)
+    found = verify.check(campaign, rows, 8, timeout_s=60)
     assert len(found.ids) == 4
     assert 0 < found.alone["q_bl"] < 1e-3
     assert 0 < found.tight["q_bl"] < 1e-3
@@ -341,19 +342,19 @@ def test_the_check_finds_a_number_that_is_not_so(pool, tmp_path):
     with pytest.raises(
         SimulationError, match=r"check failed: sample 0\.0 has q_bl = \S+ there and \S+ here.*fresh process"
     ):
-        check.check(campaign, rows, 8, timeout_s=60)
+        verify.check(campaign, rows, 8, timeout_s=60)
 
 
 def test_without_copies_a_fresh_process_gives_the_same_to_nine_digits(pool, tmp_path):
     campaign = planned(copies=1)
-    mc.run_campaign(campaign, 8, tmp_path, pool=pool)
+    execute.run_campaign(campaign, 8, tmp_path, pool=pool)
     rows = results.complete(campaign, read_finished(campaign, tmp_path, 8), 8)
-    assert check.check(campaign, rows, 8, timeout_s=60).alone["q_bl"] < 1e-12
+    assert verify.check(campaign, rows, 8, timeout_s=60).alone["q_bl"] < 1e-12
 
 
 def test_curves_make_a_row_per_value(pool, tmp_path):
     campaign = plan_campaign("capacitor_decay", "decay", vary="mismatch", sweep={"time": [1e-4, 1e-3], "v_init": [0.9]})
-    mc.run_campaign(campaign, 4, tmp_path, pool=pool)
+    execute.run_campaign(campaign, 4, tmp_path, pool=pool)
     found = table(campaign, tmp_path, 4)
     assert found["time"].tolist() == [1e-4, 1e-3] * 4
     assert list(found.columns[:2]) == ["id", "sample"]
@@ -373,7 +374,7 @@ def test_draws_are_written_next_to_the_results():
 
 def test_corners_and_temperatures_are_dimensions(pool, tmp_path):
     campaign = planned(vary="mismatch", corners=["ss", "ff"], temps=[0.0, 85.0])
-    mc.run_campaign(campaign, 4, tmp_path, pool=pool)
+    execute.run_campaign(campaign, 4, tmp_path, pool=pool)
     found = table(campaign, tmp_path, 4)
     assert len(found) == 4 * 2 * 2 * 2
     mean = found[found["v_store"] == 0.7].groupby(["corner", "temp"])["q_bl"].mean()

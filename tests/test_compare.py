@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char import agreement, registry
-from gaincell_char.array_deck import ArrayCircuit
-from gaincell_char.comparison import cases, make_comparison, random_inputs, read_inputs
+from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
-from gaincell_char.twins import pulses_of, twins
+from gaincell_char.validation import score
+from gaincell_char.validation.array_netlist import ArrayCircuit
+from gaincell_char.validation.cases import cases, make_comparison, random_inputs, read_inputs
+from gaincell_char.validation.software_model import pulses_of, twins
 
 HEADS = registry.head_names()
 T_MAX = 15e-9
@@ -244,7 +245,7 @@ def _judged(off, stated, spread=0.0, **request):
     rows = pd.DataFrame({
         "sample": 0, "point": range(n), "operation": "scores", "q_bl": 0.0, "output": truth, "status": "ok",
     })  # fmt: skip
-    return agreement.judge(comparison, {"scores": Fake(off, stated)}, rows, todo)
+    return score.judge(comparison, {"scores": Fake(off, stated)}, rows, todo)
 
 
 def test_errors_are_measured_against_what_is_stated():

@@ -11,12 +11,12 @@ from gaincell_char.circuits.signed_c2p import signed_knee
 
 from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
-from gaincell_char.fit import Fit, fit_model
-from gaincell_char.netlist import numbers
-from gaincell_char.plan import Plan
-from gaincell_char.run import Pool, characterize
-from gaincell_char.selection import select
-from gaincell_char.store import flat
+from gaincell_char.fitting.fit import Fit, fit_model
+from gaincell_char.fitting.points import select
+from gaincell_char.spice.netlist import numbers
+from gaincell_char.storage.tables import flat
+from gaincell_char.sweep.plan import Plan
+from gaincell_char.sweep.run import Pool, characterize
 
 T_MAX = 15e-9
 CONVERTERS = ("relu_c2p", "signed_c2p")

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from gaincell_char import mc, results
-from gaincell_char.campaign import plan_campaign
-from gaincell_char.finished import read_finished
-from gaincell_char.steps import Steps
+from gaincell_char.montecarlo import execute, results
+from gaincell_char.montecarlo.campaign import plan_campaign
+from gaincell_char.montecarlo.finished import read_finished
+from gaincell_char.sweep.step_control import Steps
 
 distributed = pytest.importorskip("distributed")
 N = 192
@@ -43,8 +43,8 @@ def cluster():
 @pytest.mark.ngspice
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_loses_a_worker_gives_the_same_bits(cluster, pool, tmp_path, monkeypatch):
-    mc.run_campaign(planned(), N, tmp_path / "here", pool=pool)
-    monkeypatch.setattr(mc, "_FLUSH_S", 0.0)
+    execute.run_campaign(planned(), N, tmp_path / "here", pool=pool)
+    monkeypatch.setattr(execute, "_FLUSH_S", 0.0)
     with distributed.Client(cluster) as client:
         pids = [worker["pid"] for worker in client.run(lambda: {"pid": os.getpid()}).values()]
 
@@ -56,7 +56,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits(cluster, pool, tmp_pa
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        done = mc.run_campaign(planned(), N, tmp_path / "there", executor=client.get_executor())
+        done = execute.run_campaign(planned(), N, tmp_path / "there", executor=client.get_executor())
         killer.join()
         assert pids[0] not in [w["pid"] for w in client.run(lambda: {"pid": os.getpid()}).values()]
     assert (done.simulated, done.failed) == (N, 0)

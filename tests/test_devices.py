@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaincell_char import registry
-from gaincell_char.devices import find_devices
 from gaincell_char.errors import NetlistError
-from gaincell_char.expression import evaluate
-from gaincell_char.measure import measure
-from gaincell_char.pool import Simulator
-from gaincell_char.stack import inside, probe, stacked, unstacked
+from gaincell_char.spice.arithmetic import evaluate
+from gaincell_char.spice.copies import inside, probe, stacked, unstacked
+from gaincell_char.spice.hierarchy import find_devices
+from gaincell_char.spice.measure import measure
+from gaincell_char.spice.pool import Simulator
 
 PROCESS = ("process_vth_n", "process_c")
 LIBRARY = """

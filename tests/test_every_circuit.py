@@ -10,14 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char import analysis, fit, job, mc, netlist, registry, results, store
-from gaincell_char.campaign import plan_campaign
+from gaincell_char import registry
 from gaincell_char.cli import cli
+from gaincell_char.declare.parameters import Choice
 from gaincell_char.errors import DataError
-from gaincell_char.job import thin
-from gaincell_char.params import Choice
-from gaincell_char.run import OK, characterize
-from gaincell_char.selection import select
+from gaincell_char.fitting import fit
+from gaincell_char.fitting.points import select
+from gaincell_char.montecarlo import analysis, execute, results
+from gaincell_char.montecarlo.campaign import plan_campaign
+from gaincell_char.spice import netlist
+from gaincell_char.storage import tables
+from gaincell_char.sweep.run import OK, characterize
+from gaincell_char.workflows import characterize_all
+from gaincell_char.workflows.characterize_all import thin
 
 ROOT = Path(__file__).parents[1]
 BASE = "A|V|s|m|F|C|J|W|S|Ohm|K|1|%"
@@ -54,7 +59,7 @@ def starts(circuit, model):
 
 
 def study_plans(circuit):
-    return {s.key: job.plan_study(circuit, s, registry.DEFAULT_TECHNOLOGY) for s in circuit.studies}
+    return {s.key: characterize_all.plan_study(circuit, s, registry.DEFAULT_TECHNOLOGY) for s in circuit.studies}
 
 
 def dimensions(request):
@@ -329,14 +334,14 @@ def fit_again(record, pool):
     """Run the study of a record as the main job does: the same fits, each with the points it was made from."""
     circuit = registry.load_circuit(record.circuit)
     [study] = [study for study in circuit.studies if study.key == record.study]
-    request = job.plan_study(circuit, study, record.technology)
+    request = characterize_all.plan_study(circuit, study, record.technology)
     fixed = pytest.approx(dict(request.fixed), abs=0)
     assert record.parameters == fixed, "regenerate the record: its circuit has changed"
     data = characterize(request, pool=pool).dataset
     params, dims = netlist.numbers(request.fixed), tuple(map(str, data.dims))
     units = {output.name: output.unit for output in request.bench.outputs}
     for model in models_of(circuit, study):
-        for selection in select(model, store.flat(data), dims, params):
+        for selection in select(model, tables.flat(data), dims, params):
             yield model, selection, fit.fit_model(model, selection, params, units[model.output])
 
 
@@ -381,7 +386,7 @@ def test_a_record_of_another_technology_is_that_of_today(technology, name, load_
     record = registry.load_record(technology, name)
     circuit = registry.load_circuit(record.circuit)
     [study] = [study for study in circuit.studies if study.key == record.study]
-    request = job.plan_study(circuit, study, technology)
+    request = characterize_all.plan_study(circuit, study, technology)
     assert record.provenance.plan_digest == request.digest, f"gaincell run --tech {technology} --records makes it anew"
     result = characterize(request, pool=pool, only=thin(request, 6))
     assert not result.failures
@@ -391,7 +396,7 @@ def test_a_record_of_another_technology_is_that_of_today(technology, name, load_
             continue
         model = circuit.model(stored.model)
         try:
-            selections = select(model, store.flat(result.dataset), dims, params)
+            selections = select(model, tables.flat(result.dataset), dims, params)
         except DataError:  # fewer points than the model has to be looked at with
             continue
         for selection in selections:
@@ -426,7 +431,7 @@ def test_spreads_are_declared_of_what_there_is(circuit):
 def test_every_spread_runs_and_has_its_features(circuit, pool):
     for spread in circuit.spreads:
         planned = plan_campaign(circuit.name, spread.bench, vary="both")
-        items = mc.sample(planned, 3, pool)
+        items = execute.sample(planned, 3, pool)
         assert not [item.reason for item in items if item.reason]
         outputs = {o.name: [item.values[o.name].tolist() for item in items] for o in planned.plan.bench.outputs}
         cube = results.cube(planned, pd.DataFrame(outputs), 3)
@@ -467,7 +472,7 @@ def test_the_random_cells_of_a_record_are_made_again(name, pool):
     [stored] = record.spread.random
     n = record.spread.n_requested // 8
     planned = plan_campaign(record.circuit, record.bench, vary=record.spread.vary, seed=record.spread.seed)
-    items = mc.sample(planned, n, pool)
+    items = execute.sample(planned, n, pool)
     rows = pd.DataFrame([{"i_bl": float(item.values["i_bl"]), "status": OK, "reason": ""} for item in items])
     made = analysis.analyse(planned, rows, n, pool=pool).random[0]
     for old, new in zip(stored.coefficients, made.coefficients, strict=True):

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from gaincell_char import contract, registry
+from gaincell_char import registry
 from gaincell_char.errors import ParameterError, TechnologyError
-from gaincell_char.technology import parse_technology
+from gaincell_char.technology.schema import parse_technology
+from gaincell_char.workflows import technology_checks
 
 pytestmark = pytest.mark.ngspice
 
 
-*PLAIN, SAMPLED = contract.CHECKS
+*PLAIN, SAMPLED = technology_checks.CHECKS
 
 
 @cache
 def checks(name):
-    return {check.name: check for check in contract.check_technology(registry.load_technology(name), PLAIN)}
+    return {check.name: check for check in technology_checks.check_technology(registry.load_technology(name), PLAIN)}
 
 
 @pytest.mark.xdist_group("checks")  # one worker runs all of them once
@@ -37,7 +38,7 @@ def test_every_check_passes(technology, check):
 )
 def test_a_sample_of_every_campaign_can_be_simulated(load_technology, name):
     """The last check: a foundry's models take half a minute."""
-    [check] = contract.check_technology(load_technology(name), [SAMPLED])
+    [check] = technology_checks.check_technology(load_technology(name), [SAMPLED])
     assert check.passed, check.failures
 
 
@@ -59,8 +60,8 @@ BROKEN = {
 
 def broken(check, **changed):
     """What is found about one check, if a technology is changed."""
-    [own] = [text for text in contract.CHECKS if check in text]
-    [found] = contract.check_technology(registry.load_technology().model_copy(update=changed), [own])
+    [own] = [text for text in technology_checks.CHECKS if check in text]
+    [found] = technology_checks.check_technology(registry.load_technology().model_copy(update=changed), [own])
     assert not found.passed
     return "; ".join(found.failures)
 

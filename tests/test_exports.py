@@ -15,9 +15,9 @@ from gaincell_char import registry
 from gaincell_char.errors import CharError, ExportError
 from gaincell_char.export import export, export_names, files, load_target, printing
 from gaincell_char.export.trace import trace
-from gaincell_char.fit import held_out
-from gaincell_char.record import Record
-from gaincell_char.run import characterize
+from gaincell_char.fitting.fit import held_out
+from gaincell_char.fitting.record import Record
+from gaincell_char.sweep.run import characterize
 
 MACROS = {"gain_cell.pulse": "softplus_charge", "relu_c2p.transfer": "relu_knee", "signed_c2p.transfer": "signed_knee"}
 ALL = [(records, name) for records in registry.record_sets() for name in registry.record_names(records)]

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from gaincell_char import registry
+from gaincell_char.declare.macro_model import MacroText
 from gaincell_char.export import files
-from gaincell_char.macro import MacroText
 
 COMPILER = os.environ.get("GAINCELL_OPENVAF") or shutil.which("openvaf-r") or shutil.which("openvaf")
 NGSPICE = os.environ.get("GAINCELL_OSDI_NGSPICE") or shutil.which("ngspice")

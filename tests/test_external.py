@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaincell_char import external, registry, si
+from gaincell_char import registry
 from gaincell_char.errors import DataError, FitError, ParameterError
-from gaincell_char.external import Reading, fit_external
-from gaincell_char.readers import ENDINGS, read_columns
-from gaincell_char.record import read_record
+from gaincell_char.fitting.record import read_record
+from gaincell_char.storage.foreign_tables import ENDINGS, read_columns
+from gaincell_char.units import parse
+from gaincell_char.workflows import fit_foreign
+from gaincell_char.workflows.fit_foreign import Reading, fit_external
 
 PUBLISHED = registry.load_record("paper", "gain_cell.dc").fit("cubic")
 CUBIC = registry.load_circuit("gain_cell").model("cubic")
@@ -72,7 +74,7 @@ def test_every_model_is_fitted_to_foreign_columns(name, index, tmp_path):
     units = {x: SCALES.get(u, u) for x, u in unit.items()}
     columns = {x: f"col {i}" for i, x in enumerate(unit)}
     data = {
-        columns[x]: values / si.parse(f"1{units[x]}", unit[x]) for x, values in zip(unit, [*grid, output], strict=True)
+        columns[x]: values / parse(f"1{units[x]}", unit[x]) for x, values in zip(unit, [*grid, output], strict=True)
     }
     given_ = {x: v for x, v in record.parameters.items() if x not in stored.conditions}
     held = {x: v for x, v in stored.conditions.items() if x not in ("corner", "temp")}
@@ -262,7 +264,7 @@ def test_outliers_are_fitted_weighed_down_or_left_out():
     bad = 1e6 * I_BL + noise
     bad[[5, 20]] += 8.0
     errors = {}
-    for policy in external.OUTLIERS:
+    for policy in fit_foreign.OUTLIERS:
         record, remarks = fit_external(lab().assign(Id=bad), "gain_cell", ["cubic"], changed(outliers=policy))
         errors[policy] = np.abs(CUBIC.function(V, **record.fits[0].values()) - I_BL).max()
         assert remarks == (["2 outliers left out of cubic"] if policy == "drop" else [])

@@ -19,16 +19,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gaincell_char import cli, netlist, ngspice, registry, run, store
-from gaincell_char import pool as pools
-from gaincell_char.circuit import Op, Output, Tran
+from gaincell_char import cli, registry
 from gaincell_char.cli import console
+from gaincell_char.declare.circuit import Op, Output, Tran
 from gaincell_char.errors import NgspiceMissingError, RequestError, SimulationError, StorageError
-from gaincell_char.netlist import Deck, Template
-from gaincell_char.ngspice import Outcome
-from gaincell_char.plan import make_plan
-from gaincell_char.pool import Pool
-from gaincell_char.run import FAILED, NOT_RUN, OK, Failure, characterize
+from gaincell_char.spice import netlist, ngspice
+from gaincell_char.spice import pool as pools
+from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.ngspice import Outcome
+from gaincell_char.spice.pool import Pool
+from gaincell_char.storage import tables
+from gaincell_char.sweep import run
+from gaincell_char.sweep.plan import make_plan
+from gaincell_char.sweep.run import FAILED, NOT_RUN, OK, Failure, characterize
 
 GAINCELL = [sys.executable, "-P", "-c", "from gaincell_char.__main__ import main; main()"]
 SUBCIRCUIT = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\nr1 bl wlrb 1meg\nr2 st wlr 1g\n{}\n.ends\n"
@@ -126,7 +129,7 @@ def test_the_log_of_a_failure_names_an_undefined_parameter(pool):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 def test_failed_points_leave_a_table_with_the_others_and_their_evidence(gaincell, tmp_path, ending):
     status, out, err = gaincell(
         "sweep", "gain_cell", "dc", "--axis", "v_store=0.2,0.4,0.8,0.9", "--axis", "v_in=0.9", "--axis", "v_bl=0.45",
@@ -138,7 +141,7 @@ def test_failed_points_leave_a_table_with_the_others_and_their_evidence(gaincell
     assert 'trouble with node "' in err
     assert err.endswith(f"decks and logs are in out{ending}.failed\n")
     assert err.count("\n") == 1
-    table = store.read_table(tmp_path / f"out{ending}").frame
+    table = tables.read_table(tmp_path / f"out{ending}").frame
     assert table.status.tolist() == [OK, OK, FAILED, FAILED]
     assert np.isfinite(table.i_bl).tolist() == [True, True, False, False]
     assert "trouble with node" in table.reason[2]
@@ -181,7 +184,7 @@ def test_a_run_that_never_ends_is_ended_and_the_next_points_still_run(gaincell, 
     assert status == 1
     assert "1 of 4 points failed; the first, at corner = tt, temp = 27.0, v_store = 0.8, t_pulse = 1e-09: " in err
     assert "no result after 1 s" in err
-    assert store.read_table(tmp_path / "out.csv").frame.status.tolist() == [OK, FAILED, OK, OK]
+    assert tables.read_table(tmp_path / "out.csv").frame.status.tolist() == [OK, FAILED, OK, OK]
     assert "sin(0 1 {v_store > 0.5 ? 1e15 : 1})" in (tmp_path / "out.csv.failed" / "1.cir").read_text()
 
 
@@ -366,7 +369,7 @@ def _interrupting(monkeypatch, after):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 def test_ctrl_c_stops_and_keeps_what_is_done(gaincell, tmp_path, monkeypatch, ending):
     _interrupting(monkeypatch, after=3)
     handler = signal.getsignal(signal.SIGINT)
@@ -378,7 +381,7 @@ def test_ctrl_c_stops_and_keeps_what_is_done(gaincell, tmp_path, monkeypatch, en
     assert err.splitlines()[0].startswith("gaincell: stopping after the points in progress; Ctrl-C again ends them")
     assert err.split("\n")[1:] == ["", "gaincell: interrupted", ""]  # the first ends the line in which ^C stands
     assert "of 2000 points in" in out
-    table = store.read_table(tmp_path / f"out{ending}").frame
+    table = tables.read_table(tmp_path / f"out{ending}").frame
     assert len(table) == 2000
     assert set(table.status) == {OK, NOT_RUN}
     assert 3 <= (table.status == OK).sum() < 1000
@@ -405,7 +408,7 @@ def test_ctrl_c_during_the_main_job_keeps_what_is_done(gaincell, tmp_path, monke
     assert (status, err.splitlines()[-1]) == (130, "gaincell: interrupted")
     assert "results/index.html" in out
     [first] = (tmp_path / "results" / "data").glob("*.csv")
-    assert (store.read_table(first).frame.status == OK).any()
+    assert (tables.read_table(first).frame.status == OK).any()
 
 
 @pytest.fixture
@@ -449,7 +452,7 @@ def test_ctrl_c_twice_ends_a_run_that_hangs_and_keeps_what_is_done(hanging, tmp_
     assert (process.returncode, err.strip()) == (130, "gaincell: interrupted")
     assert "of 4 points in" in out
     assert not Path(f"/proc/{child}").exists()
-    assert store.read_table(tmp_path / "out.csv").frame.status.tolist() == [OK, OK, NOT_RUN, NOT_RUN]
+    assert tables.read_table(tmp_path / "out.csv").frame.status.tolist() == [OK, OK, NOT_RUN, NOT_RUN]
 
 
 @pytest.mark.ngspice
@@ -501,11 +504,11 @@ def rescue(tmp_path, monkeypatch):
     """Where temporary folders are made."""
     folder = tmp_path / "temporary"
     folder.mkdir()
-    monkeypatch.setattr(store.tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(tables.tempfile, "tempdir", str(folder))
     return folder
 
 
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 def test_a_full_disk_costs_neither_the_results_nor_the_file_that_was_there(full_disk, rescue, measured, ending):
     path = full_disk / f"out{ending}"
     path.write_text("precious")
@@ -515,11 +518,11 @@ def test_a_full_disk_costs_neither_the_results_nor_the_file_that_was_there(full_
     with pytest.raises(
         StorageError, match=r"could not be written \(the disk is full\); the results are kept in "
     ) as said:
-        store.write_dataset(big, path)
+        tables.write_dataset(big, path)
     kept = Path(str(said.value).rpartition(" in ")[2])
     assert kept.is_relative_to(rescue)
     assert kept.name == path.name
-    table = store.read_table(kept)
+    table = tables.read_table(kept)
     assert (len(table.frame), table.attrs["circuit"]) == (3000, "gain_cell")
     assert path.read_text() == "precious"
     assert {p.name for p in full_disk.iterdir()} <= {path.name, f"{path.name}.json"}
@@ -535,7 +538,7 @@ def test_a_table_and_its_note_are_replaced_together(measured, tmp_path, monkeypa
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(StorageError, match="the results are lost"):
-        store.write_dataset(measured, path)
+        tables.write_dataset(measured, path)
     assert path.read_text() == "precious"
     assert list(rescue.iterdir()) == []
 
@@ -543,9 +546,9 @@ def test_a_table_and_its_note_are_replaced_together(measured, tmp_path, monkeypa
 def test_the_rescue_looks_for_a_place_that_can_be_written(measured, tmp_path, monkeypatch):
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(store.tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr(tables.tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(StorageError, match=r"the results are kept in .*/home/gaincell-rescue-.*/out\.csv"):
-        store.write_dataset(measured, tmp_path / "removed" / "out.csv")
+        tables.write_dataset(measured, tmp_path / "removed" / "out.csv")
 
 
 @pytest.mark.ngspice
@@ -560,7 +563,7 @@ def test_a_sweep_onto_a_full_disk_says_where_its_results_are(gaincell, full_disk
     )
     kept = Path(err.strip().rpartition(" in ")[2])
     assert kept.is_relative_to(rescue)
-    assert (store.read_table(kept).frame.status == OK).sum() == 1500
+    assert (tables.read_table(kept).frame.status == OK).sum() == 1500
     assert (full_disk / "out.csv").read_text() == "precious"
 
 
@@ -568,9 +571,9 @@ def test_a_disk_that_is_already_full_is_refused_before_the_first_run(monkeypatch
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tables.tempfile, "TemporaryFile", full)
     with pytest.raises(RequestError, match=r"cannot be written \(the disk is full\); choose another place"):
-        store.check_target(tmp_path / "out.nc")
+        tables.check_target(tmp_path / "out.nc")
 
 
 # No ngspice
@@ -600,7 +603,7 @@ def test_without_ngspice_one_line_says_how_to_install_it(gaincell, words):
 )
 def test_what_needs_no_ngspice_works_without(gaincell, measured, tmp_path, words):
     x = measured.v_store - 0.45
-    store.write_dataset(measured.assign(i_bl=measured.i_bl * 0 + 1e-6 * (1 + x + x**2 - x**3)), tmp_path / "table.csv")
+    tables.write_dataset(measured.assign(i_bl=measured.i_bl * 0 + 1e-6 * (1 + x + x**2 - x**3)), tmp_path / "table.csv")
     status, out, _ = gaincell(*words.split())
     assert status == 0
     assert out
@@ -675,7 +678,7 @@ def test_a_users_own_initialisation_changes_nothing(tmp_path):
 IMPORTING = """
 import os, signal, sys
 from gaincell_char.cli.interrupts import Interrupts
-from gaincell_char.scratch import Scratch
+from gaincell_char.storage.scratch import Scratch
 with Interrupts():
     kept = Scratch()
     print(kept.path, flush=True)

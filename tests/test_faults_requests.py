@@ -23,11 +23,12 @@ import pytest
 from hostile import paths
 
 import gaincell_char
-from gaincell_char import registry, run
-from gaincell_char.circuit import Op
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Op
 from gaincell_char.errors import CharError, DataError, RequestError
-from gaincell_char.pool import Pool
-from gaincell_char.record import read_record
+from gaincell_char.fitting.record import read_record
+from gaincell_char.spice.pool import Pool
+from gaincell_char.sweep import run
 
 _REFUSED = "test_a_request_that_cannot_be_done_is_one_sentence"
 _COMPARED = "test_compare.py::test_a_wrong_request_is_refused"
@@ -269,7 +270,7 @@ def test_what_a_technology_lacks_costs_its_studies_and_is_told_with_circuit_and_
 
 
 def test_tech_check_sees_what_cannot_be_planned():
-    from gaincell_char.contract import CHECKS, check_technology
+    from gaincell_char.workflows.technology_checks import CHECKS, check_technology
 
     ours = registry.load_technology()
     lacking = ours.model_copy(update={"flavours": ours.flavours[:1], "circuits": {}})
@@ -289,7 +290,7 @@ m1 d g s b {0}{1} w={{w}} l={{l}}
 @pytest.mark.ngspice
 def test_level_1_cards_are_not_accused():
     """At 1.2 V, with a threshold of 0.35 V, such a card conducts nothing below it, which is then not compared."""
-    from gaincell_char.contract import CHECKS, check_technology
+    from gaincell_char.workflows.technology_checks import CHECKS, check_technology
 
     ours = registry.load_technology()
     blocks = [LEVEL_1.format(kind, f, sign) for f in ours.flavours for kind, sign in (("n", 1), ("p", -1))]
@@ -361,7 +362,7 @@ def test_json_without_end_is_refused(refused, tmp_path):
     ],
 )  # fmt: skip
 def test_attributes_of_a_table_that_are_something_else_are_refused(refused, tmp_path, ending, name, value):
-    from gaincell_char import store
+    from gaincell_char.storage import tables
 
     plan = registry.plan_bench("gain_cell", "dc", sweep={"v_store": np.linspace(0, 0.9, 19).tolist()})
     x = np.linspace(-0.45, 0.45, 19)
@@ -372,7 +373,7 @@ def test_attributes_of_a_table_that_are_something_else_are_refused(refused, tmp_
     }  # fmt: skip
     frame = pd.DataFrame({"v_store": x + 0.45, "i_bl": 1e-6 * (0.2 + 3 * x - x**2 + 5 * x**3)}).set_index("v_store")
     dataset = frame.to_xarray().assign_attrs({**attrs, name: value})
-    store.write_dataset(dataset, tmp_path / f"t{ending}")
+    tables.write_dataset(dataset, tmp_path / f"t{ending}")
     said = refused("fit", f"t{ending}", "--model", "cubic", "-o", "r.json")
     assert f"t{ending}" in said or "no circuit" in said
 
@@ -621,7 +622,7 @@ def test_a_folder_without_its_manifest_goes_on(simulated, gaincell, tmp_path):
 @pytest.mark.ngspice
 def test_a_folder_that_is_gone_is_said_to_be_gone(gaincell, monkeypatch):
     """Somebody deletes the folder of a campaign while it runs: room would not help."""
-    from gaincell_char import shards
+    from gaincell_char.storage import shards
 
     write = shards.write_shard
 

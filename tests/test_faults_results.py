@@ -195,8 +195,8 @@ def test_a_campaign_whose_sweep_is_one_value_has_its_page(gaincell, tmp_path):
     assert "open c/index.html" in out
     assert "the page lacks" not in err
     assert (tmp_path / "c" / "record.json").exists()
-    page = (tmp_path / "c" / "index.html").read_text()
-    for link in re.findall(r'(?:src|href)="([^"#:]+)"', page):
+    campaign_page = (tmp_path / "c" / "index.html").read_text()
+    for link in re.findall(r'(?:src|href)="([^"#:]+)"', campaign_page):
         assert (tmp_path / "c" / link).is_file(), link
 
 
@@ -228,9 +228,9 @@ def test_statistics_of_a_bound_are_none(campaign, gaincell, monkeypatch):
     assert (row["n"], row["n_beyond"]) == (8, 8)
     assert np.isnan(row["mean"])
     assert np.isnan(row["sigma"])
-    page = Path("c/index.html").read_text()
-    assert re.search(r"&gt;\s10\sns\sin 8 of 8", page)
-    assert "nan" not in re.sub(r"<[^>]*>", "", page).lower().split()
+    campaign_page = Path("c/index.html").read_text()
+    assert re.search(r"&gt;\s10\sns\sin 8 of 8", campaign_page)
+    assert "nan" not in re.sub(r"<[^>]*>", "", campaign_page).lower().split()
     record = json.loads(Path("c/record.json").read_text())
     [spread] = [o for o in record["spread"]["outputs"] if o["name"] == "retention"]
     assert (spread["mean"], spread["sigma"], spread["n_beyond"]) == (None, None, 8)
@@ -273,12 +273,12 @@ def test_a_signal_while_a_campaign_is_analysed_keeps_its_samples(
 @pytest.mark.ngspice
 def test_what_cannot_be_drawn_costs_itself_and_is_said(campaign, gaincell, monkeypatch):
     monkeypatch.chdir(campaign)
-    from gaincell_char.report import campaign as page
+    from gaincell_char.report import campaign_page
 
     def fails(*_, **__):
         raise KeyError("t_pulse")
 
-    monkeypatch.setattr(page.spread, "distribution", fails)
+    monkeypatch.setattr(campaign_page.spread, "distribution", fails)
     Path("c/index.html").unlink()
     status, out, err = gaincell(*DECAY)
     assert status == 0
@@ -308,8 +308,8 @@ def test_a_main_job_says_what_it_could_not_fit_and_how_far_it_looked(gaincell, t
     assert "1.000000000" not in out
     assert re.search(r"retention\s>\s\S+\s\S?s", out), out
     assert re.search(r"could not be fitted; the first: model leak_terms", err)
-    page = (tmp_path / "results" / "index.html").read_text()
-    assert re.search(r"&gt;\s\S+\s\S?s<", page)
+    campaign_page = (tmp_path / "results" / "index.html").read_text()
+    assert re.search(r"&gt;\s\S+\s\S?s<", campaign_page)
 
 
 def test_the_time_axis_is_that_of_the_technology():

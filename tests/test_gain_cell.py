@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from gaincell_char import netlist, registry
-from gaincell_char.circuit import Op
-from gaincell_char.run import characterize, simulate
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Op
+from gaincell_char.spice import netlist
+from gaincell_char.sweep.run import characterize, simulate
 
 VDD = 0.9
 LEVELS = np.linspace(0, VDD, 9)

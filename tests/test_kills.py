@@ -138,7 +138,7 @@ def hit(process, kill):
 
 def workers(pids):
     """Those that contain a simulator; a search for the library takes processes, too."""
-    return [pid for pid in pids if "gaincell_char.worker" in _words(pid)]
+    return [pid for pid in pids if "gaincell_char.spice.worker" in _words(pid)]
 
 
 def _words(pid):

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char import cli, mc, read_record, registry
+from gaincell_char import cli, read_record, registry
 from gaincell_char.errors import SimulationError
-from gaincell_char.run import FAILED
-from gaincell_char.steps import Pareto
+from gaincell_char.montecarlo import execute
+from gaincell_char.sweep.run import FAILED
+from gaincell_char.sweep.step_control import Pareto
 
 pytestmark = pytest.mark.ngspice
 CELL = ["mc", "gain_cell", "dc", "--vary", "mismatch", "-n", "64", "-o", "c"]
@@ -222,7 +223,7 @@ def test_a_technology_that_changed_under_a_campaign_is_noticed(gaincell, tmp_pat
 
 def _spoil(monkeypatch, share):
     """Every so many samples get a threshold that ngspice cannot solve."""
-    rows = mc.Campaign.rows
+    rows = execute.Campaign.rows
 
     def broken(self, point, draws):
         targets, values = rows(self, point, draws)
@@ -230,7 +231,7 @@ def _spoil(monkeypatch, share):
         values[:: int(1 / share), targets.index("@m.xcell.xn.m1[delvto]")] = 1e300
         return targets, values
 
-    monkeypatch.setattr(mc.Campaign, "rows", broken)
+    monkeypatch.setattr(execute.Campaign, "rows", broken)
 
 
 def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch):
@@ -238,7 +239,8 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
     with monkeypatch.context() as spoiled:
         _spoil(spoiled, 0.05)
         spoiled.setattr(
-            "gaincell_char.check.check", lambda *_, **__: cli.campaigns.check.Check(ids=(), alone={}, tight={})
+            "gaincell_char.montecarlo.verify.check",
+            lambda *_, **__: cli.campaigns.check.Check(ids=(), alone={}, tight={}),
         )
         status, _, err = gaincell(*instead(CELL, "-n", "100", "--axis", "v_store=0:0.9:3"))
     assert status == 1
@@ -260,7 +262,7 @@ def test_a_campaign_whose_check_fails_says_so_and_ends_with_1(gaincell, tmp_path
     def wrong(*_, **__):
         raise SimulationError("check failed: sample 3.0 has ...", deck="* deck", log="")
 
-    monkeypatch.setattr("gaincell_char.check.check", wrong)
+    monkeypatch.setattr("gaincell_char.montecarlo.verify.check", wrong)
     status, _, err = gaincell(*ONE)
     assert status == 1
     assert "check failed: sample 3.0 has ...; deck and log are in gaincell-failed" in err
@@ -268,7 +270,7 @@ def test_a_campaign_whose_check_fails_says_so_and_ends_with_1(gaincell, tmp_path
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(gaincell, tmp_path, monkeypatch):
-    monkeypatch.setattr(mc, "_FLUSH_S", 0.01)
+    monkeypatch.setattr(execute, "_FLUSH_S", 0.01)
 
     def interrupt():
         while not any((tmp_path / "c" / "shards").glob("*.parquet")):

@@ -7,12 +7,13 @@ import pytest
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 from PySpice.Unit import u_kOhm, u_uF
 
-from gaincell_char import netlist, registry
-from gaincell_char.circuit import Bench, Op, Output, Tran
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Bench, Op, Output, Tran
+from gaincell_char.declare.parameters import Params, number
 from gaincell_char.errors import NetlistError
-from gaincell_char.netlist import Deck, Template
-from gaincell_char.params import Params, number
-from gaincell_char.run import characterize, simulate
+from gaincell_char.spice import netlist
+from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.sweep.run import characterize, simulate
 
 LIBRARY = """
 .model nch nmos level=1

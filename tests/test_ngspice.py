@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from gaincell_char import netlist, registry
-from gaincell_char.circuit import Op, Tran
-from gaincell_char.netlist import Deck, Template
-from gaincell_char.ngspice import Outcome
-from gaincell_char.pool import Pool
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Op, Tran
+from gaincell_char.spice import netlist
+from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.ngspice import Outcome
+from gaincell_char.spice.pool import Pool
 
 RC = "v1 a 0 {v}\nr1 a b {r}\nc1 b 0 {c} ic=0"
 VALUES = {"v": 1.0, "r": 1e3, "c": 1e-9}

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from gaincell_char import netlist, registry
-from gaincell_char.circuit import Op
-from gaincell_char.run import characterize, simulate
+from gaincell_char import registry
+from gaincell_char.declare.circuit import Op
+from gaincell_char.spice import netlist
+from gaincell_char.sweep.run import characterize, simulate
 
 pytestmark = pytest.mark.ngspice
 OPTIONS = {"gmin": 1e-27, "abstol": 1e-24, "reltol": 1e-6, "vntol": 1e-9}

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaincell_char import registry
-from gaincell_char.circuit import Curve, Output
+from gaincell_char.declare.circuit import Curve, Output
+from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
-from gaincell_char.ngspice import Outcome
-from gaincell_char.params import Params, choice, number
-from gaincell_char.plan import make_plan, parse_axis
-from gaincell_char.run import OK, characterize
+from gaincell_char.spice.ngspice import Outcome
+from gaincell_char.sweep.plan import make_plan, parse_axis
+from gaincell_char.sweep.run import OK, characterize
 
 CELL = registry.load_circuit("gain_cell")
 TECH = registry.load_technology()

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaincell_char import fit, registry
+from gaincell_char import registry
 from gaincell_char.errors import DataError
-from gaincell_char.fit import Errors, Estimate, Fit
-from gaincell_char.record import SCHEMA_VERSION, Origin, Provenance, Record, make_record, read_record
-from gaincell_char.selection import Selection
+from gaincell_char.fitting import fit
+from gaincell_char.fitting.fit import Errors, Estimate, Fit
+from gaincell_char.fitting.points import Selection
+from gaincell_char.fitting.record import SCHEMA_VERSION, Origin, Provenance, Record, make_record, read_record
 
 FITS = Path(__file__).parents[1] / "fits"
 numbers = st.floats(allow_nan=False, allow_infinity=False)

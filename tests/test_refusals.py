@@ -12,16 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySpice.Spice.Netlist import Circuit
 
-from gaincell_char import cli, netlist, registry, run, store
-from gaincell_char.circuit import Op
+from gaincell_char import cli, registry
+from gaincell_char.declare.circuit import Op
+from gaincell_char.declare.parameters import number
 from gaincell_char.errors import CharError, DataError, NetlistError, ParameterError, RequestError
-from gaincell_char.fit import fit_model
-from gaincell_char.netlist import Deck, Template
-from gaincell_char.params import number
-from gaincell_char.plan import make_plan
-from gaincell_char.record import read_record
-from gaincell_char.run import characterize
-from gaincell_char.selection import select
+from gaincell_char.fitting.fit import fit_model
+from gaincell_char.fitting.points import select
+from gaincell_char.fitting.record import read_record
+from gaincell_char.spice import netlist
+from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.storage import tables
+from gaincell_char.sweep import run
+from gaincell_char.sweep.plan import make_plan
+from gaincell_char.sweep.run import characterize
 
 CELL = registry.load_circuit("gain_cell")
 SWEEP = ("sweep", "gain_cell", "dc", "-o", "out.csv")
@@ -130,7 +133,7 @@ def test_only_finite_numbers_are_values_in_python_either(value):
 )  # fmt: skip
 def test_a_grid_that_makes_no_sense_is_refused(refused, monkeypatch, words, sentence):
     # Whether the timeout is right does not depend on an installed ngspice.
-    monkeypatch.setattr("gaincell_char.pool.find_library", lambda: "any")
+    monkeypatch.setattr("gaincell_char.spice.pool.find_library", lambda: "any")
     assert re.search(sentence, refused(*SWEEP, *words.split()))
 
 
@@ -185,13 +188,13 @@ def test_a_folder_that_takes_no_files_is_refused_whoever_asks(refused, monkeypat
     def read_only(*_, **__):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(store.tempfile, "TemporaryFile", read_only)
+    monkeypatch.setattr(tables.tempfile, "TemporaryFile", read_only)
     assert "out.csv cannot be written (Read-only file system); choose another place" in refused(*SWEEP)
 
 
 def test_a_write_protected_file_is_not_replaced(refused, tmp_path, monkeypatch):
     (tmp_path / "out.csv").write_text("precious")
-    monkeypatch.setattr(store.os, "access", lambda _, mode: mode != os.W_OK)  # root is allowed everything
+    monkeypatch.setattr(tables.os, "access", lambda _, mode: mode != os.W_OK)  # root is allowed everything
     assert "out.csv is write-protected; choose another name" in refused(*SWEEP)
     assert (tmp_path / "out.csv").read_text() == "precious"
 
@@ -467,15 +470,15 @@ def table(measured, tmp_path):
 
     def write(ending=".csv", change=lambda frame: frame):
         path = tmp_path / f"table{ending}"
-        store.write_dataset(measured, path)
+        tables.write_dataset(measured, path)
         if ending == ".csv":
-            change(store.pd.read_csv(path)).to_csv(path, index=False)
+            change(tables.pd.read_csv(path)).to_csv(path, index=False)
         return path
 
     return write
 
 
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 def test_a_good_table_is_fitted_whatever_its_format(gaincell, table, tmp_path, ending):
     status, _, err = gaincell("fit", table(ending), "--model", "cubic", "-o", "fit.json")
     assert (status, err) == (0, "")
@@ -580,7 +583,9 @@ def test_a_failed_point_in_a_table_is_left_out_of_the_fit(gaincell, table):
 
 
 def test_an_undetermined_coefficient_is_named_in_python_too():
-    frame = store.pd.DataFrame({"v_store": [0.1, 0.1, 0.2, 0.2, 0.2, 0.1], "i_bl": np.array([1, 2, 3, 4, 5, 6]) * 1e-6})
+    frame = tables.pd.DataFrame(
+        {"v_store": [0.1, 0.1, 0.2, 0.2, 0.2, 0.1], "i_bl": np.array([1, 2, 3, 4, 5, 6]) * 1e-6}
+    )
     [selection] = select(CELL.model("cubic"), frame, ["v_store"], {"vdd": 0.9})
     with pytest.raises(CharError, match=r"the data do not determine c\d.*; widen the sweep"):
         fit_model(CELL.model("cubic"), selection, {"vdd": 0.9}, "A")

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from gaincell_char import registry
-from gaincell_char.campaign import plan_campaign
-from gaincell_char.circuit import Op, Tran
+from gaincell_char.declare.circuit import Op, Tran
 from gaincell_char.errors import DataError, ParameterError, RequestError
-from gaincell_char.mc import run_campaign
-from gaincell_char.results import collect, drawn
-from gaincell_char.run import characterize, simulate
+from gaincell_char.montecarlo.campaign import plan_campaign
+from gaincell_char.montecarlo.execute import run_campaign
+from gaincell_char.montecarlo.results import collect, drawn
+from gaincell_char.sweep.run import characterize, simulate
 from gaincell_char.torch import (
     Attention,
     Decay,

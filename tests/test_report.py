@@ -10,16 +10,16 @@ import pytest
 import xarray as xr
 
 from gaincell_char import registry, report
-from gaincell_char.circuit import Bench, Circuit, Coefficient, Figure, Merit, Model, Op, Output, Study
+from gaincell_char.declare.circuit import Bench, Circuit, Coefficient, Figure, Merit, Model, Op, Output, Study
+from gaincell_char.declare.parameters import Params, number
 from gaincell_char.errors import ParameterError, RequestError
-from gaincell_char.fit import LeftOut, fit_all
-from gaincell_char.job import CircuitResult, StudyResult
-from gaincell_char.netlist import numbers
-from gaincell_char.params import Params, number
-from gaincell_char.plan import make_plan
+from gaincell_char.fitting.fit import LeftOut, fit_all
 from gaincell_char.report import figures, picture, text
-from gaincell_char.run import Failure
-from gaincell_char.store import flat
+from gaincell_char.spice.netlist import numbers
+from gaincell_char.storage.tables import flat
+from gaincell_char.sweep.plan import make_plan
+from gaincell_char.sweep.run import Failure
+from gaincell_char.workflows.characterize_all import CircuitResult, StudyResult
 
 pytestmark = pytest.mark.pictures
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from gaincell_char.circuit import Bench, Circuit, Curve, Derived, Op, Output
+from gaincell_char.declare.circuit import Bench, Circuit, Curve, Derived, Op, Output
+from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
-from gaincell_char.ngspice import Outcome
-from gaincell_char.params import Params, choice, number
-from gaincell_char.plan import make_plan
-from gaincell_char.run import FAILED, NOT_RUN, OK, Failure, characterize
-from gaincell_char.technology import parse_technology
+from gaincell_char.spice.ngspice import Outcome
+from gaincell_char.sweep.plan import make_plan
+from gaincell_char.sweep.run import FAILED, NOT_RUN, OK, Failure, characterize
+from gaincell_char.technology.schema import parse_technology
 
 TECHNOLOGY = parse_technology(
     """

@@ -8,9 +8,10 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaincell_char import campaign, registry, sampling
+from gaincell_char import registry
 from gaincell_char.errors import ParameterError
-from gaincell_char.sampling import SAMPLERS, VARY, make_sampler
+from gaincell_char.montecarlo import campaign, sampling
+from gaincell_char.montecarlo.sampling import SAMPLERS, VARY, make_sampler
 
 
 @pytest.mark.parametrize("kind", SAMPLERS)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaincell_char import si
+from gaincell_char import units
 from gaincell_char.errors import ParameterError
 
 POWERS = {"T": 12, "G": 9, "meg": 6, "k": 3, "": 0, "m": -3, "u": -6, "µ": -6, "n": -9, "p": -12, "f": -15, "a": -18}
@@ -23,16 +23,16 @@ NUMBERS = st.one_of(
 def test_every_number_with_every_suffix_is_the_number_that_python_reads(number, suffix, unit, case):
     mantissa, _, power = number.lower().partition("e")
     expected = float(f"{mantissa}e{int(power or 0) + POWERS[suffix]}")
-    assert si.parse(f"{number}{suffix}{unit}", unit) == expected
+    assert units.parse(f"{number}{suffix}{unit}", unit) == expected
     # To SPICE case does not matter.  A and F alone could be units, and are asked about; a large mu is a Greek M.
     if not (case is str.upper and (suffix == "µ" or (suffix in ("a", "f") and not unit))):
-        assert si.parse(f" {number}{case(suffix)}{unit} ", unit) == expected
+        assert units.parse(f" {number}{case(suffix)}{unit} ", unit) == expected
 
 
 @given(st.one_of(st.text(max_size=12), st.from_regex(r"[0-9.+\-eE]{1,8}[a-zA-Zµ%Ω]{0,6}")), st.sampled_from(UNITS))
 def test_whatever_is_typed_is_a_number_or_a_parameter_error(text, unit):
     try:
-        value = si.parse(text, unit)
+        value = units.parse(text, unit)
     except ParameterError:
         return
     assert isinstance(value, float)
@@ -41,13 +41,13 @@ def test_whatever_is_typed_is_a_number_or_a_parameter_error(text, unit):
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(UNITS))
 def test_what_python_writes_is_read_back_exactly(value, unit):
-    assert si.parse(repr(value), unit) == value
+    assert units.parse(repr(value), unit) == value
 
 
 @given(st.floats(1e-17, 1e14).flatmap(lambda v: st.sampled_from([v, -v])), st.sampled_from(["V", "s", "Hz", "Ohm"]))
 def test_what_is_shown_is_read_back_to_the_digits_shown(value, unit):
-    shown = si.show(value, unit).replace("M", "meg").replace(" ", "")
-    assert si.parse(shown, unit) == pytest.approx(value, rel=1e-3)
+    shown = units.show(value, unit).replace("M", "meg").replace(" ", "")
+    assert units.parse(shown, unit) == pytest.approx(value, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_is_shown_is_read_back_to_the_digits_shown(value, unit):
 )
 def test_what_could_be_misread_is_refused(text, unit, sentence):
     with pytest.raises(ParameterError, match=sentence):
-        si.parse(text, unit)
+        units.parse(text, unit)
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_what_could_be_misread_is_refused(text, unit, sentence):
     ],
 )
 def test_suffixes_mean_what_they_mean_to_spice(text, unit, value):
-    assert si.parse(text, unit) == value
+    assert units.parse(text, unit) == value

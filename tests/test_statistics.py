@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gaincell_char import statistics as s
-from gaincell_char.contributions import contributions
 from gaincell_char.errors import DataError, ParameterError
+from gaincell_char.fitting import statistics as s
+from gaincell_char.montecarlo.sensitivity import contributions
 
 RNG = np.random.default_rng(11)
 SAMPLES = arrays(float, st.integers(20, 60), elements=st.floats(-1e3, 1e3), unique=True)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from gaincell_char import store
 from gaincell_char.errors import DataError, RequestError, StorageError
+from gaincell_char.storage import tables
 
 TIMES = [1e-9, 1 / 3e6, 2.0]
 REASON = 'no result after 60 s, "tran" # vector v(x)\nis missing; nan'
@@ -47,18 +47,18 @@ def dataset():
     )
 
 
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 def test_tables_come_back_exactly(dataset, ending, tmp_path):
     path = tmp_path / f"data{ending}"
-    assert store.write_dataset(dataset, path) == path
-    table = store.read_table(path)
-    assert_frame_equal(table.frame, store.flat(dataset), check_exact=True, check_dtype=False)
+    assert tables.write_dataset(dataset, path) == path
+    table = tables.read_table(path)
+    assert_frame_equal(table.frame, tables.flat(dataset), check_exact=True, check_dtype=False)
     assert table.attrs == dataset.attrs
     assert table.dims == ("corner", "temp", "write_flavour", "v_store", "time")
 
 
 def test_netcdf_keeps_shape_units_and_meaning(dataset, tmp_path):
-    store.write_dataset(dataset, tmp_path / "data.nc")
+    tables.write_dataset(dataset, tmp_path / "data.nc")
     with xr.open_dataset(tmp_path / "data.nc", engine="h5netcdf") as back:
         xr.testing.assert_identical(
             back.load().drop_vars(("status", "reason")), dataset.drop_vars(("status", "reason"))
@@ -67,7 +67,7 @@ def test_netcdf_keeps_shape_units_and_meaning(dataset, tmp_path):
 
 
 def test_a_flat_table_has_one_row_per_point_and_the_names_of_the_bench(dataset):
-    frame = store.flat(dataset)
+    frame = tables.flat(dataset)
     assert list(frame) == [
         "write_flavour", "v_store", "time", "v_out", "i_leak", "corner", "temp", "status", "reason",
     ]  # fmt: skip
@@ -80,19 +80,19 @@ def test_a_flat_table_has_one_row_per_point_and_the_names_of_the_bench(dataset):
         assert (row.status, row.reason) == (point.status.item(), point.reason.item())
 
 
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5, unique=True))
 @settings(max_examples=25 if os.environ.get("GAINCELL_TESTS") == "all" else 5, deadline=None)
 def test_any_numbers_come_back_to_the_last_bit(ending, values, tmp_path_factory):
     path = tmp_path_factory.mktemp("numbers") / f"data{ending}"
     dataset = xr.Dataset({"y": ("x", values)}, {"x": np.arange(len(values)) / 7})
-    store.write_dataset(dataset, path)
-    frame = store.read_table(path).frame
+    tables.write_dataset(dataset, path)
+    frame = tables.read_table(path).frame
     assert frame.y.tolist() == values
     assert frame.x.tolist() == dataset.x.values.tolist()
 
 
-@pytest.mark.parametrize("ending", [*store.FORMATS, ".json"])
+@pytest.mark.parametrize("ending", [*tables.FORMATS, ".json"])
 def test_a_crash_while_writing_leaves_the_old_file(ending, tmp_path):
     path = tmp_path / f"data{ending}"
     path.write_text("old")
@@ -102,12 +102,12 @@ def test_a_crash_while_writing_leaves_the_old_file(ending, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.write_atomically(path, crash)
+        tables.write_atomically(path, crash)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 def test_what_cannot_be_written_is_kept_elsewhere_and_said_where(ending, dataset, tmp_path, monkeypatch):
     path = tmp_path / f"data{ending}"
     path.write_text("old")
@@ -125,10 +125,10 @@ def test_what_cannot_be_written_is_kept_elsewhere_and_said_where(ending, dataset
     with pytest.raises(
         StorageError, match=r"could not be written \(the disk is full\); the results are kept in"
     ) as told:
-        store.write_dataset(dataset, path)
+        tables.write_dataset(dataset, path)
     kept = Path(str(told.value).rpartition(" ")[2])
     assert_frame_equal(
-        store.read_table(kept).frame, store.flat(dataset), check_exact=True, check_dtype=False
+        tables.read_table(kept).frame, tables.flat(dataset), check_exact=True, check_dtype=False
     )  # fmt: skip
     assert path.read_text() == "old"
 
@@ -136,45 +136,45 @@ def test_what_cannot_be_written_is_kept_elsewhere_and_said_where(ending, dataset
 def test_a_table_of_ones_own_needs_only_names(tmp_path):
     path = tmp_path / "measured.csv"
     path.write_text("# from the bench\nv_store,i_bl\n0.0,-1e-5\n0.9,1e-5\n")
-    table = store.read_table(path)
+    table = tables.read_table(path)
     assert table.frame.to_dict("list") == {"v_store": [0.0, 0.9], "i_bl": [-1e-5, 1e-5]}
     assert (table.attrs, table.dims) == ({}, ())
 
 
-@pytest.mark.parametrize("ending", store.FORMATS)
+@pytest.mark.parametrize("ending", tables.FORMATS)
 def test_a_damaged_file_is_refused_by_name(ending, tmp_path):
     path = tmp_path / f"data{ending}"
     path.write_bytes(b'"\x00not a table')
     if ending != ".csv":
         with pytest.raises(DataError, match=rf"data\{ending}: cannot be read as \{ending}"):
-            store.read_table(path)
+            tables.read_table(path)
     path.unlink()
     with pytest.raises(DataError, match="No such file"):
-        store.read_table(path)
+        tables.read_table(path)
     path.write_bytes(b"")
     with pytest.raises(DataError, match=rf"cannot be read as \{ending}"):
-        store.read_table(path)
+        tables.read_table(path)
 
 
 def test_unknown_endings_are_refused_with_the_known_ones(tmp_path):
-    for check, error in ((store.check_target, RequestError), (store.read_table, DataError)):
+    for check, error in ((tables.check_target, RequestError), (tables.read_table, DataError)):
         with pytest.raises(error, match=r"unknown ending '\.xls'; use \.nc, \.csv, \.parquet"):
             check(tmp_path / "data.xls")
 
 
 def test_targets_that_cannot_be_written_are_refused_before_anything_runs(tmp_path):
-    store.check_target(tmp_path / "new.csv")
+    tables.check_target(tmp_path / "new.csv")
     assert not list(tmp_path.iterdir())
     with pytest.raises(RequestError, match=r"there is no folder .*missing; create it first"):
-        store.check_target(tmp_path / "missing" / "new.csv")
+        tables.check_target(tmp_path / "missing" / "new.csv")
     (tmp_path / "folder.nc").mkdir()
     with pytest.raises(RequestError, match=r"folder\.nc is a folder; name a file in it"):
-        store.check_target(tmp_path / "folder.nc")
+        tables.check_target(tmp_path / "folder.nc")
 
 
 def test_frames_of_pandas_are_not_changed_by_writing(dataset, tmp_path):
-    before = store.flat(dataset)
-    for ending in store.FORMATS:
-        store.write_dataset(dataset, tmp_path / f"data{ending}")
-    assert_frame_equal(store.flat(dataset), before)
+    before = tables.flat(dataset)
+    for ending in tables.FORMATS:
+        tables.write_dataset(dataset, tmp_path / f"data{ending}")
+    assert_frame_equal(tables.flat(dataset), before)
     assert isinstance(pd.read_csv(tmp_path / "data.csv"), pd.DataFrame)

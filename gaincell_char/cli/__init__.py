@@ -10,13 +10,15 @@ from typing import Any
 
 import click
 
-from .. import __version__, job, refit, registry, report, store
+from .. import __version__, registry, report
+from ..declare.parameters import Value
 from ..errors import CharError, FitError, ParameterError, RequestError, SimulationError
-from ..params import Value
-from ..pool import Pool
-from ..run import Failure, characterize
-from ..scratch import remove_leftovers
-from . import comparing, exporting, foreign, merging, montecarlo, options, requests, tables, technologies
+from ..spice.pool import Pool
+from ..storage import tables
+from ..storage.scratch import remove_leftovers
+from ..sweep.run import Failure, characterize
+from ..workflows import characterize_all, fit_table
+from . import command_options, comparing, exporting, foreign, listings, merging, montecarlo, requests, technologies
 from .console import OUT, UNEXPECTED, flush, keep, make_printable, note, report_of, say
 from .interrupts import Interrupted, Interrupts
 from .progress import progress
@@ -70,7 +72,7 @@ def _explained(error: Exception) -> int:
         case BrokenPipeError():
             return 0
         case OSError():
-            say(f"{error.filename or 'output'}: {store.why(error)}")
+            say(f"{error.filename or 'output'}: {tables.why(error)}")
             return RequestError.exit_status if error.errno == errno.ENAMETOOLONG else 1
         case MemoryError():
             say("there is not enough memory for this; ask for fewer points, samples or tokens at a time")
@@ -80,7 +82,9 @@ def _explained(error: Exception) -> int:
             return UNEXPECTED
 
 
-@click.group(cls=options.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=command_options.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="gaincell")
 @click.pass_context
 def cli(context: click.Context, /) -> None:
@@ -102,31 +106,31 @@ def list_() -> None:
     \b
     Example:  gaincell list
     """
-    OUT.print(tables.circuits())
-    OUT.print(tables.technologies())
+    OUT.print(listings.circuits())
+    OUT.print(listings.technologies())
 
 
 @cli.command()
 @click.argument("circuit")
-@options.TECH
+@command_options.TECH
 def show(circuit: str, tech: str) -> None:
     """Show the parameters, benches and models of CIRCUIT.
 
     \b
     Example:  gaincell show gain_cell
     """
-    for part in tables.describe(circuit, tech):
+    for part in listings.describe(circuit, tech):
         OUT.print(part)
 
 
 @cli.command()
 @click.argument("circuit")
 @click.argument("bench")
-@options.SET
+@command_options.SET
 @click.option("--corner", default="tt", show_default=True, help="Process corner.")
 @click.option("--temp", default="27", show_default=True, help="Temperature in degC.")
-@options.TECH
-@options.NETLIST
+@command_options.TECH
+@command_options.NETLIST
 def netlist(
     circuit: str, bench: str, settings: Sequence[str], corner: str, temp: str, tech: str, netlist: Path | None
 ) -> None:
@@ -159,17 +163,17 @@ def netlist(
 @cli.command()
 @click.argument("circuit")
 @click.argument("bench")
-@options.AXIS
-@options.CORNERS
-@options.TEMPS
-@options.SET
-@options.OPTION
+@command_options.AXIS
+@command_options.CORNERS
+@command_options.TEMPS
+@command_options.SET
+@command_options.OPTION
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .nc, .csv or .parquet file.")
-@options.TECH
-@options.NETLIST
-@options.WORKERS
-@options.TIMEOUT
-@options.INTERRUPTS
+@command_options.TECH
+@command_options.NETLIST
+@command_options.WORKERS
+@command_options.TIMEOUT
+@command_options.INTERRUPTS
 def sweep(
     interrupts: Interrupts, circuit: str, bench: str, axes: Sequence[str], corner: str, temp: str,
     settings: Sequence[str], simulator_options: Sequence[str], output: Path, tech: str, netlist: Path | None,
@@ -183,7 +187,7 @@ def sweep(
     Example:  gaincell sweep gain_cell dc --axis v_store=0:0.9:91 --axis v_in=450m,900m -o current.csv
               gaincell sweep capacitor_decay decay --temp 27,85 --set write_flavour=uhvt -o decay.nc
     """
-    store.check_target(output)
+    tables.check_target(output)
     loaded = registry.load_circuit(circuit)
     request = registry.plan_bench(
         circuit, bench, technology=tech, netlist=netlist, sweep=requests.axes(loaded, bench, axes),
@@ -195,7 +199,7 @@ def sweep(
     with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
         with progress(f"{circuit}.{bench}", request.size) as tick:
             result = characterize(request, pool=pool, progress=tick)
-        store.write_dataset(result.dataset, output)
+        tables.write_dataset(result.dataset, output)
     counts = result.dataset.attrs
     note(f"{counts['n_ok']} of {counts['n_points']} points in {time.perf_counter() - began:.1f} s, in {output}")
     if result.failures:
@@ -241,16 +245,16 @@ def fit_(
     """
     if output.suffix != ".json":
         raise RequestError(f"{output}: a record is a .json file")
-    store.check_writable(output)
+    tables.check_writable(output)
     if foreign.is_meant(context, data, elsewhere):
         foreign.fit(data, output, models, circuit, bench, elsewhere)
         return
-    table = store.read_table(data)
-    record, left_out = refit.fit_table(table, data, circuit=circuit, bench=bench, models=models)
+    table = tables.read_table(data)
+    record, left_out = fit_table.fit_table(table, data, circuit=circuit, bench=bench, models=models)
     for reason in left_out:
         say(f"left out: {reason}")
-    store.write_text(output, record.to_json())
-    OUT.print(tables.fits(record))
+    tables.write_text(output, record.to_json())
+    OUT.print(listings.fits(record))
     note(f"record in {output}")
 
 
@@ -262,10 +266,10 @@ def fit_(
 @click.option(
     "--records", type=click.Path(path_type=Path), help="Also write the records here, as <circuit>.<study>.json."
 )
-@options.TECH
-@options.WORKERS
-@options.TIMEOUT
-@options.INTERRUPTS
+@command_options.TECH
+@command_options.WORKERS
+@command_options.TIMEOUT
+@command_options.INTERRUPTS
 def run(
     interrupts: Interrupts, out: Path, circuits: Sequence[str], records: Path | None, tech: str, workers: int | None,
     timeout: float,
@@ -279,22 +283,28 @@ def run(
     names = list(dict.fromkeys(circuits)) or registry.circuit_names()
     chosen = [registry.load_circuit(name) for name in names]
     technology = registry.load_technology(tech)
-    planned = [job.plan_circuit(circuit, tech) for circuit in chosen]
-    job.check_plans(planned)
-    results: list[job.CircuitResult] = []
+    planned = [characterize_all.plan_circuit(circuit, tech) for circuit in chosen]
+    characterize_all.check_plans(planned)
+    results: list[characterize_all.CircuitResult] = []
     with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
-        folders = job.prepare(out, records, technology.name)
-        for problem in job.problems(planned):
+        folders = characterize_all.prepare(out, records, technology.name)
+        for problem in characterize_all.problems(planned):
             say(f"left out: {problem}")
         with progress("characterizing", sum(one.size for one in planned)) as tick:
             for one in planned:
-                results.append(job.run_circuit(one, pool, progress=tick, finished=lambda r: job.keep(r, folders)))
+                results.append(
+                    characterize_all.run_circuit(
+                        one, pool, progress=tick, finished=lambda r: characterize_all.keep(r, folders)
+                    )
+                )
         simulator = f"ngspice {pool.version}"
     wall_s = time.perf_counter() - began
     page = report.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
     wall_s = time.perf_counter() - began
-    store.write_text(out / "run.json", job.describe(results, technology.name, simulator, pool.workers, wall_s))
-    OUT.print(tables.frame(report.headline(results)))
+    tables.write_text(
+        out / "run.json", characterize_all.describe(results, technology.name, simulator, pool.workers, wall_s)
+    )
+    OUT.print(listings.frame(report.headline(results)))
     note(f"{wall_s:.1f} s; open {page.path}")
     for part in page.missing:
         say(f"the page lacks {part}")
@@ -304,7 +314,7 @@ def run(
 
 
 def _what_failed(
-    planned: Sequence[job.CircuitPlan], results: Sequence[job.CircuitResult], out: Path
+    planned: Sequence[characterize_all.CircuitPlan], results: Sequence[characterize_all.CircuitResult], out: Path
 ) -> CharError | None:
     """What of the main job failed: points before models before studies that could not be planned."""
     studies = [study for result in results for study in result.studies.values()]
@@ -313,7 +323,7 @@ def _what_failed(
         return _failure(failures, failed, sum(one.size for one in planned), out / "failed")
     if left_out := [reason for study in studies for reason in study.left_out]:
         return FitError(f"{_many(len(left_out), 'model')} could not be fitted; the first: {left_out[0]}")
-    if problems := list(job.problems(planned)):
+    if problems := list(characterize_all.problems(planned)):
         count = f"{len(problems)} {'study' if len(problems) == 1 else 'studies'}"
         return CharError(f"{count} could not be run in this technology; the first: {problems[0]}")
     return None

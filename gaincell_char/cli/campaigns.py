@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import analysis, check, manifest, mc, registry, report, results, statistics, store
-from ..campaign import Campaign
+from .. import registry, report
 from ..errors import CharError, RequestError
-from ..finished import read_finished
-from ..pool import Pool
-from ..run import FAILED, KEPT_FAILURES, Failure
-from ..statistics import Spec
-from . import tables
+from ..fitting import statistics
+from ..fitting.statistics import Spec
+from ..montecarlo import analysis, execute, results, verify
+from ..montecarlo.campaign import Campaign
+from ..montecarlo.finished import read_finished
+from ..spice.pool import Pool
+from ..storage import manifest, tables
+from ..sweep.run import FAILED, KEPT_FAILURES, Failure
+from . import listings
 from .console import OUT, note, say
 
 
@@ -54,12 +57,12 @@ def finish(
     """Write results, analyse them, draw the page, and print how it looks."""
     began = time.perf_counter()
     rows = results.complete(planned, rows, n)
-    store.write_frame(results.flat_results(planned, rows, n), out / "results.parquet")
-    store.write_frame(results.drawn(planned, n), out / "draws.parquet")
-    found = check.check(planned, rows, n, timeout_s=pool.timeout_s)
+    tables.write_frame(results.flat_results(planned, rows, n), out / "results.parquet")
+    tables.write_frame(results.drawn(planned, n), out / "draws.parquet")
+    found = verify.check(planned, rows, n, timeout_s=pool.timeout_s)
     analysed = analysis.analyse(planned, rows, n, pool=pool, specs=specs, check=found)
     page = report.write_campaign(out, planned, analysed, found, failed)
-    OUT.print(tables.frame(report.campaign_headline(analysed)))
+    OUT.print(listings.frame(report.campaign_headline(analysed)))
     for fit in analysed.random:
         note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
     for text, share in analysed.yields:
@@ -82,7 +85,7 @@ def failure(rows: pd.DataFrame, kept: Path) -> CharError:
     )
 
 
-def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[mc.Finished]) -> list[Failure]:
+def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[execute.Finished]) -> list[Failure]:
     """The first few failed points with their decks, and with the log of those that failed in this call."""
     logs = {(item.sample, item.point): item.log for item in now}
     failed = rows[rows["status"] == FAILED].head(KEPT_FAILURES)

@@ -10,20 +10,22 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import agreement, compare, registry, report, store
-from ..array_deck import CLAMPS
-from ..comparison import Case, Comparison, cases, check_counts, make_comparison
+from .. import registry, report
 from ..errors import CharError, ParameterError, SimulationError
-from ..manifest import check_campaign_folder
-from ..pool import Pool
-from ..run import FAILED, Failure
-from . import options, requests, tables
+from ..spice.pool import Pool
+from ..storage import tables
+from ..storage.manifest import check_campaign_folder
+from ..sweep.run import FAILED, Failure
+from ..validation import score, simulate
+from ..validation.array_netlist import CLAMPS
+from ..validation.cases import Case, Comparison, cases, check_counts, make_comparison
+from . import command_options, listings, requests
 from .console import OUT, keep, note, say
 from .interrupts import Interrupts
 from .progress import progress
 
 
-@click.command("compare", cls=options.Command)
+@click.command("compare", cls=command_options.Command)
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the comparison.")
 @click.option(
     "--head", default=registry.DEFAULT_HEAD, show_default=True, help="Which circuits make the attention head."
@@ -54,9 +56,9 @@ from .progress import progress
 @click.option("--draws", default=400, show_default=True, help="Arrays the model draws for its intervals.")
 @click.option("--form", help="Form of the software model that has to agree; the best by default.")
 @click.option("--gate", is_flag=True, help="Exit with status 1 if they disagree by more than the records state.")
-@options.TECH
-@options.WORKERS
-@options.TIMEOUT
+@command_options.TECH
+@command_options.WORKERS
+@command_options.TIMEOUT
 @click.pass_context
 def compare_(
     context: click.Context, /, out: Path, inputs: Path | None, instances: int, tokens: int, dim: int, draws: int,
@@ -74,8 +76,8 @@ def compare_(
     """
     _check_effect(context)
     check_counts({"draws": (draws, 1)})
-    store.check_folder(out)
-    from ..twins import pulses_of, twins  # needs PyTorch, which takes seconds to import
+    tables.check_folder(out)
+    from ..validation.software_model import pulses_of, twins  # needs PyTorch, which takes seconds to import
 
     comparison = make_comparison(
         path=inputs, instances=instances, tokens=tokens, dim=dim, technology=tech, operations=operations, **request
@@ -89,15 +91,15 @@ def compare_(
         done = _simulate(comparison, todo, out, pool, context.obj)
         waves, missing = _waves(comparison, todo, pool)
         simulator = f"ngspice {pool.version}"
-    rows = compare.finished_cases(comparison, out, todo)
+    rows = simulate.finished_cases(comparison, out, todo)
     assert rows is not None  # noqa: S101  just written
-    judged = agreement.judge(comparison, models, rows, todo, draws)
+    judged = score.judge(comparison, models, rows, todo, draws)
     about = {
         "simulator": simulator, "technology": tech, "spice_s": float(rows["spent_s"].sum()), "model_s": judged.model_s,
         "wall_s": time.perf_counter() - began, "columns": len(rows),
     }  # fmt: skip
     page = report.write_comparison(out, comparison, judged, waves, about, missing, done.failures)
-    store.write_text(out / "compare.json", _described(comparison, todo, judged, about))
+    tables.write_text(out / "compare.json", _described(comparison, todo, judged, about))
     _tell(judged, page, f"{done.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
     if (rows["status"] == FAILED).any():
         raise _failure(rows, done.failures, out)
@@ -112,10 +114,10 @@ def compare_(
 
 def _simulate(
     comparison: Comparison, todo: Sequence[Case], out: Path, pool: Pool, interrupts: Interrupts
-) -> compare.Progress:
+) -> simulate.Progress:
     """Simulate what the folder lacks, and keep the inputs and what failed beside it."""
     with interrupts.stopping(pool), progress("comparing", len(todo)) as tick:
-        done = compare.run_comparison(comparison, todo, out, pool, tick=tick, say=say)
+        done = simulate.run_comparison(comparison, todo, out, pool, tick=tick, say=say)
         _keep_inputs(comparison, out)
     if done.failures:
         keep(done.failures, out / "failed")
@@ -123,8 +125,8 @@ def _simulate(
     return done
 
 
-def _tell(judged: agreement.Agreement, page: report.Written, simulated: str) -> None:
-    OUT.print(tables.frame(report.comparison_headline(judged)))
+def _tell(judged: score.Agreement, page: report.Written, simulated: str) -> None:
+    OUT.print(listings.frame(report.comparison_headline(judged)))
     for sentence in judged.explained():
         note(sentence)
     note(f"{simulated}; open {page.path}")
@@ -154,7 +156,7 @@ def _waves(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> tuple[di
     waves, missing = {}, []
     for case in _first(todo):
         try:
-            waves[case.operation.name] = compare.waveforms(comparison, case, pool)
+            waves[case.operation.name] = simulate.waveforms(comparison, case, pool)
         except SimulationError as error:
             missing.append(f"the waveforms of {case.operation.doc}: {error}")
     return waves, missing
@@ -178,7 +180,7 @@ def _failure(rows: Any, failures: Sequence[Failure], out: Path) -> CharError:
 def _keep_inputs(comparison: Comparison, out: Path) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, Q=comparison.inputs.q, K=comparison.inputs.k, V=comparison.inputs.v)
-    store.write_bytes(out / "inputs.npz", buffer.getvalue())
+    tables.write_bytes(out / "inputs.npz", buffer.getvalue())
 
 
 def _described(comparison: Comparison, todo: Sequence[Case], judged: Any, about: dict[str, Any]) -> str:

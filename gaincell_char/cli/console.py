@@ -13,10 +13,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from .. import __version__, store
+from .. import __version__
 from ..errors import RequestError, StorageError
-from ..run import Failure
-from ..untrusted import printable
+from ..storage import tables
+from ..storage.untrusted import printable
+from ..sweep.run import Failure
 
 UNEXPECTED = 70
 """Exit status of a fault of this program; sysexits.h calls it EX_SOFTWARE."""
@@ -87,12 +88,12 @@ def keep(failures: Sequence[Failure], folder: Path) -> Path:
 
 
 def _keep(failures: Sequence[Failure], folder: Path) -> Path:
-    store.make_inside(folder.parent, folder.name)
+    tables.make_inside(folder.parent, folder.name)
     for number, failure in enumerate(failures, start=1):
         name = failure.name or str(number)
-        store.write_text(folder / f"{name}.cir", failure.deck)
+        tables.write_text(folder / f"{name}.cir", failure.deck)
         log = folder / f"{name}.log"
         # A point that failed in an earlier call has its log from then.
         if failure.log or not failure.name or not log.exists():
-            store.write_text(log, f"{failure.reason}\n{failure.log}\n")
+            tables.write_text(log, f"{failure.reason}\n{failure.log}\n")
     return folder

@@ -8,10 +8,11 @@ import click
 from rich.table import Table
 
 from .. import export as exports
-from .. import registry, si, store
+from .. import registry, units
 from ..errors import DataError, ParameterError
-from ..record import Record
-from . import options, requests
+from ..fitting.record import Record
+from ..storage import tables
+from . import command_options, requests
 from .console import OUT, note, table
 
 
@@ -43,13 +44,13 @@ def _conditions(texts: Sequence[str]) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
     for name, value in requests.assignments(texts).items():
         try:
-            found[name] = si.parse(value)
+            found[name] = units.parse(value)
         except ParameterError:
             found[name] = value
     return found
 
 
-@click.command("export", cls=options.Command)
+@click.command("export", cls=command_options.Command)
 @click.argument("record")
 @click.option("--to", "target", required=True, metavar="FORMAT", help="Format; --list shows all.")
 @click.option(
@@ -76,7 +77,7 @@ def export(
     chosen = exports.load_target(target)
     if companions is not None and not chosen.needs_others:
         raise ParameterError(f"--companions has no effect here: {target} reads no other record")
-    store.check_folder(out)
+    tables.check_folder(out)
     for path in exports.export(_record(record), target, out, model=model, companions=companions, at=_conditions(at)):
         note(str(path))
 

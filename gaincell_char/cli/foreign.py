@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
-from .. import external, readers, refit, registry, store
+from .. import registry
 from ..errors import DataError, ParameterError, RequestError
-from . import requests, tables
+from ..storage import foreign_tables, tables
+from ..workflows import fit_foreign, fit_table
+from . import listings, requests
 from .console import OUT, note, say
 
 _PAIRS = "OURS=THEIRS,..."
@@ -19,14 +21,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="What the table lacks, as vdd=1.2."),
     click.option("--sigma", metavar="COLUMN", default="", help="Standard deviation of the output, point by point."),
     click.option(
-        "--nan", type=click.Choice(external.NAN), default="refuse", show_default=True, help="Rows without a number."
+        "--nan", type=click.Choice(fit_foreign.NAN), default="refuse", show_default=True, help="Rows without a number."
     ),
     click.option(
-        "--outliers", type=click.Choice(external.OUTLIERS), default="keep", show_default=True,
+        "--outliers", type=click.Choice(fit_foreign.OUTLIERS), default="keep", show_default=True,
         help="Points five robust standard deviations off: fit, weigh down, or leave out.",
     ),
     click.option(
-        "--duplicates", type=click.Choice(external.DUPLICATES), default="refuse", show_default=True,
+        "--duplicates", type=click.Choice(fit_foreign.DUPLICATES), default="refuse", show_default=True,
         help="Points that stand there twice.",
     ),
     click.option("--from", "technology", default="measured", help="What the record calls its source."),
@@ -46,12 +48,12 @@ def is_meant(context: click.Context, data: Path, elsewhere: Mapping[str, Any]) -
     ParameterError
         If such an option is given for a file that only this program writes.
     """
-    if data.suffix not in readers.ENDINGS:
+    if data.suffix not in foreign_tables.ENDINGS:
         requests.refuse(
             context, tuple(elsewhere), f"a {data.suffix or 'nameless'} table is one that gaincell sweep wrote"
         )
         return False
-    return data.suffix not in store.FORMATS or requests.is_given(context, tuple(elsewhere))
+    return data.suffix not in tables.FORMATS or requests.is_given(context, tuple(elsewhere))
 
 
 def fit(
@@ -66,28 +68,28 @@ def fit(
     for model in map(owner.model, models):
         if bench is not None and owner.bench(bench).name != model.bench:
             raise ParameterError(f"--bench {bench}: model {model.name} is of bench {model.bench}")
-    reading = external.Reading(
+    reading = fit_foreign.Reading(
         columns=_pairs(elsewhere["columns"]), units=_pairs(elsewhere["units"]),
         set_=requests.settings(owner, owner.model(models[0]).bench, elsewhere["settings"]),
         **{name: elsewhere[name] for name in ("sigma", "nan", "outliers", "duplicates")},
     )  # fmt: skip
-    record, remarks = external.fit_external(data, circuit, models, reading, technology=elsewhere["technology"])
+    record, remarks = fit_foreign.fit_external(data, circuit, models, reading, technology=elsewhere["technology"])
     for remark in remarks:
         say(remark)
-    store.write_text(output, record.to_json())
-    OUT.print(tables.fits(record))
+    tables.write_text(output, record.to_json())
+    OUT.print(listings.fits(record))
     note(f"record in {output}")
 
 
 def _check_belongs(data: Path, circuit: str, bench: str | None) -> None:
     """Refuse what contradicts a table that gaincell sweep wrote, if it is one."""
-    if data.suffix not in store.FORMATS:
+    if data.suffix not in tables.FORMATS:
         return
     try:
-        table = store.read_table(data)
+        table = tables.read_table(data)
     except DataError:  # a table from elsewhere, which has a reader of its own
         return
-    refit.check_belongs(table, data, circuit=circuit, bench=bench)
+    fit_table.check_belongs(table, data, circuit=circuit, bench=bench)
 
 
 def _pairs(text: str) -> dict[str, str]:

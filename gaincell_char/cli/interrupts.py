@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from ..leave import leave
-from ..pool import Pool
-from ..scratch import remove_all
+from ..spice.pool import Pool
+from ..storage.leave import leave
+from ..storage.scratch import remove_all
 from .console import say
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -7,21 +7,23 @@ from typing import Any
 import click
 import pandas as pd
 
-from .. import campaign, manifest, registry, store
+from .. import registry
 from ..errors import RequestError
-from ..pool import Pool
-from ..tune import check_samples, tune
-from . import options, requests, tables
+from ..montecarlo import campaign
+from ..montecarlo.tune import check_samples, tune
+from ..spice.pool import Pool
+from ..storage import manifest, tables
+from . import command_options, listings, requests
 from .campaigns import failed_points, failure, finish, finished_rows, read_specs, technology_of
 from .console import OUT, keep, note
 
 
-@click.command(cls=options.Command)
+@click.command(cls=command_options.Command)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--spec", "specs", multiple=True, metavar="LIMIT", help="Report the yield of a limit, as 'i_bl > 8u'.")
 @click.option("--tech", help="Folder of the technology, if the campaign was not run in a built-in one.")
-@options.WORKERS
-@options.TIMEOUT
+@command_options.WORKERS
+@command_options.TIMEOUT
 def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | None, timeout: float) -> None:
     """Put the shards in FOLDER together: results.parquet, tables, pictures and record.
 
@@ -47,7 +49,7 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
         raise failure(rows, kept)
 
 
-@click.command("tune", cls=options.Command)
+@click.command("tune", cls=command_options.Command)
 @click.argument("circuit")
 @click.argument("bench")
 @click.option(
@@ -59,16 +61,16 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     help="Samples per setting, a multiple of 8.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .json file to write.")
-@options.AXIS
-@options.SET
-@options.TECH
+@command_options.AXIS
+@command_options.SET
+@command_options.TECH
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
     default=1,
     help="Simulator processes, 1 by default: several disturb the times that are measured.",
 )
-@options.TIMEOUT
+@command_options.TIMEOUT
 def tune_(
     circuit: str, bench: str, samples: int, output: Path, axes: Sequence[str], settings: Sequence[str], tech: str,
     workers: int, timeout: float,
@@ -81,14 +83,14 @@ def tune_(
     check_samples(samples)
     if output.suffix != ".json":
         raise RequestError(f"{output}: measured step control is a .json file")
-    store.check_writable(output)
+    tables.check_writable(output)
     loaded = registry.load_circuit(circuit)
     sweep, set_ = requests.axes(loaded, bench, axes), requests.settings(loaded, bench, settings)
     campaign.plan_campaign(circuit, bench, technology=tech, sweep=sweep, set_=set_)
     with Pool(workers, timeout_s=timeout) as pool:
         found = tune(circuit, bench, pool=pool, samples=samples, technology=tech, sweep=sweep, set_=set_)
-    store.write_text(output, found.to_json())
-    OUT.print(tables.frame(_front(found.front())))
+    tables.write_text(output, found.to_json())
+    OUT.print(listings.frame(_front(found.front())))
     note(f"{len(found.trials)} settings in {output}")
 
 

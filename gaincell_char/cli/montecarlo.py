@@ -10,15 +10,18 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import analysis, campaign, manifest, mc, registry, results, sampling, statistics, store
-from ..campaign import Campaign
+from .. import registry
 from ..errors import CharError, ParameterError, RequestError
-from ..pool import Pool
-from ..replay import parse_id, replay
-from ..run import FAILED
-from ..statistics import Goal, Spec
-from ..steps import Steps
-from . import options, requests
+from ..fitting import statistics
+from ..fitting.statistics import Goal, Spec
+from ..montecarlo import analysis, campaign, execute, results, sampling
+from ..montecarlo.campaign import Campaign
+from ..montecarlo.replay import parse_id, replay
+from ..spice.pool import Pool
+from ..storage import manifest, tables
+from ..sweep.run import FAILED
+from ..sweep.step_control import Steps
+from . import command_options, requests
 from .campaigns import failed_points, failure, finish, finished_rows, read_specs, technology_of
 from .console import keep, note, say
 from .interrupts import Interrupts
@@ -28,7 +31,7 @@ _FIRST_CHECKPOINT = 64
 _ACCURACY = 5e-4
 
 
-@click.command("mc", cls=options.Command)
+@click.command("mc", cls=command_options.Command)
 @click.argument("circuit")
 @click.argument("bench")
 @click.option("-n", "--samples", type=int, default=256, show_default=True, help="Samples; more can follow later.")
@@ -36,11 +39,11 @@ _ACCURACY = 5e-4
 @click.option("--sampler", default="sobol", show_default=True, help=f"How it is drawn: {', '.join(sampling.SAMPLERS)}.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same samples.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the campaign.")
-@options.AXIS
-@options.CORNERS
-@options.TEMPS
-@options.SET
-@options.OPTION
+@command_options.AXIS
+@command_options.CORNERS
+@command_options.TEMPS
+@command_options.SET
+@command_options.OPTION
 @click.option(
     "--accuracy", metavar="PERCENT", help="Step control is the cheapest measured to be this accurate; 0.05% if it was."
 )
@@ -52,10 +55,10 @@ _ACCURACY = 5e-4
     "--replay", "replay_id", metavar="ID", help="Print the deck of one point, run it, and show what it gives."
 )
 @click.option("--dask", metavar="ADDRESS", help="Simulate on a Dask cluster, as tcp://host:8786.")
-@options.TECH
-@options.NETLIST
-@options.WORKERS
-@options.TIMEOUT
+@command_options.TECH
+@command_options.NETLIST
+@command_options.WORKERS
+@command_options.TIMEOUT
 @click.pass_context
 def monte_carlo(
     context: click.Context, /, circuit: str, bench: str, samples: int, out: Path, specs: Sequence[str],
@@ -72,7 +75,7 @@ def monte_carlo(
               gaincell mc gain_cell dc -n 1000 --vary mismatch -o cell --replay 17.36
     """
     interrupts: Interrupts = context.obj
-    store.check_folder(out)
+    tables.check_folder(out)
     _check_effect(context)
     if replay_id is not None:
         _replay(_again(context, circuit, bench, samples, out, request), out, replay_id, timeout)
@@ -83,7 +86,7 @@ def monte_carlo(
     goal = statistics.parse_goal(until) if until else None
     if goal and goal.statistic == "yield" and not wanted:
         raise ParameterError(f"--until {until!r} needs a --spec to take the yield of")
-    part = mc.check_part(_part(shard))
+    part = execute.check_part(_part(shard))
     manifest.check_campaign_folder(out, planned.manifest(samples))
     with Pool(workers, timeout_s=timeout) as pool, _executor(dask) as executor:
         with interrupts.stopping(pool):
@@ -202,11 +205,11 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
 def _simulate(
     planned: Campaign, n: int, out: Path, *, pool: Pool, executor: Executor | None, timeout: float,
     part: tuple[int, int], retry: bool, goal: Goal | None, specs: Sequence[Spec],
-) -> mc.Progress:  # fmt: skip
+) -> execute.Progress:  # fmt: skip
     """Run all samples, or as many as the goal needs."""
     for count in _checkpoints(n) if goal else [n]:
         with progress(f"{planned.plan.circuit.name}.{planned.plan.bench.name}", count * len(planned.points)) as tick:
-            done = mc.run_campaign(
+            done = execute.run_campaign(
                 planned, count, out, pool=None if executor else pool, executor=executor,
                 timeout_s=timeout if executor else None, part=part,
                 retry_failed=retry, tick=tick, say=say,
@@ -228,7 +231,7 @@ def _checkpoints(n: int) -> list[int]:
     return [*(c for c in counts if c < n), n]
 
 
-def _tell(planned: Campaign, done: mc.Progress, out: Path) -> None:
+def _tell(planned: Campaign, done: execute.Progress, out: Path) -> None:
     rate = f", {done.simulated / done.wall_s:.0f} points/s" if done.simulated > 0 and done.wall_s > 0 else ""
     kept = f", {done.kept} were there already" if done.kept else ""
     label = Steps.model_validate(planned.request["steps"]).label

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import click
 from click.core import ParameterSource
 
-from .. import si
-from ..axes import parse_axis
-from ..circuit import Circuit
+from .. import units
+from ..declare.circuit import Circuit
+from ..declare.parameters import Value
 from ..errors import ParameterError
-from ..params import Value
+from ..sweep.axes import parse_axis
 
 
 def settings(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Value]:
@@ -63,13 +63,13 @@ def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequen
 
 def options(texts: Sequence[str]) -> dict[str, float]:
     """Read every NAME=VALUE of ``--option``."""
-    return {name: si.parse(value) for name, value in assignments(texts).items()}
+    return {name: units.parse(value) for name, value in assignments(texts).items()}
 
 
 def percent(text: str) -> float:
     """Read ``0.05%`` as a fraction."""
     number = text.strip().removesuffix("%")
-    value = si.parse(number) / 100
+    value = units.parse(number) / 100
     if not text.strip().endswith("%") or not 0 < value < 1:
         raise ParameterError(f"{text!r}: write a percentage, for example 0.05%")
     return value
@@ -91,4 +91,4 @@ def words(text: str, option: str) -> list[str]:
 
 def temps(text: str) -> list[float]:
     """Read a comma-separated list of temperatures [degC]."""
-    return [si.parse(word, "degC") for word in words(text, "--temp")]
+    return [units.parse(word, "degC") for word in words(text, "--temp")]

@@ -2,13 +2,14 @@
 
 import click
 
-from .. import contract, fetch, registry
+from .. import registry
 from ..errors import CharError
-from . import options, tables
+from ..workflows import fetch_models, technology_checks
+from . import command_options, listings
 from .console import OUT, say
 
 
-@click.group("tech", cls=options.Group)
+@click.group("tech", cls=command_options.Group)
 def technologies() -> None:
     """Technologies: which there are, whether yours passes the checks, and model files to fetch.
 
@@ -24,7 +25,7 @@ def list_() -> None:
     \b
     Example:  gaincell tech list
     """
-    OUT.print(tables.technologies())
+    OUT.print(listings.technologies())
 
 
 @technologies.command()
@@ -38,14 +39,14 @@ def check(technology: str) -> None:
     """
     loaded = registry.load_technology(technology)
     failed = 0
-    for found in contract.check_technology(loaded):
+    for found in technology_checks.check_technology(loaded):
         say(f"{'passed' if found.passed else 'FAILED'}  {found.name}{'' if found.passed else ':'}")
         for reason in found.failures:
             say(f"        - {reason}")
         failed += not found.passed
     if failed:
-        raise CharError(f"technology {loaded.name} fails {failed} of {len(contract.CHECKS)} checks")
-    say(f"technology {loaded.name} passes all {len(contract.CHECKS)} checks")
+        raise CharError(f"technology {loaded.name} fails {failed} of {len(technology_checks.CHECKS)} checks")
+    say(f"technology {loaded.name} passes all {len(technology_checks.CHECKS)} checks")
 
 
 @technologies.command()
@@ -56,7 +57,7 @@ def get(technology: str) -> None:
     \b
     Example:  gaincell tech get sky130
     """
-    say(f"the models of {technology} are in {fetch.fetch_models(technology)}")
+    say(f"the models of {technology} are in {fetch_models.fetch_models(technology)}")
 
 
 COMMANDS = (technologies,)

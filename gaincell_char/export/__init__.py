@@ -14,11 +14,11 @@ import numpy as np
 
 from .. import registry
 from ..errors import ExportError, RequestError
-from ..fit import Fit
-from ..fitted import check_record
-from ..record import Record
-from ..store import check_writable, make_folder, write_bytes
-from ..untrusted import MOST_TABLE, read_bytes, shown
+from ..fitting.fit import Fit
+from ..fitting.fitted import check_record
+from ..fitting.record import Record
+from ..storage.tables import check_writable, make_folder, write_bytes
+from ..storage.untrusted import MOST_TABLE, read_bytes, shown
 from .target import Request, Target
 
 __all__ = ["Request", "Target", "export", "export_names", "files", "load_target"]

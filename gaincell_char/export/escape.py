@@ -4,7 +4,7 @@ Records are checked when they are read; this is the second lock, for records tha
 that are harmless in JSON but not in the target.
 """
 
-from ..untrusted import printable
+from ..storage.untrusted import printable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

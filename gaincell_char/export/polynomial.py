@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import sympy
 
-from ..circuit import Model
-from ..fit import Fit
+from ..declare.circuit import Model
+from ..fitting.fit import Fit
 from .trace import plain, symbol, trace
 
 ORDER = 3

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import __version__
-from ..circuit import Circuit, Model
+from ..declare.circuit import Circuit, Model
 from ..errors import ExportError
-from ..fit import Fit
-from ..record import Record
+from ..fitting.fit import Fit
+from ..fitting.record import Record
 from .escape import comment
 
 

@@ -1,9 +1,9 @@
 """Results -> a page to look at: pictures, tables, one ``index.html``."""
 
-from .campaign import campaign_headline, write_campaign
-from .compare import comparison_headline, write_comparison
+from .campaign_page import campaign_headline, write_campaign
+from .page_tables import headline, summary
 from .parts import Written
-from .tables import headline, summary
+from .validation_page import comparison_headline, write_comparison
 from .write import write_report
 
 __all__ = [

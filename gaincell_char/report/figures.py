@@ -15,7 +15,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from ..params import Value
+from ..declare.parameters import Value
 from . import text
 from .picture import Line, Panel, Picture, Quantity
 

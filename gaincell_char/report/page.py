@@ -13,12 +13,12 @@ import xarray as xr
 from markupsafe import Markup, escape
 
 from .. import __version__
-from ..circuit import Circuit
-from ..fit import Errors, Fit
-from ..job import CircuitResult, StudyResult
-from ..params import Params, Value, Values
-from ..technology import Technology
-from . import tables, text
+from ..declare.circuit import Circuit
+from ..declare.parameters import Params, Value, Values
+from ..fitting.fit import Errors, Fit
+from ..technology.schema import Technology
+from ..workflows.characterize_all import CircuitResult, StudyResult
+from . import page_tables, text
 from .picture import Picture
 
 
@@ -72,7 +72,7 @@ def _headline(results: Sequence[CircuitResult]) -> list[dict[str, Any]]:
     """Rows of the summary; ``span`` > 0 starts a circuit."""
     rows: list[dict[str, Any]] = []
     for result in results:
-        own = [{str(k): v for k, v in row.items()} for row in tables.headline([result]).to_dict("records")]
+        own = [{str(k): v for k, v in row.items()} for row in page_tables.headline([result]).to_dict("records")]
         rows += [{**row, "title": result.circuit.title, "span": 0 if i else len(own)} for i, row in enumerate(own)]
     return rows
 
@@ -82,8 +82,8 @@ def _circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture]) -> dict
     return {
         "name": circuit.name, "title": circuit.title, "wall_s": result.wall_s, "counts": _counts([*studies.values()]),
         "pictures": drawn,
-        "merits": [(merit, tables.merit_text(result, merit, value)) for merit, value in result.merits],
-        "models": [_model(s, fits) for s in studies.values() for fits in tables.by_model(s).values()],
+        "merits": [(merit, page_tables.merit_text(result, merit, value)) for merit, value in result.merits],
+        "models": [_model(s, fits) for s in studies.values() for fits in page_tables.by_model(s).values()],
         "left_out": [(key, reason) for key, study in studies.items() for reason in study.left_out],
         "problems": result.problems,
         "numerics": [
@@ -114,7 +114,7 @@ def _model(study: StudyResult, fits: Sequence[Fit]) -> dict[str, Any]:
             {
                 "conditions": text.conditions({k: f.conditions[k] for k in varied}, units),
                 "values": [text.show(e.value, e.unit) for e in f.coefficients.values()],
-                "errors": [_shares(e, f) for e in [tables.errors_of(f)] if e is not None],
+                "errors": [_shares(e, f) for e in [page_tables.errors_of(f)] if e is not None],
             }
             for f in fits
         ] if len(fits) > 1 else [],

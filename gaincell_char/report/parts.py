@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import store
 from ..errors import StorageError
-from ..run import Failure
-from ..untrusted import printable
+from ..storage import tables
+from ..storage.untrusted import printable
+from ..sweep.run import Failure
 
 Drawn = tuple[bytes, str]
 """A picture as PNG and as SVG."""
@@ -61,8 +61,8 @@ class Parts:
         drawn = self.make(caption, draw)
         if drawn is not None:
             png, svg = drawn
-            store.write_bytes(self.out / "figures" / f"{name}.png", png)
-            store.write_text(self.out / "figures" / f"{name}.svg", svg)
+            tables.write_bytes(self.out / "figures" / f"{name}.png", png)
+            tables.write_text(self.out / "figures" / f"{name}.svg", svg)
             self.pictures.append((name, caption))
 
     def written(self) -> Written:

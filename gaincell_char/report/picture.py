@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..circuit import Figure, Floats, Model, Numbers
+from ..declare.circuit import Figure, Floats, Model, Numbers
+from ..declare.parameters import Value
 from ..errors import ParameterError
-from ..fit import Fit, held_out
-from ..flat import flat
-from ..job import CircuitResult, StudyResult
-from ..netlist import numbers
-from ..params import Value
-from ..selection import select
+from ..fitting.fit import Fit, held_out
+from ..fitting.points import select
+from ..spice.netlist import numbers
+from ..storage.flat import flat
+from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import text
 
 _CURVE_POINTS = 241

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import si
-from ..circuit import Floats
-from ..params import Value
+from .. import units
+from ..declare.circuit import Floats
+from ..declare.parameters import Value
 
 _JOIN = "\N{NO-BREAK SPACE}"
 NOTHING = "\N{EM DASH}"
@@ -35,7 +35,7 @@ def scale(values: Floats, unit: str) -> Scale:
     if unit in _UNSCALED or not unit.isalpha() or largest == 0:
         return Scale(factor=1.0, unit=_UNITS.get(unit, unit))
     exponent = min(max(3 * math.floor(math.log10(largest / 0.2) / 3 + 1e-9), -18), 12)
-    return Scale(factor=10.0**-exponent, unit=pretty(si.show(10.0**exponent, unit).split()[1]))
+    return Scale(factor=10.0**-exponent, unit=pretty(units.show(10.0**exponent, unit).split()[1]))
 
 
 def pretty(text: str) -> str:
@@ -55,7 +55,7 @@ def show(value: float | None, unit: str = "", digits: int = 4, end: float = math
         return f"{_minus(f'{value:g}')}{_JOIN}°C"
     if unit.startswith("1/"):
         return f"{_minus(f'{value:.{digits}g}')}{_JOIN}{pretty(unit)}"
-    number, _, rest = si.show(value, "" if unit == "1" else unit, digits).partition(" ")
+    number, _, rest = units.show(value, "" if unit == "1" else unit, digits).partition(" ")
     if "e" in number and rest:
         number = f"{float(number):g}"
     return f"{_minus(number)}{_JOIN}{pretty(rest)}".rstrip(_JOIN)
@@ -92,10 +92,10 @@ def r2(value: float | None) -> str:
     return _minus(f"{value:.{digits}f}")
 
 
-def conditions(values: Mapping[str, Value], units: Mapping[str, str]) -> str:
+def conditions(values: Mapping[str, Value], unit: Mapping[str, str]) -> str:
     """Conditions in one line: ``tt, 27 °C, v_in = 900 mV``."""
     bare = ("corner", "temp")
-    shown = {name: show_value(value, units.get(name, "")) for name, value in values.items()}
+    shown = {name: show_value(value, unit.get(name, "")) for name, value in values.items()}
     return ", ".join(text if name in bare else f"{name}{_JOIN}={_JOIN}{text}" for name, text in shown.items())
 
 

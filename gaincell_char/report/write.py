@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .. import store
-from ..job import CircuitResult
-from ..technology import Technology
-from . import figures, page, tables
+from ..storage import tables
+from ..technology.schema import Technology
+from ..workflows.characterize_all import CircuitResult
+from . import figures, page, page_tables
 from .parts import Parts, Written
 from .picture import Picture, pictures
 
 _TABLES = {
-    "summary": tables.summary,
-    "coefficients": tables.coefficients,
-    "merits": tables.merits,
-    "numerics": tables.numerics,
-    "failures": tables.failures,
+    "summary": page_tables.summary,
+    "coefficients": page_tables.coefficients,
+    "merits": page_tables.merits,
+    "numerics": page_tables.numerics,
+    "failures": page_tables.failures,
 }
 
 
@@ -43,22 +43,22 @@ def write_report(
     ParameterError
         If a circuit declares a picture of something it does not have.
     """
-    store.make_folder(out)
+    tables.make_folder(out)
     failed = any(study.failures for result in results for study in result.studies.values())
-    store.make_inside(out, "figures", "tables", "decks", *(["failed"] if failed else []))
+    tables.make_inside(out, "figures", "tables", "decks", *(["failed"] if failed else []))
     parts = Parts(out=out)
     drawn = {result.circuit.name: _drawn(result, parts) for result in results}
     if sheet := _sheet(drawn):
         parts.picture("overview", "the overview of all circuits", partial(figures.overview, sheet))
     for name, table in _TABLES.items():
-        store.write_frame(table(results), out / "tables" / f"{name}.csv")
+        tables.write_frame(table(results), out / "tables" / f"{name}.csv")
     for result in results:
         _write_decks(out, result)
     text = page.render(
         out, technology, results, drawn, simulator=simulator, wall_s=wall_s, missing=parts.missing,
         overview="overview" in dict(parts.pictures),
     )  # fmt: skip
-    store.write_text(out / "index.html", text)
+    tables.write_text(out / "index.html", text)
     return parts.written()
 
 
@@ -83,7 +83,7 @@ def _write_decks(out: Path, result: CircuitResult) -> None:
     """The first deck of each study, and the deck and log of each failure that was kept."""
     for key, study in result.studies.items():
         name = f"{result.circuit.name}.{key}"
-        store.write_text(out / "decks" / f"{name}.cir", next(study.plan.points()).deck.text)
+        tables.write_text(out / "decks" / f"{name}.cir", next(study.plan.points()).deck.text)
         for number, failure in enumerate(study.failures, start=1):
-            store.write_text(out / "failed" / f"{name}.{number}.cir", failure.deck)
-            store.write_text(out / "failed" / f"{name}.{number}.log", f"{failure.reason}\n{failure.log}\n")
+            tables.write_text(out / "failed" / f"{name}.{number}.cir", failure.deck)
+            tables.write_text(out / "failed" / f"{name}.{number}.log", f"{failure.reason}\n{failure.log}\n")

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..declare.attention_head import ModelName
 from ..errors import ParameterError
-from ..head import ModelName
-from ..plan import check_count, check_number
 from ..registry import DEFAULT_HEAD, load_head
+from ..sweep.plan import check_count, check_number
 from .elements import find_model
 
 KINDS = ("ideal", "resistor", "passive")

@@ -7,11 +7,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from ..declare.attention_head import ModelName
 from ..errors import DataError, ParameterError
-from ..fitted import FittedModel, parameter
-from ..head import ModelName
-from ..plan import check_number
+from ..fitting.fitted import FittedModel, parameter
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_model
+from ..sweep.plan import check_number
 from .checks import Guard, check_broadcast
 
 _WIDEST_SPREAD = 10.0

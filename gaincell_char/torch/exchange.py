@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
-from .. import untrusted
 from ..errors import DataError, ParameterError
-from ..fit import Errors, Estimate, Fit
-from ..fitted import FittedModel, check_model
-from ..record import Record
+from ..fitting.fit import Errors, Estimate, Fit
+from ..fitting.fitted import FittedModel, check_model
+from ..fitting.record import Record
 from ..registry import load_circuit
-from ..store import shown_path
-from ..untrusted import Name, Text
+from ..storage import untrusted
+from ..storage.tables import shown_path
+from ..storage.untrusted import Name, Text
 from .elements import Element
 from .files import read_tensors
 

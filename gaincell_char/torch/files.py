@@ -7,9 +7,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from .. import untrusted
 from ..errors import DataError
-from ..store import shown_path
+from ..storage import untrusted
+from ..storage.tables import shown_path
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..circuit import Floats
+from ..declare.attention_head import Head, Operation
+from ..declare.circuit import Floats
 from ..errors import DataError
-from ..fit import Fit
-from ..head import Head, Operation
+from ..fitting.fit import Fit
 from ..registry import find_record, load_random
 from .array import GainCellArray
 from .bitline import Bitline

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
-from .. import untrusted
 from ..errors import DataError, ParameterError
 from ..registry import find_record, load_head
-from ..store import make_folder, make_inside, shown_path, write_bytes, write_text
-from ..untrusted import Finite, Name
+from ..storage import untrusted
+from ..storage.tables import make_folder, make_inside, shown_path, write_bytes, write_text
+from ..storage.untrusted import Finite, Name
 from .array import GainCellArray
 from .bitline import MOST_SLICES, Bitline
 from .elements import chosen

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from .. import consumer
+from .. import device_data
 from ..escape import docstring
 from ..target import Request, Target
 
@@ -88,20 +88,20 @@ def configuration(operation):
 
 
 def _files(request: Request) -> Mapping[str, str]:
-    arguments, body = consumer.formula(request)
+    arguments, body = device_data.formula(request)
     head = "".join(f"# {line}\n" for line in request.notes(_LOST))
     text = _CLASS.replace("@ARGUMENTS@", arguments).replace("@FORMULA@", body)
     return {
         "gaincell_aihwkit.py": head + text.replace("@EQUATION@", docstring(request.chosen()[0].equation)),
-        "gaincell_aihwkit.json": json.dumps(consumer.numbers(request), indent=1) + "\n",
+        "gaincell_aihwkit.json": json.dumps(device_data.numbers(request), indent=1) + "\n",
     }
 
 
-_LOST = f"{consumer.LOST}; the dependence on drive, which aihwkit takes as linear"
+_LOST = f"{device_data.LOST}; the dependence on drive, which aihwkit takes as linear"
 TARGET = Target(
     name="aihwkit",
     doc="IOParameters, a noise model with curve, spread and decay, and their JSON",
-    refuses=consumer.refuses,
+    refuses=device_data.refuses,
     files=_files,
     needs_others=True,
 )

@@ -7,7 +7,7 @@ before a core is made.
 import json
 from collections.abc import Mapping
 
-from .. import consumer
+from .. import device_data
 from ..escape import docstring
 from ..target import Request, Target
 
@@ -116,19 +116,19 @@ class GainCell(EmptyDevice):
 
 
 def _files(request: Request) -> Mapping[str, str]:
-    arguments, body = consumer.formula(request)
-    head = "".join(f"# {line}\n" for line in request.notes(consumer.LOST))
+    arguments, body = device_data.formula(request)
+    head = "".join(f"# {line}\n" for line in request.notes(device_data.LOST))
     text = _CLASS.replace("@ARGUMENTS@", arguments).replace("@FORMULA@", body)
     return {
         "gaincell_crosssim.py": head + text.replace("@EQUATION@", docstring(request.chosen()[0].equation)),
-        "gaincell_crosssim.json": json.dumps(consumer.numbers(request), indent=1) + "\n",
+        "gaincell_crosssim.json": json.dumps(device_data.numbers(request), indent=1) + "\n",
     }
 
 
 TARGET = Target(
     name="crosssim",
     doc="a device class with curve, spread and decay, and its JSON",
-    refuses=consumer.refuses,
+    refuses=device_data.refuses,
     files=_files,
     needs_others=True,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...fitted import FittedModel
+from ...fitting.fitted import FittedModel
 from ..escape import cell, comment
 from ..target import Request, Target
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...fitted import FittedModel, parameter
-from ...head import Head
-from .. import companions, polynomial
+from ...declare.attention_head import Head
+from ...fitting.fitted import FittedModel, parameter
+from .. import polynomial, related_records
 from ..target import Request, Target
 
 _MICRO = 1e-6
@@ -123,7 +123,7 @@ class _Product(Function):
 
 
 def _refuses(request: Request) -> str:
-    if companions.cell_head(request) is None:
+    if related_records.cell_head(request) is None:
         return f"it takes the current of an attention head's cell, and {request.circuit.name} is none"
     return polynomial.refuses(*request.chosen())
 
@@ -137,7 +137,7 @@ def _files(request: Request) -> Mapping[str, str]:
 
 def _circuit(request: Request) -> dict[str, Any]:
     fit, model = request.chosen()
-    head = companions.cell_head(request)
+    head = related_records.cell_head(request)
     if head is None:
         raise LookupError(request.circuit.name)
     vdd = parameter(request.record, "vdd")
@@ -171,21 +171,21 @@ def _slope(request: Request, offset: float) -> float:
 
 def _saturation(request: Request, operation: Any) -> float:
     """Charge that fills the converter's window, as a current [uA] over the longest pulse."""
-    _, fit = companions.companion(request, operation.converter, companions.published(operation))
+    _, fit = related_records.companion(request, operation.converter, related_records.published(operation))
     return 1 / fit.coefficients["gain"].value / _MICRO
 
 
 def _decay(request: Request, head: Head) -> dict[str, float | None]:
     """Time constant, and its share per token where the record knows how long a token takes."""
-    record, fit = companions.companion(request, head.decay, next(iter(head.decay_forms.values())))
-    per_token = companions.numbers(record).get("decay_per_token")
+    record, fit = related_records.companion(request, head.decay, next(iter(head.decay_forms.values())))
+    per_token = related_records.numbers(record).get("decay_per_token")
     return {"decay_factor": per_token, "decay_tau": fit.coefficients["tau"].value}
 
 
 def _levels_output(request: Request, head: Head) -> int:
     operation = head.operations[-1]
-    record, _ = companions.companion(request, operation.converter, companions.published(operation))
-    return int(companions.numbers(record).get("levels_output", head.levels_output))
+    record, _ = related_records.companion(request, operation.converter, related_records.published(operation))
+    return int(related_records.numbers(record).get("levels_output", head.levels_output))
 
 
 TARGET = Target(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from ...record import Record
+from ...fitting.record import Record
 from ..target import Request, Target
 
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...circuit import Floats
+from ...declare.attention_head import Head
+from ...declare.circuit import Floats
 from ...errors import ExportError
-from ...fitted import RandomCircuits, parameter
-from ...head import Head
-from .. import companions
+from ...fitting.fitted import RandomCircuits, parameter
+from .. import related_records
 from ..target import Request, Target
 
 _STATES = (
@@ -24,9 +24,9 @@ _OUTPUT = "correlation between levels: a converter's gain and offset stay what t
 
 
 def _files(request: Request) -> Mapping[str, str]:
-    random = companions.random_circuits(request)
-    head = companions.cell_head(request)
-    if head is None and not companions.is_converter(request):
+    random = related_records.random_circuits(request)
+    head = related_records.cell_head(request)
+    if head is None and not related_records.is_converter(request):
         raise ExportError(f"neurosim takes a cell or a converter; all of {request.circuit.name} would be lost")
     if random is None:
         raise ExportError(
@@ -53,7 +53,7 @@ def _states_use(head: Head) -> list[str]:
 
 def _output_use(request: Request) -> list[str]:
     """How NeuroSim is told to read the table of outputs."""
-    head, _ = companions.converter(request)
+    head, _ = related_records.converter(request)
     bits = (head.levels_input - 1).bit_length()
     return [
         f"use: NeuroSim V1.5 reads output_noise.csv with --adc_precision {bits} --output_noise -1; it needs CUDA",
@@ -82,8 +82,8 @@ def _states(request: Request, head: Head, random: RandomCircuits) -> pd.DataFram
 
 def _output(request: Request, random: RandomCircuits) -> pd.DataFrame:
     """Pulse of every level of charge, both in steps of the levels that an input pulse has."""
-    head, operation = companions.converter(request)
-    _, published = companions.companion(request, operation.converter, companions.published(operation))
+    head, operation = related_records.converter(request)
+    _, published = related_records.companion(request, operation.converter, related_records.published(operation))
     step = parameter(request.record, "t_max") / (head.levels_input - 1)
     output = np.arange(head.levels_input, dtype=np.float64)
     charges = output * step / published.coefficients["gain"].value

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from .. import macro, printing
+from .. import macro_writer, printing
 from ..target import Request, Target
 
 _PARAMETER = "{{{}}}"
 
 
 def _files(request: Request) -> Mapping[str, str]:
-    made = macro.sharing(macro.parts(request))
-    named = macro.names(made, made.macro.spice, _PARAMETER)
+    made = macro_writer.sharing(macro_writer.parts(request))
+    named = macro_writer.names(made, made.macro.spice, _PARAMETER)
     notes = request.notes(made.macro.lost)
     usage = f"stands in for the transistor netlist: gaincell sweep {made.name} {request.record.bench} --netlist FILE"
     lines = [
@@ -18,7 +18,7 @@ def _files(request: Request) -> Mapping[str, str]:
         f".subckt {made.name} {' '.join(made.ports)}",
         *(f"+ {name}={value!r}" for name, value in made.values.items()),
         *(f"b{name} {name} 0 v={printing.spice(formula, named)}" for name, formula in made.helpers.items()),
-        macro.fill(made, made.macro.spice, printing.spice, _PARAMETER),
+        macro_writer.fill(made, made.macro.spice, printing.spice, _PARAMETER),
         f".ends {made.name}",
         *filter(None, [made.macro.spice.beside]),
     ]
@@ -28,6 +28,6 @@ def _files(request: Request) -> Mapping[str, str]:
 TARGET = Target(
     name="spice",
     doc="behavioural .subckt of B sources, with the ports of the transistor netlist",
-    refuses=macro.refuses,
+    refuses=macro_writer.refuses,
     files=_files,
 )

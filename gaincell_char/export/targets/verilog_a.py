@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 
 from ...errors import ExportError
-from .. import macro, printing
+from .. import macro_writer, printing
 from ..target import Request, Target
 
 _PARAMETER = "p_{}"
 
 
 def _refuses(request: Request) -> str:
-    why = macro.refuses(request)
-    return why or ("" if macro.parts(request).macro.verilog_a else "its circuit declares no Verilog-A text")
+    why = macro_writer.refuses(request)
+    return why or ("" if macro_writer.parts(request).macro.verilog_a else "its circuit declares no Verilog-A text")
 
 
 def _files(request: Request) -> Mapping[str, str]:
-    made = macro.parts(request)
+    made = macro_writer.parts(request)
     text = made.macro.verilog_a
     if text is None:
         raise ExportError(_refuses(request))
@@ -28,7 +28,7 @@ def _files(request: Request) -> Mapping[str, str]:
         *(f"  parameter real {_PARAMETER.format(name)} = {value!r};" for name, value in made.values.items()),
         *(f"  real {name};" for name in text.variables),
         "  analog begin",
-        macro.fill(made, text, printing.verilog_a, _PARAMETER),
+        macro_writer.fill(made, text, printing.verilog_a, _PARAMETER),
         "  end",
         "endmodule",
     ]

@@ -1,0 +1,99 @@
+"""Options that several commands have, and how every command reads its words.
+
+What is wrong with one is said before anything starts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.types import FloatParamType, IntParamType
+
+from .. import registry
+from ..errors import ParameterError
+from ..spice.pool import check_timeout
+
+
+class Command(click.Command):
+    """A command that refuses what click takes in silence: an empty value, other digits, an option given twice."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words of a command line.
+
+        Raises
+        ------
+        ParameterError
+            If a value is empty, a number has other digits than 0 to 9, or an option with one value is given twice.
+        """
+        if not ctx.resilient_parsing:
+            values, _, order = self.make_parser(ctx).parse_args(list(args))
+            _check_once(order)
+            for parameter, text in _texts(self.params, values):
+                _check_text(parameter, text)
+        return super().parse_args(ctx, args)
+
+
+class Group(Command, click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+    group_class = type
+
+
+def _check_once(order: Sequence[click.Parameter]) -> None:
+    seen = set[str | None]()
+    for parameter in order:
+        if isinstance(parameter, click.Option) and not (parameter.multiple or parameter.is_flag or parameter.count):
+            if parameter.name in seen:
+                raise ParameterError(f"{_name(parameter)} is given twice; give it once")
+            seen.add(parameter.name)
+
+
+def _texts(parameters: Sequence[click.Parameter], values: Mapping[str, Any]) -> Iterator[tuple[click.Parameter, str]]:
+    """Every value as it was typed."""
+    for parameter in parameters:
+        value = values.get(parameter.name or "")
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and not (isinstance(parameter, click.Option) and parameter.is_flag):
+                yield parameter, text
+
+
+def _check_text(parameter: click.Parameter, text: str) -> None:
+    if not text.strip():
+        needless = isinstance(parameter, click.Option) and not parameter.required
+        raise ParameterError(f"{_name(parameter)} is empty; give it a value{', or leave it out' if needless else ''}")
+    # int() and float() read digits of any script, and underscores between them.
+    if isinstance(parameter.type, IntParamType | FloatParamType) and not (text.isascii() and "_" not in text):
+        raise ParameterError(f"{_name(parameter)} {text}: write a number with the digits 0 to 9")
+
+
+def _name(parameter: click.Parameter) -> str:
+    return max(parameter.opts, key=len) if isinstance(parameter, click.Option) else parameter.human_readable_name
+
+
+def _timeout(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    return check_timeout(value)
+
+
+TECH = click.option(
+    "--tech", default=registry.DEFAULT_TECHNOLOGY, show_default=True, help="Technology: name or folder."
+)
+WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Simulator processes; one per core by default.")
+TIMEOUT = click.option(
+    "--timeout", default=60.0, show_default=True, callback=_timeout, help="Seconds after which a run is ended."
+)
+SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a parameter at a value.")
+NETLIST = click.option(
+    "--netlist", type=click.Path(path_type=Path), help="A file that defines the circuit's subcircuit, instead of ours."
+)
+AXIS = click.option(
+    "--axis", "axes", multiple=True, metavar="NAME=SPEC", help="START:STOP:COUNT, START:STOP:COUNT:log or V1,V2."
+)
+CORNERS = click.option("--corner", default="tt", show_default=True, help="Process corners, as tt,ff,ss.")
+TEMPS = click.option("--temp", default="27", show_default=True, help="Temperatures in degC, as 27,85.")
+OPTION = click.option(
+    "--option", "simulator_options", multiple=True, metavar="NAME=VALUE", help="Simulator option, as reltol=1e-6."
+)
+INTERRUPTS = click.pass_obj
+"""The command receives the `Interrupts` that are in force."""

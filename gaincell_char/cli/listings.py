@@ -1,0 +1,105 @@
+"""What list, show and fit print."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+from rich.markup import escape
+from rich.table import Table
+
+from .. import registry, units
+from ..declare.circuit import Bench, Circuit
+from ..declare.parameters import Choice, Params, Values
+from ..fitting.record import Record
+from .console import table
+
+
+def circuits() -> Table:
+    """Every circuit that can be run."""
+    rows = table("circuit", "what it is", "benches", "models")
+    for circuit in map(registry.load_circuit, registry.circuit_names()):
+        benches = ", ".join(bench.name for bench in circuit.benches)
+        rows.add_row(circuit.name, circuit.title, benches, ", ".join(model.name for model in circuit.models))
+    return rows
+
+
+def technologies() -> Table:
+    """Every built-in technology."""
+    rows = table("technology", "what it is", "corners", "model files")
+    for name in registry.technology_names():
+        said = registry.describe_technology(name)
+        files = (
+            "its own" if said.models is None else registry.model_folder(name) or f"missing: gaincell tech get {name}"
+        )
+        rows.add_row(name, said.title, ", ".join(said.corners), escape(str(files)))
+    return rows
+
+
+def describe(circuit: str, technology: str) -> Iterator[Table | str]:
+    """Parameters, benches and models of a circuit."""
+    loaded = registry.load_circuit(circuit)
+    chosen = registry.load_technology(technology)
+    yield f"[bold]{loaded.name}[/bold]: {escape(loaded.title)}"
+    yield _parameters(
+        "parameters of the circuit", loaded.params, loaded.params.resolve(chosen.sizes(circuit, loaded.params))
+    )
+    for bench in loaded.benches:
+        params = loaded.params | bench.params
+        values = params.resolve(chosen.sizes(circuit, params))
+        yield _parameters(f"bench {bench.name}: {bench.doc}", bench.params, values)
+        yield f"  sweeps {', '.join(bench.sweep) or 'nothing'}; measures {escape(_outputs(bench))}"
+    models = table("model", "form", "bench", "equation", title="models")
+    for model in loaded.models:
+        models.add_row(model.name, model.form, model.bench, escape(model.equation))
+    yield models
+    if loaded.spreads:
+        yield _spreads(loaded)
+
+
+def _spreads(circuit: Circuit) -> Table:
+    rows = table("bench", "every sample over", "features", "random coefficients", title="Monte Carlo")
+    for spread in circuit.spreads:
+        coefficients = [f"{model.name}: {', '.join(model.random)}" for model in spread.models]
+        rows.add_row(
+            spread.bench, ", ".join(spread.sweep), ", ".join(f.name for f in spread.features), "; ".join(coefficients)
+        )
+    return rows
+
+
+def _outputs(bench: Bench) -> str:
+    over = f" over {bench.curve.name} [{bench.curve.unit}]" if bench.curve else ""
+    return ", ".join(f"{o.name} [{o.unit}] ({o.doc})" for o in bench.outputs) + over
+
+
+def _parameters(title: str, params: Params, values: Values) -> Table:
+    rows = table("name", "value", "range", "meaning", title=title)
+    for name, parameter in params.items():
+        value = values[name]
+        if isinstance(parameter, Choice):
+            rows.add_row(name, str(value), ", ".join(parameter.options), parameter.doc)
+        else:
+            limits = f"{units.show(parameter.low, parameter.unit)} .. {units.show(parameter.high, parameter.unit)}"
+            rows.add_row(name, units.show(float(value), parameter.unit), limits, parameter.doc)
+    return rows
+
+
+def fits(record: Record) -> Table:
+    """How well each model of a record fits."""
+    rows = table("model", "at", "coefficients", "R2", "NRMSE", "worst", "points held out")
+    for found in record.fits:
+        errors = found.held_out or found.fitted
+        at = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in found.conditions.items())
+        if errors is not None:
+            r2 = "" if errors.r2 is None else f"{errors.r2:.7f}"
+            rows.add_row(
+                found.model, at, str(len(found.covariance)), r2, f"{100 * errors.nrmse:.4f} %",
+                units.show(errors.worst, found.unit), str(found.held_out.n if found.held_out else 0),
+            )  # fmt: skip
+    return rows
+
+
+def frame(data: pd.DataFrame) -> Table:
+    """Any table of words and numbers."""
+    rows = table(*map(str, data.columns))
+    for row in data.itertuples(index=False):
+        rows.add_row(*(f"{value:.6g}" if isinstance(value, float) else escape(str(value)) for value in row))
+    return rows

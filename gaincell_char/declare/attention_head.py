@@ -1,0 +1,122 @@
+"""What a file in ``circuits/heads/`` declares: the circuits of an attention head, and their models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import ParameterError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelName:
+    """Where a model is found: the record of a study, and the model's name in it."""
+
+    study: str
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sliced:
+    """Models of a cell on a bitline that moves: power series in the move, all of one study."""
+
+    study: str
+    active: str
+    idle: str
+    edge: str
+    move: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One array with its converters.
+
+    Attributes
+    ----------
+    doc : str
+        ``"phi(Q K^T)"``.
+    converter : str
+        Circuit at the foot of every column.
+    forms : mapping of str to ModelName
+        Form of the software model -> the converter's model.
+    random : ModelName
+        The converter's model with random coefficients.
+    bench, output : str
+        Converter's bench whose parameters time a conversion, and that of its outputs which is the result.
+    controls : str
+        SPICE text that drives every converter of the array.
+    bias_line : callable
+        Suffix of the bias nodes -> instance of what makes them.
+    converter_line : callable
+        Suffix of a column's nodes, and of its bias -> instance of its converter.
+    """
+
+    name: str
+    doc: str
+    converter: str
+    forms: Mapping[str, ModelName]
+    random: ModelName
+    output: str
+    bench: str
+    controls: str
+    bias_line: Callable[[str], str]
+    converter_line: Callable[[str, str], str]
+
+
+Pulse = Callable[[str, str], str]
+"""Levels of a source, idle and active, as SPICE expressions -> the source's text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """An attention head; ``name`` is also its file name in ``circuits/heads/``.
+
+    Attributes
+    ----------
+    cell, decay : str
+        Circuits of the array's cell and of its idle capacitor.
+    forms : mapping of str to ModelName
+        Form of the software model -> the cell's model, worst first.
+    decay_forms : mapping of str to ModelName
+        The same for the stored voltage.
+    sliced : Sliced
+        The cell on a bitline that moves.
+    random : ModelName
+        The cell's model with random coefficients.
+    operations : tuple of Operation
+        Scores, then values.
+    shared : str
+        SPICE text that drives every cell of the array.
+    row_lines : callable
+        Suffix of a row's nodes, and what makes the text of its pulse -> SPICE text that drives the row.
+    row_nodes : tuple of str
+        Nodes of a row that its cells draw current from, without the suffix.
+    cell_line : callable
+        Suffix of the cell, its bitline node, its row nodes -> instance of the cell, which stores on ``st<suffix>``.
+    levels_input, levels_store, levels_output : int
+        Quantisation of pulse widths in [0, 1], of stored voltages in [0, vdd], of outputs in [-1, 1].
+    """
+
+    name: str
+    title: str
+    cell: str
+    decay: str
+    forms: Mapping[str, ModelName]
+    decay_forms: Mapping[str, ModelName]
+    sliced: Sliced
+    random: ModelName
+    operations: tuple[Operation, ...]
+    shared: str
+    row_lines: Callable[[str, Pulse], str]
+    row_nodes: tuple[str, ...]
+    cell_line: Callable[[str, str, Sequence[str]], str]
+    levels_input: int = 16
+    levels_store: int = 8
+    levels_output: int = 31
+
+    def operation(self, name: str) -> Operation:
+        """Return the operation called `name`."""
+        for operation in self.operations:
+            if operation.name == name:
+                return operation
+        raise ParameterError(
+            f"{self.name} has no operation {name!r}; have {', '.join(o.name for o in self.operations)}"
+        )

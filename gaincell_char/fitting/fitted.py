@@ -1,0 +1,178 @@
+"""A record's fits, ready to be called, and whether a record agrees with the circuit that it is of."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.stats
+
+from ..declare.circuit import Circuit, Floats, Model, RandomModel
+from ..declare.parameters import Choice, Number
+from ..errors import DataError, ParameterError
+from .fit import Fit
+from .record import Record
+from .variation import RandomFit, basis
+
+T = TypeVar("T")
+# In other units it may be a million times as much, and its square must still be a number.
+_LARGEST = 1e100
+_KINDS: Mapping[type, str] = {Choice: "a word", Number: "a number"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """A behavioural model at its fitted coefficients: call it with its inputs, in SI units.
+
+    ``fit`` says where it holds and how far off it is; nothing is clamped or refused here.
+    """
+
+    fit: Fit
+    function: Callable[..., Any]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Evaluate elementwise on NumPy arrays or torch tensors."""
+        return self.function(*inputs, **self.fit.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomCircuits:
+    """A model whose coefficients are those of each circuit: draw dies and circuits, then call it.
+
+    ``fit`` says how its coefficients vary and how much of the spread they explain; ``nominal`` is the typical
+    circuit's fit.
+    """
+
+    fit: RandomFit
+    nominal: Fit
+    model: RandomModel
+
+    def sigma(self, *inputs: Floats) -> Floats:
+        """Sigma of the output over dies and circuits together, a smooth function of the inputs, shape (n,)."""
+        columns = basis(self.model, self.nominal.values(), inputs)
+        total = np.sum([np.array(matrix) for matrix in self.fit.covariance.values()], axis=0)
+        return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", columns, total, columns)), dtype=float)
+
+    def draw(
+        self, dies: int, circuits: int, seed: int, parts: Sequence[str] = ("process", "mismatch")
+    ) -> dict[str, Floats]:
+        """Draw coefficients of `circuits` circuits on each of `dies` dies; ``parts`` says what varies.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (dies, circuits)
+            Coefficient -> values, in its unit; what a die draws is shared by its circuits.
+        """
+        rng = np.random.default_rng(seed)
+        names = [c.name for c in self.fit.coefficients]
+        total = np.zeros((dies, circuits, len(names)))
+        for part, size in (("process", (dies, 1)), ("mismatch", (dies, circuits))):
+            if part in parts and part in self.fit.covariance:
+                normal = scipy.stats.multivariate_normal(cov=self.fit.covariance[part], allow_singular=True)
+                total = total + np.reshape(normal.rvs(size, random_state=rng), (*size, len(names)))
+        return {name: total[..., i] for i, name in enumerate(names)}
+
+    def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
+        """Evaluate elementwise on NumPy arrays or torch tensors; the shapes have to broadcast."""
+        return self.model.function(*inputs, **coefficients, **self.nominal.values())
+
+
+def check_record(record: Record, circuit: Circuit) -> Record:
+    """Return a record that agrees with the declaration of its circuit.
+
+    Raises
+    ------
+    DataError
+        If the circuit does not declare the bench or a model of the record, or declares a model with other coefficients,
+        inputs or output, or a parameter is a word where it has to be a number.
+    """
+    where = f"record {record.circuit}.{record.study}"
+    bench = _declared(where, lambda: circuit.bench(record.bench))
+    units = {output.name: output.unit for output in bench.outputs}
+    for fit in record.fits:
+        check_model(fit, circuit, where)
+        if units.get(fit.output, fit.unit) != fit.unit:
+            raise DataError(f"{where}: {fit.output} is in {fit.unit}; bench {bench.name} gives {units[fit.output]}")
+    params = circuit.params | bench.params
+    for name, value in record.parameters.items():
+        if name in params and isinstance(value, str) != isinstance(params[name], Choice):
+            raise DataError(f"{where}: parameter {name} is {value!r}; it takes {_KINDS[type(params[name])]}")
+    return record
+
+
+def check_model(fit: Fit, circuit: Circuit, where: str) -> None:
+    """Raise `DataError` unless a circuit declares the model of a fit with its coefficients, inputs and output."""
+    model = _declared(where, lambda: circuit.model(fit.model))
+    for what, here, there in (
+        ("coefficients", sorted(fit.coefficients), sorted(model.coefficients)), ("inputs", fit.inputs, model.inputs),
+        ("output", [fit.output], [model.output]),
+    ):  # fmt: skip
+        if list(here) != list(there):
+            raise DataError(f"{where}: {what} of {model.name} are {_list(here)}; the model has {_list(there)}")
+    if large := [name for name, value in fit.values().items() if abs(value) > _LARGEST]:
+        value = fit.values()[large[0]]
+        raise DataError(f"{where}: {large[0]} of {model.name} is {value:g}; the largest number is {_LARGEST:g}")
+    for name, coefficient in model.coefficients.items():
+        if fit.coefficients[name].unit != coefficient.unit:
+            said = fit.coefficients[name].unit
+            raise DataError(f"{where}: {name} of {model.name} is in {said}; the model takes {coefficient.unit}")
+    _check_finite(fit, model, where)
+
+
+def _check_finite(fit: Fit, model: Model, where: str) -> None:
+    """Raise `DataError` unless the model gives finite numbers at the ends of its box and between them."""
+    try:
+        with np.errstate(all="ignore"):
+            inputs = [np.linspace(*fit.box[name], 3) for name in fit.inputs]
+            found = np.asarray(model.function(*inputs, **fit.values()), dtype=float)
+    except ArithmeticError as error:
+        raise DataError(f"{where}: {model.name} gives no numbers in its box: {error}") from None
+    if not np.isfinite(found).all():
+        raise DataError(f"{where}: {model.name} gives no finite numbers in its box")
+
+
+def parameter(record: Record, name: str) -> float:
+    """Return a number among the parameters of a record [SI unit].
+
+    Raises
+    ------
+    DataError
+        If the record does not state it, or states a word.
+    """
+    value = record.parameters.get(name)
+    if value is None or isinstance(value, str):
+        raise DataError(f"record {record.circuit}.{record.study} does not state {name} as a number, which is needed")
+    return float(value)
+
+
+def random_model(record: Record, circuit: Circuit, fit: RandomFit) -> RandomModel:
+    """Return the declaration of a record's random model.
+
+    Raises
+    ------
+    DataError
+        If the circuit declares none of that name, or declares it with other coefficients or inputs.
+    """
+    where = f"record {record.circuit}.{record.study}"
+    declared = circuit.spread(record.bench)
+    for model in declared.models if declared else ():
+        if model.name == fit.model:
+            found = [c.name for c in fit.coefficients]
+            if found == list(model.random) and fit.inputs == model.inputs:
+                return model
+            raise DataError(
+                f"{where}: random model {model.name} has the coefficients {_list(found)} and the inputs "
+                f"{_list(fit.inputs)}; the circuit declares {_list(model.random)} and {_list(model.inputs)}"
+            )
+    raise DataError(f"{where}: the circuit declares no random model {fit.model} for bench {record.bench}")
+
+
+def _declared(where: str, find: Callable[[], T]) -> T:
+    try:
+        return find()
+    except ParameterError as error:
+        raise DataError(f"{where}: {error}") from None
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,113 @@
+"""A table and a model -> the points of each fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..declare.circuit import Floats, Model, Numbers
+from ..errors import DataError
+
+SIGMA = "sigma"
+"""Column of a table with the standard deviation of the output, if it is known."""
+# No voltage, current, charge, energy or time comes near it, and its fourth power is still a number.
+_LARGEST = 1e70
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The points of one fit: inputs and output as flat arrays, at given conditions.
+
+    ``sigma`` is the standard deviation of each output, where the data are measured and it is known.
+    """
+
+    inputs: dict[str, Floats]
+    output: Floats
+    conditions: dict[str, float | str]
+    sigma: Floats | None = None
+
+    @property
+    def full_range(self) -> float:
+        """Largest minus smallest output."""
+        return float(np.ptp(self.output))
+
+
+def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbers) -> list[Selection]:
+    """Split a flat table into the points of one fit per condition.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per point; failed points carry a ``status`` other than "ok".
+    dims : sequence of str
+        Columns that were swept.
+    params : mapping
+        Value of every other parameter; decides where the model applies.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, the model's conditions are not in the table, or an input does not vary.
+    """
+    if missing := [name for name in (*model.inputs, model.output) if name not in table]:
+        raise DataError(f"model {model.name} needs {', '.join(missing)}; the table has {', '.join(map(str, table))}")
+    rows = table[table["status"] == "ok"] if "status" in table else table
+    if rows.empty:
+        raise DataError("every point of the table failed: there is nothing to fit")
+    for name in (*dims, *model.inputs, model.output):
+        _check_finite(rows, name)
+    given = {name: float(rows[name].iloc[0]) for name in dims if not isinstance(rows[name].iloc[0], str)}
+    at_names = model.at({**params, **given}).keys()
+    others = [name for name in dims if name not in model.inputs and name not in at_names]
+    groups = rows.groupby(others, sort=False, dropna=False) if others else [((), rows)]
+    return [_selection(model, group, dict(zip(others, key, strict=True)), params) for key, group in groups]
+
+
+def _check_finite(rows: pd.DataFrame, name: str) -> None:
+    column = rows[name]
+    if not pd.api.types.is_numeric_dtype(column):
+        return
+    numbers = column.to_numpy(dtype=float)
+    if lost := int((~np.isfinite(numbers)).sum()):
+        raise DataError(f"{name} has {lost} values that are not numbers")
+    if (largest := float(np.abs(numbers).max())) > _LARGEST:
+        raise DataError(f"{name} reaches {largest:g}; the most that can be fitted is {_LARGEST:g}, in SI units")
+
+
+def _at(model: Model, rows: pd.DataFrame, values: Numbers, held: Numbers) -> pd.DataFrame:
+    """Rows at which the model holds; what the table does not list was `held`."""
+    for name, value in values.items():
+        have = rows[name] if name in rows else pd.Series(held.get(name, value), index=rows.index)
+        near = np.isclose(have, value, rtol=1e-6, atol=1e-15)
+        if not near.any():
+            raise DataError(f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(have)}")
+        rows = rows[near]
+    return rows
+
+
+def _some(column: "pd.Series[Any]") -> str:
+    values = [f"{v:g}" if isinstance(v, float) else str(v) for v in column.unique()]
+    return ", ".join(values[:6]) + (", ..." if len(values) > 6 else "")
+
+
+def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: Numbers) -> Selection:
+    at = model.at({**params, **{name: value for name, value in key.items() if not isinstance(value, str)}})
+    rows = _at(model, group, at, params)
+    conditions = {**key, **{name: value for name, value in at.items() if name in rows}}
+    for name in model.inputs:
+        if rows[name].nunique() < 2:
+            raise DataError(
+                f"model {model.name} needs {name} to vary; the table has only {name} = {_some(rows[name])}, and a fit "
+                "would be rank-deficient: coefficients that differ only in what it multiplies cannot be told apart"
+            )
+    output = rows[model.output].to_numpy(dtype=float)
+    if np.ptp(output) == 0:
+        raise DataError(f"{model.output} is {output[0]:g} at every point: there is nothing to fit")
+    return Selection(
+        inputs={name: rows[name].to_numpy(dtype=float) for name in model.inputs},
+        output=output,
+        conditions={k: v if isinstance(v, str) else float(v) for k, v in conditions.items()},
+        sigma=rows[SIGMA].to_numpy(dtype=float) if SIGMA in rows else None,
+    )

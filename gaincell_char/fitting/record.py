@@ -1,0 +1,204 @@
+"""The file a software model loads: every fit of one study, with units, errors, validity and origin."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from ..errors import DataError
+from ..storage import untrusted
+from ..storage.untrusted import Count, Finite, Label, Name, Source, Text
+from .fit import Fit
+from .variation import Spread
+
+SCHEMA_VERSION = 1
+
+
+class Provenance(BaseModel):
+    """Where the numbers come from: a simulation, or a publication (``source``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Text = ""
+    simulator: Text = ""
+    package: Text = ""
+    technology_digest: Text = ""
+    plan_digest: Text = ""
+    options: dict[Name, Finite] = {}
+    n_points: Count = 0
+    n_ok: Count = 0
+    n_failed: Count = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.n_ok + self.n_failed > self.n_points:
+            raise ValueError(f"{self.n_ok} good points and {self.n_failed} failed ones are more than {self.n_points}")
+        return self
+
+
+class Record(BaseModel):
+    """Every model fitted to one study of one circuit in one technology.
+
+    Attributes
+    ----------
+    parameters : mapping
+        Value of every parameter that was not swept: sizes, supply, levels.
+    numerics : mapping of str to float
+        Output -> largest deviation from a run with a hundred times tighter tolerances, as a fraction of
+        its full range.
+    spread : Spread, optional
+        How copies of the circuit differ, in the record of a Monte Carlo campaign.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    circuit: Name
+    bench: Name
+    study: Label
+    technology: Source | Literal[""]
+    parameters: dict[Name, Finite | Label]
+    numerics: dict[Name, Finite] = {}
+    fits: list[Fit]
+    spread: Spread | None = None
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        seen = [(fit.model, frozenset(fit.conditions.items())) for fit in self.fits]
+        if len(set(seen)) < len(seen):
+            twice = next(fit for place, fit in enumerate(self.fits) if seen[place] in seen[:place])
+            raise ValueError(f"two fits of {twice.model}{_at(twice.conditions)}")
+        return self
+
+    def fit(self, model: str, /, **conditions: float | str) -> Fit:
+        """Return the fit of a model at the given conditions (``corner="tt", temp=27``).
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        for fit in self.fits:
+            if fit.model == model and conditions.items() <= fit.conditions.items():
+                return fit
+        have = sorted({f"{f.model}{_at(f.conditions)}" for f in self.fits})
+        raise DataError(
+            f"record {self.circuit}.{self.study}: no model {untrusted.shown(model)}{_at(conditions)}; "
+            f"have {'; '.join(have)}"
+        )
+
+    def to_json(self) -> str:
+        """Serialise; floats survive the round trip exactly."""
+        return self.model_dump_json(indent=1, exclude=None if self.spread else {"spread"}) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "record") -> Self:
+        """Read back what `to_json` wrote.
+
+        Raises
+        ------
+        DataError
+            If the text is no record, or one of another schema version.
+        """
+        raw: Any = untrusted.parse_json(text, where)
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if version != SCHEMA_VERSION:
+            raise DataError(
+                f"{where}: schema version {untrusted.printable(str(version))[:40]}; "
+                f"this package reads version {SCHEMA_VERSION}"
+            )
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            raise DataError(f"{where}: {untrusted.complaint(error)}") from None
+
+
+def _at(conditions: Mapping[str, float | str]) -> str:
+    return f" at {', '.join(f'{k} = {v}' for k, v in conditions.items())}" if conditions else ""
+
+
+def read_record(path: Path | str, below: Path | None = None) -> Record:
+    """Read a record from a file.
+
+    Parameters
+    ----------
+    below : Path, optional
+        A folder of records, out of which no link may lead.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, it contains no record of this schema version, or it is a link out of its folder.
+    """
+    where = untrusted.printable(str(path))
+    return Record.from_json(untrusted.read_text(Path(path), "record", below=below), where)
+
+
+class Origin(BaseModel):
+    """What a table says about where its numbers come from: the attributes of its dataset."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    circuit: Name
+    bench: Name
+    technology: Source | Literal[""]
+    technology_digest: Text
+    plan_digest: Text
+    parameters: dict[Name, Finite | Label]
+    options: dict[Name, Finite]
+    simulator: Text
+    package: Text
+    n_points: int
+    n_ok: int
+    n_failed: int
+
+    @classmethod
+    def from_attrs(cls, attrs: Mapping[str, Any], where: str = "table") -> Self:
+        """Read the attributes of a dataset, in which mappings are JSON.
+
+        Raises
+        ------
+        DataError
+            If one is missing or of another kind.
+        """
+        said = dict(attrs)
+        for name in ("parameters", "options"):
+            if isinstance(said.get(name), str):
+                said[name] = untrusted.parse_json(said[name], f"{where}: attribute {name}")
+        try:
+            return cls.model_validate(said)
+        except ValidationError as error:
+            raise DataError(f"{where}: attribute {untrusted.complaint(error)}") from None
+
+
+def make_record(
+    *,
+    origin: Origin,
+    study: str,
+    fits: list[Fit],
+    numerics: dict[str, float],
+    spread: Spread | None = None,
+) -> Record:
+    """Put fits and the origin of their table together."""
+    return Record(
+        circuit=origin.circuit,
+        bench=origin.bench,
+        study=study,
+        technology=origin.technology,
+        parameters=origin.parameters,
+        numerics=numerics,
+        fits=fits,
+        spread=spread,
+        provenance=Provenance(
+            simulator=origin.simulator,
+            package=origin.package,
+            technology_digest=origin.technology_digest,
+            plan_digest=origin.plan_digest,
+            options=origin.options,
+            n_points=origin.n_points,
+            n_ok=origin.n_ok,
+            n_failed=origin.n_failed,
+        ),
+    )

@@ -1,0 +1,79 @@
+"""Finished points in a campaign's folder: those that are proved to be of this campaign, and no other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..declare.circuit import Floats
+from ..errors import DataError
+from ..storage import shards
+from ..storage.shards import OK
+from ..storage.tables import shown_path
+from .campaign import Campaign
+
+Values = Mapping[int, Floats]
+"""Point -> values of the devices of every sample there."""
+
+
+def device_values(campaign: Campaign, n: int) -> Values:
+    """Values of the devices of the groups that contain the first `n` samples."""
+    draws = campaign.draws(campaign.padded(n))
+    return {point: campaign.rows(point, draws)[1] for point in range(len(campaign.points))}
+
+
+def point_keys(campaign: Campaign, values: Values, points: Sequence[int], samples: Sequence[int]) -> list[str]:
+    """Hash of each simulated point: its deck, the source that measures it, the device values of its group."""
+    digests = [f"{deck.digest} {campaign.source}" for deck in campaign.grouped_decks]
+    return shards.keys(digests, values, points, samples, campaign.copies)
+
+
+def read_finished(
+    campaign: Campaign, folder: Path, n: int, say: Callable[[str], None] = lambda _: None, values: Values | None = None
+) -> pd.DataFrame | None:
+    """Every finished point of the first `n` samples, each once, by sample and point; None before the first.
+
+    Rows of another campaign, or of other source code, count as not run.
+
+    Parameters
+    ----------
+    values : mapping, optional
+        From `device_values` of at least `n` samples, where they are known already.
+
+    Raises
+    ------
+    DataError
+        If a row has the key of a point and not its numbers.
+    """
+    found = shards.read_shards(folder, say)
+    if found is None:
+        return None
+    values = device_values(campaign, n) if values is None else values
+    count = min(len(next(iter(values.values()))), campaign.padded(n))
+    mine = found[(found["sample"] < count) & (found["point"] < len(campaign.points))]
+    expected = point_keys(campaign, values, mine["point"].tolist(), mine["sample"].tolist())
+    proved = shards.with_keys(mine, expected)
+    if others := len(mine) - len(proved):
+        say(f"{others} points in {shown_path(folder)} are of another campaign; they are not used")
+    proved = shards.once(proved)
+    _check_numbers(campaign, proved, folder)
+    return proved
+
+
+def _check_numbers(campaign: Campaign, rows: pd.DataFrame, folder: Path) -> None:
+    good = rows[rows["status"] == OK]
+    width = len(campaign.plan.curve) if campaign.plan.bench.curve else None
+    for output in campaign.plan.bench.outputs:
+        if output.name not in rows or not _are_numbers(good[output.name], width):
+            raise DataError(
+                f"{shown_path(folder)}: its rows do not contain {output.name} as "
+                f"{'numbers' if width is None else f'lists of {width} numbers'}; choose another folder"
+            )
+
+
+def _are_numbers(column: "pd.Series[Any]", width: int | None) -> bool:
+    if width is None:
+        return column.dtype.kind in "fiu" or bool(pd.to_numeric(column, errors="coerce").notna().all())
+    return all(np.shape(cell) == (width,) and np.asarray(cell).dtype.kind in "fiu" for cell in column)

@@ -1,0 +1,78 @@
+"""One point of a campaign again, exactly as it ran, by its id."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..declare.circuit import Floats
+from ..errors import ParameterError, SimulationError
+from ..spice.batch import Batch
+from ..spice.copies import copy_name
+from ..spice.netlist import Deck
+from ..spice.pool import Simulator
+from ..storage.untrusted import shown
+from .campaign import Campaign
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """A point run again: the deck it ran in, where in it, and its outputs."""
+
+    deck: Deck
+    instance: str
+    values: Mapping[str, Floats]
+
+
+def parse_id(campaign: Campaign, text: str) -> tuple[int, int]:
+    """Read ``SAMPLE.POINT``; ``SAMPLE`` will do where the grid has one point.
+
+    Raises
+    ------
+    ParameterError
+        If it is something else, or there is no such point.
+    """
+    match = re.fullmatch(r"([0-9]{1,12})(?:(\.)([0-9]{1,12}))?", text)
+    if match is None:
+        raise ParameterError(f"{shown(text)} is no id: write SAMPLE.POINT as in the results, for example 17.0")
+    sample, dot, point = match.groups("")
+    count = len(campaign.points)
+    if not dot and count > 1:
+        raise ParameterError(f"sample {sample} has {count} points: write {sample}.0 up to {sample}.{count - 1}")
+    if int(point or 0) >= count:
+        raise ParameterError(f"{text}: the grid has {count} points; write {sample}.0 up to {sample}.{count - 1}")
+    campaign.check_samples(int(sample) + campaign.copies)
+    return int(sample), int(point or 0)
+
+
+def replay(campaign: Campaign, sample: int, point: int, *, timeout_s: float) -> Replay:
+    """Run the group a sample was simulated in once more; what failed in the group is run alone, as it was.
+
+    Raises
+    ------
+    SimulationError
+        If the point fails, with its deck and the log.
+    """
+    first = sample - sample % campaign.copies
+    rows = {point: campaign.rows(point, campaign.draws(first + campaign.copies))}
+    simulator = Simulator()
+    try:
+        batch = campaign.batch(rows, [(point, first)])
+        [outcome] = simulator.run(batch, timeout_s)
+        if outcome.reason and campaign.copies > 1:
+            batch = campaign.alone(rows, [(point, sample)])
+            [outcome] = simulator.run(batch, timeout_s)
+    finally:
+        simulator.close()
+    deck = _short_title(batch)
+    if outcome.reason:
+        raise SimulationError(f"sample {sample}.{point}: {outcome.reason}", deck=deck.text, log=outcome.log)
+    copy = sample - first if batch.copies > 1 else 0
+    values = {name: np.asarray(value)[copy] for name, value in outcome.vectors.items()}
+    return Replay(deck=deck, instance=copy_name(copy) if batch.copies > 1 else "", values=values)
+
+
+def _short_title(batch: Batch) -> Deck:
+    deck = batch.deck(batch.runs[0])
+    return replace(deck, template=replace(deck.template, title=f"{deck.template.title}, Monte Carlo"))

@@ -1,0 +1,138 @@
+"""Finished points of a campaign as tables: flat, by sample and grid, and the numbers that were drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .. import __version__
+from ..declare.circuit import Floats
+from ..errors import DataError
+from ..sweep.plan import check_count
+from ..sweep.run import OK, as_folder
+from .campaign import Campaign
+from .finished import read_finished
+
+_SHOWN = 5
+
+
+def collect(campaign: Campaign, folder: Path | str, n: int) -> pd.DataFrame:
+    """Return the results of the first `n` samples in a campaign's folder: `flat_results` of what is finished.
+
+    Raises
+    ------
+    ParameterError
+        If `n` is no number of samples, or `folder` no path.
+    DataError
+        If a point is missing.
+    """
+    folder, n = as_folder(folder), campaign.check_samples(check_count("n", n))
+    return flat_results(campaign, complete(campaign, read_finished(campaign, folder, n), n), n)
+
+
+def complete(campaign: Campaign, rows: pd.DataFrame | None, n: int) -> pd.DataFrame:
+    """Rows of the first `n` samples, by sample and point.
+
+    Raises
+    ------
+    DataError
+        If a point is missing; the message says which samples.
+    """
+    points = len(campaign.points)
+    mine = rows[rows["sample"] < n] if rows is not None else pd.DataFrame({"sample": [], "point": []})
+    if len(mine) == n * points:
+        return mine.reset_index(drop=True)
+    counts = np.bincount(mine["sample"].to_numpy(dtype=int), minlength=n)
+    missing = np.flatnonzero(counts < points)
+    shown = ", ".join(map(str, missing[:_SHOWN])) + (", ..." if len(missing) > _SHOWN else "")
+    raise DataError(
+        f"{n * points - len(mine)} of {n * points} points are not simulated yet, of samples {shown}; "
+        "run the same again, or the shard that is missing"
+    )
+
+
+def flat_results(campaign: Campaign, rows: pd.DataFrame, n: int) -> pd.DataFrame:
+    """One row per sample, point of the grid and value of the bench's curve, with what was swept by name.
+
+    ``id`` is what ``--replay`` takes.
+    """
+    plan = campaign.plan
+    where = pd.DataFrame([dict(point.where) for point in campaign.points])
+    table = rows[["sample", "point"]].merge(where, left_on="point", right_index=True, how="left", sort=False)
+    table.insert(0, "id", [f"{s}.{p}" for s, p in zip(rows["sample"], rows["point"], strict=True)])
+    outputs = [output.name for output in plan.bench.outputs]
+    table = pd.concat([table.drop(columns="point"), rows[[*outputs, "status", "reason", "key"]]], axis=1)
+    if plan.bench.curve is not None:
+        table = _exploded(table, plan.bench.curve.name, plan.curve, outputs)
+    order = ["id", "sample", *where.columns, *([plan.bench.curve.name] if plan.bench.curve else []), *outputs]
+    table = table[[*order, "status", "reason", "key"]].astype(dict.fromkeys(outputs, float)).reset_index(drop=True)
+    table.attrs.update(attrs(campaign, rows, n))
+    return table
+
+
+def _exploded(table: pd.DataFrame, curve: str, values: Floats, outputs: list[str]) -> pd.DataFrame:
+    """One row per value of the curve; a failed point keeps them all, empty."""
+    empty = [float("nan")] * len(values)
+    for name in outputs:
+        table[name] = [cell if cell is not None and np.ndim(cell) else empty for cell in table[name]]
+    table[curve] = [values.tolist()] * len(table)
+    return table.explode([curve, *outputs]).astype({curve: float})
+
+
+def attrs(campaign: Campaign, rows: pd.DataFrame, n: int) -> dict[str, Any]:
+    """Where the numbers come from, and how many there are."""
+    failed = rows.loc[rows["status"] != OK, "reason"]
+    return {
+        "circuit": campaign.plan.circuit.name, "bench": campaign.plan.bench.name,
+        "technology": campaign.plan.technology.name, "technology_digest": campaign.plan.technology.digest,
+        "campaign": campaign.digest, "vary": campaign.vary, "sampler": campaign.sampler.kind,
+        "seed": campaign.sampler.seed, "n_samples": n, "n_points": len(rows), "n_ok": len(rows) - len(failed),
+        "n_failed": len(failed), "failed_by_reason": {k: int(v) for k, v in failed.value_counts().items()},
+        "steps": dict(campaign.request["steps"]), "package": f"gaincell-char {__version__}",
+        "units": {o.name: o.unit for o in campaign.plan.bench.outputs},
+    }  # fmt: skip
+
+
+def drawn(campaign: Campaign, n: int) -> pd.DataFrame:
+    """What each sample drew: a row per sample, a column per variable, in units of its sigma at the first point.
+
+    Raises
+    ------
+    ParameterError
+        If `n` is no number of samples.
+    """
+    n = campaign.check_samples(check_count("n", n))
+    table = pd.DataFrame(campaign.draws(n), columns=[v.name for v in campaign.variables])
+    table.insert(0, "sample", range(n))
+    table.attrs |= {
+        "sigma": {v.name: v.sigma for v in campaign.variables}, "sampler": campaign.sampler.kind,
+        "seed": campaign.sampler.seed, "campaign": campaign.digest,
+    }  # fmt: skip
+    return table
+
+
+def cube(campaign: Campaign, rows: pd.DataFrame, n: int) -> xr.Dataset:
+    """Every output over sample, corner, temperature, what was swept and the bench's curve; NaN where it failed."""
+    plan = campaign.plan
+    dims = ("sample", *plan.dims)
+    coords: dict[str, Any] = {"sample": np.arange(n), **{name: list(values) for name, values in plan.dims.items()}}
+    inner: tuple[str, ...] = ()
+    if plan.bench.curve is not None:
+        inner = (plan.bench.curve.name,)
+        coords[plan.bench.curve.name] = plan.curve
+    shape = (n, *plan.shape, *(len(plan.curve) for _ in inner))
+    data = {
+        output.name: ((*dims, *inner), _array(rows[output.name], shape, len(plan.curve) if inner else 1))
+        for output in plan.bench.outputs
+    }
+    return xr.Dataset(data, coords)
+
+
+def _array(column: "pd.Series[Any]", shape: tuple[int, ...], width: int) -> Floats:
+    if width == 1:
+        return column.to_numpy(dtype=float).reshape(shape)
+    empty = np.full(width, np.nan)
+    cells = [np.asarray(cell, dtype=float) if cell is not None and np.ndim(cell) else empty for cell in column]
+    return np.stack(cells).reshape(shape)

@@ -1,0 +1,182 @@
+"""Random numbers of a campaign: which there are, and their values in sample i; they belong to samples."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm, qmc
+
+from ..declare.circuit import Floats
+from ..errors import ParameterError
+from ..spice.arithmetic import evaluate
+from ..spice.hierarchy import Device
+from ..storage.untrusted import shown
+from ..technology.schema import Technology
+
+VARY = ("process", "mismatch", "both")
+SAMPLERS = ("sobol", "lhs", "random")
+PROCESS = "process"
+"""Group of the variables that all devices of a die share."""
+_OPEN = 2.0**-33
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """One normal random number: ``xcell.xn.dvth`` belongs to the device ``xcell.xn``; ``process_c`` to the die."""
+
+    name: str
+    group: str
+    sigma: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """How standard normal numbers are drawn.
+
+    Attributes
+    ----------
+    kind : {"sobol", "lhs", "random"}
+        Scrambled Sobol points, a Latin hypercube per block, or independent draws.
+    seed : int
+        Same seed, same sample i, however many are drawn and in whatever order.
+    block : int
+        Samples of one Latin hypercube.
+    """
+
+    kind: str
+    seed: int
+    block: int
+
+    def draw(self, start: int, stop: int, dimension: int) -> Floats:
+        """Samples `start` up to `stop`: standard normal numbers of shape (stop - start, dimension)."""
+        if dimension == 0:
+            return np.zeros((stop - start, 0))
+        uniform = {"sobol": self._sobol, "lhs": self._lhs, "random": self._random}[self.kind](start, stop, dimension)
+        return np.asarray(norm.ppf(np.clip(uniform, _OPEN, 1 - _OPEN)), dtype=float)
+
+    def _sobol(self, start: int, stop: int, dimension: int) -> Any:
+        sequence = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(self.seed))
+        if start:
+            sequence.fast_forward(start)
+            return sequence.random(stop - start)
+        # From the start scipy only takes a power of two without complaint.
+        return sequence.random_base2(math.ceil(math.log2(max(stop, 2))))[:stop]
+
+    def _lhs(self, start: int, stop: int, dimension: int) -> Any:
+        first, last = start // self.block, (stop - 1) // self.block
+        blocks = [
+            qmc.LatinHypercube(dimension, rng=np.random.default_rng([self.seed, number])).random(self.block)
+            for number in range(first, last + 1)
+        ]
+        return np.concatenate(blocks)[start - first * self.block : stop - first * self.block]
+
+    def _random(self, start: int, stop: int, dimension: int) -> Any:
+        return np.stack([np.random.default_rng([self.seed, i]).random(dimension) for i in range(start, stop)])
+
+
+MOST_BLOCK = 10_000_000
+"""Largest number of samples of one Latin hypercube."""
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def make_sampler(kind: str, seed: int, block: int) -> Sampler:
+    """Check and return a `Sampler`.
+
+    Raises
+    ------
+    ParameterError
+        If the kind is unknown, or seed or block are no whole number of their range.
+    """
+    if kind not in SAMPLERS:
+        raise ParameterError(f"no sampler {kind!r}; have {', '.join(SAMPLERS)}")
+    if not (_is_whole(seed) and 0 <= seed < 2**63):
+        raise ParameterError(f"seed = {seed} must be a whole number from 0 to 2^63 - 1")
+    if not (_is_whole(block) and 1 <= block <= MOST_BLOCK):
+        raise ParameterError(f"block = {block} must be a whole number of samples from 1 to {MOST_BLOCK}")
+    return Sampler(kind=kind, seed=seed, block=block)
+
+
+def variables(devices: Sequence[Device], technology: Technology, vary: str) -> tuple[Variable, ...]:
+    """Every random number of one sample: the die's first, then each device's, in the order of the deck.
+
+    Pelgrom et al. 1989: sigma = a / sqrt(w l).
+
+    Raises
+    ------
+    ParameterError
+        If nothing varies.
+    """
+    if vary not in VARY:
+        raise ParameterError(f"cannot vary {vary!r}; choose {', '.join(VARY)}")
+    found: list[Variable] = []
+    if vary != "mismatch":
+        found += [Variable(name=name, group=PROCESS, sigma=sigma) for name, sigma in technology.process.items()]
+    if vary != "process":
+        for device in devices:
+            found += _mismatch(device, technology)
+    found = [variable for variable in found if variable.sigma > 0]
+    if not found:
+        raise ParameterError(f"nothing varies: technology {technology.name} gives no spread for --vary {vary}")
+    return tuple(found)
+
+
+def _mismatch(device: Device, technology: Technology) -> list[Variable]:
+    """Random numbers of one device; none where no wrapper takes a deviation, as for a capacitor without one."""
+    if not device.mismatched:
+        return []
+    size, area = _size(device), _pelgrom(technology, device)
+    return [
+        Variable(name=f"{device.path}.{name}", group=device.path, sigma=area[name] / size) for name in device.mismatched
+    ]
+
+
+def _pelgrom(technology: Technology, device: Device) -> dict[str, float]:
+    mismatch, factor = technology.mismatch.of(device.kind), 1.0
+    if mismatch.factor:
+        table = f"mismatch.devices.{device.kind}" if device.kind in technology.mismatch.devices else "mismatch"
+        where = f"technology {technology.name}, [{table}] factor"
+        factor = float(evaluate(mismatch.factor, device.values, f"{where} for {device.path} ({device.kind})"))
+        if factor <= 0:
+            said = f"{where} {shown(mismatch.factor)} is {factor:g} for {device.path} ({device.kind})"
+            raise ParameterError(f"{said}, but has to be above 0")
+    return {"dvth": factor * mismatch.a_vt, "dmu": factor * mismatch.a_beta}
+
+
+def _size(device: Device) -> float:
+    w, l = device.values.get("w", 0.0), device.values.get("l", 0.0)  # noqa: E741  their names in SPICE
+    if not (w > 0 and l > 0):
+        raise ParameterError(f"{device.path} ({device.kind}): mismatch needs w and l above 0, not {w:g} and {l:g}")
+    return math.sqrt(w * l)
+
+
+def alters(
+    devices: Sequence[Device], variables: Sequence[Variable], base: Mapping[str, float], draws: Floats
+) -> tuple[tuple[str, ...], Floats]:
+    """Numbers of every device of each sample.
+
+    Parameters
+    ----------
+    base : mapping of str to float
+        Value of the process parameters that the draws are added to: the corner.
+    draws : ndarray, shape (n_samples, n_variables)
+        Standard normal.
+
+    Returns
+    -------
+    targets : tuple of str
+        What ``alter`` calls each number.
+    values : ndarray, shape (n_samples, n_targets)
+    """
+    drawn = {variable.name: draws[:, i] * variable.sigma for i, variable in enumerate(variables)}
+    process = {name: value + drawn.get(name, 0.0) for name, value in base.items()}
+    columns: dict[str, Any] = {}
+    for device in devices:
+        own = {name: drawn.get(f"{device.path}.{name}", 0.0) for name in device.mismatched}
+        columns |= device.altered({**process, **own})
+    values = [np.broadcast_to(np.asarray(column, dtype=float), len(draws)) for column in columns.values()]
+    return tuple(columns), np.stack(values, axis=1) if values else np.zeros((len(draws), 0))

@@ -1,0 +1,139 @@
+"""Measure what step control costs and how wrong it is, on random samples of a bench."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ..declare.circuit import Floats, Tran
+from ..errors import ParameterError, SimulationError
+from ..spice.pool import Pool
+from ..sweep.step_control import Pareto, Steps, Trial
+from .campaign import Campaign, plan_campaign
+from .execute import sample
+
+_TIGHTER = 100.0
+_RELTOL = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
+_TRTOL = (7.0, 1.0)
+_MAX_STEP = (1.0, 2.5, 5.0, 15.0)
+_COPIES = (1, 2, 4, 8)
+_REPEATS = 3
+_MOST_FAILED = 0.5
+
+
+def tune(
+    circuit: str,
+    bench: str,
+    *,
+    pool: Pool,
+    samples: int = 16,
+    tick: Callable[[int], None] = lambda _: None,
+    **request: Any,
+) -> Pareto:
+    """Try settings of step control and copies per deck on the same random samples.
+
+    Parameters
+    ----------
+    samples : int
+        Samples of each setting, a multiple of 8.
+    request
+        What else `plan_campaign` takes.
+
+    Raises
+    ------
+    ParameterError
+        If `samples` is something else.
+    SimulationError
+        If more than half of the reference, a hundred times tighter, fails.
+    """
+    check_samples(samples)
+
+    def planned(steps: Steps) -> Campaign:
+        return plan_campaign(circuit, bench, steps=steps, **{"vary": "both", **request})
+
+    base = planned(Steps())
+    tight = replace(base, plan=base.plan.tightened(_TIGHTER))
+    reference = _outputs(tight, samples, pool)
+    first = next(iter(reference.values()))
+    if np.isnan(first).reshape(len(first), -1).any(axis=1).mean() > _MOST_FAILED:
+        raise SimulationError(f"{circuit}.{bench}: too much of the reference failed", deck="", log="")
+    tick(1)
+    transient = isinstance(base.points[0].deck.analysis, Tran)
+    settings = list(_settings()) if transient else [Steps()]
+    trials = _tried(planned, settings, reference, samples, pool, tick)
+    front = Pareto(**_about(base, pool, samples), trials=trials).front() if transient else trials
+    stacked = [t.steps.model_copy(update={"copies": c}) for t in front for c in _COPIES[1:]]
+    trials += _tried(planned, stacked, reference, samples, pool, tick)
+    return Pareto(**_about(base, pool, samples), trials=sorted(trials, key=lambda t: t.cost_s))
+
+
+def check_samples(samples: int) -> int:
+    """Return a number of samples, or raise `ParameterError` unless it fills decks of the most copies that are tried."""
+    most = _COPIES[-1]
+    if samples < most or samples % most:
+        low = max(samples - samples % most, most)
+        other = f" or {low + most}" if samples > most else ""
+        raise ParameterError(f"n = {samples} samples is not a multiple of {most}; write {low}{other}")
+    return samples
+
+
+def _settings() -> Iterator[Steps]:
+    for reltol, trtol, factor in itertools.product(_RELTOL, _TRTOL, _MAX_STEP):
+        yield Steps(options={"reltol": reltol, "trtol": trtol}, max_step=factor)
+
+
+def _about(campaign: Campaign, pool: Pool, samples: int) -> dict[str, Any]:
+    plan = campaign.plan
+    return {
+        "circuit": plan.circuit.name, "bench": plan.bench.name, "technology": plan.technology.name,
+        "technology_digest": plan.technology.digest, "simulator": f"ngspice {pool.version}", "n_samples": samples,
+        "seed": campaign.sampler.seed,
+    }  # fmt: skip
+
+
+def _tried(
+    planned: Callable[[Steps], Campaign], settings: Sequence[Steps], reference: dict[str, Floats], samples: int,
+    pool: Pool, tick: Callable[[int], None],
+) -> list[Trial]:  # fmt: skip
+    """Run every setting a few times in turn, so that a slow moment of the machine hits them all."""
+    campaigns = [planned(steps) for steps in settings]
+    costs: list[list[float]] = [[] for _ in settings]
+    found: list[dict[str, Floats]] = [{} for _ in settings]
+    for _ in range(_REPEATS):
+        for i, campaign in enumerate(campaigns):
+            began = time.perf_counter()
+            found[i] = _outputs(campaign, samples, pool)
+            costs[i].append((time.perf_counter() - began) * pool.workers / (samples * len(campaign.points)))
+            tick(1)
+    errors = [_error(campaign, f, reference) for campaign, f in zip(campaigns, found, strict=True)]
+    return [
+        Trial(steps=steps, error=error, cost_s=median(cost))
+        for steps, error, cost in zip(settings, errors, costs, strict=True)
+        if np.isfinite(error)
+    ]
+
+
+def _outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str, Floats]:
+    """Output -> values by sample and point, NaN where one failed."""
+    items = sample(campaign, samples, pool)
+    inner = campaign.plan.curve.shape if campaign.plan.bench.curve else ()
+    return {
+        o.name: np.array([item.values.get(o.name, np.full(inner, np.nan)) for item in items])
+        for o in campaign.plan.bench.outputs
+    }
+
+
+def _error(campaign: Campaign, found: dict[str, Floats], reference: dict[str, Floats]) -> float:
+    """Largest deviation of any output where the reference ran; NaN if something failed there."""
+    worst = 0.0
+    for output in campaign.plan.bench.outputs:
+        ran = np.isfinite(reference[output.name])
+        scale = campaign.plan.full_scale(output.name, reference[output.name])
+        if scale > 0:
+            deviation = np.abs(found[output.name] - reference[output.name])[ran].max() / scale
+            worst = float(np.maximum(worst, deviation))
+    return worst

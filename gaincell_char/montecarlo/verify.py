@@ -1,0 +1,110 @@
+"""A few points of a campaign again, each alone in a fresh process: the same options, and a hundred times tighter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..declare.circuit import Floats
+from ..errors import SimulationError
+from ..spice.measure import measure
+from ..spice.netlist import Deck
+from ..spice.pool import Simulator
+from ..sweep.run import OK
+from .campaign import Campaign
+
+_POINTS = 4
+_TIGHTER = 100.0
+_SAME, _STACKED = 1e-9, 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What the check found.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Which points were run again.
+    alone : mapping of str to float
+        Output -> largest deviation from the same point alone in a fresh process, as a fraction of full scale.
+    tight : mapping of str to float
+        The same against tolerances a hundred times tighter; empty if those did not converge.
+    """
+
+    ids: tuple[str, ...]
+    alone: Mapping[str, float]
+    tight: Mapping[str, float]
+
+
+def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -> Check:
+    """Run a few finished points again, spread over the campaign.
+
+    Raises
+    ------
+    SimulationError
+        If one does not give what the campaign has: a sign that a simulator or a disk is broken.
+    """
+    good = rows[rows["status"] == OK]
+    chosen = good.iloc[np.unique(np.linspace(0, len(good) - 1, min(_POINTS, len(good))).round().astype(int))]
+    draws = campaign.draws(n)
+    tight = replace(campaign, plan=campaign.plan.tightened(_TIGHTER))
+    alone: dict[str, float] = {}
+    tighter: dict[str, float] = {}
+    for _, row in chosen.iterrows():
+        sample, point = int(row["sample"]), int(row["point"])
+        stored = {o.name: np.asarray(row[o.name], dtype=float) for o in campaign.plan.bench.outputs}
+        deck = campaign.deck(sample, point, draws[sample])
+        again = _run(campaign, deck, point, timeout_s)
+        found = _deviations(campaign, rows, stored, again) if again else {}
+        limit = _SAME if campaign.copies == 1 else _STACKED
+        if again is None or max(found.values(), default=0.0) > limit:
+            raise SimulationError(_complaint(f"{sample}.{point}", stored, again), deck=deck.text, log="")
+        _worse(alone, found)
+        better = _run(tight, tight.deck(sample, point, draws[sample]), point, timeout_s)
+        if better is not None:
+            _worse(tighter, _deviations(campaign, rows, stored, better))
+    ids = tuple(f"{s}.{p}" for s, p in zip(chosen["sample"], chosen["point"], strict=True))
+    return Check(ids=ids, alone=alone, tight=tighter)
+
+
+def _run(campaign: Campaign, deck: Deck, point: int, timeout_s: float) -> dict[str, Floats] | None:
+    simulator = Simulator()
+    try:
+        [outcome] = simulator.run([deck], timeout_s)
+    finally:
+        simulator.close()
+    if outcome.reason:
+        return None
+    measured, reason = measure(campaign.plan.bench.outputs, outcome.vectors, campaign.points[point].values)
+    return None if reason else measured
+
+
+def _deviations(
+    campaign: Campaign, rows: pd.DataFrame, stored: Mapping[str, Floats], again: Mapping[str, Floats]
+) -> dict[str, float]:
+    found = {}
+    for name, value in stored.items():
+        cells = [np.asarray(c, dtype=float) for c in rows.loc[rows["status"] == OK, name]]
+        scale = campaign.plan.full_scale(name, np.asarray(cells))
+        if scale > 0:
+            found[name] = float(np.abs(value - again[name]).max()) / scale
+    return found
+
+
+def _worse(largest: dict[str, float], found: Mapping[str, float]) -> None:
+    for name, value in found.items():
+        largest[name] = max(largest.get(name, 0.0), value)
+
+
+def _complaint(which: str, stored: Mapping[str, Floats], again: Mapping[str, Floats] | None) -> str:
+    if again is None:
+        return f"check failed: sample {which} is in the campaign, but alone in a fresh process it does not run"
+    pairs = [f"{name} = {_shown(value)} there and {_shown(again[name])} here" for name, value in stored.items()]
+    return f"check failed: sample {which} has {'; '.join(pairs)}, alone in a fresh process"
+
+
+def _shown(value: Any) -> str:
+    return f"{float(value):.9g}" if np.ndim(value) == 0 else f"[{', '.join(f'{v:.6g}' for v in value[:3])}, ...]"

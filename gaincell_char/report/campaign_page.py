@@ -1,0 +1,190 @@
+"""The page of a Monte Carlo campaign: pictures, tables, one ``index.html``."""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import __version__, registry
+from ..declare.circuit import Spread
+from ..fitting import statistics
+from ..montecarlo.analysis import Analysis, Quantity
+from ..montecarlo.campaign import Campaign
+from ..montecarlo.verify import Check
+from ..storage import tables
+from ..sweep.run import Failure
+from ..sweep.step_control import Steps
+from . import page, picture, text, variation_figures
+from .parts import Drawn, Parts, Written, failed_points
+
+_MOST_BARS = 3
+
+
+def campaign_headline(analysed: Analysis) -> pd.DataFrame:
+    """Mean and sigma of what the page shows one by one."""
+    rows = [_row(quantity) for quantity in analysed.shown]
+    return pd.DataFrame(
+        {
+            "quantity": row["label"], "unit": row["unit"], "mean": row["beyond"] or text.number(row["mean"], 6),
+            "sigma": text.number(row["sigma"], 6), "samples": str(row["n"]),
+            "95 % of sigma": f"{text.number(row['sigma_low'], 4)} .. {text.number(row['sigma_high'], 4)}",
+        }
+        for row in rows
+    )  # fmt: skip
+
+
+def _row(quantity: Quantity) -> dict[str, Any]:
+    ends = statistics.quantiles(quantity.values, (0.00135, 0.99865))["value"].to_numpy()
+    found = statistics.moments(quantity.values)
+    beyond = f"{text.beyond(quantity.end, quantity.unit)} in {found.n_beyond} of {found.n}" if found.n_beyond else ""
+    about = {"label": quantity.label, "unit": quantity.unit, "low": ends[0], "high": ends[1], "end": quantity.end}
+    return {**about, **vars(found), "beyond": beyond}
+
+
+def write_campaign(
+    out: Path, campaign: Campaign, analysed: Analysis, check: Check, failed: Sequence[Failure] = ()
+) -> Written:
+    """Write pictures, tables, record and page of a campaign into its folder.
+
+    Parameters
+    ----------
+    failed : sequence of Failure
+        The first few failed points; their decks and logs are in ``failed/``.
+
+    Raises
+    ------
+    StorageError
+        If something could not be written.
+    """
+    tables.make_inside(out, "figures", "tables")
+    parts = Parts(out=out)
+    for name, caption, draw in _pictures(campaign, analysed):
+        parts.picture(name, caption, draw)
+    for name in ("moments", "quantiles", "contributions", "worst"):
+        tables.write_frame(getattr(analysed, name), out / "tables" / f"{name}.csv")
+    tables.write_text(out / "record.json", analysed.record.to_json())
+    tables.write_text(out / "index.html", _page(out, campaign, analysed, check, parts, failed))
+    return parts.written()
+
+
+def _page(
+    out: Path, campaign: Campaign, analysed: Analysis, check: Check, parts: Parts, failed: Sequence[Failure]
+) -> str:
+    circuit, about = campaign.plan.circuit, analysed.record.provenance
+    units = {quantity.label: quantity.unit for quantity in analysed.quantities}
+    worst = analysed.worst.assign(unit=[units[label] for label in analysed.worst["quantity"]])
+    spread_of = analysed.record.spread
+    assert spread_of is not None  # noqa: S101  the record of a campaign has one
+    command = ["gaincell", "mc", circuit.name, campaign.plan.bench.name, "-o", str(out)]
+    if campaign.request["technology"] not in registry.technology_names():
+        command += ["--tech", str(campaign.request["technology"])]
+    return page.fill(
+        "campaign.html.j2",
+        title=circuit.title, circuit=circuit.name, bench=campaign.plan.bench.name, vary=_VARY[campaign.vary],
+        technology=campaign.plan.technology.name, n=analysed.n, points=about.n_points, failed=about.n_failed,
+        reasons=spread_of.failed, failures=failed_points(failed, out), sampler=campaign.sampler.kind,
+        seed=campaign.sampler.seed, steps=Steps.model_validate(campaign.request["steps"]).label, tight=check.tight,
+        simulator=about.simulator, version=__version__, rows=[_row(quantity) for quantity in analysed.shown],
+        yields=analysed.yields, random=analysed.random, left_out=[*analysed.left_out, *parts.missing],
+        pictures=parts.pictures, worst=worst.to_dict("records"), checked=check.ids,
+        alone=max(check.alone.values(), default=0.0), replay=f"{shlex.join(command)} --replay",
+        retry=f"{shlex.join([*command, '-n', str(analysed.n)])} --retry-failed",
+    )  # fmt: skip
+
+
+_VARY = {
+    "process": "dies drawn, their devices alike",
+    "mismatch": "devices drawn, on a typical die",
+    "both": "a die and its devices drawn for every sample",
+}
+
+
+_Draw = Callable[[], Drawn]
+
+
+def _pictures(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
+    """Name, caption and drawing of every picture."""
+    yield from _bands(campaign, analysed)
+    for number, quantity in enumerate(analysed.shown):
+        yield f"distribution_{number}", f"Distribution of {quantity.label}", partial(_distribution, quantity)
+    first = analysed.shown[len(analysed.shown) // 2]
+    yield "convergence", f"Mean and sigma of {first.label} by number of samples", partial(_convergence, first)
+    names = list(dict.fromkeys(analysed.contributions["quantity"])) if len(analysed.contributions) else []
+    for number, name in enumerate(names[:: max(1, len(names) // _MOST_BARS)]):
+        caption = f"What the variance of {name} comes from"
+        yield f"contribution_{number}", caption, partial(_contribution, analysed.contributions, name)
+
+
+def _distribution(quantity: Quantity) -> Drawn:
+    return variation_figures.distribution(quantity.values, label=_label(quantity), title=quantity.label)
+
+
+def _convergence(quantity: Quantity) -> Drawn:
+    return variation_figures.running(
+        statistics.convergence(quantity.values), label=_label(quantity), title=quantity.label
+    )
+
+
+def _contribution(table: pd.DataFrame, name: str) -> Drawn:
+    return variation_figures.contribution(
+        table.loc[table["quantity"] == name, ["group", "share", "low", "high"]], title=name
+    )
+
+
+def _label(quantity: Quantity) -> picture.Quantity:
+    return picture.Quantity(name=quantity.name, unit=quantity.unit, doc=quantity.doc)
+
+
+def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
+    """The main output over its axis, at the first place of every other dimension; one picture per condition."""
+    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
+    if declared is None or analysed.cube.sizes.get(declared.x, 0) < 2 or declared.output not in analysed.cube:
+        return
+    output = campaign.plan.bench.output(declared.output)
+    whole = analysed.cube[declared.output]
+    others = [str(d) for d in whole.dims if d not in ("sample", declared.x)]
+    for index in np.ndindex(*(whole.sizes[d] for d in others)):
+        at = dict(zip(others, index, strict=True))
+        told = {d: whole[d].to_numpy()[i] for d, i in at.items() if whole.sizes[d] > 1}
+        title = ", ".join([campaign.plan.circuit.title, *(f"{k} = {v}" for k, v in told.items())])
+        yield (
+            "_".join(["band", *map(str, index)]), f"{output.doc} of {whole.sizes['sample']} samples; {title}",
+            partial(_band, campaign, analysed, declared, at, title),
+        )  # fmt: skip
+
+
+def _band(campaign: Campaign, analysed: Analysis, declared: Spread, at: dict[str, int], title: str) -> Drawn:
+    output = campaign.plan.bench.output(declared.output)
+    whole = analysed.cube[declared.output]
+    return variation_figures.band(
+        whole[declared.x].to_numpy(), whole.isel(at).transpose("sample", declared.x).to_numpy(),
+        x_label=_axis(campaign, declared.x), title=title,
+        y_label=picture.Quantity(name=output.name, unit=output.unit, doc=output.doc),
+        nominal=analysed.typical[declared.output].isel(at).to_numpy(),
+        model=_model_sigma(campaign, analysed, at, declared.x), log_x=campaign.plan.bench.curve is not None,
+    )  # fmt: skip
+
+
+def _axis(campaign: Campaign, name: str) -> picture.Quantity:
+    curve = campaign.plan.bench.curve
+    if curve is not None and curve.name == name:
+        return picture.Quantity(name=name, unit=curve.unit, doc=curve.doc)
+    parameter = campaign.plan.params[name]
+    return picture.Quantity(name=name, unit=parameter.unit, doc=parameter.doc)
+
+
+def _model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: str) -> Any:
+    """Sigma of the compact model over the axis, where it has one; None otherwise."""
+    for fit in analysed.random:
+        place = {d: analysed.cube[d].to_numpy()[i] for d, i in at.items()}
+        if not fit.conditions.items() <= place.items():
+            continue
+        axis = analysed.cube[x].to_numpy()
+        held = {**campaign.plan.fixed, **place}
+        inputs = [axis if name == x else np.full(axis.shape, float(held[name])) for name in fit.inputs]
+        return registry.load_random(analysed.record, fit.model, **fit.conditions).sigma(*inputs)
+    return None

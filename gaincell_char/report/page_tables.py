@@ -1,0 +1,172 @@
+"""Results as flat tables in SI units."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..declare.circuit import Merit
+from ..declare.parameters import Value
+from ..fitting.fit import Errors, Fit
+from ..sweep.run import OK
+from ..workflows.characterize_all import CircuitResult, StudyResult
+from . import text
+
+Rows = Iterator[dict[str, Any]]
+
+
+def summary(results: Sequence[CircuitResult]) -> pd.DataFrame:
+    """One row per fit: how far off it is on points it did not see, and what the circuit achieves.
+
+    The errors are those on held-out points; on the points used where a fit is too small to hold any out,
+    which ``held out`` = 0 tells.
+    """
+    columns = (
+        "circuit", "study", "model", "form", "output", "unit", "conditions", "coefficients", "R2", "NRMSE %", "rms",
+        "worst", "worst %", "where", "held out", "used", "figure of merit", "circuit wall s",
+    )  # fmt: skip
+    return _frame(columns, (_summary_row(r, s, f) for r, s in _studies(results) for f in s.fits))
+
+
+def _summary_row(result: CircuitResult, study: StudyResult, fit: Fit) -> dict[str, Any]:
+    errors = errors_of(fit)
+    measured: dict[str, Any] = {}
+    if errors is not None:
+        measured = {
+            "R2": errors.r2, "NRMSE %": 100 * errors.nrmse, "rms": errors.rms, "worst": errors.worst,
+            "worst %": 100 * errors.worst / fit.full_range, "where": plain(errors.worst_at),
+        }  # fmt: skip
+    return {
+        "circuit": result.circuit.name, "study": study.study.key, "model": fit.model, "form": fit.form,
+        "output": fit.output, "unit": fit.unit, "conditions": plain(fit.conditions),
+        "coefficients": len(fit.covariance), **measured, "held out": fit.held_out.n if fit.held_out else 0,
+        "used": fit.fitted.n if fit.fitted else 0, "figure of merit": first_merit(result),
+        "circuit wall s": result.wall_s,
+    }  # fmt: skip
+
+
+def headline(results: Sequence[CircuitResult]) -> pd.DataFrame:
+    """One row per model and study, at the worst of its conditions, as words to read.
+
+    A circuit's figure of merit and wall time stand in its first row only.
+    """
+    columns = ("circuit", "study", "model", "form", "R2", "NRMSE", "worst", "figure of merit", "wall time")
+    return _frame(columns, (row for result in results for row in _headline_rows(result)))
+
+
+def _headline_rows(result: CircuitResult) -> Rows:
+    once = {"figure of merit": first_merit(result), "wall time": f"{result.wall_s:.1f} s"}
+    blank = dict.fromkeys(("study", "model", "form", "R2", "NRMSE", "worst"), text.NOTHING)
+    groups = [(study, fits) for study in result.studies.values() for fits in by_model(study).values()]
+    if not groups:
+        yield {"circuit": result.circuit.name, **blank, **once}
+    for study, fits in groups:
+        errors = [(e, f.full_range) for f in fits for e in [errors_of(f)] if e is not None]
+        lost = sum(one.model == fits[0].model for one in study.left_out)
+        unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
+        yield {
+            "circuit": result.circuit.name, "study": study.study.key, "form": fits[0].form,
+            "model": f"{fits[0].model}{unfitted}",
+            "R2": text.r2(min((e.r2 for e, _ in errors if e.r2 is not None), default=None)),
+            "NRMSE": text.percent(max((e.nrmse for e, _ in errors), default=None)),
+            "worst": text.percent(max((abs(e.worst) / full for e, full in errors), default=None)), **once,
+        }  # fmt: skip
+        once = dict.fromkeys(once, "")
+    for study in result.studies.values():
+        for name in dict.fromkeys(one.model for one in study.left_out if one.model not in by_model(study)):
+            form = result.circuit.model(name).form
+            row = {"study": study.study.key, "model": f"{name} (NOT FITTED)", "form": form}
+            yield {"circuit": result.circuit.name, **blank, **row, **dict.fromkeys(once, "")}
+
+
+def coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
+    """One row per coefficient of each fit; no ``stderr`` where the value was given."""
+    columns = ("circuit", "study", "model", "conditions", "coefficient", "value", "stderr", "unit", "meaning")
+    rows = (
+        {
+            "circuit": result.circuit.name, "study": study.study.key, "model": fit.model,
+            "conditions": plain(fit.conditions), "coefficient": name, "value": estimate.value,
+            "stderr": estimate.stderr, "unit": estimate.unit, "meaning": estimate.doc,
+        }
+        for result, study in _studies(results) for fit in study.fits for name, estimate in fit.coefficients.items()
+    )  # fmt: skip
+    return _frame(columns, rows)
+
+
+def merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
+    """One row per figure of merit."""
+    rows = (
+        {
+            "circuit": r.circuit.name, "name": m.name, "value": value, "unit": m.unit, "meaning": m.doc,
+            "study": m.study, "as text": merit_text(r, m, value),
+        }
+        for r in results
+        for m, value in r.merits
+    )  # fmt: skip
+    return _frame(("circuit", "name", "value", "unit", "meaning", "study", "as text"), rows)
+
+
+def merit_text(result: CircuitResult, merit: Merit, value: float) -> str:
+    """A figure of merit in words: ``> 30 ms`` where it lies beyond what its study swept."""
+    end = float(result.studies[merit.study].dataset[merit.over].max()) if merit.over else math.inf
+    return text.show(value, merit.unit, end=end)
+
+
+def numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
+    """One row per output: its largest deviation from a run with tighter tolerances."""
+    rows = (
+        {
+            "circuit": result.circuit.name, "study": study.study.key, "output": output, "deviation": deviation,
+            "deviation %": 100 * deviation, "points compared": study.n_checked,
+        }
+        for result, study in _studies(results) for output, deviation in study.numerics.items()
+    )  # fmt: skip
+    return _frame(("circuit", "study", "output", "deviation", "deviation %", "points compared"), rows)
+
+
+def failures(results: Sequence[CircuitResult]) -> pd.DataFrame:
+    """One row per point without a result: where it is, and why."""
+    return _frame(("circuit", "study", "where", "status", "reason"), _failures(results))
+
+
+def _failures(results: Sequence[CircuitResult]) -> Rows:
+    for result, study in _studies(results):
+        table = study.dataset[["status", "reason"]].to_dataframe().reset_index()
+        dims = [str(d) for d in study.dataset["status"].dims]
+        for row in table[table["status"] != OK].to_dict("records"):
+            where = plain({name: row[name] for name in dims})
+            start = {"circuit": result.circuit.name, "study": study.study.key, "where": where}
+            yield {**start, "status": row["status"], "reason": row["reason"]}
+
+
+def errors_of(fit: Fit) -> Errors | None:
+    """Errors on the points a fit did not see, or, if it saw all, on those."""
+    return fit.held_out or fit.fitted
+
+
+def by_model(study: StudyResult) -> dict[str, list[Fit]]:
+    """Model -> its fits, one per condition."""
+    models = dict.fromkeys(fit.model for fit in study.fits)
+    return {model: [fit for fit in study.fits if fit.model == model] for model in models}
+
+
+def first_merit(result: CircuitResult) -> str:
+    """Name and value of the circuit's first figure of merit."""
+    if not result.merits:
+        return text.NOTHING
+    merit, value = result.merits[0]
+    return f"{merit.name} {merit_text(result, merit, value)}"
+
+
+def plain(values: Mapping[str, Value]) -> str:
+    """``corner=tt temp=27 v_in=0.9``."""
+    return " ".join(f"{name}={value if isinstance(value, str) else f'{value:.9g}'}" for name, value in values.items())
+
+
+def _studies(results: Sequence[CircuitResult]) -> Iterator[tuple[CircuitResult, StudyResult]]:
+    return ((result, study) for result in results for study in result.studies.values())
+
+
+def _frame(columns: Sequence[str], rows: Rows) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(columns))

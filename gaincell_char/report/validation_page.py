@@ -1,0 +1,195 @@
+"""The page of a comparison: SPICE against the software model, and the waveforms of one column."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from .. import __version__
+from ..declare.circuit import Floats
+from ..spice.netlist import Deck
+from ..storage import tables
+from ..sweep.run import OK, Failure
+from ..validation.cases import Comparison
+from ..validation.score import ALLOWED, Agreement
+from . import page
+from .figures import BEST, INK, PAPER, render
+from .parts import Drawn, Parts, Written, failed_points
+
+_NANO, _MILLI, _PICO = 1e9, 1e3, 1e12
+_SMALL = 10.5
+_BINS = 15
+
+
+def write_comparison(
+    out: Path,
+    comparison: Comparison,
+    agreement: Agreement,
+    waves: Mapping[str, tuple[pd.DataFrame, Deck]],
+    about: dict[str, Any],
+    missing: Sequence[str] = (),
+    failed: Sequence[Failure] = (),
+) -> Written:
+    """Write pictures, tables, inputs and page of a comparison into its folder.
+
+    Parameters
+    ----------
+    waves : mapping of str to (DataFrame, Deck)
+        Operation -> waveforms of one column, and the deck they come from.
+    about : dict
+        What was run: simulator, seconds.
+    missing : sequence of str
+        What could not be had for the page, and why.
+    failed : sequence of Failure
+        The first few columns that failed; their decks and logs are in ``failed/``.
+
+    Raises
+    ------
+    StorageError
+        If something could not be written.
+    """
+    tables.make_inside(out, "figures", "tables", "decks")
+    parts = Parts(out=out, missing=list(missing))
+    for name in comparison.operations:
+        doc = comparison.declared.operation(name).doc
+        parts.picture(f"scatter_{name}", f"{doc}: software model against SPICE", partial(scatter, agreement, name))
+        parts.picture(f"error_{name}", f"{doc}: error of the best form", partial(errors, agreement, name))
+        if name in waves:
+            table, deck = waves[name]
+            parts.picture(f"waves_{name}", f"{doc}: one column over a conversion", partial(waveform, table, doc))
+            tables.write_frame(table, out / "tables" / f"waves_{name}.csv")
+            tables.write_text(out / "decks" / f"column_{name}.cir", deck.text)
+    tables.write_frame(agreement.rows.drop(columns=["sample", "point", "key"]), out / "tables" / "outcomes.csv")
+    tables.write_frame(agreement.summary, out / "tables" / "summary.csv")
+    tables.write_text(out / "index.html", _page(out, comparison, agreement, parts, about, failed))
+    return parts.written()
+
+
+def _page(
+    out: Path, comparison: Comparison, agreement: Agreement, parts: Parts, about: dict[str, Any],
+    failed: Sequence[Failure],
+) -> str:  # fmt: skip
+    lost = agreement.rows[agreement.rows["status"] != OK]
+    places = {name: (f"tables/waves_{name}.csv", f"decks/column_{name}.cir") for name in comparison.operations}
+    return page.fill(
+        "compare.html.j2", title=comparison.declared.title, version=__version__, pictures=parts.pictures,
+        rows=agreement.summary.to_dict("records"), coverage=agreement.coverage, request=comparison.request,
+        docs={name: comparison.declared.operation(name).doc for name in comparison.operations}, allowed=ALLOWED,
+        disagreements=agreement.disagreements(), reasons=lost["reason"].value_counts().to_dict(), about=about,
+        columns=len(agreement.rows), best={name: forms[-1] for name, forms in agreement.forms.items()},
+        explained=[*agreement.explained(), *agreement.undecided()], missing=parts.missing,
+        failures=failed_points(failed, out), lost=len(lost),
+        waves={name: files for name, files in places.items() if all((out / place).is_file() for place in files)},
+    )  # fmt: skip
+
+
+def scatter(agreement: Agreement, operation: str) -> Drawn:
+    """Outputs of the worst and of the best form over those of SPICE, in nanoseconds."""
+    rows = _good(agreement, operation)
+    forms = agreement.forms[operation]
+
+    def draw(canvas: Canvas) -> None:
+        panels = canvas.subplots(
+            1, 2, sharex=True, sharey=True,
+            gridspec_kw={"left": 0.11, "right": 0.98, "top": 0.85, "bottom": 0.2, "wspace": 0.08},
+        )  # fmt: skip
+        spice = _NANO * rows["output"].to_numpy(dtype=float)
+        for ax, form, colour in zip(panels, (forms[0], forms[-1]), (PAPER, BEST), strict=True):
+            model = _NANO * rows[f"output_{form}"].to_numpy(dtype=float)
+            ends = [min(spice.min(), model.min()), max(spice.max(), model.max())] if spice.size else [0, 1]
+            ax.plot(ends, ends, color=INK, lw=1, zorder=1)
+            ax.plot(spice, model, "o", ms=4, mew=0, color=colour, alpha=0.7, zorder=2)
+            line = agreement.summary[(agreement.summary.operation == operation) & (agreement.summary.form == form)]
+            ax.set_title(f"{form}: rms {float(line['rms_percent'].iloc[0]):.3g} % of t_max", fontsize=_SMALL + 0.5)
+            ax.set_xlabel("SPICE [ns]")
+        panels[0].set_ylabel("software model [ns]")
+
+    return render(draw, (6.4, 3.4))
+
+
+def errors(agreement: Agreement, operation: str) -> Drawn:
+    """Error of the best form over the charge that is converted, and how often it occurs; in picoseconds."""
+    rows = _good(agreement, operation)
+    form = agreement.forms[operation][-1]
+    error = _PICO * (rows[f"output_{form}"] - rows["output"]).to_numpy(dtype=float)
+    stated = _PICO * float(rows[f"stated_{form}"].median()) if len(rows) else 0.0
+
+    def draw(canvas: Canvas) -> None:
+        left, right = canvas.subplots(
+            1, 2, sharey=True, width_ratios=[2, 1],
+            gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.85, "bottom": 0.2, "wspace": 0.06},
+        )  # fmt: skip
+        left.axhspan(-ALLOWED * stated, ALLOWED * stated, color="#d6e8f5", lw=0, label=f"{ALLOWED:g} x stated")
+        left.plot(_PICO * rows["q_bl"], error, "o", ms=4, mew=0, color=BEST, alpha=0.7, label=form)
+        left.axhline(0, color=INK, lw=0.8)
+        left.set_xlabel("charge on the bitline by SPICE [pC]")
+        left.set_ylabel("model less SPICE [ps]")
+        left.legend(frameon=False, fontsize=_SMALL, loc="best")
+        right.hist(error, bins=_BINS, orientation="horizontal", color=BEST)
+        right.set_xlabel("columns")
+        canvas.suptitle(f"Error of {form} by charge", fontsize=_SMALL + 1.5)
+
+    return render(draw, (6.4, 3.4))
+
+
+def waveform(waves: pd.DataFrame, title: str) -> Drawn:
+    """Word lines, bitline and capacitor, output pulse and sign bit over one conversion."""
+    time = _NANO * waves["time"].to_numpy(dtype=float)
+    words = [n for n in map(str, waves.columns) if n.startswith("v(wlr")]
+    panels: list[tuple[str, list[tuple[str, str]]]] = [
+        ("word lines [V]", [(n, n[2:-1]) for n in words]),
+        ("bitline [mV]", [(n, label) for n, label in _BITLINES.items() if n in waves]),
+        ("output [V]", [(n, label) for n, label in _OUTPUTS.items() if n in waves]),
+    ]
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots(
+            len(panels), 1, sharex=True,
+            gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.91, "bottom": 0.11, "hspace": 0.15},
+        )  # fmt: skip
+        for ax, (label, lines) in zip(axes, panels, strict=True):
+            _lines(ax, time, waves, lines, label, left=lines == panels[-1][1])
+        axes[-1].set_xlabel("time [ns]")
+        canvas.suptitle(f"One column of {title}", fontsize=_SMALL + 1.5)
+
+    return render(draw, (6.4, 5.4))
+
+
+_BITLINES = {"v(cbl0)": "bitline", "v(bl0)": "capacitor"}
+_OUTPUTS = {"v(out0)": "pulse", "v(sgn0)": "sign bit"}
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+
+
+def _lines(
+    ax: Axes, time: Floats, waves: pd.DataFrame, lines: list[tuple[str, str]], label: str, *, left: bool
+) -> None:
+    factor = _MILLI if "[mV]" in label else 1.0
+    for (name, told), colour in zip(lines, _COLOURS, strict=False):
+        ax.plot(time, factor * waves[name], lw=1.4, color=colour, label=told)
+    ax.set_ylabel(label)
+    if factor == 1.0:
+        ax.set_ylim(-0.08, 1.02)
+    ax.legend(frameon=False, fontsize=_SMALL, loc="center left" if left else "center right", handlelength=1.2)
+
+
+def _good(agreement: Agreement, operation: str) -> pd.DataFrame:
+    rows = agreement.rows
+    return rows[(rows["operation"] == operation) & (rows["status"] == OK)]
+
+
+def comparison_headline(agreement: Agreement) -> pd.DataFrame:
+    """Error of every form, for a terminal."""
+    return pd.DataFrame(
+        {
+            "operation": row["operation"], "form": row["form"], "rms ps": f"{1e3 * row['rms_ns']:.3g}",
+            "worst ps": f"{1e3 * row['worst_ns']:.3g}", "rms LSB": f"{row['rms_lsb']:.2g}",
+            "rms % t_max": f"{row['rms_percent']:.2g}", "R2": f"{row['r2']:.7f}",
+            "stated ps, median": f"{1e3 * row['stated_ns']:.3g}", "error/stated": f"{row['ratio']:.3g}",
+            "columns": str(row["n"]),
+        }
+        for row in agreement.summary.to_dict("records")
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Arithmetic as SPICE netlists write it: ``{n_units*w_src}``, ``{(1+process_mu_n)*(1+dmu)}``."""
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import units
+from ..errors import NetlistError, ParameterError
+from ..storage.untrusted import shown
+
+_LONGEST = 10_000
+_SCALED = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNORECASE)
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}  # fmt: skip
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "sqrt": np.sqrt, "exp": np.exp, "ln": np.log, "log": np.log, "abs": np.abs, "min": np.minimum, "max": np.maximum,
+    "pow": np.power,
+}  # fmt: skip
+
+
+def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
+    """Value of an expression, with or without its braces.
+
+    Parameters
+    ----------
+    scope : mapping of str to float or ndarray
+        Value of every name, lower case; arrays are taken elementwise.
+    where : str
+        What to call the expression's home in an error.
+
+    Raises
+    ------
+    NetlistError
+        If a name is unknown, the expression is more than arithmetic, or its value is not a real number.
+    """
+    if len(text) > _LONGEST:
+        raise NetlistError(f"{where}: {shown(text)} has {len(text)} characters; the most is {_LONGEST}")
+    try:
+        plain = _SCALED.sub(_number, text.strip().strip("{}'").lower().replace("^", "**"))
+    except ParameterError as error:
+        raise NetlistError(f"{where}: {shown(text)}: {error}") from None
+    try:
+        with np.errstate(all="ignore"):
+            value = _value(ast.parse(plain.strip(), mode="eval").body, scope)
+    except KeyError as error:
+        raise NetlistError(f"{where}: {shown(text)} uses {error.args[0]}, which has no value there") from None
+    except (SyntaxError, TypeError, ValueError, ArithmeticError):
+        raise NetlistError(f"{where}: {shown(text)} is not arithmetic that Monte Carlo can evaluate") from None
+    except (RecursionError, MemoryError):
+        raise NetlistError(f"{where}: {shown(text)} is nested too deep") from None
+    if np.iscomplexobj(value) or not np.all(np.isfinite(value)):
+        raise NetlistError(f"{where}: {shown(text)} is not a real number at some of the values of {_names(scope)}")
+    return value
+
+
+def _names(scope: Mapping[str, Any]) -> str:
+    return ", ".join(name for name, value in scope.items() if np.ndim(value)) or "its parameters"
+
+
+def _number(match: re.Match[str]) -> str:
+    try:
+        value = units.parse(match[0])
+    except ParameterError:  # ngspice ignores letters after a number; a name cannot begin with a digit
+        raise ParameterError(f"{shown(match[0])} is not a number with a SPICE scale factor") from None
+    if math.isinf(value):
+        raise ParameterError(f"{shown(match[0])} is too large for a number")
+    return repr(value)
+
+
+def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return node.value
+    if isinstance(node, ast.Name):
+        return scope[node.id]
+    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+        return _BINARY[type(node.op)](_value(node.left, scope), _value(node.right, scope))
+    if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
+        return _UNARY[type(node.op)](_value(node.operand, scope))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        return _FUNCTIONS[node.func.id](*(_value(argument, scope) for argument in node.args))
+    raise TypeError(ast.dump(node))

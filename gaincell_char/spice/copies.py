@@ -1,0 +1,81 @@
+"""Several independent copies of a bench in one deck: they share the simulator's time steps, and its overhead."""
+
+import re
+from dataclasses import replace
+
+from ..declare.circuit import Waveforms
+from .netlist import Deck, Template
+
+_PROBE = re.compile(r"^([vi])\(([^()]+)\)$")
+_SHARED = (".model", ".param", ".func", ".global", ".options", ".option", "+")
+
+
+def copy_name(copy: int) -> str:
+    """Instance of one copy in a stacked deck."""
+    return f"xcopy{copy}"
+
+
+def inside(target: str, copy: int) -> str:
+    """What ``alter`` calls a device's number inside one copy: ``@m.xcell.xn.m1[w]``, ``c.xcell.xc.c1``."""
+    at, name = ("@", target[1:]) if target.startswith("@") else ("", target)
+    kind, _, path = name.partition(".")
+    return f"{at}{kind}.{copy_name(copy)}.{path}"
+
+
+def probe(vector: str, copy: int) -> str:
+    """Name of a saved vector inside one copy: ``v(st)``, ``i(vbl)``."""
+    match = _PROBE.match(vector)
+    if match is None:
+        return vector
+    kind, name = match.groups()
+    inner = f"{copy_name(copy)}.{name}" if kind == "v" else f"{name[0]}.{copy_name(copy)}.{name}"
+    return f"{kind}({inner})"
+
+
+def stacked(deck: Deck, copies: int) -> Deck:
+    """Return a deck with the bench `copies` times, each in a subcircuit of its own; the same deck for one copy."""
+    if copies == 1:
+        return deck
+    return replace(
+        deck,
+        template=stack_template(deck.template, copies),
+        initial={probe(node, k): value for k in range(copies) for node, value in deck.initial.items()},
+        alters={inside(target, k): value for k in range(copies) for target, value in deck.alters.items()},
+    )
+
+
+def stack_template(template: Template, copies: int) -> Template:
+    """The template of `stacked`."""
+    shared: list[str] = []
+    bench: list[str] = []
+    initial: list[str] = []
+    depth = 0
+    last = shared
+    for line in template.body.splitlines():
+        kind = line.split()[0].lower()
+        depth += kind == ".subckt"
+        if depth or kind in _SHARED[:-1]:
+            last = shared
+        elif kind == ".ic":
+            last = initial
+        elif kind == ".save":
+            continue
+        elif not line.startswith("+"):
+            last = bench
+        last.append(line)
+        depth -= kind == ".ends"
+    instances = [f"{copy_name(k)} 0 gaincell_copy" for k in range(copies)]
+    conditions = [_renamed(line, k) for k in range(copies) for line in initial]
+    save = tuple(probe(vector, k) for k in range(copies) for vector in template.save)
+    body = [*shared, ".subckt gaincell_copy gnd_", *bench, ".ends gaincell_copy", *instances, *conditions]
+    return replace(template, body="\n".join([*body, f".save {' '.join(save)}"]), save=save)
+
+
+def _renamed(line: str, copy: int) -> str:
+    return re.sub(r"\bv\(([^()]+)\)", lambda m: probe(f"v({m[1]})", copy), line)
+
+
+def unstacked(vectors: Waveforms, save: tuple[str, ...], copy: int) -> Waveforms:
+    """Vectors of one copy, under the names they have in a single deck."""
+    own = {vector: vectors[probe(vector, copy)] for vector in save}
+    return {**own, "time": vectors["time"]} if "time" in vectors else own

@@ -1,0 +1,270 @@
+"""One libngspice in this process: load a deck once, change its numbers, run, read vectors.
+
+The binding is PySpice's: library handle, cffi definitions, callbacks.  Its error policy is not: here the
+outcome of a run is judged from the values and the log, never from a return code.
+"""
+
+import ctypes.util
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
+
+from ..declare.circuit import Floats, Op, Tran
+from ..errors import NgspiceMissingError
+from ..storage.untrusted import check_name, printable
+from .netlist import Deck, Template, alter
+
+INSTALL = (
+    "apt install ngspice libngspice0 (Debian, Ubuntu), "
+    "conda install -c conda-forge ngspice-lib, or brew install libngspice"
+)
+
+LIBRARY_PATH = "NGSPICE_LIBRARY_PATH"
+# A user's own .spiceinit or the distribution's spinit would change results; two OpenMP threads on one
+# small circuit spin against each other and cost a factor of forty.
+_INIT = "set num_threads=1\nset no_mem_check\n"
+_FATAL = re.compile(
+    r"aborted|no such|not parsed|no circuits|no dc path|can't find|undefined|formula\(\) error"
+    r"|timestep too small|unknown (?:subckt|model|device|parameter)|could not find a valid modelname"
+    r"|too few parameters|\berror\b|fatal",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(
+    r"no error|error_?tol|can't find init file|gmin stepping|source stepping|cannot recover", re.IGNORECASE
+)
+_NOTHING_SAVED = "no data saved for"
+# Command history is the only thing that grows; ngSpice_Command(NULL) clears it.
+_COMMANDS_BEFORE_CLEANUP = 2000
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one deck gave: vectors, or the reason why not.
+
+    ``fatal`` says that the library is not to be used again, ``died`` that its process ended before it answered;
+    ``spent_s`` is the time inside the analysis.
+    """
+
+    vectors: Mapping[str, Floats]
+    reason: str = ""
+    log: str = ""
+    fatal: bool = False
+    died: bool = False
+    spent_s: float = 0.0
+
+
+def find_library() -> str:
+    """Path or name of the ngspice shared library.
+
+    ``NGSPICE_LIBRARY_PATH`` decides if set; else the linker, the active conda environment and Homebrew.
+
+    Raises
+    ------
+    NgspiceMissingError
+        If there is none; the message says how to install it.
+    """
+    if chosen := os.environ.get(LIBRARY_PATH):
+        if not Path(chosen).exists():
+            raise NgspiceMissingError(
+                f"{LIBRARY_PATH} = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
+            )
+        return str(Path(chosen).absolute())  # a child process has another working directory
+    roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
+    for root in roots:
+        for name in ("lib/libngspice.so.0", "lib/libngspice.so", "lib/libngspice.dylib"):
+            if (root / name).exists():
+                return str(root / name)
+    if found := ctypes.util.find_library("ngspice"):
+        return found
+    raise NgspiceMissingError(f"the ngspice library is not installed; install it with: {INSTALL}")
+
+
+class _Binding(NgSpiceShared):  # type: ignore[misc]
+    """PySpice's binding with its message handling replaced: collect, never raise."""
+
+    @staticmethod
+    def _send_char(message: object, _ngspice_id: int, user_data: object) -> int:
+        binding = ffi.from_handle(user_data)
+        stream, _, content = ffi.string(message).decode("utf8", "replace").partition(" ")
+        binding.messages.append((stream, content))
+        if stream != "stderr":
+            binding._stdout.append(content)
+        return 0
+
+    @staticmethod
+    def _send_stat(_message: object, _ngspice_id: int, _user_data: object) -> int:
+        return 0
+
+    @staticmethod
+    def _send_init_data(_data: object, _ngspice_id: int, _user_data: object) -> int:
+        return 0
+
+    @staticmethod
+    def _exit(status: int, _unload: bool, _quit: bool, _ngspice_id: int, user_data: object) -> int:
+        ffi.from_handle(user_data).exited = True
+        return status
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+        self.exited = False
+        NgSpiceShared.__init__(self)
+
+
+class Session:
+    """The simulator of this process.  It changes the working directory and must be the only one."""
+
+    def __init__(self, directory: Path) -> None:
+        """Start ngspice in a private `directory`, with our own initialisation files."""
+        (directory / "scripts").mkdir(parents=True)
+        (directory / "scripts" / "spinit").write_text(f"* gaincell-char\n{_INIT}")
+        (directory / ".spiceinit").write_text(f"* gaincell-char\n{_INIT}")
+        for name in [name for name in os.environ if name.startswith(("SPICE_", "NGSPICE_")) and name != LIBRARY_PATH]:
+            del os.environ[name]
+        os.environ["SPICE_LIB_DIR"] = str(directory)
+        os.chdir(directory)
+        _Binding.LIBRARY_PATH = find_library()
+        self._binding = _Binding()
+        self._library = self._binding._ngspice_shared
+        self._commands = 0
+        self._loaded = False
+        self._template: Template | None = None
+        self._parsed: dict[str, float] = {}
+        self._current: dict[str, float] = {}
+        self._altered: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """Ngspice's version, as ``"39"``."""
+        return str(self._binding.ngspice_version)
+
+    def run(self, deck: Deck) -> Outcome:
+        """Simulate one deck and return its saved vectors, or the reason why there are none."""
+        self._binding.messages.clear()
+        self._binding._stdout.clear()  # PySpice's own list would grow for ever
+        if not all(map(math.isfinite, (*deck.params.values(), *deck.alters.values()))):
+            # ngspice would keep the previous value without a word that reaches the result.
+            return self._failed("a parameter is not a finite number")
+        self._set(deck)
+        if reason := self._complaint():
+            self._template = None
+            return self._failed(reason)
+        before = self._current_plot()
+        began = time.perf_counter()
+        self._command(deck.analysis.command())
+        spent_s = time.perf_counter() - began
+        outcome = replace(self._judge(deck, before), spent_s=spent_s)
+        self._command("destroy all")
+        if outcome.reason:
+            self._template = None
+        return outcome
+
+    def _set(self, deck: Deck) -> None:
+        """Bring the loaded circuit to the deck's numbers by the cheapest way.
+
+        ngspice reads a number of ``alter`` and one of ``.param`` with different rounding.  Sources that can be
+        altered always are, so that a result does not depend on what ran before.
+        """
+        sources = deck.template.alterable
+        same = deck.template is self._template or deck.template == self._template
+        if not same or tuple(deck.alters) != self._altered:
+            self._load(deck)
+            altered = sources
+        elif all(name in sources for name, value in deck.params.items() if self._current[name] != value):
+            altered = {name: source for name, source in sources.items() if self._current[name] != deck.params[name]}
+        else:
+            self._reset(deck)
+            altered = sources
+        for name, source in altered.items():
+            self._command(alter(source, deck.params[name]))
+        for target, number in deck.alters.items():
+            self._command(alter(target, number))
+        self._current = dict(deck.params)
+
+    def _reset(self, deck: Deck) -> None:
+        for name, value in deck.params.items():
+            if self._parsed[name] != value:
+                self._command(f"alterparam {check_name(name)}={float(value)!r}")
+        self._command("reset")
+        self._parsed = dict(deck.params)
+
+    def _load(self, deck: Deck) -> None:
+        if self._loaded:  # one that failed, too: each that stays costs 95 kB
+            self._command("remcirc")
+            self._binding.messages.clear()
+        self._loaded = True
+        text = replace(deck, alters={}).text
+        lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in text.split("\n")]
+        self._library.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
+        self._template = deck.template
+        self._parsed = dict(deck.params)
+        self._altered = tuple(deck.alters)
+
+    def _command(self, text: str) -> None:
+        self._commands += 1
+        if self._commands % _COMMANDS_BEFORE_CLEANUP == 0:
+            self._library.ngSpice_Command(ffi.NULL)
+        self._library.ngSpice_Command(text.encode("ascii"))
+
+    def _current_plot(self) -> str:
+        return str(ffi.string(self._library.ngSpice_CurPlot()).decode())
+
+    def _complaint(self) -> str:
+        """First line of the log that ngspice never writes in a good run, with what it says next."""
+        lines = [content.strip() for stream, content in self._binding.messages if stream == "stderr"]
+        for number, line in enumerate(lines):
+            if _FATAL.search(line) and not _HARMLESS.search(line):
+                return " ".join(" ".join(lines[number : number + 3]).split())[:_LONGEST_REASON]
+        if not self._binding.exited:
+            return ""
+        said = " ".join(" ".join(line for line in lines if "cannot recover" not in line).split())
+        return f"ngspice gave up on the deck: {said[-_LONGEST_REASON:] or 'it does not say why'}"
+
+    def _judge(self, deck: Deck, before: str) -> Outcome:
+        if reason := self._complaint():
+            if _NOTHING_SAVED in reason:
+                reason = f"the circuit has none of the vectors to save: {', '.join(deck.template.save)}"
+            return self._failed(reason)
+        plot = self._current_plot()
+        if plot == before or not plot.startswith("tran" if isinstance(deck.analysis, Tran) else "op"):
+            return self._failed("the analysis produced no result")
+        vectors: dict[str, Floats] = {}
+        for name in (*(("time",) if isinstance(deck.analysis, Tran) else ()), *deck.template.save):
+            vector = self._vector(name)
+            if vector is None or not vector.size:
+                return self._failed(f"vector {name} is missing from the result: the circuit does not have it")
+            if not np.isfinite(vector).all():
+                return self._failed(f"vector {name} is not finite")
+            vectors[name] = vector
+        return self._complete(deck, vectors)
+
+    def _complete(self, deck: Deck, vectors: dict[str, Floats]) -> Outcome:
+        if isinstance(deck.analysis, Op):
+            return Outcome(vectors=vectors)
+        end = vectors["time"][-1]
+        if end < deck.analysis.stop * (1 - 1e-9):
+            return self._failed(f"the transient stopped at {end:.4g} s of {deck.analysis.stop:.4g} s")
+        for node, value in deck.initial.items():
+            got = vectors[node][0]
+            # Singular operating points make ngspice drop every .ic and carry on.
+            if abs(got - value) > 1e-4 + 1e-4 * abs(value):
+                return self._failed(f".ic was not honoured: {node} is {got:.5g} at t = 0, not {value:.5g}")
+        return Outcome(vectors=vectors)
+
+    def _vector(self, name: str) -> Floats | None:
+        info = self._library.ngGet_Vec_Info(name.encode("ascii"))
+        if info == ffi.NULL or info.v_realdata == ffi.NULL:
+            return None
+        return np.frombuffer(ffi.buffer(info.v_realdata, info.v_length * 8), dtype=np.float64).copy()
+
+    def _failed(self, reason: str) -> Outcome:
+        log = "\n".join(f"{stream}: {content}" for stream, content in self._binding.messages)
+        return Outcome(vectors={}, reason=printable(reason), log=log, fatal=self._binding.exited)

@@ -1,0 +1,323 @@
+"""Child processes with one ngspice each: handed decks, watched, killed and replaced."""
+
+import contextlib
+import itertools
+import math
+import os
+import queue
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, Self, TypeVar
+
+from ..errors import NgspiceMissingError, ParameterError
+from ..storage.child import command
+from ..storage.scratch import Scratch, remove_leftovers
+from ..storage.untrusted import printable
+from .batch import Batch
+from .netlist import Deck
+from .ngspice import LIBRARY_PATH, Outcome, find_library
+
+_POINTS_PER_CHILD = 5000
+_START_TIMEOUT_S = 60.0
+_LARGEST_CHUNK = 32
+_SHORTEST_TIMEOUT_S, _LONGEST_TIMEOUT_S = 0.1, 1e6
+_MOST_WORKERS = 1024
+_MOST_DEATHS = 3
+C = TypeVar("C")
+T = TypeVar("T")
+Work = Sequence[Deck] | Batch
+"""What a child is handed: decks to run, or a batch to run and measure."""
+
+
+class Simulator:
+    """A child process with one ngspice in it; killed and replaced when it hangs or dies."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._scratch: Scratch | None = None
+        self._killed = threading.Event()
+        self._served = 0
+        self.version = ""
+
+    def run(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
+        """Yield one outcome per deck, in order.
+
+        A deck whose process dies is run again, for what ended the process may have come from outside; one that ends
+        several processes has failed.
+        """
+        done, deaths = 0, 0
+        while done < len(decks):
+            for outcome in self._serve(decks[done:], timeout_s):
+                deaths = deaths + 1 if outcome.died else 0
+                if 0 < deaths < _MOST_DEATHS and not self._killed.is_set():
+                    break
+                done, deaths = done + 1, 0
+                yield outcome
+
+    def close(self) -> None:
+        """End the child and remove its directory; once more does nothing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
+
+    def kill(self) -> None:
+        """End a run in progress from another thread; its outcome is a failure."""
+        self._killed.set()
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    def _serve(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
+        """Yield outcomes until the decks are done or the child is lost."""
+        try:
+            connection = self._started()
+        except (NgspiceMissingError, OSError) as error:
+            if not self.version:
+                raise
+            # It worked before: memory or disk ran out.  What is done already is worth keeping.
+            yield Outcome(vectors={}, reason=f"ngspice does not start again: {error}", fatal=True)
+            return
+        with contextlib.suppress(OSError):  # a dead child shows when its answer is awaited
+            connection.send(decks)
+        for _ in range(len(decks)):
+            outcome = self._receive(connection, timeout_s)
+            if outcome.fatal:
+                self.close()
+            self._served += 1
+            yield outcome
+            if outcome.fatal:
+                return
+        if self._served > _POINTS_PER_CHILD:
+            self.close()
+
+    def _receive(self, connection: Connection, timeout_s: float) -> Outcome:
+        try:
+            if not connection.poll(timeout_s):
+                return Outcome(vectors={}, reason=f"no result after {timeout_s:g} s", fatal=True)
+            outcome = connection.recv()
+        except (EOFError, OSError):
+            reason = "ngspice died while it ran this deck"
+            return Outcome(vectors={}, reason=reason, log=self._last_words(), fatal=True, died=True)
+        assert isinstance(outcome, Outcome)  # noqa: S101  the child's protocol, for the type checker
+        return outcome
+
+    def _last_words(self) -> str:
+        if self._scratch is None:
+            return ""
+        with contextlib.suppress(OSError):
+            return (self._scratch.path / "stderr").read_text(errors="replace")
+        return ""
+
+    def _started(self) -> Connection:
+        """Connection to a child that answers; one that somebody ends while it starts is replaced."""
+        deaths = 0
+        while True:
+            if self._connection is not None and self._process is not None and self._process.poll() is None:
+                return self._connection
+            self.close()
+            hello = self._start()
+            if not isinstance(hello, str):
+                self.version, self._served = hello[1], 0
+                continue
+            deaths += self._ended_by_signal()
+            self.close()
+            if deaths in (0, _MOST_DEATHS) or self._killed.is_set():
+                raise NgspiceMissingError(f"the ngspice library does not load: {printable(hello.strip())}")
+
+    def _ended_by_signal(self) -> bool:
+        ended = self._process.poll() if self._process else None
+        return ended is not None and ended < 0
+
+    def _start(self) -> tuple[str, str] | str:
+        """Start a child and return its greeting, or what is wrong."""
+        self._scratch = Scratch()
+        self._connection, theirs = Pipe()
+        child, work = theirs.fileno(), self._scratch.path / "work"
+        with (self._scratch.path / "stderr").open("wb") as errors:
+            # Its own session: Ctrl-C reaches the parent alone, which decides what to keep.
+            self._process = subprocess.Popen(
+                command("spice.worker", child, work, os.getpid()),
+                # Found here: the child has another working directory.
+                env={**os.environ, **({LIBRARY_PATH: find_library()} if LIBRARY_PATH in os.environ else {})},
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                pass_fds=(child,),
+                start_new_session=True,
+            )
+        theirs.close()
+        try:
+            hello = self._connection.recv() if self._connection.poll(_START_TIMEOUT_S) else "it did not start in time"
+        except (EOFError, OSError):
+            self._process.wait()
+            return self._last_words()[-500:]
+        return hello
+
+
+def check_timeout(timeout_s: float) -> float:
+    """Return the time after which a run is ended [s], or raise `ParameterError` if it is no sensible one."""
+    if not _SHORTEST_TIMEOUT_S <= timeout_s <= _LONGEST_TIMEOUT_S:
+        raise ParameterError(
+            f"timeout = {timeout_s:g} s is outside [{_SHORTEST_TIMEOUT_S:g}, {_LONGEST_TIMEOUT_S:g}] s"
+        )
+    return timeout_s
+
+
+class Pool:
+    """Simulators to share among chunks; keep one for a whole job to save their start-up.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Number of child processes; one per core by default.
+    timeout_s : float
+        A run that takes longer is ended and counts as failed.
+    """
+
+    def __init__(self, workers: int | None = None, *, timeout_s: float = 60.0) -> None:
+        self.workers = workers or os.cpu_count() or 1
+        if not 1 <= self.workers <= _MOST_WORKERS:
+            raise ParameterError(f"workers = {self.workers} is outside [1, {_MOST_WORKERS}]")
+        check_timeout(timeout_s)
+        find_library()
+        remove_leftovers()
+        self.timeout_s = timeout_s
+        self.stop = threading.Event()
+        self._all = [Simulator() for _ in range(self.workers)]
+        self._free: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
+        for simulator in self._all:
+            self._free.put(simulator)
+        # Threads suffice to hand out chunks: the work is in the children.
+        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="gaincell")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.close()
+        except KeyboardInterrupt:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End every child and thread; once more does nothing."""
+        self.stop.set()
+        self.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        for simulator in self._all:
+            simulator.close()
+
+    def kill(self) -> None:
+        """End every run in progress, now."""
+        for simulator in self._all:
+            simulator.kill()
+
+    @property
+    def version(self) -> str:
+        """Version of the ngspice that ran, empty before the first run."""
+        return next((s.version for s in self._all if s.version), "")
+
+    def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck], *, count: int) -> Iterator[tuple[Any, Outcome]]:
+        """Yield every job with its outcome, as they finish; stops early when `stop` is set.
+
+        Parameters
+        ----------
+        jobs : iterable
+            Taken a chunk at a time; `count` is how many there are.
+        decks : callable
+            Job -> deck.
+        """
+        source = iter(jobs)
+        size = max(1, min(_LARGEST_CHUNK, math.ceil(count / (4 * self.workers))))
+        chunks = iter(lambda: list(itertools.islice(source, size)), [])
+        pending: set[Future[list[tuple[Any, Outcome]]]] = set()
+        while True:
+            while len(pending) < 2 * self.workers and not self.stop.is_set() and (chunk := next(chunks, None)):
+                pending.add(self._executor.submit(self._chunk, chunk, decks))
+            if not pending:
+                return
+            # A short timeout, so that signal handlers of the main thread get their turn.
+            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield from future.result()
+
+    def stream(self, chunks: Iterable[C], serve: Callable[[Simulator, C], Iterable[T]]) -> Iterator[T]:
+        """Yield what `serve` makes of every chunk with a simulator, as it comes; stops early when `stop` is set.
+
+        Parameters
+        ----------
+        chunks : iterable
+            Taken one at a time.
+        serve : callable
+            Runs in a thread: the work is in the simulator's process.
+        """
+        results: queue.SimpleQueue[T] = queue.SimpleQueue()
+        shared, lock, left = iter(chunks), threading.Lock(), threading.Event()
+
+        def take() -> C | None:
+            with lock:
+                return None if self.stop.is_set() or left.is_set() else next(shared, None)
+
+        def work() -> None:
+            while (chunk := take()) is not None:
+                self._serve_chunk(chunk, serve, results)
+
+        pending = [self._executor.submit(work) for _ in range(self.workers)]
+        try:
+            while not (over := all(future.done() for future in pending)) or not results.empty():
+                # A short timeout, so that signal handlers of the main thread get their turn.
+                with contextlib.suppress(queue.Empty):
+                    yield results.get(timeout=0.0 if over else 0.1)
+        finally:
+            left.set()
+        for future in pending:
+            future.result()
+
+    def _serve_chunk(
+        self, chunk: C, serve: Callable[[Simulator, C], Iterable[T]], results: "queue.SimpleQueue[T]"
+    ) -> None:
+        simulator = self._free.get()
+        try:
+            for item in serve(simulator, chunk):
+                results.put(item)
+                if self.stop.is_set():
+                    simulator.close()
+                    return
+        except NgspiceMissingError:
+            if not self.stop.is_set():  # else it was killed while it started
+                raise
+        finally:
+            self._free.put(simulator)
+
+    def _chunk(self, items: list[Any], decks: Callable[[Any], Deck]) -> list[tuple[Any, Outcome]]:
+        simulator = self._free.get()
+        results: list[tuple[Any, Outcome]] = []
+        try:
+            if self.stop.is_set():
+                return results
+            for item, outcome in zip(items, simulator.run([decks(i) for i in items], self.timeout_s), strict=True):
+                if self.stop.is_set() and outcome.fatal:
+                    break
+                results.append((item, outcome))
+                if self.stop.is_set():
+                    simulator.close()
+                    break
+        except NgspiceMissingError:
+            if not self.stop.is_set():  # else it was killed while it started
+                raise
+        finally:
+            self._free.put(simulator)
+        return results

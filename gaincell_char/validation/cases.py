@@ -1,0 +1,334 @@
+"""Tensors and circuits to compare: which passes of which arrays there are."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..declare.attention_head import Head, Operation
+from ..declare.circuit import Floats
+from ..errors import DataError, ParameterError
+from ..montecarlo import sampling
+from ..registry import (
+    DEFAULT_HEAD,
+    DEFAULT_TECHNOLOGY,
+    find_record,
+    load_circuit,
+    load_head,
+    load_technology,
+    record_sets,
+)
+from ..storage import untrusted
+from ..storage.foreign_tables import load_arrays
+from ..storage.frames import parsed
+from ..storage.manifest import Manifest
+from ..storage.tables import shown_path
+from ..storage.untrusted import shown
+from ..sweep.identity import source_digest
+from .array_netlist import ArrayCircuit
+
+SHORTEST = 60e-12
+"""Pulses [s] below this are none: a driver's edge takes as long."""
+_COLUMNS = 7  # stream of the seed
+_SAME_PULSE = 1e-18  # [s]
+_MOST, _MOST_NUMBERS = 100_000, 50_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Tensors of one or more heads: shapes (instances, tokens, dim); q in [0, 1], k and v in volts."""
+
+    q: Floats
+    k: Floats
+    v: Floats
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Instances, tokens, dim."""
+        instances, tokens, dim = self.q.shape
+        return instances, tokens, dim
+
+    @property
+    def digest(self) -> str:
+        """Hash of the numbers."""
+        return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in (self.q, self.k, self.v))).hexdigest()
+
+
+def random_inputs(instances: int, tokens: int, dim: int, vdd: float, seed: int) -> Inputs:
+    """Draw q from [0, 1], k and v from [0, vdd]; instance i is the same however many are drawn."""
+    drawn = [np.random.default_rng([seed, i]).random((3, tokens, dim)) for i in range(instances)]
+    q, k, v = np.stack(drawn, 1)
+    return Inputs(q=q, k=vdd * k, v=vdd * v)
+
+
+def read_inputs(path: Path, vdd: float) -> Inputs:
+    """Read Q, K and V from an ``.npz`` file, each of shape (tokens, dim) or (instances, tokens, dim).
+
+    Raises
+    ------
+    DataError
+        If the file does not hold them, or they hold anything but numbers of their range.
+    """
+    where = shown_path(path)
+    data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE)
+    try:
+        loaded = parsed(path, lambda: load_arrays(data))
+    except DataError as error:
+        raise DataError(f"{error}; it must be an .npz file with Q, K and V") from None
+    found = {name.lower(): array for name, array in loaded.items()}
+    if twice := [name for name in ("q", "k", "v") if name in loaded and name.upper() in loaded]:
+        raise DataError(f"{where} contains two arrays, {twice[0].upper()} and {twice[0]}; leave one out")
+    if missing := {"q", "k", "v"} - set(found):
+        have = untrusted.printable(", ".join(found))[:200] or "nothing"
+        raise DataError(f"{where} contains {have}; {', '.join(sorted(missing))} are missing")
+    if odd := [name for name in "qkv" if found[name].dtype.kind not in "fiu"]:
+        raise DataError(f"{where}: {odd[0].upper()} is an array of {found[odd[0]].dtype}; it takes real numbers")
+    arrays = {n: np.asarray(found[n][None] if found[n].ndim == 2 else found[n], dtype=float) for n in "qkv"}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) > 1 or len(next(iter(shapes))) != 3:
+        raise DataError(
+            f"{where}: Q, K and V have shapes {', '.join(str(found[n].shape) for n in 'qkv')}; they take one shape, "
+            "(tokens, dim) or (instances, tokens, dim)"
+        )
+    for name, high, unit in (("q", 1.0, ""), ("k", vdd, " V"), ("v", vdd, " V")):
+        if not ((arrays[name] >= 0) & (arrays[name] <= high)).all():
+            raise DataError(f"{where}: {name.upper()} must lie within 0 to {high:g}{unit}, without NaN")
+    if 0 in arrays["q"].shape:
+        raise DataError(f"{where}: Q, K and V are empty")
+    return Inputs(**arrays)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One pass of an array: some of its columns, for one query of one instance."""
+
+    number: int
+    operation: Operation
+    instance: int
+    query: int
+    columns: tuple[int, ...]
+    v_store: Floats
+    t_pulse: Floats
+
+    @property
+    def digest(self) -> str:
+        """Hash of what it is and of what drives it."""
+        about = [self.number, self.operation.name, self.instance, self.query, self.columns]
+        # A matrix product may round its last bit otherwise with another number of threads.
+        t_pulse = np.round(self.t_pulse / _SAME_PULSE).astype(np.int64)
+        drive = np.ascontiguousarray(self.v_store).tobytes() + t_pulse.tobytes()
+        return hashlib.sha256(json.dumps(about).encode() + drive).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What to compare; everything that decides the result.
+
+    Attributes
+    ----------
+    columns : int
+        Columns of each array that are simulated, drawn from those there are; 0 for all.
+    queries : int
+        Queries of each instance, the last ones; 0 for all.
+    mismatch : bool
+        Draw every device around the typical one, in SPICE and in the software model's intervals.
+    """
+
+    head: str = DEFAULT_HEAD
+    records: str = DEFAULT_TECHNOLOGY
+    technology: str = DEFAULT_TECHNOLOGY
+    operations: tuple[str, ...] = ("scores", "values")
+    inputs: Inputs
+    source: str
+    seed: int = 1
+    columns: int = 1
+    queries: int = 1
+    clamp: str = "ideal"
+    r_clamp: float = 300.0
+    c_wire: float = 0.8e-15
+    r_wire: float = 0.0
+    mismatch: bool = False
+
+    @cached_property
+    def declared(self) -> Head:
+        """The head's declaration."""
+        return load_head(self.head)
+
+    def circuit(self, operation: Operation) -> ArrayCircuit:
+        """One of its operations as SPICE sees it."""
+        return ArrayCircuit(
+            head=self.declared, operation=operation, technology=self.technology, clamp=self.clamp, r_clamp=self.r_clamp,
+            c_wire=self.c_wire, r_wire=self.r_wire,
+        )  # fmt: skip
+
+    @cached_property
+    def request(self) -> dict[str, Any]:
+        """What was asked for, as JSON holds it."""
+        names = [n for n in self.__dataclass_fields__ if n != "inputs"]
+        return {
+            **{n: getattr(self, n) for n in names},
+            "operations": list(self.operations),
+            "inputs": self.inputs.digest,
+        }
+
+    @cached_property
+    def source_digest(self) -> str:
+        """Hash of the source code that decides what SPICE says of a case."""
+        circuits = [self.declared.cell, *(o.converter for o in self.declared.operations)]
+        return source_digest([*dict.fromkeys(circuits), f"heads.{self.head}"])
+
+    def digest(self, todo: Sequence["Case"]) -> str:
+        """Hash of everything that decides the results, but for the source code and the simulator's version.
+
+        The pulses of the values come from the software model, so each case counts with what drives it.
+        """
+        decks = [digest for name in self.operations for digest in self._decks(self.declared.operation(name))]
+        parts = [self.request, decks, load_technology(self.technology).digest, [case.digest for case in todo]]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    @cached_property
+    def _decided(self) -> dict[str, str]:
+        """Operation -> hash of everything that decides a row of it, but for what drives its case."""
+        names = ("head", "technology", "clamp", "r_clamp", "c_wire", "r_wire", "mismatch")
+        common = [getattr(self, name) for name in names]
+        common += [self.seed if self.mismatch else None, load_technology(self.technology).digest, self.source_digest]
+        return {
+            operation.name: hashlib.sha256(json.dumps([common, self._decks(operation)]).encode()).hexdigest()
+            for operation in self.declared.operations
+        }
+
+    def keys(self, case: "Case") -> list[str]:
+        """Key of each column of a case: a row that has it is of this comparison, whatever folder it lies in."""
+        about = f"{self._decided[case.operation.name]} {case.digest}"
+        return [hashlib.sha256(f"{about} {column}".encode()).hexdigest()[:16] for column in case.columns]
+
+    def _decks(self, operation: Operation) -> list[str]:
+        circuit = self.circuit(operation)
+        decks = circuit.row(np.zeros(1), circuit["t_max"]), circuit.conversion(0 * circuit.times)
+        return [deck.digest for deck in decks]
+
+    def manifest(self, todo: Sequence["Case"]) -> Manifest:
+        """Return what the folder of these cases says."""
+        return Manifest(digest=self.digest(todo), source=self.source_digest, n=len(todo), request=self.request)
+
+
+def make_comparison(
+    *, path: Path | None = None, instances: int = 1, tokens: int = 64, dim: int = 64, **request: Any
+) -> Comparison:
+    """Check a request; inputs from a file, or drawn.
+
+    Raises
+    ------
+    ParameterError, DataError
+        If a name is unknown, a number out of range, the file does not hold what it should, or the records are of
+        another technology than the one that is simulated.
+    """
+    head = load_head(request.get("head", DEFAULT_HEAD))
+    check_counts({"instances": (instances, 1), "tokens": (tokens, 1), "dim": (dim, 1)})
+    check_counts({name: (request.get(name, 1), 0) for name in ("columns", "queries")})
+    sampling.make_sampler("random", request.get("seed", 1), 1)
+    if path is None and instances * tokens * dim > _MOST_NUMBERS:
+        raise ParameterError(
+            f"instances x tokens x dim = {instances * tokens * dim}; the most is {_MOST_NUMBERS}: draw fewer at a time"
+        )
+    operations = tuple(request.pop("operations", None) or (o.name for o in head.operations))
+    for name in operations:
+        head.operation(name)
+    technology = load_technology(request.get("technology", DEFAULT_TECHNOLOGY))
+    if request.get("records") is None:
+        request["records"] = technology.name
+    if request["records"] == "":
+        raise ParameterError("records is empty; give the name of a set or a folder, or leave it out")
+    params = load_circuit(head.cell).params
+    vdd = float(params.resolve(technology.sizes(head.cell, params))["vdd"])
+    seed = request.get("seed", 1)
+    inputs = read_inputs(path, vdd) if path else random_inputs(instances, tokens, dim, vdd, seed)
+    source = path.name if path else f"uniform, seed {seed}"
+    comparison = Comparison(inputs=inputs, source=source, operations=operations, **request)
+    there = inputs.shape[1]
+    if comparison.queries > there:
+        raise ParameterError(
+            f"queries = {comparison.queries}: there are {there} tokens; use 0 for all, or at most {there}"
+        )
+    _check_records(comparison.records, f"{head.cell}.{next(iter(head.forms.values())).study}", technology.name)
+    comparison.circuit(head.operation(operations[0]))
+    return comparison
+
+
+def _check_records(records: str, name: str, technology: str) -> None:
+    """Raise `DataError` unless there are records, of the technology that SPICE simulates."""
+    if records == technology and records not in record_sets():
+        raise DataError(
+            f"there are no records of technology {technology}; make some with gaincell run --tech {technology} "
+            "--records FOLDER, and add --records FOLDER"
+        )
+    record = find_record(records, name)
+    if record.technology != technology:
+        raise DataError(
+            f"records {shown(records)} are of technology {record.technology}, and SPICE would simulate {technology}: "
+            f"choose records of {technology} with --records, or another --tech"
+        )
+
+
+def check_counts(counts: Mapping[str, tuple[int, int]]) -> None:
+    """Raise `ParameterError` unless every count is within its range.
+
+    Parameters
+    ----------
+    counts : mapping of str to (int, int)
+        Name -> the count, and the least it may be: 0 where that stands for all.
+    """
+    for name, (value, least) in counts.items():
+        if not least <= value <= _MOST:
+            every = ", where 0 stands for all" if least == 0 else ""
+            raise ParameterError(f"{name} = {value} is outside [{least}, {_MOST}]{every}")
+
+
+def cases(comparison: Comparison, pulses_of: Callable[[Floats, Floats], Floats]) -> Iterator[Case]:
+    """Every pass: scores of a query with the tokens before it, then the values under the pulses they come to.
+
+    Parameters
+    ----------
+    pulses_of : callable
+        Stored voltages of keys, shape (dim, tokens), and pulses, shape (dim,) -> pulses [s] of the scores.  Both SPICE
+        and the software model are handed these, so that the two operations are judged apart.
+    """
+    instances, tokens, _ = comparison.inputs.shape
+    queries = range(tokens - (comparison.queries or tokens), tokens)
+    number = 0
+    for instance in range(instances):
+        q, k, v = (x[instance] for x in (comparison.inputs.q, comparison.inputs.k, comparison.inputs.v))
+        for query in queries:
+            t_max = comparison.circuit(comparison.declared.operations[0])["t_max"]
+            driven = _cut(q[query] * t_max)
+            for order, operation in enumerate(comparison.declared.operations):
+                seen = query + 1
+                if order == 0:
+                    stored, pulses = k[:seen].T, driven
+                else:
+                    stored, pulses = v, np.zeros(tokens)
+                    pulses[:seen] = _cut(pulses_of(k[:seen].T, driven))
+                if operation.name in comparison.operations:
+                    columns = _some(comparison, stored.shape[1], instance, query, order)
+                    yield Case(
+                        number=number, operation=operation, instance=instance, query=query, columns=columns,
+                        v_store=np.ascontiguousarray(stored[:, columns]), t_pulse=pulses,
+                    )  # fmt: skip
+                number += 1
+
+
+def _cut(pulses: Floats) -> Floats:
+    return np.where(pulses < SHORTEST, 0.0, pulses)
+
+
+def _some(comparison: Comparison, there: int, *where: int) -> tuple[int, ...]:
+    """Columns to simulate: all, or as many as are asked for, drawn."""
+    if comparison.columns in (0,) or comparison.columns >= there:
+        return tuple(range(there))
+    drawn = np.random.default_rng([comparison.seed, _COLUMNS, *where]).choice(there, comparison.columns, replace=False)
+    return tuple(sorted(int(c) for c in drawn))

@@ -1,0 +1,260 @@
+"""How far the software model is from SPICE: per form, against the error its records state, and by its intervals."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from .. import units
+from ..declare.circuit import Floats
+from ..errors import ParameterError
+from ..fitting.statistics import Proportion, wilson
+from ..sweep.run import OK
+from .cases import Case, Comparison
+
+LEVELS = (0.5, 0.9, 0.99)
+"""Central intervals whose coverage is counted."""
+ALLOWED = 3.0
+"""A form agrees while its errors, each over the one that its records state, are at most this in the rms."""
+_TIES = 0.05
+_STEEP = 5.0
+_OUTPUT_STEPS = 15
+
+
+class Model(Protocol):
+    """The software model of one operation: charges [C] and outputs [s] per column.
+
+    ``stated`` is the rms error of each output that its records lead one to expect; ``draw`` gives outputs of arrays of
+    random cells, shape (draws, columns).
+    """
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Its forms, best last."""
+
+    def charge(self, form: str, v_store: Floats, t_pulse: Floats) -> Floats:
+        """Charge of every column."""
+
+    def output(self, form: str, charge: Floats) -> Floats:
+        """Output of every column."""
+
+    def stated(self, form: str, charge: Floats, t_pulse: Floats) -> Floats:
+        """Expected error of every output."""
+
+    def draw(self, v_store: Floats, t_pulse: Floats, draws: int, seed: int) -> Floats:
+        """Outputs of arrays with random cells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scales:
+    """What errors of an operation are compared with: longest pulse [s], its charge [C], one step of the output [s]."""
+
+    t_max: float
+    q_full: float
+    lsb: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """Share of SPICE outcomes inside an interval of the software model with random cells and converters."""
+
+    operation: str
+    level: float
+    share: Proportion
+    left_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Everything that is said about a comparison.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        A row per column and pass: what SPICE says, and per form ``q_<form>``, ``output_<form>``, ``stated_<form>``;
+        ``rank`` among the draws of the model with random cells, if there were any.
+    summary : DataFrame
+        A row per operation and form.
+    """
+
+    rows: pd.DataFrame
+    summary: pd.DataFrame
+    coverage: tuple[Coverage, ...]
+    forms: Mapping[str, tuple[str, ...]]
+    scales: Mapping[str, Scales]
+    model_s: float
+
+    def explained(self) -> list[str]:
+        """Sentences on what the errors of the best forms consist of, and what decides whether they agree."""
+        return [_explained(self, operation, forms[-1]) for operation, forms in self.forms.items()]
+
+    def disagreements(self, form: str | None = None) -> list[str]:
+        """Sentences on what is off by more than its records state; of one form, the best by default.
+
+        Where devices mismatch, the typical circuit has no say: then the 90 % interval has to cover.
+        """
+        known = dict.fromkeys(name for forms in self.forms.values() for name in forms)
+        if form is not None and form not in known:
+            raise ParameterError(f"no form {form!r} in this comparison; have {', '.join(known)}")
+        found = []
+        for operation, forms in ({} if self.coverage else self.forms).items():
+            own = form or forms[-1]
+            mine = self.summary[(self.summary["operation"] == operation) & (self.summary["form"] == own)]
+            for row in mine.to_dict("records"):
+                if row["n"] and not row["agrees"]:
+                    found.append(
+                        f"{operation}, {own}: rms error {row['rms_ns'] * 1e3:.3g} ps, {row['ratio']:.3g} times what "
+                        f"its records state; at most {ALLOWED:g} times is agreement"
+                    )
+        for cover in self.coverage:
+            low, high = cover.share.low, cover.share.high
+            if cover.level == LEVELS[1] and cover.share.n and not low <= cover.level <= high:
+                found.append(
+                    f"{cover.operation}: the {100 * cover.level:g} % interval holds {100 * cover.share.value:.3g} % of "
+                    f"{cover.share.n} outcomes"
+                )
+        return found
+
+    def undecided(self) -> list[str]:
+        """Sentences on operations of which no outcome says whether they agree."""
+        if self.coverage:
+            return [
+                f"{cover.operation}: no verdict: there is no outcome to judge; {cover.left_out} were left out, where "
+                "the model draws the same pulse, none or the longest, at least one time in twenty; simulate more "
+                "columns or queries"
+                for cover in self.coverage
+                if cover.level == LEVELS[1] and not cover.share.n
+            ]
+        counts = self.summary.groupby("operation")["n"].max()
+        return [
+            f"{name}: no verdict: no column was simulated; run the same again"
+            for name in self.forms
+            if not counts[name]
+        ]
+
+
+def _explained(agreement: Agreement, operation: str, form: str) -> str:
+    rows = agreement.rows[(agreement.rows["operation"] == operation) & (agreement.rows["status"] == OK)]
+    if rows.empty:
+        return f"{operation}: no column was simulated"
+    spice, model = rows["output"].to_numpy(dtype=float), rows[f"output_{form}"].to_numpy(dtype=float)
+    error, stated = np.abs(model - spice), rows[f"stated_{form}"].to_numpy(dtype=float)
+    at = int(error.argmax())
+    worst = rows.iloc[at]
+    said = (
+        f"{operation}, {form}: {len(rows)} columns, {int(((spice == 0) & (model == 0)).sum())} of them without a pulse "
+        f"in SPICE and model; the worst is column {worst['column']} of query {worst['query']}, off by "
+        f"{units.show(error[at], 's', 3)} at {units.show(float(worst['q_bl']), 'C', 3)}, where the records state "
+        f"{units.show(stated[at], 's', 3)}"
+    )
+    if stated[at] > _STEEP * stated.min():
+        rest = np.delete(error, at)
+        without = f"; without it the rms error is {units.show(_rms(rest), 's', 3)}" if rest.size else ""
+        said += f" (near the threshold of the converter, where a small charge moves the pulse far{without})"
+    return (
+        f"{said}; errors over the stated ones have rms {_rms(error / stated):.3g}, "
+        f"and up to {ALLOWED:g} counts as agreement"
+    )
+
+
+def judge(
+    comparison: Comparison, models: Mapping[str, Model], rows: pd.DataFrame, todo: Sequence[Case], draws: int = 400
+) -> Agreement:
+    """Put predictions beside what SPICE says, and sum up.
+
+    Parameters
+    ----------
+    models : mapping of str to Model
+        Operation -> the software model of it.
+    rows : DataFrame
+        From `run_comparison`'s folder.
+    draws : int
+        Arrays that are drawn per pass for intervals, if devices mismatch.
+    """
+    began = time.perf_counter()
+    predicted = [_predicted(case, models[case.operation.name]) for case in todo]
+    model_s = time.perf_counter() - began
+    if comparison.mismatch:
+        drawn = [_ranks(case, models[case.operation.name], rows, draws, comparison.seed) for case in todo]
+        predicted = [p.merge(d, on=["sample", "point"]) for p, d in zip(predicted, drawn, strict=True)]
+    whole = rows.merge(pd.concat(predicted, ignore_index=True), on=["sample", "point"])
+    scales = {name: _scales(comparison, name) for name in comparison.operations}
+    forms = {name: models[name].forms for name in comparison.operations}
+    lines = [
+        _line(whole[whole["operation"] == name], name, form, scales[name])
+        for name in comparison.operations
+        for form in forms[name]
+    ]
+    covered = tuple(c for name in comparison.operations for c in _coverage(whole, name)) if comparison.mismatch else ()
+    return Agreement(
+        rows=whole, summary=pd.DataFrame(lines), coverage=covered, forms=forms, scales=scales, model_s=model_s
+    )
+
+
+def _scales(comparison: Comparison, name: str) -> Scales:
+    circuit = comparison.circuit(comparison.declared.operation(name))
+    t_max = circuit["t_max"]
+    return Scales(t_max=t_max, q_full=circuit["n_units"] * circuit["i_bias"] * t_max, lsb=t_max / _OUTPUT_STEPS)
+
+
+def _predicted(case: Case, model: Model) -> pd.DataFrame:
+    found: dict[str, object] = {"sample": case.number, "point": list(case.columns)}
+    for form in model.forms:
+        charge = model.charge(form, case.v_store, case.t_pulse)
+        found |= {
+            f"q_{form}": charge, f"output_{form}": model.output(form, charge),
+            f"stated_{form}": model.stated(form, charge, case.t_pulse),
+        }  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def _ranks(case: Case, model: Model, rows: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """Share of drawn outputs below what SPICE says, and of those that are the same: where a pulse is none or full."""
+    drawn = model.draw(case.v_store, case.t_pulse, draws, seed + case.number)
+    mine = rows[rows["sample"] == case.number].set_index("point")["output"]
+    spice = mine.reindex(list(case.columns)).to_numpy(dtype=float)
+    values, counts = zip(*(np.unique(column, return_counts=True) for column in drawn.T), strict=True)
+    ties = np.array([c.max() if len(v) < draws else 0 for v, c in zip(values, counts, strict=True)]) / draws
+    return pd.DataFrame(
+        {"sample": case.number, "point": list(case.columns), "rank": (drawn < spice).mean(axis=0), "ties": ties}
+    )
+
+
+def _line(rows: pd.DataFrame, operation: str, form: str, scales: Scales) -> dict[str, object]:
+    good = rows[rows["status"] == OK]
+    spice = good["output"].to_numpy(dtype=float)
+    error = good[f"output_{form}"].to_numpy(dtype=float) - spice
+    charge = (good[f"q_{form}"] - good["q_bl"]).to_numpy(dtype=float)
+    rms, worst = _rms(error), float(np.abs(error).max(initial=0.0))
+    stated = good[f"stated_{form}"].to_numpy(dtype=float)
+    ratio = _rms(error / stated)
+    spread = float(((spice - spice.mean()) ** 2).sum()) if spice.size else 0.0
+    return {
+        "operation": operation, "form": form, "n": len(good), "failed": len(rows) - len(good),
+        "rms_ns": 1e9 * rms, "worst_ns": 1e9 * worst, "rms_lsb": rms / scales.lsb, "worst_lsb": worst / scales.lsb,
+        "rms_percent": 100 * rms / scales.t_max, "worst_percent": 100 * worst / scales.t_max,
+        "r2": 1 - float((error**2).sum()) / spread if spread > 0 else float("nan"),
+        "charge_percent": 100 * _rms(charge) / scales.q_full, "ratio": ratio,
+        "stated_ns": 1e9 * float(np.median(stated)) if stated.size else float("nan"),
+        "agrees": bool(len(good)) and ratio <= ALLOWED,
+    }  # fmt: skip
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else float("nan")
+
+
+def _coverage(rows: pd.DataFrame, operation: str) -> list[Coverage]:
+    mine = rows[(rows["operation"] == operation) & (rows["status"] == OK)]
+    clear = mine[mine["ties"] < _TIES]
+    off = np.abs(clear["rank"].to_numpy(dtype=float) - 0.5)
+    return [
+        Coverage(
+            operation=operation, level=level, left_out=len(mine) - len(clear),
+            share=wilson(int(np.count_nonzero(off <= level / 2)), len(clear)),
+        )
+        for level in LEVELS
+    ]  # fmt: skip

@@ -1,0 +1,273 @@
+"""What SPICE says of the passes of a comparison; whatever is finished is kept."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..declare.circuit import Floats
+from ..errors import DataError, SimulationError
+from ..spice.netlist import Deck
+from ..spice.ngspice import Outcome
+from ..spice.pool import Pool
+from ..storage import shards
+from ..storage.manifest import open_folder
+from ..storage.tables import shown_path
+from ..sweep.run import FAILED, KEPT_FAILURES, OK, Failure
+from .array_netlist import ArrayCircuit
+from .cases import Case, Comparison
+
+_MISMATCH = 11  # stream of the seed
+_CONVERTER = 1_000_000  # where a cell has its row
+_NUMBERS = ("q_bl", "output", "dv_bl", "spent_s", "instance", "query", "column")
+_COLUMNS = (*_NUMBERS, "operation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What was done this time: cases that were there already, cases simulated now, and the first failures of those."""
+
+    kept: int
+    simulated: int
+    spice_s: float
+    stopped: bool
+    failures: tuple[Failure, ...]
+
+
+def run_comparison(
+    comparison: Comparison, todo: Sequence[Case], folder: Path, pool: Pool, *, tick: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Progress:  # fmt: skip
+    """Simulate every case that `folder` does not hold yet, and again every one that failed.
+
+    Raises
+    ------
+    RequestError
+        If the folder holds another comparison.
+    StorageError
+        If a result cannot be written.
+    """
+    open_folder(folder, comparison.manifest(todo))
+    done = finished_cases(comparison, folder, todo, say)
+    good = set() if done is None else set(_places(done[done["status"] == OK]))
+    left = [case for case in todo if not good.issuperset((case.number, column) for column in case.columns)]
+    for _ in range(len(todo) - len(left)):
+        tick()
+    began = time.perf_counter()
+    count = 0
+    failures: list[Failure] = []
+    for found in _simulated(comparison, left, pool):
+        if pool.stop.is_set():
+            break
+        shards.write_shard(folder, found.rows)
+        failures += found.failures
+        count += 1
+        tick()
+    return Progress(
+        kept=len(todo) - len(left), simulated=count, spice_s=time.perf_counter() - began, stopped=pool.stop.is_set(),
+        failures=tuple(sorted(failures, key=lambda failure: failure.name)[:KEPT_FAILURES]),
+    )  # fmt: skip
+
+
+def finished_cases(
+    comparison: Comparison, folder: Path, todo: Sequence[Case], say: Callable[[str], None] = lambda _: None
+) -> pd.DataFrame | None:
+    """Rows of the cases that ran or failed, a row per column; None before the first.
+
+    Rows of another comparison, or of other source code, count as not simulated; `say` is told.
+
+    Raises
+    ------
+    DataError
+        If a row has the key of a column and not its numbers.
+    """
+    found = shards.read_shards(folder, say)
+    if found is None:
+        return None
+    expected = {
+        (case.number, column): key
+        for case in todo
+        for column, key in zip(case.columns, comparison.keys(case), strict=True)
+    }
+    found = found[[place in expected for place in _places(found)]]
+    rows = shards.with_keys(found, [expected[place] for place in _places(found)])
+    if others := len(found) - len(rows):
+        say(f"{others} columns in {shown_path(folder)} are of another comparison; they are not used")
+    if missing := [name for name in _COLUMNS if name not in rows]:
+        raise DataError(f"{shown_path(folder)}: its rows lack {', '.join(missing)}; choose another folder")
+    if odd := [name for name in _NUMBERS if rows[name].dtype.kind not in "fiu"]:
+        raise DataError(f"{shown_path(folder)}: {odd[0]} in its rows is not a number; choose another folder")
+    return shards.once(rows)
+
+
+def _places(rows: pd.DataFrame) -> list[tuple[int, int]]:
+    """Case and column of each row."""
+    return list(zip(rows["sample"].tolist(), rows["point"].tolist(), strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Simulated:
+    """One case: a row per column, and the decks that failed."""
+
+    rows: pd.DataFrame
+    failures: tuple[Failure, ...]
+
+
+def _simulated(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> Iterator[_Simulated]:
+    """Every case as it is finished; several at a time, for one may have less to do than there are simulators."""
+    threads = ThreadPoolExecutor(pool.workers)
+    try:
+        for future in as_completed([threads.submit(_one, comparison, case, pool) for case in todo]):
+            yield future.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _one(comparison: Comparison, case: Case, pool: Pool) -> _Simulated:
+    circuit = comparison.circuit(case.operation)
+    simulate = _by_cells if circuit.decoupled else _by_columns
+    rows, failures = simulate(comparison, circuit, case, pool)
+    return _Simulated(rows=_frame(comparison, case, rows), failures=tuple(failures))
+
+
+_Columns = tuple[list[dict[str, Any]], list[Failure]]
+"""A row per column, and the decks that failed."""
+
+
+def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
+    """Cells that do not see each other: row by row, then every converter with its column's charge."""
+    driven = [r for r, t in enumerate(case.t_pulse) if t > 0]
+    courses: dict[int, Floats] = {}
+    failures: list[Failure] = []
+    spent = 0.0
+    rows = [
+        (r, _drawn(comparison, circuit, circuit.row(case.v_store[r], case.t_pulse[r]), case, case.columns, r))
+        for r in driven
+    ]
+    for (r, deck), outcome in pool.map(rows, lambda item: item[1], count=len(rows)):
+        spent += outcome.spent_s
+        if outcome.reason:
+            failures.append(_failure(case, f"row{r}", deck, outcome.reason, outcome.log))
+        else:
+            courses[r] = circuit.courses(outcome.vectors, len(case.columns))
+    if failures or pool.stop.is_set():
+        reason = failures[0].reason if failures else "stopped"
+        return [_failed(reason, spent) for _ in case.columns], failures
+    # In the order of the rows, whichever was finished first, so that the last bit is always the same.
+    course = sum((courses[r] for r in driven), np.zeros((len(case.columns), circuit.times.size)))
+    feet = [
+        (c, _drawn(comparison, circuit, circuit.conversion(course[c]), case, (column,)))
+        for c, column in enumerate(case.columns)
+    ]
+    found: dict[int, dict[str, Any]] = {}
+    for (c, deck), outcome in pool.map(feet, lambda item: item[1], count=len(feet)):
+        found[c] = _result(circuit, outcome, float(course[c, -1]), 0.0, spent / len(feet))
+        if found[c]["reason"]:
+            failures.append(_failure(case, f"column{case.columns[c]}", deck, found[c]["reason"], outcome.log))
+    return [found.get(c, _failed("stopped", 0.0)) for c in range(len(feet))], failures
+
+
+def _by_columns(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
+    """Every column with its converter."""
+    decks = [
+        (c, _drawn(comparison, circuit, circuit.columns(case.v_store[:, [c]], case.t_pulse), case, (column,)))
+        for c, column in enumerate(case.columns)
+    ]
+    found: dict[int, dict[str, Any]] = {}
+    failures: list[Failure] = []
+    for (c, deck), outcome in pool.map(decks, lambda item: item[1], count=len(decks)):
+        if outcome.reason:
+            found[c] = _failed(outcome.reason, outcome.spent_s)
+        else:
+            charge = float(circuit.charges(outcome.vectors, 1)[0])
+            found[c] = _result(circuit, outcome, charge, circuit.excursion(outcome.vectors, 0), 0.0)
+        if found[c]["reason"]:
+            failures.append(_failure(case, f"column{case.columns[c]}", deck, found[c]["reason"], outcome.log))
+    return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))], failures
+
+
+def _failure(case: Case, part: str, deck: Deck, reason: str, log: str) -> Failure:
+    where = {"operation": case.operation.name, "instance": case.instance, "query": case.query, "deck": part}
+    return Failure(
+        where=where, reason=reason, deck=deck.text, log=log, name=f"{case.operation.name}.{case.number}.{part}"
+    )
+
+
+def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> tuple[pd.DataFrame, Deck]:
+    """Voltages of one column and its converter over a whole conversion, with the word lines of its first rows.
+
+    Returns
+    -------
+    DataFrame, Deck
+        ``time`` [s] and a column per node [V]; and the deck, which can be run by hand.
+
+    Raises
+    ------
+    SimulationError
+        If ngspice does not give them.
+    """
+    circuit = comparison.circuit(case.operation)
+    driven = [r for r, t in enumerate(case.t_pulse) if t > 0][:rows]
+    lines = [f"v({comparison.declared.row_nodes[0]}{'d' if comparison.r_wire else ''}{r})" for r in driven]
+    deck = circuit.columns(case.v_store[:, :1], case.t_pulse, waves=lines)
+    [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
+    if outcome.reason:
+        raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
+    kept = [n for n in outcome.vectors if n == "time" or not n.startswith("v(st")]
+    return pd.DataFrame({name: outcome.vectors[name] for name in kept}), deck
+
+
+def _drawn(
+    comparison: Comparison, circuit: ArrayCircuit, deck: Deck, case: Case, columns: Sequence[int], row: int = 0
+) -> Deck:
+    """The deck with its devices drawn, if they are; those of a cell or converter are the same for every query.
+
+    Parameters
+    ----------
+    columns : sequence of int
+        Column of the array for each in the deck.
+    row : int
+        Row of the array that is the deck's first.
+    """
+    if not comparison.mismatch:
+        return deck
+    order = [o.name for o in comparison.declared.operations].index(case.operation.name)
+    array = (comparison.seed, _MISMATCH, case.instance, order)
+
+    def seeds(place: tuple[int, int] | None) -> Sequence[int]:
+        return (*array, _CONVERTER, columns[0]) if place is None else (*array, row + place[0], columns[place[1]])
+
+    return circuit.with_mismatch(deck, seeds)
+
+
+def _result(circuit: ArrayCircuit, outcome: Outcome, charge: float, moved: float, spent: float) -> dict[str, Any]:
+    if outcome.reason:
+        return _failed(outcome.reason, outcome.spent_s + spent)
+    values, reason = circuit.outputs(outcome.vectors, 0)
+    if reason:
+        return _failed(reason, outcome.spent_s + spent)
+    return {
+        "q_bl": charge, "output": float(values[circuit.operation.output]), "dv_bl": moved, "status": OK, "reason": "",
+        "spent_s": outcome.spent_s + spent,
+    }  # fmt: skip
+
+
+def _failed(reason: str, spent: float) -> dict[str, Any]:
+    nothing = float("nan")
+    return {"q_bl": nothing, "output": nothing, "dv_bl": nothing, "status": FAILED, "reason": reason, "spent_s": spent}
+
+
+def _frame(comparison: Comparison, case: Case, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    where = [
+        {
+            "sample": case.number, "point": column, "key": key, "operation": case.operation.name,
+            "instance": case.instance, "query": case.query, "column": column,
+        }
+        for column, key in zip(case.columns, comparison.keys(case), strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame([{**place, **row} for place, row in zip(where, rows, strict=True)])

@@ -1,0 +1,43 @@
+"""The PyTorch model that stands beside SPICE in a comparison."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..declare.circuit import Floats
+from ..torch.bitline import Bitline
+from ..torch.predict import Twin
+from .cases import Comparison
+
+
+def twins(comparison: Comparison) -> dict[str, Twin]:
+    """Operation -> its software model, on the comparison's bitlines.
+
+    Raises
+    ------
+    DataError
+        If the records lack a model, or one of them states no error to compare with.
+    """
+    tokens, dim = comparison.inputs.shape[1:]
+    first = comparison.declared.operations[0]
+    found = {}
+    for operation in comparison.declared.operations:
+        wire = comparison.c_wire * (dim if operation is first else tokens)
+        held = Bitline(
+            kind=comparison.clamp, r_clamp=comparison.r_clamp, c_bl=comparison.circuit(operation)["c_int"] + wire
+        )
+        model = Twin(head=comparison.declared, operation=operation, records=comparison.records, bitline=held)
+        for form in model.forms:
+            model.stated(form, np.zeros(1), np.array([1e-9]))
+        found[operation.name] = model
+    return found
+
+
+def pulses_of(scores: Twin) -> Callable[[Floats, Floats], Floats]:
+    """What turns keys and a query into the pulses of the scores: the best form of the software model."""
+
+    def pulses(v_store: Floats, t_pulse: Floats) -> Floats:
+        form = scores.forms[-1]
+        return scores.output(form, scores.charge(form, v_store, t_pulse))
+
+    return pulses

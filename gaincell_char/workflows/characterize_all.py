@@ -1,0 +1,291 @@
+"""The main job: every study of every circuit simulated, checked and fitted."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from scipy.stats import qmc
+
+from .. import __version__, registry
+from ..declare.circuit import Circuit, Merit, Model, Numbers, Study
+from ..errors import DataError, RequestError
+from ..fitting.fit import Fit, LeftOut, fit_all
+from ..fitting.record import Origin, Record, make_record
+from ..spice.netlist import numbers
+from ..spice.pool import Pool
+from ..storage import untrusted
+from ..storage.flat import flat
+from ..storage.manifest import check_no_folders, check_places
+from ..storage.tables import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
+from ..sweep.plan import Plan
+from ..sweep.run import OK, Failure, characterize
+from ..technology.schema import Technology
+
+_TIGHTER = 100.0
+_POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """One study of the main job.
+
+    ``left_out`` says which models could not be fitted and why.  ``numerics`` maps each output to its largest
+    deviation from a run with a hundred times tighter tolerances, as a fraction of its full scale; ``n_checked``
+    points were compared.
+    """
+
+    study: Study
+    plan: Plan
+    dataset: xr.Dataset
+    failures: tuple[Failure, ...]
+    fits: list[Fit]
+    left_out: list[LeftOut]
+    numerics: dict[str, float]
+    n_checked: int
+    wall_s: float
+
+    @property
+    def record(self) -> Record:
+        """What goes into ``fits/``."""
+        origin = Origin.from_attrs(self.dataset.attrs)
+        return make_record(origin=origin, study=self.study.key, fits=self.fits, numerics=self.numerics)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitResult:
+    """Every study of one circuit, and its figures of merit; ``problems`` says why other studies could not be run."""
+
+    circuit: Circuit
+    params: Numbers
+    studies: Mapping[str, StudyResult]
+    merits: tuple[tuple[Merit, float], ...]
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def wall_s(self) -> float:
+        """Time spent on it."""
+        return sum(result.wall_s for result in self.studies.values())
+
+
+def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> Plan:
+    """Lay out the grid of a study, at those of its corners that the technology has."""
+    have = (technology if isinstance(technology, Technology) else registry.load_technology(technology)).corners
+    return registry.plan_bench(
+        circuit.name, study.bench, technology=technology, sweep=study.sweep,
+        corners=[corner for corner in study.corners if corner in have] or study.corners,
+        temps=study.temps, set_=study.set_, options=study.options,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitPlan:
+    """The studies of one circuit in a technology: their plans, and why others cannot be planned."""
+
+    circuit: Circuit
+    plans: Mapping[str, Plan]
+    problems: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """Number of runs, checks left out."""
+        return sum(plan.size for plan in self.plans.values())
+
+
+def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
+    """Lay out every study of a circuit; one that the technology cannot run costs only itself."""
+    plans: dict[str, Plan] = {}
+    problems: dict[str, str] = {}
+    for study in circuit.studies:
+        try:
+            plans[study.key] = plan_study(circuit, study, technology)
+        except RequestError as error:
+            problems[study.key] = str(error)
+    return CircuitPlan(circuit=circuit, plans=plans, problems=problems)
+
+
+def problems(planned: Sequence[CircuitPlan]) -> Iterator[str]:
+    """Every study that cannot be planned, and why; a reason is given once."""
+    for one in planned:
+        reasons: dict[str, list[str]] = {}
+        for study in one.circuit.studies:
+            if study.key in one.problems:
+                reasons.setdefault(one.problems[study.key], []).append(f"study {study.key} (bench {study.bench})")
+        for reason, studies in reasons.items():
+            yield f"{one.circuit.name}, {', '.join(studies)}: {reason}"
+
+
+def check_plans(planned: Sequence[CircuitPlan]) -> None:
+    """Raise `RequestError` unless there is something to run."""
+    if not any(one.plans for one in planned):
+        raise RequestError(f"nothing can be run: {'; '.join(problems(planned)) or 'no circuit has a study'}")
+
+
+def run_study(circuit: Circuit, study: Study, plan: Plan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
+    """Simulate, check and fit one study."""
+    began = time.perf_counter()
+    result = characterize(plan, pool=pool, progress=progress)
+    models = _models(circuit, study)
+    checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
+    numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
+    fits, left_out = fit_all(
+        models, flat(result.dataset), tuple(map(str, result.dataset.dims)), numbers(plan.fixed),
+        {o.name: o.unit for o in plan.bench.outputs},
+    )  # fmt: skip
+    return StudyResult(
+        study=study, plan=plan, dataset=result.dataset, failures=result.failures, fits=fits, left_out=left_out,
+        numerics=numerics, n_checked=n_checked, wall_s=time.perf_counter() - began,
+    )  # fmt: skip
+
+
+def _models(circuit: Circuit, study: Study) -> list[Model]:
+    if study.models is None:
+        return [model for model in circuit.models if model.bench == study.bench]
+    return [circuit.model(name) for name in study.models]
+
+
+def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool, most: int = 8) -> tuple[dict[str, float], int]:
+    """Run at most `most` points again, a hundred times tighter, and find the largest deviation of each output.
+
+    Returns
+    -------
+    deviations : mapping of str to float
+        Output -> deviation as a fraction of the output's full scale.
+    n_checked : int
+        Number of points that both runs solved; the tight one may not converge everywhere.
+    """
+    points = thin(plan, most)
+    tight = characterize(plan.tightened(_TIGHTER), pool=pool, only=points).dataset
+    n_checked = int(((tight.status == OK) & (dataset.status == OK)).sum())
+    deviations: dict[str, float] = {}
+    if n_checked == 0:
+        return deviations, 0
+    for output in plan.bench.outputs:
+        values = dataset[output.name]
+        scale = plan.full_scale(output.name, values.to_numpy())
+        if scale > 0:
+            deviations[output.name] = float(np.abs(tight[output.name] - values).max()) / scale
+    return deviations, n_checked
+
+
+def run_circuit(
+    planned: CircuitPlan,
+    pool: Pool,
+    *,
+    progress: Callable[[], None] = lambda: None,
+    finished: Callable[[StudyResult], None] = lambda _: None,
+) -> CircuitResult:
+    """Run every study of a circuit that could be planned; `finished` is called with each as soon as it is done."""
+    circuit = planned.circuit
+    studies: dict[str, StudyResult] = {}
+    for study in circuit.studies:
+        if pool.stop.is_set():
+            break
+        if study.key in planned.plans:
+            studies[study.key] = run_study(circuit, study, planned.plans[study.key], pool, progress)
+            finished(studies[study.key])
+    params = numbers(next(iter(studies.values())).plan.fixed) if studies else {}
+    return CircuitResult(
+        circuit=circuit, params=params, studies=studies, merits=_merits(circuit, studies), problems=planned.problems
+    )
+
+
+def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple[Merit, float], ...]:
+    return tuple((merit, _merit(merit, studies[merit.study])) for merit in circuit.merits if merit.study in studies)
+
+
+def _merit(merit: Merit, result: StudyResult) -> float:
+    """Its value, or NaN where failed points leave nothing to compute it from."""
+    try:
+        return float(merit.compute(result.dataset, numbers(result.plan.fixed)))
+    except (ArithmeticError, LookupError, ValueError):
+        if result.failures or OK not in result.dataset.status:
+            return float("nan")
+        raise
+
+
+def describe(results: Sequence[CircuitResult], technology: str, simulator: str, workers: int, wall_s: float) -> str:
+    """Return what the job did, as JSON: counts, time, and the deviation of every output from a tighter run."""
+    studies = [study for result in results for study in result.studies.values()]
+    numerics = {
+        f"{study.plan.circuit.name}.{study.study.key} {output}": deviation
+        for study in studies
+        for output, deviation in study.numerics.items()
+    }
+    summary = {
+        "technology": technology, "simulator": simulator, "package": f"gaincell-char {__version__}",
+        "workers": workers, "wall_s": wall_s, "points": sum(study.plan.size for study in studies),
+        "failed": sum(int(study.dataset.attrs["n_failed"]) for study in studies), "numerics": numerics,
+    }  # fmt: skip
+    return json.dumps(summary, indent=1) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Where the main job writes."""
+
+    data: Path
+    records: tuple[Path, ...]
+
+
+def prepare(out: Path, records: Path | None, technology: str) -> Folders:
+    """Make the folders of the main job, before anything is computed.
+
+    Raises
+    ------
+    RequestError
+        If one of them cannot be made or written, or contains results of another technology.
+    """
+    folders = Folders(data=out / "data", records=(out / "records", *([records] if records else [])))
+    for folder in (out, *([records] if records else [])):
+        check_folder(folder)
+    check_places(out, "data", "records", "figures", "tables")
+    if records:
+        check_no_folders(records)
+    _check_technology((out / "run.json", *_files(folders.data, "*.csv.json")), technology)
+    _check_technology((path for folder in folders.records for path in _files(folder, "*.json")), technology)
+    make_folder(out)
+    make_inside(out, "data", "records")
+    if records:
+        make_folder(records)
+    return folders
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern)) if folder.is_dir() else []
+
+
+def _check_technology(files: Iterable[Path], technology: str) -> None:
+    """Refuse files that say that they are of another technology; what is damaged says nothing."""
+    for path in files:
+        try:
+            said = untrusted.parse_json(untrusted.read_text(path, "result"), shown_path(path)) if path.exists() else {}
+        except DataError:
+            continue
+        about = said.get("attrs", said) if isinstance(said, dict) else {}
+        there = about.get("technology") if isinstance(about, dict) else None
+        if isinstance(there, str) and there not in ("", technology):
+            raise RequestError(
+                f"{shown_path(path)} is of technology {untrusted.printable(there)}, and this would be of {technology}; "
+                "choose another folder"
+            )
+
+
+def keep(result: StudyResult, folders: Folders) -> None:
+    """Write a finished study: its dataset, and its record if something was fitted."""
+    name = f"{result.plan.circuit.name}.{result.study.key}"
+    write_dataset(result.dataset, folders.data / f"{name}.nc")
+    write_dataset(result.dataset, folders.data / f"{name}.csv")
+    if result.fits:
+        for folder in folders.records:
+            write_text(folder / f"{name}.json", result.record.to_json())
+
+
+def thin(plan: Plan, most: int) -> list[tuple[int, ...]]:
+    """At most `most` indices spread evenly along every dimension of the grid: a Latin hypercube, always the same."""
+    where = qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
+    indices = np.floor(where * np.array(plan.shape)).astype(int)
+    return sorted({tuple(int(i) for i in index) for index in indices})
