@@ -43,7 +43,7 @@ from spicelib.sim.sim_runner import SimRunner
 from spicelib.simulators.ngspice_simulator import NGspiceSimulator
 
 from gaincell_char.spice.arithmetic import evaluate
-from gaincell_char.spice.netlist import Deck
+from gaincell_char.spice.deck import Deck
 from gaincell_char.spice.ngspice import find_library
 
 NGSPICE = shutil.which("ngspice") or "ngspice"

@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -10,17 +9,18 @@ from typing import Any
 
 from .declare.attention_head import Head
 from .declare.circuit import Circuit
-from .errors import DataError, NetlistError, ParameterError, RequestError, TechnologyError
+from .errors import DataError, ParameterError, RequestError, TechnologyError
 from .fitting.fitted import FittedModel, RandomCircuits, check_record, random_model
 from .fitting.record import Record, read_record
-from .spice.cards import flatten
+from .spice.files import read_netlist_file
+from .spice.netlist import Netlist
+from .spice.reader import read_netlist
 from .storage import untrusted
 from .sweep.plan import Plan, make_plan
 from .sweep.step_control import Pareto
-from .technology.library import assemble, section_files
-from .technology.locate import find_models, how_to_get, pdk_root
-from .technology.mismatch import mismatch_faults
-from .technology.schema import Models, Technology, faults, parse_technology, with_libraries
+from .technology.folder import MANIFEST, describe_folder, with_models
+from .technology.locate import find_models
+from .technology.schema import Models, Technology, faults
 
 _HOME = "gaincell_char"
 DEFAULT_TECHNOLOGY = "gc28"
@@ -86,75 +86,40 @@ load_technology.cache_clear = load_builtin.cache_clear  # type: ignore[attr-defi
 
 
 def _load(name: str) -> Technology:
-    described = describe_technology(name)
-    models, home = described.models, model_folder(name)
-    if models is None:
-        return described
-    if home is None:
-        raise TechnologyError(how_to_get(name, models))
-    outside = _reader(home, within=pdk_root(home))
-    before = [text for file in models.before for text in section_files(file, "", outside, name)]
-    texts = {
-        section: [*before, *section_files(models.lib, section, outside, name)]
-        for section in dict.fromkeys(models.sections.values())
-    }
-    return with_libraries(
-        described,
-        {
-            corner: assemble(texts[section], described.text, models.edits, models.hoist, name)
-            for corner, section in models.sections.items()
-        },
-    )
+    return with_models(describe_technology(name), _folder(name), name)
 
 
-def _manifest(name: str) -> tuple[Path, Path]:
+def _folder(name: str) -> Path:
+    """Folder of a technology, built in or by its path."""
     builtin = Path(str(files(f"{_HOME}.netlists"))) / "tech" / name
     folder = builtin if name in technology_names() else Path(name)
-    manifest = folder / "technology.toml"
     try:
-        missing = not manifest.exists()
+        there = (folder / MANIFEST).exists()
     except (OSError, ValueError):  # a name too long for a file, or one with a zero byte
-        missing = True
-    if missing:
+        there = False
+    if not there:
         raise TechnologyError(
             f"no technology {untrusted.shown(name)}; have {', '.join(technology_names())}, or give a folder with a "
-            "technology.toml"
+            f"{MANIFEST}"
         )
-    return folder, manifest
+    return folder
 
 
 def describe_technology(name: str) -> Technology:
     """A technology without the model files that come from elsewhere, which need not be there."""
-    folder, manifest = _manifest(name)
-    inside = _reader(folder)
-
-    def read(technology: Technology) -> str:
-        try:
-            own = [flatten(inside(file), read=inside, where=file) for file in technology.files]
-        except NetlistError as error:
-            raise TechnologyError(f"{manifest}: {error}") from None
-        return "\n".join([*_base(technology, manifest), *own])
-
-    text = untrusted.read_text(
-        manifest, "technology", most=untrusted.MOST_TECHNOLOGY, error=TechnologyError, below=folder
-    )
-    return parse_technology(
-        text, read, str(manifest), lambda it: (*mismatch_faults(it), *faults(it, circuit_names(), load_circuit))
-    )
+    return describe_folder(_folder(name), _base_text, lambda it: faults(it, circuit_names(), load_circuit))
 
 
-def _base(technology: Technology, manifest: Path) -> list[str]:
-    """SPICE text of the technology that another one builds on; none if it builds on none."""
-    if not technology.base:
-        return []
-    if technology.base not in technology_names():
+def _base_text(name: str, manifest: Path) -> str:
+    """SPICE text of the technology that another one builds on."""
+    if name not in technology_names():
         raise TechnologyError(
-            f"{manifest}: base: no built-in technology {technology.base!r}; have {', '.join(technology_names())}"
+            f"{manifest}: base: no built-in technology {name!r}; have {', '.join(technology_names())}"
         )
-    base = describe_technology(technology.base)
+    base = describe_technology(name)
     if base.base or base.models:
         raise TechnologyError(f"{manifest}: base: {base.name} needs files from elsewhere; only its text can be shared")
-    return [base.text]
+    return base.text
 
 
 def technology_models(name: str) -> Models | None:
@@ -164,21 +129,14 @@ def technology_models(name: str) -> Models | None:
 
 def model_folder(name: str) -> Path | None:
     """Folder with a technology's model files; None if they are not there, or it needs none."""
-    folder, _ = _manifest(name)
     models = technology_models(name)
-    return None if models is None else find_models(folder, models)
+    return None if models is None else find_models(_folder(name), models)
 
 
-def load_netlist(circuit: str) -> str:
-    """Return the flattened text of ``netlists/<circuit>.cir``."""
-    folder = Path(str(files(f"{_HOME}.netlists")))
-    path = folder / f"{circuit}.cir"
-    return flatten(_read(path, "netlists"), read=_reader(folder), where=path.name)
-
-
-def read_netlist(path: Path) -> str:
-    """Return the flattened text of a user's netlist; it may include files beside and below itself."""
-    return flatten(_read(path, "netlist"), read=_reader(path.parent), where=str(path))
+def load_netlist(circuit: str) -> Netlist:
+    """Return ``netlists/<circuit>.cir``."""
+    path = Path(str(files(f"{_HOME}.netlists"))) / f"{circuit}.cir"
+    return read_netlist_file(path, "netlists", where=path.name)
 
 
 def plan_bench(
@@ -191,7 +149,7 @@ def plan_bench(
     ----------
     technology : str or Technology
         Its name, the path of its folder, or the technology itself.
-    netlist : Path, str or PySpice Circuit, optional
+    netlist : Path, Netlist, str or PySpice Circuit, optional
         Subcircuit to use instead of the circuit's own: a file, SPICE text, or anything whose ``str()`` is.
 
     Raises
@@ -201,12 +159,14 @@ def plan_bench(
     """
     if not isinstance(technology, str | Path | Technology):
         raise ParameterError(f"technology is of type {type(technology).__name__}; it takes a name or a path")
-    if isinstance(netlist, Path):
-        text = read_netlist(netlist)
+    if isinstance(netlist, Netlist):
+        own = netlist
+    elif isinstance(netlist, Path):
+        own = read_netlist_file(netlist)
     else:
-        text = load_netlist(circuit) if netlist is None else flatten(str(netlist))
+        own = load_netlist(circuit) if netlist is None else read_netlist(str(netlist))
     loaded = technology if isinstance(technology, Technology) else load_technology(str(technology))
-    return make_plan(load_circuit(circuit), bench, loaded, text, **request)
+    return make_plan(load_circuit(circuit), bench, loaded, own, **request)
 
 
 def load_random(record: Record, model: str, /, **conditions: float | str) -> RandomCircuits:
@@ -331,19 +291,3 @@ def load_model(record: Record, model: str, /, **conditions: float | str) -> Fitt
     circuit = _circuit_of(record)
     fit = check_record(record, circuit).fit(model, **conditions)
     return FittedModel(fit=fit, function=circuit.model(fit.model).function)
-
-
-def _reader(root: Path, within: Path | None = None) -> Callable[[str], str]:
-    """What reads a file below `root`, or below `within`, and no other."""
-
-    def read(name: str) -> str:
-        path = (root / name).resolve()
-        if not path.is_relative_to((within or root).resolve()):
-            raise NetlistError(f"{untrusted.shown(name)} lies outside {root}; copy it into that folder")
-        return _read(path, "include")
-
-    return read
-
-
-def _read(path: Path, what: str) -> str:
-    return untrusted.read_text(path, what, most=untrusted.MOST_NETLIST, error=NetlistError)

@@ -10,10 +10,10 @@ from gaincell_char.circuits.relu_c2p import relu_knee
 from gaincell_char.circuits.signed_c2p import signed_knee
 
 from gaincell_char import registry
+from gaincell_char.declare.parameters import numbers
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.fitting.fit import Fit, fit_model
 from gaincell_char.fitting.points import select
-from gaincell_char.spice.netlist import numbers
 from gaincell_char.storage.tables import flat
 from gaincell_char.sweep.plan import Plan
 from gaincell_char.sweep.run import Pool, characterize

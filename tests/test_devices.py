@@ -15,6 +15,7 @@ from gaincell_char.spice.arithmetic import evaluate
 from gaincell_char.spice.copies import inside, probe, stacked, unstacked
 from gaincell_char.spice.hierarchy import find_devices
 from gaincell_char.spice.measure import measure
+from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.spice.pool import Simulator
 
 PROCESS = ("process_vth_n", "process_c")
@@ -66,7 +67,7 @@ def test_what_is_no_arithmetic_is_refused(text, says):
 
 
 def test_every_instance_is_found_with_its_size_and_hooks():
-    found = find_devices(f"{LIBRARY}xp 1 2 pair w={{size}}\nxc 1 0 cap c=2f\nr1 1 0 1k", PARAMS, PROCESS)
+    found = find_devices(as_netlist(f"{LIBRARY}xp 1 2 pair w={{size}}\nxc 1 0 cap c=2f\nr1 1 0 1k"), PARAMS, PROCESS)
     assert [(d.path, d.kind) for d in found] == [("xp.xleft", "n_x"), ("xp.xright", "n_x"), ("xc", "cap")]
     assert [(d.values["w"], d.values["l"]) for d in found[:2]] == [(2e-7, 6e-8), (8e-7, 3e-8)]
     assert found[0].mismatched == ("dvth", "dmu")
@@ -97,7 +98,7 @@ xa 1 a
 
 def test_deviations_are_followed_into_the_subcircuits_of_a_foundry():
     """Handed on under the same names, through parameters of its own, in other units."""
-    transistor, capacitor = find_devices(LIBRARY + FOUNDRY, PARAMS, PROCESS)
+    transistor, capacitor = find_devices(as_netlist(LIBRARY + FOUNDRY), PARAMS, PROCESS)
     assert (transistor.path, transistor.kind, transistor.mismatched) == ("xn", "n_y", ("dvth", "dmu"))
     assert (transistor.values["w"], transistor.values["l"]) == (2e-6, 1e-6)
     assert transistor.altered({"dvth": 0.1, "dmu": -0.5, "process_vth_n": 0.01}) == {
@@ -121,7 +122,7 @@ def test_deviations_are_followed_into_the_subcircuits_of_a_foundry():
 )
 def test_what_cannot_be_varied_is_refused(line, says):
     with pytest.raises(NetlistError, match=says):
-        find_devices(f"{LIBRARY}{line}", PARAMS, PROCESS)
+        find_devices(as_netlist(f"{LIBRARY}{line}"), PARAMS, PROCESS)
 
 
 def _first(circuit, bench):
@@ -133,7 +134,7 @@ def test_every_transistor_of_every_bench_is_found(circuit, pool):
     """Ngspice lists the same devices, with the sizes that Python evaluated."""
     for bench in circuit.benches:
         plan, point = _first(circuit, bench)
-        found = find_devices(point.deck.template.body, point.deck.params, tuple(plan.technology.process))
+        found = find_devices(point.deck.template.netlist, point.deck.params, tuple(plan.technology.process))
         transistors = {f"m.{d.path}.m1": d for d in found if d.mismatched}
         save = tuple(f"@{name}[{size}]" for name in transistors for size in ("w", "l"))
         body = re.sub(r"^\.save .*$", f".save {' '.join(save)}", point.deck.template.body, flags=re.M)
@@ -170,7 +171,7 @@ def test_an_altered_device_is_the_device_written_so(pool):
     """``alter`` through the hook gives what ``dvth=`` and ``dmu=`` in the netlist give."""
     plan = registry.plan_bench("gain_cell", "pulse", set_={"v_store": 0.7, "t_pulse": 4e-9})
     point = next(plan.points())
-    devices = find_devices(point.deck.template.body, point.deck.params, tuple(plan.technology.process))
+    devices = find_devices(point.deck.template.netlist, point.deck.params, tuple(plan.technology.process))
     changed = {"xcell.xn": {"dvth": 0.013, "dmu": -0.04}, "xcell.xp": {"dvth": -0.02, "dmu": 0.03}}
     alters = {k: v for d in devices if d.path in changed for k, v in d.altered(changed[d.path]).items()}
     body = point.deck.template.body
@@ -189,7 +190,7 @@ def test_altered_numbers_leave_nothing_behind():
     """The same deck before and after others that alter it gives the same bits."""
     plan = registry.plan_bench("gain_cell", "dc", set_={"v_store": 0.7, "v_in": 0.9, "v_bl": 0.45})
     deck = next(plan.points()).deck
-    devices = find_devices(deck.template.body, deck.params, tuple(plan.technology.process))
+    devices = find_devices(deck.template.netlist, deck.params, tuple(plan.technology.process))
     some = {k: v for d in devices for k, v in d.altered(dict.fromkeys(d.mismatched, 0.02)).items()}
     few = dict(list(some.items())[-2:])
     runs = [deck, replace(deck, alters=some), replace(deck, alters=few), deck, replace(deck, alters=some)]
@@ -215,7 +216,7 @@ def test_a_number_that_is_none_is_refused_before_it_keeps_the_last_one(pool):
 def test_copies_in_one_deck_give_what_each_gives_alone(circuit, pool):
     for bench in circuit.benches:
         plan, point = _first(circuit, bench)
-        devices = find_devices(point.deck.template.body, point.deck.params, tuple(plan.technology.process))
+        devices = find_devices(point.deck.template.netlist, point.deck.params, tuple(plan.technology.process))
         each = [
             {k: v for d in devices for k, v in d.altered(dict.fromkeys(d.mismatched, shift)).items()}
             for shift in (0.0, 0.004)

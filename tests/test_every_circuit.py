@@ -12,13 +12,15 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.cli import cli
-from gaincell_char.declare.parameters import Choice
+from gaincell_char.declare.parameters import Choice, numbers
 from gaincell_char.errors import DataError
 from gaincell_char.fitting import fit
 from gaincell_char.fitting.points import select
 from gaincell_char.montecarlo import analysis, execute, results
 from gaincell_char.montecarlo.campaign import plan_campaign
-from gaincell_char.spice import netlist
+from gaincell_char.spice.arithmetic import references
+from gaincell_char.spice.names import undeclared
+from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage import tables
 from gaincell_char.sweep.run import OK, characterize
 from gaincell_char.workflows import characterize_all
@@ -42,7 +44,7 @@ class NoPool:
 
 def parameters(circuit, bench):
     """Value of every numeric parameter, and the conditions an optimiser starts from."""
-    return {**netlist.numbers((circuit.params | bench.params).resolve({})), "temp": 27.0}
+    return {**numbers((circuit.params | bench.params).resolve({})), "temp": 27.0}
 
 
 def grids(circuit, bench):
@@ -79,15 +81,15 @@ def test_name_is_that_of_both_files(circuit):
 
 
 def test_every_name_in_netlist_and_stimulus_is_a_parameter(circuit):
-    text = registry.load_netlist(circuit.name)
-    assert not netlist.undeclared(text, circuit.params)
+    netlist = registry.load_netlist(circuit.name)
+    assert not undeclared(netlist, circuit.params)
     for bench in circuit.benches:
-        assert not netlist.undeclared(bench.stimulus, circuit.params | bench.params), bench.name
+        assert not undeclared(as_netlist(bench.stimulus), circuit.params | bench.params), bench.name
 
 
 def test_every_parameter_is_used(circuit):
-    own = netlist.references(registry.load_netlist(circuit.name))
-    stimuli = [netlist.references(bench.stimulus) for bench in circuit.benches]
+    own = references(registry.load_netlist(circuit.name).text)
+    stimuli = [references(bench.stimulus) for bench in circuit.benches]
     unused = set(circuit.params) - own.union(*stimuli)
     assert all(_moves_a_sweep(circuit, name) for name in unused), unused
 
@@ -255,7 +257,7 @@ def test_merits_are_numbers_made_from_what_exists(circuit):
         for output in request.bench.outputs:
             values = data[output.name]
             values.values = np.linspace(-1.0, 2.0, values.size).reshape(values.shape)
-        assert isinstance(merit.compute(data, netlist.numbers(request.fixed)), float), merit.name
+        assert isinstance(merit.compute(data, numbers(request.fixed)), float), merit.name
 
 
 def conditions(circuit, bench):
@@ -338,7 +340,7 @@ def fit_again(record, pool):
     fixed = pytest.approx(dict(request.fixed), abs=0)
     assert record.parameters == fixed, "regenerate the record: its circuit has changed"
     data = characterize(request, pool=pool).dataset
-    params, dims = netlist.numbers(request.fixed), tuple(map(str, data.dims))
+    params, dims = numbers(request.fixed), tuple(map(str, data.dims))
     units = {output.name: output.unit for output in request.bench.outputs}
     for model in models_of(circuit, study):
         for selection in select(model, tables.flat(data), dims, params):
@@ -390,7 +392,7 @@ def test_a_record_of_another_technology_is_that_of_today(technology, name, load_
     assert record.provenance.plan_digest == request.digest, f"gaincell run --tech {technology} --records makes it anew"
     result = characterize(request, pool=pool, only=thin(request, 6))
     assert not result.failures
-    params, dims = netlist.numbers(request.fixed), tuple(map(str, result.dataset.dims))
+    params, dims = numbers(request.fixed), tuple(map(str, result.dataset.dims))
     for stored in record.fits:
         if stored.form != "best":
             continue

@@ -68,7 +68,7 @@ def test_the_macro_model_differs_from_the_transistors_by_what_the_record_states(
 def test_the_macro_model_has_the_ports_of_the_transistor_netlist_and_no_transistor(name):
     record, text = macro(name)
     ports = re.compile(rf"^\.subckt {record.circuit} (.*)$", re.MULTILINE)
-    assert ports.search(text)[1] == ports.search(registry.load_netlist(record.circuit))[1]
+    assert ports.search(text)[1] == " ".join(registry.load_netlist(record.circuit).subcircuits[record.circuit].ports)
     assert not re.search(r"^[xm]", text, re.MULTILINE)
     for coefficient, value in record.fit(MACROS[name]).values().items():
         assert f"+ {coefficient}={value!r}\n" in text

@@ -5,7 +5,6 @@ models (GAINCELL_OSDI_NGSPICE, or the one on PATH if it can).
 """
 
 import os
-import re
 import shutil
 import subprocess
 
@@ -70,7 +69,7 @@ def test_the_compiled_module_computes_the_model(name, tmp_path):
     macros = registry.load_circuit(record.circuit).macros
     text = next(macro.spice for macro in macros if fit.model in macro.models)
     assert isinstance(text, MacroText)
-    ports = re.search(rf"^\.subckt {record.circuit} (.*)$", registry.load_netlist(record.circuit), re.MULTILINE)[1]
+    ports = " ".join(registry.load_netlist(record.circuit).subcircuits[record.circuit].ports)
     netlist = wrapped(record.circuit, ports, text.beside)
     plan = registry.plan_bench(record.circuit, record.bench, netlist=netlist, sweep=INPUTS[name])
     for point in plan.points():

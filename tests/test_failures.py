@@ -23,11 +23,12 @@ from gaincell_char import cli, registry
 from gaincell_char.cli import console
 from gaincell_char.declare.circuit import Op, Output, Tran
 from gaincell_char.errors import NgspiceMissingError, RequestError, SimulationError, StorageError
-from gaincell_char.spice import netlist, ngspice
+from gaincell_char.spice import ngspice
 from gaincell_char.spice import pool as pools
-from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.deck import Deck, Template
 from gaincell_char.spice.ngspice import Outcome
 from gaincell_char.spice.pool import Pool
+from gaincell_char.spice.reader import read_netlist
 from gaincell_char.storage import tables
 from gaincell_char.sweep import run
 from gaincell_char.sweep.plan import make_plan
@@ -49,7 +50,9 @@ def netlists(tmp_path):
 
 
 def deck(body, save="v(a)", analysis=None, params=None):
-    template = Template(title="any", temp=27.0, options=(), body=f"{netlist.flatten(body)}\n.save {save}", save=(save,))
+    template = Template(
+        title="any", temp=27.0, options=(), body=f"{read_netlist(body).text}\n.save {save}", save=(save,)
+    )
     return Deck(template=template, params=params or {}, analysis=analysis or Op(), initial={})
 
 

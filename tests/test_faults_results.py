@@ -243,9 +243,9 @@ def test_statistics_of_a_bound_are_none(campaign, gaincell, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "number", "status", "said"),
     [
-        ("analysis.analyse", signal.SIGINT, 130, "interrupted"),
-        ("check.check", signal.SIGINT, 130, "interrupted"),
-        ("results.complete", signal.SIGINT, 130, "interrupted"),
+        ("montecarlo.analysis.analyse", signal.SIGINT, 130, "interrupted"),
+        ("montecarlo.verify.check", signal.SIGINT, 130, "interrupted"),
+        ("montecarlo.results.complete", signal.SIGINT, 130, "interrupted"),
         ("report.write_campaign", signal.SIGTERM, 143, "terminated"),
     ],
 )
@@ -253,7 +253,7 @@ def test_a_signal_while_a_campaign_is_analysed_keeps_its_samples(
     campaign, gaincell, monkeypatch, name, number, status, said
 ):
     monkeypatch.chdir(campaign)
-    module, function = name.split(".")
+    module, _, function = name.rpartition(".")
     home = importlib.import_module(f"gaincell_char.{module}")
     plain = getattr(home, function)
 
@@ -278,7 +278,7 @@ def test_what_cannot_be_drawn_costs_itself_and_is_said(campaign, gaincell, monke
     def fails(*_, **__):
         raise KeyError("t_pulse")
 
-    monkeypatch.setattr(campaign_page.spread, "distribution", fails)
+    monkeypatch.setattr(campaign_page.variation_figures, "distribution", fails)
     Path("c/index.html").unlink()
     status, out, err = gaincell(*DECAY)
     assert status == 0

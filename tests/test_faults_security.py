@@ -25,10 +25,11 @@ from gaincell_char.errors import CharError, DataError, NetlistError
 from gaincell_char.export import export_names, files
 from gaincell_char.fitting.record import read_record
 from gaincell_char.montecarlo.campaign import plan_campaign
-from gaincell_char.spice import netlist
-from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.deck import Deck, Template
+from gaincell_char.spice.reader import read_netlist
 from gaincell_char.storage import foreign_tables
-from gaincell_char.technology.schema import library, parse_technology
+from gaincell_char.technology import library
+from gaincell_char.technology.schema import parse_technology
 from gaincell_char.workflows import fetch_models
 
 ROWS = {
@@ -566,7 +567,7 @@ def _toml(text):
 @pytest.mark.parametrize("kind", ["netlist", "record", "table", "manifest", "technology", "library"])
 def test_every_reader_takes_time_in_proportion_to_its_input(tmp_path, kind):
     read, shapes = {
-        "netlist": (netlist.flatten, NETLISTS),
+        "netlist": (read_netlist, NETLISTS),
         "record": (_from_file(tmp_path, "r.json", lambda folder: read_record(folder / "r.json")), RECORDS),
         "table": (_from_file(tmp_path, "t.csv", lambda folder: foreign_tables.read_columns(folder / "t.csv")), TABLES),
         "manifest": (_from_file(tmp_path, "campaign.json", _read_campaign), MANIFESTS),
@@ -595,7 +596,7 @@ def test_readers_of_many_parts_take_time_in_proportion(tmp_path, kind):
 ])  # fmt: skip
 def test_sixty_thousand_blanks_take_no_time(text):
     for blank in (" ", "\t", " \t"):
-        assert _timed(netlist.flatten, text.format(blank * 60_000)) < 1
+        assert _timed(read_netlist, text.format(blank * 60_000)) < 1
 
 
 @pytest.mark.parametrize(
@@ -639,7 +640,7 @@ def test_continuations_are_joined_before_a_card_is_looked_at(gaincell, tmp_path,
         (f".model m d{words}\n+ file", f'= "x"{words}'),
     ):  # fmt: skip
         with pytest.raises(NetlistError, match="it opens a file or starts a program"):
-            netlist.flatten(f"{head}\n{gap}\n+ {tail}")
+            read_netlist(f"{head}\n{gap}\n+ {tail}")
     text = f'.subckt gain_cell bl wlr wlrb wbl we web st vdd vss\n.model m d file\n{gap}\n+ = "x"\n.ends\n'
     (tmp_path / "cell.cir").write_text(text)
     status, _, err = gaincell("netlist", "gain_cell", "dc", "--netlist", "cell.cir")

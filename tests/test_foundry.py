@@ -14,12 +14,14 @@ from scipy import stats
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op
 from gaincell_char.errors import RequestError, TechnologyError
-from gaincell_char.spice import netlist
+from gaincell_char.spice.blocks import prune
+from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.sweep.run import simulate
 from gaincell_char.technology.library import assemble, section_files
 from gaincell_char.technology.locate import find_models
 from gaincell_char.technology.schema import Models
 from gaincell_char.workflows import fetch_models, technology_checks
+from netlists import with_devices
 
 pytestmark = pytest.mark.ngspice
 LIB = """
@@ -69,7 +71,7 @@ def test_model_cards_can_be_moved_out_of_a_subcircuit():
     assert text.index(".model cards.1") > text.index(".ends")
     assert text.splitlines()[-1].endswith("level=54 version=4.8 vth0={0.4+shift}")
     user = "xn 1 2 0 0 n_svt"
-    assert ".model cards.1" in netlist.prune(f"{text}\n{WRAPPERS}", user)
+    assert ".model cards.1" in prune(as_netlist(f"{text}\n{WRAPPERS}"), as_netlist(user)).text
 
 
 def test_edits_are_made_and_have_to_find_something():
@@ -239,7 +241,7 @@ def test_a_wrapper_is_the_foundrys_own_device(sky130, tmp_path, corner, section)
     names = [f"i(vd{i})" for i in range(len(cases))]
     user = "\n".join(ours)
     vectors = simulate(
-        f"{netlist.prune(sky130.library(corner), user)}\n{user}", Op(), names, params=sky130.corner(corner),
+        with_devices(sky130.library(corner), user), Op(), names, params=sky130.corner(corner),
         options=OPTIONS,
     )  # fmt: skip
     found = np.array([vectors[name][0] for name in names])
@@ -267,7 +269,7 @@ def test_mismatch_is_that_of_the_foundrys_own_section(sky130, tmp_path, device):
         lines += [f"vd{k} d{k} 0 {sign * 1.8}", f"x{k} d{k} g 0 0 {device} w={w}u l={length}u dvth={dvth!r}"]
     user = "\n".join(lines)
     vectors = simulate(
-        f"{netlist.prune(sky130.library('tt'), user)}\n{user}", Op(), ["i(vd0)", "i(vd1)"], params=sky130.corner("tt"),
+        with_devices(sky130.library('tt'), user), Op(), ["i(vd0)", "i(vd1)"], params=sky130.corner("tt"),
         options=OPTIONS,
     )  # fmt: skip
     ours = abs(np.log(vectors["i(vd0)"][0] / vectors["i(vd1)"][0])) / 2

@@ -33,7 +33,7 @@ from gaincell_char.montecarlo import execute, results
 from gaincell_char.montecarlo.campaign import again, plan_campaign
 from gaincell_char.montecarlo.finished import read_finished
 from gaincell_char.spice import netlist
-from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.deck import Deck, Template
 from gaincell_char.storage import foreign_tables, manifest
 from gaincell_char.storage import tables as store
 from gaincell_char.sweep.run import characterize

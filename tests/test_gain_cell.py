@@ -5,8 +5,9 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op
-from gaincell_char.spice import netlist
+from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.sweep.run import characterize, simulate
+from netlists import with_devices
 
 VDD = 0.9
 LEVELS = np.linspace(0, VDD, 9)
@@ -49,7 +50,7 @@ def on_current(cell, kind, flavour):
     size = f"{kind}_{p['read_flavour']} w={p[f'w_{kind}']} l={p[f'l_{kind}']}"
     gate, drain, rail = (VDD, VDD / 2, 0) if kind == "n" else (0, VDD / 2, VDD)
     user = f"vg g 0 {gate}\nvd d 0 {drain}\nvs s 0 {rail}\nx1 d g s s {size}"
-    text = f"{netlist.prune(technology.text, user)}\n{user}"
+    text = with_devices(as_netlist(technology.text), user)
     return -simulate(text, Op(), ["i(vd)"], params=technology.corner("tt"), options={"gmin": 1e-15})["i(vd)"][0]
 
 

@@ -240,7 +240,7 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
         _spoil(spoiled, 0.05)
         spoiled.setattr(
             "gaincell_char.montecarlo.verify.check",
-            lambda *_, **__: cli.campaigns.check.Check(ids=(), alone={}, tight={}),
+            lambda *_, **__: cli.campaigns.verify.Check(ids=(), alone={}, tight={}),
         )
         status, _, err = gaincell(*instead(CELL, "-n", "100", "--axis", "v_store=0:0.9:3"))
     assert status == 1

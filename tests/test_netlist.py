@@ -9,18 +9,20 @@ from PySpice.Unit import u_kOhm, u_uF
 
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Bench, Op, Output, Tran
-from gaincell_char.declare.parameters import Params, number
+from gaincell_char.declare.parameters import Params, number, numbers, words
 from gaincell_char.errors import NetlistError
-from gaincell_char.spice import netlist
-from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.arithmetic import references
+from gaincell_char.spice.blocks import prune
+from gaincell_char.spice.deck import Deck, Template, render
+from gaincell_char.spice.names import check_instances, undeclared
+from gaincell_char.spice.netlist import Netlist, as_netlist
+from gaincell_char.spice.reader import read_netlist
 from gaincell_char.sweep.run import characterize, simulate
 
 LIBRARY = """
-.model nch nmos level=1
-+ vto=0.4
+.model nch nmos level=1 vto=0.4
 .subckt n_svt d g s b w=1u
-m1 d g s b nch w={w}
-+ delvto={process_vth}
+m1 d g s b nch w={w} delvto={process_vth}
 .ends n_svt
 .subckt n_hvt d g s b w=1u
 m1 d g s b nch w={w}
@@ -59,11 +61,9 @@ GOLDEN = """\
 .param v_in=1.0
 .param c_load=1e-15
 .param v_0=0.1
-.model nch nmos level=1
-+ vto=0.4
+.model nch nmos level=1 vto=0.4
 .subckt n_svt d g s b w=1u
-m1 d g s b nch w={w}
-+ delvto={process_vth}
+m1 d g s b nch w={w} delvto={process_vth}
 .ends n_svt
 .subckt divider top mid bot
 r1 top mid {r_top}
@@ -81,16 +81,17 @@ xdut in tap 0 divider
 
 
 def template(body, save=("v(b)",)):
-    text = f"{netlist.flatten(body)}\n.save {' '.join(save)}"
+    text = f"{read_netlist(body).text}\n.save {' '.join(save)}"
     return Template(title="test", temp=27.0, options=(), body=text, save=save)
 
 
 def rendered(**changes):
     request = {
-        "title": "divider.half", "netlist": DIVIDER, "library": LIBRARY, "bench": BENCH, "temp": 27.0,
+        "title": "divider.half", "netlist": as_netlist(DIVIDER), "library": as_netlist(LIBRARY), "bench": BENCH,
+        "temp": 27.0,
         "choices": {"flavour": "svt"}, "declared": list(PARAMS), "options": {"gmin": 1e-15, "reltol": 1e-6},
     }  # fmt: skip
-    return netlist.render(**{**request, **changes})
+    return render(**{**request, **changes})
 
 
 def test_deck_is_exactly_this_text():
@@ -128,18 +129,18 @@ def test_flatten_keeps_cards_and_drops_comments_and_analyses():
     .tran 1n 1u
     .measure tran x find v(a) at=1n
     .end"""
-    assert netlist.flatten(text).splitlines() == ["r1 a b 1k", "r2 a b 1k", "r3 a b 1k"]
+    assert read_netlist(text).text.splitlines() == ["r1 a b 1k", "r2 a b 1k", "r3 a b 1k"]
 
 
 def test_flatten_puts_includes_where_they_are_asked_for():
     files = {"a.cir": "r1 a 0 1\n.include 'b.cir'\nr3 a 0 3\n.end", "b.cir": "* b\nr2 a 0 2"}
-    text = netlist.flatten('.inc "a.cir"\nr4 a 0 4', read=files.__getitem__)
+    text = read_netlist('.inc "a.cir"\nr4 a 0 4', read=files.__getitem__).text
     assert text.splitlines() == ["r1 a 0 1", "r2 a 0 2", "r3 a 0 3", "r4 a 0 4"]
 
 
 def test_an_include_that_includes_itself_is_refused():
     with pytest.raises(NetlistError, match="nested more than 8 deep"):
-        netlist.flatten(".include a.cir", read=lambda _: ".include a.cir")
+        read_netlist(".include a.cir", read=lambda _: ".include a.cir")
 
 
 @pytest.mark.parametrize(
@@ -156,33 +157,33 @@ def test_an_include_that_includes_itself_is_refused():
     ],
 )
 def test_references_are_the_names_in_braces(text, names):
-    assert netlist.references(text) == names
+    assert references(text) == names
 
 
 def test_names_of_a_subcircuit_are_its_own_and_end_with_it():
     text = ".param k=2\n.subckt s a b w=1u\n+ l=2u\nr1 a b {w*l*k*r}\n.ends\nr2 a b {w}"
-    assert netlist.undeclared(text, []) == {"r", "w"}
-    assert netlist.undeclared(text, ["R", "w"]) == set()
+    assert undeclared(as_netlist(text), []) == {"r", "w"}
+    assert undeclared(as_netlist(text), ["R", "w"]) == set()
 
 
 def test_names_that_the_text_or_ngspice_defines_need_no_declaration():
     text = ".param k=2 m={3*k}\n.func f(x, y) {x*y*k*q}\nb1 a 0 v={k*m*temper+time}"
-    assert netlist.undeclared(text, []) == {"q"}
+    assert undeclared(as_netlist(text), []) == {"q"}
 
 
 def test_subcircuits_that_nobody_defines_are_found():
     text = ".subckt inner a b\nr1 a b 1\n.ends\nx1 a b inner\nx2 a b\n+ outer w=1 l={2}\nx3 a b other params: w=1"
     with pytest.raises(NetlistError, match=r"nor the technology defines .subckt other, outer$"):
-        netlist.check_instances(text)
+        check_instances(as_netlist(text))
 
 
 def test_an_instance_has_as_many_nodes_as_its_subcircuit_has_ports():
     text = ".subckt inner a b w=1\nr1 a b 1\n.ends\nx1 a b inner w = 2\n"
-    netlist.check_instances(text)
+    check_instances(as_netlist(text))
     with pytest.raises(NetlistError, match=r"^x2 has 3 nodes; .subckt inner has 2$"):
-        netlist.check_instances(f"{text}x2 a b c inner params: w=3")
+        check_instances(as_netlist(f"{text}x2 a b c inner params: w=3"))
     with pytest.raises(NetlistError, match=r"^x2 names no subcircuit$"):
-        netlist.check_instances(f"{text}x2 w=3")
+        check_instances(as_netlist(f"{text}x2 w=3"))
 
 
 @pytest.mark.parametrize(
@@ -195,14 +196,17 @@ def test_an_instance_has_as_many_nodes_as_its_subcircuit_has_ports():
 )
 def test_blocks_are_closed(text, said):
     with pytest.raises(NetlistError, match=re.escape(said)):
-        netlist.flatten(text)
+        read_netlist(text)
 
 
 def test_prune_keeps_what_is_needed_directly_or_not():
-    assert netlist.prune(LIBRARY, "x1 a b c d n_svt w=1").splitlines() == LIBRARY.splitlines()[:6]
-    assert netlist.prune(LIBRARY, "r1 a b 1") == ""
-    assert "n_hvt" in netlist.prune(LIBRARY, "x1 a b c d N_HVT")
-    assert netlist.prune(".param k=1\n.model q nmos\n+ vto=1\n.param l=2", "r1 a b {k}") == ".param k=1\n.param l=2"
+    def pruned(library, user):
+        return prune(as_netlist(library), as_netlist(user)).text
+
+    assert pruned(LIBRARY, "x1 a b c d n_svt w=1").splitlines() == LIBRARY.splitlines()[:4]
+    assert pruned(LIBRARY, "r1 a b 1") == ""
+    assert "n_hvt" in pruned(LIBRARY, "x1 a b c d N_HVT")
+    assert pruned(".param k=1\n.model q nmos\n+ vto=1\n.param l=2", "r1 a b {k}") == ".param k=1\n.param l=2"
 
 
 def test_undeclared_name_is_refused_with_the_declared_ones():
@@ -213,14 +217,14 @@ def test_undeclared_name_is_refused_with_the_declared_ones():
 
 def test_undefined_subcircuit_is_refused_by_name():
     with pytest.raises(NetlistError, match=r"neither the netlist nor the technology defines \.subckt n_svt"):
-        rendered(library="")
+        rendered(library=Netlist())
 
 
 def test_words_and_numbers_part():
     values = {"a": 1, "b": "svt", "c": np.float64(2.5)}
-    assert netlist.numbers(values) == {"a": 1.0, "c": 2.5}
-    assert all(type(value) is float for value in netlist.numbers(values).values())
-    assert netlist.words(values) == {"b": "svt"}
+    assert numbers(values) == {"a": 1.0, "c": 2.5}
+    assert all(type(value) is float for value in numbers(values).values())
+    assert words(values) == {"b": "svt"}
 
 
 @pytest.mark.parametrize(
@@ -320,7 +324,7 @@ def test_a_bench_takes_a_pyspice_circuit_in_place_of_its_netlist(pool):
 
 def test_a_bench_takes_text_and_files_in_place_of_its_netlist(pool, tmp_path):
     ours = cell_current(pool)
-    text = registry.load_netlist("gain_cell").replace("xn bl", "xm bl")
+    text = registry.load_netlist("gain_cell").text.replace("xn bl", "xm bl")
     np.testing.assert_allclose(cell_current(pool, netlist=text), ours, rtol=1e-9)
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "cell.cir").write_text(text)

@@ -5,17 +5,17 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op, Tran
-from gaincell_char.spice import netlist
-from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.deck import Deck, Template
 from gaincell_char.spice.ngspice import Outcome
 from gaincell_char.spice.pool import Pool
+from gaincell_char.spice.reader import read_netlist
 
 RC = "v1 a 0 {v}\nr1 a b {r}\nc1 b 0 {c} ic=0"
 VALUES = {"v": 1.0, "r": 1e3, "c": 1e-9}
 
 
 def deck(body, save, values, analysis=None, initial=None, options=()):
-    text = f"{netlist.flatten(body)}\n.save {' '.join(save)}"
+    text = f"{read_netlist(body).text}\n.save {' '.join(save)}"
     template = Template(title="test", temp=27.0, options=options, body=text, save=tuple(save))
     return Deck(template=template, params=values, analysis=analysis or Op(), initial=initial or {})
 

@@ -5,8 +5,8 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op
-from gaincell_char.spice import netlist
 from gaincell_char.sweep.run import characterize, simulate
+from netlists import with_devices
 
 pytestmark = pytest.mark.ngspice
 OPTIONS = {"gmin": 1e-27, "abstol": 1e-24, "reltol": 1e-6, "vntol": 1e-9}
@@ -21,7 +21,7 @@ def currents(v_gs, v_ds=0.9, temp=27.0, swapped=False):
         for i, v in enumerate(map(float, v_gs))
     )
     vectors = simulate(
-        f"{netlist.prune(technology.library('tt'), user)}\n{user}", Op(), [f"i(vd{i})" for i in range(len(v_gs))],
+        with_devices(technology.library('tt'), user), Op(), [f"i(vd{i})" for i in range(len(v_gs))],
         params=technology.corner("tt"), options=OPTIONS, temp=temp,
     )  # fmt: skip
     return np.array([-vectors[f"i(vd{i})"][0] for i in range(len(v_gs))])

@@ -178,7 +178,7 @@ def test_the_digest_follows_everything_that_decides_the_result():
         registry.plan_bench("gain_cell", "dc", **request)
         for request in (
             {"corners": ["ff"]}, {"temps": [28]}, {"set_": {"w_n": 101e-9}}, {"options": {"reltol": 1e-5}},
-            {"sweep": {"v_in": [0.9]}}, {"netlist": NETLIST + "\nr99 x 0 1k"},
+            {"sweep": {"v_in": [0.9]}}, {"netlist": NETLIST.text + "\nr99 x 0 1k"},
         )
     ]  # fmt: skip
     assert len({plan.digest for plan in [base, *changed, base.tightened(10)]}) == len(changed) + 2

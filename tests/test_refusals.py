@@ -19,8 +19,10 @@ from gaincell_char.errors import CharError, DataError, NetlistError, ParameterEr
 from gaincell_char.fitting.fit import fit_model
 from gaincell_char.fitting.points import select
 from gaincell_char.fitting.record import read_record
-from gaincell_char.spice import netlist
-from gaincell_char.spice.netlist import Deck, Template
+from gaincell_char.spice.deck import Deck, Template
+from gaincell_char.spice.names import check_instances, undeclared
+from gaincell_char.spice.netlist import as_netlist
+from gaincell_char.spice.reader import read_netlist
 from gaincell_char.storage import tables
 from gaincell_char.sweep import run
 from gaincell_char.sweep.plan import make_plan
@@ -331,14 +333,14 @@ def _loaded(body, pool):
 @pytest.mark.parametrize("how", [how for how in ATTACKS if how not in HARMLESS])
 def test_a_netlist_that_could_run_a_command_is_refused(trap, how):
     with pytest.raises(NetlistError, match=r"is refused: |is no device|no such card|includes need a netlist read from"):
-        netlist.flatten(trap(how)[0])
+        read_netlist(trap(how)[0])
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("how", sorted(HARMLESS))
 def test_what_is_not_refused_does_no_harm(trap, pool, how):
     text, pwned = trap(how)
-    _loaded(netlist.flatten(text), pool)
+    _loaded(read_netlist(text).text, pool)
     assert not pwned.exists()
 
 
@@ -406,7 +408,7 @@ _SNIPPETS = st.sampled_from(
 @given(st.lists(_SNIPPETS, max_size=12).map("".join))
 def test_whatever_passes_holds_only_devices_continuations_and_known_cards(text):
     try:
-        lines = netlist.flatten(text).split("\n")
+        lines = read_netlist(text).text.split("\n")
     except NetlistError:
         return
     for line in filter(None, lines):
@@ -433,9 +435,9 @@ def test_what_spice_users_write_is_accepted():
     + 0 1n
     .meas tran x max v(c)
     .end"""
-    flat = netlist.flatten(text)
-    assert netlist.undeclared(flat, []) == set()
-    netlist.check_instances(flat)
+    flat = read_netlist(text).text
+    assert undeclared(as_netlist(flat), []) == set()
+    check_instances(as_netlist(flat))
     assert "tran" not in flat
     assert "1n" not in flat
 

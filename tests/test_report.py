@@ -11,11 +11,11 @@ import xarray as xr
 
 from gaincell_char import registry, report
 from gaincell_char.declare.circuit import Bench, Circuit, Coefficient, Figure, Merit, Model, Op, Output, Study
-from gaincell_char.declare.parameters import Params, number
+from gaincell_char.declare.parameters import Params, number, numbers
 from gaincell_char.errors import ParameterError, RequestError
 from gaincell_char.fitting.fit import LeftOut, fit_all
 from gaincell_char.report import figures, picture, text
-from gaincell_char.spice.netlist import numbers
+from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.tables import flat
 from gaincell_char.sweep.plan import make_plan
 from gaincell_char.sweep.run import Failure
@@ -59,8 +59,8 @@ TOY = Circuit(
 def _study(circuit, *, lost=(), fitted=True):
     """A study whose current is cubic in v; the points at the indices `lost` have failed."""
     study = circuit.studies[0]
-    body = ".subckt toy a b\nr1 a b {r}\n.ends"
-    plan = make_plan(circuit, study.bench, registry.load_technology(), body, temps=study.temps, sweep=study.sweep)
+    netlist = as_netlist(".subckt toy a b\nr1 a b {r}\n.ends")
+    plan = make_plan(circuit, study.bench, registry.load_technology(), netlist, temps=study.temps, sweep=study.sweep)
     dims = tuple(plan.dims)
     coords = {
         name: (name, np.array(values, dtype=object if name == "corner" else float))

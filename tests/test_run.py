@@ -9,6 +9,7 @@ import pytest
 from gaincell_char.declare.circuit import Bench, Circuit, Curve, Derived, Op, Output
 from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
+from gaincell_char.spice.netlist import Netlist
 from gaincell_char.spice.ngspice import Outcome
 from gaincell_char.sweep.plan import make_plan
 from gaincell_char.sweep.run import FAILED, NOT_RUN, OK, Failure, characterize
@@ -78,7 +79,7 @@ class ToyPool:
 
 
 def plan(bench=BENCH, **request):
-    return make_plan(replace(DIVIDER, benches=(bench,)), bench.name, TECHNOLOGY, "", **request)
+    return make_plan(replace(DIVIDER, benches=(bench,)), bench.name, TECHNOLOGY, Netlist(), **request)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -210,7 +211,7 @@ def test_words_are_swept_like_numbers():
 def test_defaults_follow_what_they_are_tied_to():
     """r_load is twice r unless given: at every point of a sweep of r the tap is at two thirds."""
     request = make_plan(
-        replace(DIVIDER, benches=(replace(BENCH, sweep={"v_top": [1.0, 2.0]}),)), "tap", TECHNOLOGY, "",
+        replace(DIVIDER, benches=(replace(BENCH, sweep={"v_top": [1.0, 2.0]}),)), "tap", TECHNOLOGY, Netlist(),
         sweep={"r": [1e3, 5e3]},
     )  # fmt: skip
     d = characterize(request, pool=ToyPool()).dataset

@@ -17,6 +17,7 @@ from ..fitting.statistics import Goal, Spec
 from ..montecarlo import analysis, campaign, execute, results, sampling
 from ..montecarlo.campaign import Campaign
 from ..montecarlo.replay import parse_id, replay
+from ..spice.files import read_netlist_file
 from ..spice.pool import Pool
 from ..storage import manifest, tables
 from ..sweep.run import FAILED
@@ -150,7 +151,7 @@ def _planned(
     given = requests.options(simulator_options)
     return campaign.plan_campaign(
         circuit, bench, vary=vary, sampler=sampler, seed=seed, block=_block(out, n), technology=tech,
-        netlist=registry.read_netlist(netlist) if netlist else None, sweep=requests.axes(loaded, bench, axes),
+        netlist=read_netlist_file(netlist) if netlist else None, sweep=requests.axes(loaded, bench, axes),
         corners=requests.words(corner, "--corner"), temps=requests.temps(temp),
         set_=requests.settings(loaded, bench, settings),
         options=given, steps=_steps(tech, circuit, bench, accuracy),

@@ -154,3 +154,13 @@ def flavour(default: str, doc: str) -> Choice:
 def choice(default: str, options: tuple[str, ...], doc: str) -> Choice:
     """Declare a parameter that is one word out of `options`."""
     return Choice(default=default, options=options, doc=doc)
+
+
+def numbers(values: Mapping[str, Value]) -> dict[str, float]:
+    """Return the numeric entries, as plain floats."""
+    return {name: float(value) for name, value in values.items() if not isinstance(value, str)}
+
+
+def words(values: Mapping[str, Value]) -> dict[str, str]:
+    """Return the entries that are words."""
+    return {name: value for name, value in values.items() if isinstance(value, str)}

@@ -85,11 +85,10 @@ def parts(request: Request) -> Parts:
 
 def _ports(circuit: str) -> tuple[str, ...]:
     """Ports of the transistor netlist."""
-    text = registry.load_netlist(circuit).replace("\n+", " ")
-    found = re.search(rf"^\.subckt\s+{circuit}\s+(.*)$", text, re.MULTILINE | re.IGNORECASE)
-    if found is None:
+    block = registry.load_netlist(circuit).subcircuits.get(circuit)
+    if block is None:
         raise ExportError(f"the netlist of {circuit} defines no subcircuit {circuit}")
-    return tuple(word for word in found[1].split() if "=" not in word)
+    return block.ports
 
 
 def sharing(made: Parts) -> Parts:

@@ -16,8 +16,9 @@ from ..declare.parameters import Values
 from ..errors import DataError, ParameterError
 from ..spice.batch import Batch, program
 from ..spice.copies import stack_template, stacked
+from ..spice.deck import Deck
 from ..spice.hierarchy import Device, find_devices
-from ..spice.netlist import Deck
+from ..spice.netlist import Netlist
 from ..storage.manifest import MOST_SAMPLES, Manifest
 from ..storage.untrusted import MOST_NETLIST, Finite, Label, Name, Text, complaint
 from ..sweep.identity import source_digest
@@ -63,7 +64,7 @@ class Campaign:
     def _devices(self) -> tuple[tuple[Device, ...], ...]:
         """Devices of every point; those of two points differ in their numbers alone."""
         process = tuple(self.plan.technology.process)
-        return tuple(find_devices(p.deck.template.body, p.deck.params, process) for p in self.points)
+        return tuple(find_devices(p.deck.template.netlist, p.deck.params, process) for p in self.points)
 
     def _variables(self, point: int) -> tuple[Variable, ...]:
         return sampling.variables(self._devices[point], self.plan.technology, self.vary)
@@ -186,7 +187,7 @@ class Campaign:
 
 def plan_campaign(
     circuit: str, bench: str, *, vary: str = "both", sampler: str = "sobol", seed: int = 1, block: int = 1024,
-    technology: str | Technology = registry.DEFAULT_TECHNOLOGY, netlist: str | None = None,
+    technology: str | Technology = registry.DEFAULT_TECHNOLOGY, netlist: Netlist | str | None = None,
     sweep: Mapping[str, Grid] | None = None, set_: Values | None = None, steps: Steps | None = None, **conditions: Any,
 ) -> Campaign:  # fmt: skip
     """Check a request and lay out its campaign; what is not named here is that of `plan_bench`.
@@ -225,7 +226,8 @@ def plan_campaign(
     _check(plan, vary, steps.copies)
     request = {
         "circuit": circuit, "bench": bench, "vary": vary, "sampler": sampler, "seed": seed, "block": block,
-        "technology": technology if isinstance(technology, str) else technology.name, "netlist": netlist,
+        "technology": technology if isinstance(technology, str) else technology.name,
+        "netlist": netlist.text if isinstance(netlist, Netlist) else netlist,
         "set_": set_, "steps": steps.model_dump(), **_grid(plan),
     }  # fmt: skip
     drawn = sampling.make_sampler(sampler, seed, block)

@@ -8,10 +8,10 @@ import xarray as xr
 
 from .. import registry
 from ..declare.circuit import Floats, RandomModel
+from ..declare.parameters import numbers
 from ..errors import DataError, FitError
 from ..fitting.fit import Fit, fit_all
 from ..fitting.variation import RandomFit, fit_random
-from ..spice.netlist import numbers
 from ..spice.pool import Pool
 from ..storage.flat import flat
 from ..sweep.run import characterize

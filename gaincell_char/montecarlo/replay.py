@@ -10,7 +10,7 @@ from ..declare.circuit import Floats
 from ..errors import ParameterError, SimulationError
 from ..spice.batch import Batch
 from ..spice.copies import copy_name
-from ..spice.netlist import Deck
+from ..spice.deck import Deck
 from ..spice.pool import Simulator
 from ..storage.untrusted import shown
 from .campaign import Campaign

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ..declare.circuit import Floats
 from ..errors import SimulationError
+from ..spice.deck import Deck
 from ..spice.measure import measure
-from ..spice.netlist import Deck
 from ..spice.pool import Simulator
 from ..sweep.run import OK
 from .campaign import Campaign

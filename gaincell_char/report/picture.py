@@ -9,11 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from ..declare.circuit import Figure, Floats, Model, Numbers
-from ..declare.parameters import Value
+from ..declare.parameters import Value, numbers
 from ..errors import ParameterError
 from ..fitting.fit import Fit, held_out
 from ..fitting.points import select
-from ..spice.netlist import numbers
 from ..storage.flat import flat
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import text

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from .. import __version__
 from ..declare.circuit import Floats
-from ..spice.netlist import Deck
+from ..spice.deck import Deck
 from ..storage import tables
 from ..sweep.run import OK, Failure
 from ..validation.cases import Comparison

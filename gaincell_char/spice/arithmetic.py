@@ -14,6 +14,9 @@ from ..errors import NetlistError, ParameterError
 from ..storage.untrusted import shown
 
 _LONGEST = 10_000
+_REFERENCE = re.compile(r"\{([^{}]*)\}")
+_NAME = re.compile(r"(?<!\w)([a-z_]\w*)( ?\()?", re.IGNORECASE)
+_PROBE = re.compile(r"\b[vi] ?\([^()]*\)", re.IGNORECASE)
 _SCALED = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNORECASE)
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -24,6 +27,15 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt, "exp": np.exp, "ln": np.log, "log": np.log, "abs": np.abs, "min": np.minimum, "max": np.maximum,
     "pow": np.power,
 }  # fmt: skip
+
+
+def references(text: str) -> set[str]:
+    """Names used inside ``{...}`` in SPICE text, functions and numbers left out."""
+    names: set[str] = set()
+    for expression in _REFERENCE.findall(text):
+        words = _NAME.findall(_SCALED.sub(" ", _PROBE.sub(" ", " ".join(expression.split()))))
+        names.update(name for name, call in words if not call)
+    return names
 
 
 def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:

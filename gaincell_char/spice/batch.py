@@ -11,8 +11,8 @@ import numpy as np
 
 from ..declare.circuit import Floats, Output
 from .copies import inside, unstacked
+from .deck import Deck
 from .measure import measure
-from .netlist import Deck
 from .ngspice import Outcome, Session
 
 

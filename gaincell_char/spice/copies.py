@@ -4,10 +4,13 @@ import re
 from dataclasses import replace
 
 from ..declare.circuit import Waveforms
-from .netlist import Deck, Template
+from .cards import Card
+from .deck import Deck, Template
+from .netlist import Netlist, Subcircuit
 
 _PROBE = re.compile(r"^([vi])\(([^()]+)\)$")
-_SHARED = (".model", ".param", ".func", ".global", ".options", ".option", "+")
+_SHARED = frozenset((".model", ".param", ".func", ".global", ".options", ".option"))
+_COPY = "gaincell_copy"
 
 
 def copy_name(copy: int) -> str:
@@ -46,33 +49,21 @@ def stacked(deck: Deck, copies: int) -> Deck:
 
 def stack_template(template: Template, copies: int) -> Template:
     """The template of `stacked`."""
-    shared: list[str] = []
-    bench: list[str] = []
-    initial: list[str] = []
-    depth = 0
-    last = shared
-    for line in template.body.splitlines():
-        kind = line.split()[0].lower()
-        depth += kind == ".subckt"
-        if depth or kind in _SHARED[:-1]:
-            last = shared
-        elif kind == ".ic":
-            last = initial
-        elif kind == ".save":
-            continue
-        elif not line.startswith("+"):
-            last = bench
-        last.append(line)
-        depth -= kind == ".ends"
-    instances = [f"{copy_name(k)} 0 gaincell_copy" for k in range(copies)]
-    conditions = [_renamed(line, k) for k in range(copies) for line in initial]
+    shared = [item for item in template.netlist.items if isinstance(item, Subcircuit) or item.kind in _SHARED]
+    bench = [card for card in template.netlist.top if card.kind not in (*_SHARED, ".ic", ".save")]
+    initial = [card for card in template.netlist.top if card.kind == ".ic"]
     save = tuple(probe(vector, k) for k in range(copies) for vector in template.save)
-    body = [*shared, ".subckt gaincell_copy gnd_", *bench, ".ends gaincell_copy", *instances, *conditions]
-    return replace(template, body="\n".join([*body, f".save {' '.join(save)}"]), save=save)
+    body = [
+        *shared,
+        Subcircuit(Card(f".subckt {_COPY} gnd_"), tuple(bench), Card(f".ends {_COPY}")),
+        *(Card(f"{copy_name(k)} 0 {_COPY}") for k in range(copies)),
+        *(Card(_renamed(card.text, k)) for k in range(copies) for card in initial),
+    ]
+    return replace(template, body=f"{Netlist(tuple(body)).text}\n.save {' '.join(save)}", save=save)
 
 
-def _renamed(line: str, copy: int) -> str:
-    return re.sub(r"\bv\(([^()]+)\)", lambda m: probe(f"v({m[1]})", copy), line)
+def _renamed(text: str, copy: int) -> str:
+    return re.sub(r"\bv\(([^()]+)\)", lambda match: probe(f"v({match[1]})", copy), text)
 
 
 def unstacked(vectors: Waveforms, save: tuple[str, ...], copy: int) -> Waveforms:

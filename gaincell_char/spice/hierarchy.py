@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,12 +10,13 @@ from typing import Any
 
 from ..errors import NetlistError
 from ..storage.untrusted import shown
-from .arithmetic import evaluate
-from .netlist import lines_of, references
+from .arithmetic import evaluate, references
+from .cards import Card
+from .netlist import Item, Netlist, Subcircuit
 
 MISMATCH = ("dvth", "dmu")
 """Ports of a wrapper device through which its own deviation enters: threshold [V], mobility [1]."""
-_ASSIGNMENT = re.compile(r"(?<!\w)(\w+) ?= ?(\{[^{}]*\}|'[^']*'|[^\s{}]+)")
+_EXPRESSION = re.compile(r"\{[^{}]*\}")
 _DEEPEST = 30
 _MOST_INSTANCES = 100_000
 
@@ -136,31 +137,25 @@ class Device:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Block:
-    """A subcircuit: default of each parameter, and its lines."""
-
-    defaults: Mapping[str, str]
-    lines: tuple[str, ...]
-
-
-def block_defaults(library: str) -> dict[str, dict[str, float]]:
+def block_defaults(library: Netlist) -> dict[str, dict[str, float]]:
     """Subcircuit -> its parameters with a plain number for a default."""
-    found: dict[str, dict[str, float]] = {}
-    for line in lines_of(library):
-        if line.startswith(".subckt"):
-            given = {name: text for name, text in _ASSIGNMENT.findall(line) if not references(text)}
-            found[line.split()[1]] = {name: float(evaluate(text, {}, line[:60])) for name, text in given.items()}
-    return found
+    return {
+        name: {
+            parameter: float(evaluate(text, {}, f"{name}: {parameter}"))
+            for parameter, text in block.defaults.items()
+            if not references(text)
+        }
+        for name, block in library.subcircuits.items()
+    }
 
 
-def find_devices(body: str, params: Mapping[str, float], process: Sequence[str]) -> tuple[Device, ...]:
+def find_devices(netlist: Netlist, params: Mapping[str, float], process: Sequence[str]) -> tuple[Device, ...]:
     """Every instance, in the order of the deck, whose elements use `MISMATCH` or a name of `process`.
 
     Parameters
     ----------
-    body : str
-        Flattened text: models, subcircuits and top-level lines, as in `Template.body`.
+    netlist : Netlist
+        Models, subcircuits and what is outside of them, as in `Template.netlist`.
     params : mapping of str to float
         Value of every parameter of the deck.
 
@@ -171,7 +166,7 @@ def find_devices(body: str, params: Mapping[str, float], process: Sequence[str])
         each other in a circle, or there are more than 100,000 instances.
     """
     try:
-        return _found_devices(body, params, process)
+        return _found_devices(netlist, params, process)
     except RecursionError:
         raise NetlistError(
             "Monte Carlo cannot evaluate the netlist: parameters refer to each other in a circle, or an expression is "
@@ -179,39 +174,22 @@ def find_devices(body: str, params: Mapping[str, float], process: Sequence[str])
         ) from None
 
 
-def _found_devices(body: str, params: Mapping[str, float], process: Sequence[str]) -> tuple[Device, ...]:
-    blocks, top = _split(body)
+def _found_devices(netlist: Netlist, params: Mapping[str, float], process: Sequence[str]) -> tuple[Device, ...]:
     scope: dict[str, Any] = {name.lower(): value for name, value in params.items()}
     scope |= {name: _Drawn(name=name, nominal=scope.get(name, 0.0)) for name in process}
-    for line in top:
+    for card in netlist.top:
         # A technology's own parameters may build on one of the process; alter reaches neither.
-        if names := references(line) & {*MISMATCH, *process}:
+        if names := references(card.lowered) & {*MISMATCH, *process}:
             raise NetlistError(
-                f"{line[:60]!r} uses {', '.join(sorted(names))} outside a subcircuit, where Monte Carlo cannot vary it"
+                f"{card.lowered[:60]!r} uses {', '.join(sorted(names))} outside a subcircuit, where Monte Carlo cannot "
+                "vary it"
             )
     found: dict[str, Device] = {}
-    for path, kind, scope_, hooks in _walk(top, _Place(), scope, _Library(blocks=blocks)):
+    for path, kind, scope_, hooks in _walk(netlist.top, _Place(), scope, _Library(blocks=netlist.subcircuits)):
         values = {name: value for name, value in scope_.items() if isinstance(value, float | int)}
         before = found[path].hooks if path in found else ()
         found[path] = Device(path=path, kind=kind, values=values, hooks=(*before, *hooks))
     return tuple(found.values())
-
-
-def _split(body: str) -> tuple[dict[str, _Block], tuple[str, ...]]:
-    blocks: dict[str, _Block] = {}
-    top: list[str] = []
-    current, name, defaults = top, "", {}
-    for line in lines_of(body):
-        if line.startswith(".subckt"):
-            name, current = line.split()[1], []
-            defaults = dict(_ASSIGNMENT.findall(line))
-        elif line.startswith(".ends"):
-            if name:
-                blocks[name] = _Block(defaults=defaults, lines=tuple(current))
-            current, name = top, ""
-        elif line.strip():
-            current.append(line)
-    return blocks, tuple(top)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,10 +209,10 @@ _Found = tuple[str, str, _Scope, tuple[Hook, ...]]
 class _Library:
     """Subcircuits by name, and a count of the instances met so far."""
 
-    blocks: Mapping[str, _Block]
+    blocks: Mapping[str, Subcircuit]
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def block(self, kind: str, where: str) -> _Block:
+    def block(self, kind: str, where: str) -> Subcircuit:
         """Return the subcircuit of one more instance."""
         if kind not in self.blocks:
             raise NetlistError(f"{where}: there is no subcircuit {kind}")
@@ -243,28 +221,30 @@ class _Library:
         return self.blocks[kind]
 
 
-def _walk(lines: Sequence[str], at: _Place, scope: _Scope, library: _Library) -> Iterator[_Found]:
+def _walk(items: Iterable[Item], at: _Place, scope: _Scope, library: _Library) -> Iterator[_Found]:
     if at.path.count(".") > _DEEPEST:
         raise NetlistError(f"{at.path}: subcircuits are nested too deep")
     local = dict(scope)
     hooks: list[Hook] = []
     inner: list[_Found] = []
-    for line in lines:
-        if line.startswith((".if", ".elseif", ".else", ".func")) and at.path:
+    for card in items:
+        if isinstance(card, Subcircuit):
+            continue
+        if card.kind in (".if", ".elseif", ".else", ".func") and at.path:
             raise NetlistError(
-                f"{at.kind}: {line[:60]!r}: Monte Carlo cannot look into a subcircuit with {line.split()[0]}"
+                f"{at.kind}: {card.lowered[:60]!r}: Monte Carlo cannot look into a subcircuit with {card.kind}"
             )
-        if line.startswith(".param"):
-            for name, text in _ASSIGNMENT.findall(line):
+        if card.kind == ".param":
+            for name, text in card.assignments.items():
                 # What the instance says goes before what the subcircuit says; ngspice sorts the outermost ones itself.
                 if not at.path:
                     local[name] = _Later(expression=text, scope=local)
                 elif name not in at.given:
                     local[name] = _bound(text, dict(local), at.kind)
-        elif line.startswith("x"):
-            inner += _instance(line, at, local, library)
+        elif card.kind == "x":
+            inner += _instance(card, at, local, library)
         else:
-            hooks += _hooks(line, at.path, local)
+            hooks += _hooks(card, at.path, local)
     own = [item for item in inner if item[0] == at.root] if at.root else []
     hooks += [hook for item in own for hook in item[3]]
     yield from (item for item in inner if item not in own)
@@ -277,10 +257,9 @@ def _bound(text: str, scope: _Scope, where: str) -> Any:
     return _Later(expression=text, scope=scope) if _random_names(text, scope) else _value(text, scope, {}, where, {})
 
 
-def _instance(line: str, at: _Place, scope: _Scope, library: _Library) -> Iterator[_Found]:
-    given = dict(_ASSIGNMENT.findall(line))
-    words = _ASSIGNMENT.sub(" ", line).replace("params:", " ").split()
-    name, kind = words[0], words[-1]
+def _instance(card: Card, at: _Place, scope: _Scope, library: _Library) -> Iterator[_Found]:
+    given = card.assignments
+    name, kind = card.positional[0], card.positional[-1]
     where = f"{at.path}.{name}".lstrip(".")
     block = library.block(kind, where)
     # Names of the caller stay visible, as they do in ngspice; the values are frozen here, not looked up later.
@@ -299,23 +278,23 @@ def _instance(line: str, at: _Place, scope: _Scope, library: _Library) -> Iterat
             inner[parameter] = _Drawn(name=parameter, nominal=own)
             root = root or where
     place = _Place(path=where, kind=kind, root=root, given=given.keys())
-    yield from _walk(block.lines, place, inner, library)
+    yield from _walk(block.items, place, inner, library)
 
 
-def _hooks(line: str, path: str, scope: _Scope) -> list[Hook]:
-    element = line.split()[0]
+def _hooks(card: Card, path: str, scope: _Scope) -> list[Hook]:
+    element = card.words[0]
     if element.startswith("."):
-        if names := _random_names(line, scope):
-            raise NetlistError(f"{line[:60]!r} uses {', '.join(sorted(names))}, where Monte Carlo cannot vary it")
+        if names := _random_names(card.lowered, scope):
+            said = f"{card.lowered[:60]!r} uses {', '.join(sorted(names))}"
+            raise NetlistError(f"{said}, where Monte Carlo cannot vary it")
         return []
     name = f"{element[0]}.{path}.{element}"
     hooks = [
         Hook(target=f"@{name}[{parameter}]", value=_Later(expression=expression, scope=scope))
-        for parameter, expression in _ASSIGNMENT.findall(line)
+        for parameter, expression in card.assignments.items()
         if _random_names(expression, scope)
     ]
-    bare = _ASSIGNMENT.sub(" ", line)
-    for expression in re.findall(r"\{[^{}]*\}", bare):
+    for expression in _EXPRESSION.findall(card.unassigned):
         if not _random_names(expression, scope):
             continue
         if element[0] not in "rcl":

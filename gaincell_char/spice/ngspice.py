@@ -20,7 +20,7 @@ from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 from ..declare.circuit import Floats, Op, Tran
 from ..errors import NgspiceMissingError
 from ..storage.untrusted import check_name, printable
-from .netlist import Deck, Template, alter
+from .deck import Deck, Template, alter
 
 INSTALL = (
     "apt install ngspice libngspice0 (Debian, Ubuntu), "

@@ -18,7 +18,7 @@ from ..storage.child import command
 from ..storage.scratch import Scratch, remove_leftovers
 from ..storage.untrusted import printable
 from .batch import Batch
-from .netlist import Deck
+from .deck import Deck
 from .ngspice import LIBRARY_PATH, Outcome, find_library
 
 _POINTS_PER_CHILD = 5000

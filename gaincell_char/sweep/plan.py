@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..declare.circuit import Bench, Circuit, Curve, Flavours, Floats, Grid, Tran
-from ..declare.parameters import Choice, Number, Params, Value, Values
+from ..declare.parameters import Choice, Number, Params, Value, Values, numbers, words
 from ..errors import ParameterError, TechnologyError
-from ..spice import netlist as netlists
-from ..spice.netlist import Deck, Template
+from ..spice.deck import Deck, Template, render
+from ..spice.netlist import Netlist
 from ..spice.simulator_options import TOLERANCES, check_options
 from ..storage.untrusted import printable
 from ..technology.schema import Technology
@@ -98,7 +98,7 @@ class Plan:
     circuit: Circuit
     bench: Bench
     technology: Technology
-    netlist: str
+    netlist: Netlist
     sweep: Mapping[str, tuple[Value, ...]]
     curve: Floats
     corners: tuple[str, ...]
@@ -133,7 +133,7 @@ class Plan:
     def digest(self) -> str:
         """Hash of everything that decides the result, the simulator's version left out."""
         text = json.dumps(
-            [self.circuit.name, self.bench.name, self.technology.digest, self.netlist, self.bench.stimulus,
+            [self.circuit.name, self.bench.name, self.technology.digest, self.netlist.text, self.bench.stimulus,
              self.dims, self.curve.tolist(), dict(self.fixed), dict(self.options), self.max_step]
         )  # fmt: skip
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -143,7 +143,7 @@ class Plan:
         declared = self.bench.output(output).full_scale
         if not declared:
             return float(np.nanmax(np.abs(values)))
-        return netlists.numbers(self.fixed)[declared] if isinstance(declared, str) else declared
+        return numbers(self.fixed)[declared] if isinstance(declared, str) else declared
 
     def tightened(self, tighter: float) -> "Plan":
         """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.
@@ -163,14 +163,14 @@ class Plan:
         """Return the run at `index` of the grid."""
         where = {name: values[i] for (name, values), i in zip(self.dims.items(), index, strict=True)}
         values = self._resolve({name: value for name, value in where.items() if name not in CONDITIONS})
-        numbers, corner = netlists.numbers(values), str(where["corner"])
+        given, corner = numbers(values), str(where["corner"])
         process = self.technology.corner(corner)
-        analysis = self.bench.analysis({**numbers, **self._curve_span()})
+        analysis = self.bench.analysis({**given, **self._curve_span()})
         if isinstance(analysis, Tran):
             analysis = analysis.scaled(self.max_step)
-        template = self._template(corner, float(where["temp"]), netlists.words(values))
-        initial = {node: numbers[name] for node, name in self.bench.initial.items()}
-        deck = Deck(template=template, params={**process, **numbers}, analysis=analysis, initial=initial)
+        template = self._template(corner, float(where["temp"]), words(values))
+        initial = {node: given[name] for node, name in self.bench.initial.items()}
+        deck = Deck(template=template, params={**process, **given}, analysis=analysis, initial=initial)
         measured = {**values, **({self.bench.curve.name: self.curve} if self.bench.curve else {})}
         return Point(index=index, where=where, values=measured, deck=deck)
 
@@ -194,12 +194,12 @@ class Plan:
         name = self.bench.curve.name
         return {f"{name}_start": float(self.curve.min()), f"{name}_stop": float(self.curve.max())}
 
-    def _template(self, corner: str, temp: float, words: Mapping[str, str]) -> Template:
-        key = (corner if self.technology.libraries else "", temp, *words.values())
+    def _template(self, corner: str, temp: float, chosen: Mapping[str, str]) -> Template:
+        key = (corner if self.technology.libraries else "", temp, *chosen.values())
         if key not in self._templates:
-            self._templates[key] = netlists.render(
+            self._templates[key] = render(
                 title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
-                netlist=self.netlist, library=self.technology.library(corner), bench=self.bench, choices=words,
+                netlist=self.netlist, library=self.technology.library(corner), bench=self.bench, choices=chosen,
                 declared=[*self.technology.process, *(n for n, p in self.params.items() if isinstance(p, Number))],
                 asked=self._asked(), temp=temp, options=self.options,
             )  # fmt: skip
@@ -216,7 +216,7 @@ def make_plan(
     circuit: Circuit,
     bench: str,
     technology: Technology,
-    netlist: str,
+    netlist: Netlist,
     *,
     sweep: Mapping[str, Grid] | None = None,
     own_sweep: bool = True,
@@ -248,11 +248,11 @@ def make_plan(
     wanted = check_mapping("sweep", sweep)
     if both := wanted.keys() & held.keys():
         raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
-    numbers = netlists.numbers(params.resolve(given))
+    known = numbers(params.resolve(given))
     own = {**chosen.sweep, **_axes(circuit, chosen, technology, params)}
-    curve = _curve(chosen.curve, {**own, **wanted}, numbers)
+    curve = _curve(chosen.curve, {**own, **wanted}, known)
     grids = _swept(chosen, own, wanted, held, own_sweep=own_sweep)
-    axes = {name: _values(name, params[name], grid, numbers, technology.flavours) for name, grid in grids.items()}
+    axes = {name: _values(name, params[name], grid, known, technology.flavours) for name, grid in grids.items()}
     plan = Plan(
         circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
         corners=_corners(technology, corners), temps=_temps(technology, temps),

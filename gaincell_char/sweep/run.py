@@ -13,11 +13,12 @@ import xarray as xr
 from .. import __version__
 from ..declare.circuit import Analysis, Op, Tran, Waveforms
 from ..errors import ParameterError, SimulationError
-from ..spice.cards import flatten
+from ..spice.deck import Deck, Template, check_vector
 from ..spice.measure import measure
-from ..spice.netlist import Deck, Template, check_instances, check_vector, undeclared
+from ..spice.names import check_instances, undeclared
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool, check_timeout
+from ..spice.reader import read_netlist
 from ..spice.simulator_options import check_options
 from ..storage.untrusted import ABSOLUTE_ZERO, check_name
 from .plan import Plan, Point, check_count, check_list, check_mapping, check_number
@@ -145,17 +146,17 @@ def simulate(
 def _any_template(
     netlist: str, values: Mapping[str, float], save: Sequence[str], temp: float, options: Mapping[str, float]
 ) -> Template:
-    body = flatten(netlist)
-    if missing := undeclared(body, values):
+    read = read_netlist(netlist)
+    if missing := undeclared(read, values):
         raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
-    check_instances(body)
+    check_instances(read)
     temp = check_number("temp", temp)
     vectors = check_list("save", save)
     if temp < ABSOLUTE_ZERO:
         raise ParameterError(f"temp = {temp:g} degC is below absolute zero ({ABSOLUTE_ZERO:g} degC)")
     return Template(
         title="gaincell-char", temp=temp, options=tuple(options.items()),
-        body=f"{body}\n.save {' '.join(map(_vector, vectors))}", save=tuple(vectors),
+        body=f"{read.text}\n.save {' '.join(map(_vector, vectors))}", save=tuple(vectors),
     )  # fmt: skip
 
 

@@ -1,24 +1,20 @@
 """Model files as a foundry ships them -> the few blocks that the wrapper devices of a technology use."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 import re2
 
 from ..errors import NetlistError, TechnologyError
-from ..spice.cards import Budget, flatten
-from ..spice.netlist import needed
+from ..spice.blocks import hoisted, needed
+from ..spice.cards import Card, split_cards, split_lines
+from ..spice.netlist import Netlist, as_netlist
+from ..spice.reader import Budget, Read, checked
 from ..storage.untrusted import printable, shown
 from .fields import compile_edit
 
-Read = Callable[[str], str]
-"""Name of a file beside the one that asks for it -> its text; raises `NetlistError`."""
-
-_LIB = re.compile(r"^\s*\.lib\s+(?:[\"']([^\"']+)[\"']|(\S+))(?:\s+[\"']?(\w+)[\"']?)?\s*$", re.IGNORECASE)
-_END = re.compile(r"^\s*\.endl\b", re.IGNORECASE)
-_INCLUDE = re.compile(r"^\s*\.inc(?:lude)?\s+[\"']?([^\"'\s]+)[\"']?\s*$", re.IGNORECASE)
 _FOREIGN = (
     (
         re.compile(r"^[ \t]*simulator[ \t]+lang|^[ \t]*(?:end)?section[ \t]+\w+", re.IGNORECASE | re.MULTILINE),
@@ -73,36 +69,46 @@ def _texts(text: str, file: str, section: str, read: Read, where: str, depth: in
             raise TechnologyError(
                 f"{where}: {file} is written for {simulator} ({found[0].strip()!r}); give the files for ngspice"
             )
-    plain: list[str] = []
-    for line in _section(text, file, section, where):
-        include, lib = _INCLUDE.match(line), _LIB.match(line)
-        if not (include or (lib and lib[3])):
-            plain.append(line)
-            continue
-        yield "\n".join(plain)
-        plain = []
-        name, inner = (include[1], "") if include else (lib[1] or lib[2], lib[3]) if lib else ("", "")
-        beside = str(PurePosixPath(file).parent / name)
-        yield from _texts(read(beside), beside, inner, read, where, depth + 1)
-    yield "\n".join(plain)
+    lines = split_lines(text)
+    first, last = _section(text, file, section, where)
+    for card in _cards(text):
+        if first < card.line < last and (asked := _asked(card)):
+            yield "\n".join(lines[first : card.line - 1])
+            first = card.line
+            beside = str(PurePosixPath(file).parent / asked[0])
+            yield from _texts(read(beside), beside, asked[1], read, where, depth + 1)
+    yield "\n".join(lines[first : last - 1])
 
 
-def _section(text: str, file: str, section: str, where: str) -> list[str]:
+def _asked(card: Card) -> tuple[str, str] | None:
+    """File and section that a card includes; the section of an ``.include`` is empty."""
+    if card.kind not in (".inc", ".include", ".lib"):
+        return None
+    name, section = (*(word.strip("\"'") for word in card.text.split(" ")[1:]), "", "")[:2]
+    if card.kind != ".lib":
+        return name, ""
+    return (name, section) if section else None
+
+
+def _section(text: str, file: str, section: str, where: str) -> tuple[int, int]:
+    """Numbers of the lines before and after a section, or before and after the whole file if it is empty."""
     if not section:
-        return text.splitlines()
-    inside: list[str] | None = None
+        return 0, len(split_lines(text)) + 1
+    begins = 0
     have: list[str] = []
-    for line in text.splitlines():
-        begins = _LIB.match(line)
-        if begins and not begins[3] and inside is None:
-            have.append(begins[1] or begins[2])
-            if have[-1].lower() == section.lower():
-                inside = []
-        elif inside is not None and _END.match(line):
-            return inside
-        elif inside is not None:
-            inside.append(line)
+    for card in _cards(text):
+        if card.kind == ".lib" and not begins and not _asked(card):
+            have.append(card.text.partition(" ")[2].strip("\"'"))
+            begins = card.line if have[-1].lower() == section.lower() else 0
+        elif card.kind == ".endl" and begins:
+            return begins, card.line
     raise TechnologyError(f"{where}: {file} has no section {section!r}; have {', '.join(have) or 'none'}")
+
+
+# A file is read once for all sections that it contains.
+@lru_cache(maxsize=256)
+def _cards(text: str) -> tuple[Card, ...]:
+    return tuple(split_cards(text, commands=True))
 
 
 def assemble(texts: Sequence[str], wrappers: str, edits: Mapping[str, str], hoist: bool, where: str) -> str:
@@ -129,10 +135,11 @@ def assemble(texts: Sequence[str], wrappers: str, edits: Mapping[str, str], hois
             )
         edited = changed
     try:
-        kept = [_flat(text, where) for text in needed([_bare(text) for text in edited], wrappers)]
+        kept = needed([_tree(text) for text in edited], as_netlist(wrappers))
+        safe = [_safe(library, hoist) for library in kept]
     except NetlistError as error:
         raise TechnologyError(f"{where}: {error}") from None
-    return "\n".join(_hoisted(text) if hoist else text for text in kept if text)
+    return "\n".join(filter(None, safe))
 
 
 # The sections of a library share most of their files: what was done to one is kept.
@@ -150,27 +157,11 @@ def _edited(text: str, pattern: str, replacement: str, where: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _bare(text: str) -> str:
-    """Without comments, which may stand between a card and its continuation."""
-    return re.sub(r"^[ \t]*(\*.*)?\n", "", f"{text}\n", flags=re.MULTILINE)
+def _tree(text: str) -> Netlist:
+    return Netlist.of(_cards(text))
 
 
 @lru_cache(maxsize=256)
-def _flat(text: str, where: str) -> str:
-    return flatten(text, where=where, foundry=True)
-
-
-@lru_cache(maxsize=256)
-def _hoisted(text: str) -> str:
-    models: list[str] = []
-    rest: list[str] = []
-    current, depth = rest, 0
-    for line in text.splitlines():
-        kind = line.split()[0].lower()
-        if kind == ".model" and depth:
-            current = models
-        elif not line.startswith("+"):
-            current = rest
-            depth += (kind == ".subckt") - (kind == ".ends")
-        current.append(line)
-    return "\n".join([*rest, *models])
+def _safe(library: Netlist, hoist: bool) -> str:
+    kept = checked(library.cards(), foundry=True)
+    return (hoisted(kept) if hoist else kept).text

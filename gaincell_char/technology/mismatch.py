@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import NetlistError
 from ..spice.arithmetic import evaluate
-from ..spice.netlist import subcircuits
+from ..spice.netlist import as_netlist
 from ..storage.untrusted import shown
 from .schema import Fault, Technology
 
@@ -17,7 +17,7 @@ _SIZES = (1e-7, 1e-6, 1e-5)
 def mismatch_faults(technology: Technology) -> Iterator[Fault]:
     """What is wrong with the mismatch of a technology, whichever circuit is simulated."""
     own, devices = technology.mismatch, technology.mismatch.devices
-    known = subcircuits(technology.text)
+    known = as_netlist(technology.text).subcircuits
     for name in devices:
         if name not in known:
             yield (

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ..declare.circuit import Circuit
 from ..declare.parameters import Params, Value
 from ..errors import ParameterError, TechnologyError
+from ..spice.netlist import Netlist, as_netlist
 from ..spice.simulator_options import check_options
 from ..storage.untrusted import Finite, Label, Name, NotNegative, RelativePath, Text, printable, shown
 from .fields import Edits, Flavour, Folder, Hash, PackageVersion, ParameterValue, Positive, Project, Section, distinct
@@ -179,9 +180,10 @@ class Technology(_Strict):
         said = self.model_dump_json(exclude={**unsaid, **mismatch, **places})
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
-    def library(self, corner: str) -> str:
+    def library(self, corner: str) -> Netlist:
         """Everything a netlist may use at a corner."""
-        return f"{self.libraries[corner]}\n{self.text}" if self.libraries else self.text
+        own = as_netlist(self.text)
+        return as_netlist(self.libraries[corner]) + own if self.libraries else own
 
     def sizes(self, circuit: str, params: Params) -> Mapping[str, Value]:
         """Values of those parameters that this technology sets; its table may name those of several benches."""

@@ -10,14 +10,13 @@ import numpy as np
 
 from ..declare.attention_head import Head, Operation, Pulse
 from ..declare.circuit import Bench, Floats, Tran, Waveforms
-from ..declare.parameters import Params
+from ..declare.parameters import Params, numbers, words
 from ..errors import ParameterError
 from ..montecarlo import sampling
 from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
-from ..spice import netlist
+from ..spice.deck import Deck, Template, render
 from ..spice.hierarchy import find_devices
 from ..spice.measure import measure
-from ..spice.netlist import Deck, Template
 from ..technology.schema import Technology
 
 CLAMPS = ("ideal", "resistor", "passive")
@@ -241,15 +240,15 @@ class ArrayCircuit:
         stored = {f"vs{r}_{c}": float(v_store[r, c]) for r in range(rows) for c in range(columns)}
         initial = {f"v(st{name[2:]})": value for name, value in stored.items()}
         technology = self._loaded
-        numbers = {**technology.corner(self.corner), **netlist.numbers(self.values)}
+        given = {**technology.corner(self.corner), **numbers(self.values)}
         bench = Bench(
             name=self.operation.name, doc=self.operation.doc, stimulus="\n".join(lines), sweep={},
             analysis=lambda _: Tran(stop=stop, max_step=200e-12), save=save, outputs=(),
             initial={f"v(st{name[2:]})": name for name in stored}, options=options,
         )  # fmt: skip
-        template = self._template(bench, [*numbers, *stored])
+        template = self._template(bench, [*given, *stored])
         return Deck(
-            template=template, params={**numbers, **stored}, analysis=Tran(stop=stop, max_step=200e-12),
+            template=template, params={**given, **stored}, analysis=Tran(stop=stop, max_step=200e-12),
             initial=initial,
         )  # fmt: skip
 
@@ -280,7 +279,7 @@ class ArrayCircuit:
             Row and column of a cell in the deck, or None for everything that is no cell -> seeds of its devices.
         """
         technology = self._loaded
-        devices = find_devices(deck.template.body, deck.params, tuple(technology.process))
+        devices = find_devices(deck.template.netlist, deck.params, tuple(technology.process))
         variables = sampling.variables(devices, technology, "mismatch")
         places = [_place(variable.group) for variable in variables]
         draws = np.empty((1, len(variables)))
@@ -292,10 +291,10 @@ class ArrayCircuit:
 
     def _template(self, bench: Bench, declared: Sequence[str]) -> Template:
         technology = self._loaded
-        text = "\n".join([load_netlist(self.head.cell), load_netlist(self.operation.converter)])
-        return netlist.render(
-            title=f"{self.head.name}.{self.operation.name}, {self.technology}, {self.temp:g} degC", netlist=text,
-            library=technology.library(self.corner), bench=bench, choices=netlist.words(self.values),
+        both = load_netlist(self.head.cell) + load_netlist(self.operation.converter)
+        return render(
+            title=f"{self.head.name}.{self.operation.name}, {self.technology}, {self.temp:g} degC", netlist=both,
+            library=technology.library(self.corner), bench=bench, choices=words(self.values),
             declared=declared, temp=self.temp, options=bench.options,
         )  # fmt: skip
 

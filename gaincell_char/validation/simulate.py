@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..declare.circuit import Floats
 from ..errors import DataError, SimulationError
-from ..spice.netlist import Deck
+from ..spice.deck import Deck
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool
 from ..storage import shards

@@ -12,10 +12,10 @@ from scipy.stats import qmc
 
 from .. import __version__, registry
 from ..declare.circuit import Circuit, Merit, Model, Numbers, Study
+from ..declare.parameters import numbers
 from ..errors import DataError, RequestError
 from ..fitting.fit import Fit, LeftOut, fit_all
 from ..fitting.record import Origin, Record, make_record
-from ..spice.netlist import numbers
 from ..spice.pool import Pool
 from ..storage import untrusted
 from ..storage.flat import flat

@@ -12,12 +12,11 @@ import pandas as pd
 
 from .. import __version__, registry
 from ..declare.circuit import Bench, Circuit, Curve, Floats, Model, Output
-from ..declare.parameters import Choice, Number, Values
+from ..declare.parameters import Choice, Number, Values, numbers
 from ..errors import DataError, ParameterError
 from ..fitting.fit import Fit, fit_model
 from ..fitting.points import SIGMA, Selection, select
 from ..fitting.record import Provenance, Record
-from ..spice.netlist import numbers
 from ..storage.foreign_tables import check_temps, numeric, read_columns
 from ..storage.tables import shown_path
 from ..storage.untrusted import LONGEST_TEXT, check_source, printable

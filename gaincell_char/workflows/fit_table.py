@@ -9,11 +9,10 @@ import pandas as pd
 
 from .. import registry
 from ..declare.circuit import Bench, Circuit
-from ..declare.parameters import Choice
+from ..declare.parameters import Choice, numbers
 from ..errors import DataError
 from ..fitting.fit import fit_all
 from ..fitting.record import Origin, Record, make_record
-from ..spice.netlist import numbers
 from ..storage.foreign_tables import check_temps, numeric
 from ..storage.tables import Table, shown_path
 from ..storage.untrusted import printable

@@ -12,8 +12,9 @@ from .. import registry
 from ..declare.circuit import Analysis, Floats, Op, Tran, Waveforms
 from ..declare.parameters import Params, Value
 from ..errors import CharError, ParameterError
+from ..spice.blocks import prune
 from ..spice.hierarchy import MISMATCH, block_defaults
-from ..spice.netlist import prune, subcircuits
+from ..spice.netlist import as_netlist
 from ..spice.pool import Pool
 from ..sweep.run import simulate
 from ..technology.schema import Technology
@@ -75,7 +76,7 @@ class _Bench:
     @cached_property
     def lengths(self) -> dict[str, float]:
         """Channel length [m] of each device under test."""
-        defaults = block_defaults(self.technology.text)
+        defaults = block_defaults(as_netlist(self.technology.text))
         return {device: _LONG * defaults.get(device, {}).get("l", _L) for device in self.devices}
 
     @cached_property
@@ -85,12 +86,12 @@ class _Bench:
 
     def run(self, lines: Sequence[str], save: Sequence[str], *, corner: str = "tt", analysis: Analysis | None = None,
             process: Mapping[str, float] | None = None, temp: float = 27.0) -> Waveforms:  # fmt: skip
-        user = "\n".join(lines)
+        user = as_netlist("\n".join(lines))
+        netlist = prune(self.technology.library(corner), user) + user
+        given = self.technology.corner(corner) if process is None else process
         return simulate(
-            f"{prune(self.technology.library(corner), user)}\n{user}", analysis or Op(), list(save), options=_OPTIONS,
-            params=self.technology.corner(corner) if process is None else process, temp=temp,
-            pool=self.pool,
-        )  # fmt: skip
+            netlist.text, analysis or Op(), list(save), options=_OPTIONS, params=given, temp=temp, pool=self.pool
+        )
 
     def instance(self, number: int, device: str, vgs: float, vds: float, extra: str = "") -> list[str]:
         """A transistor with its source at ground, signs turned for a p device."""
@@ -129,7 +130,7 @@ _GATE, _DRAIN = tuple(np.linspace(0, 1, 7).tolist()), tuple(np.linspace(1 / 9, 1
 
 def _complete(bench: _Bench) -> Iterator[str]:
     for corner in bench.technology.corners:
-        blocks = subcircuits(bench.technology.library(corner))
+        blocks = bench.technology.library(corner).subcircuits
         for device in (*bench.devices, *bench.technology.absent, "cap"):
             if device not in blocks:
                 yield f"corner {corner} has no {device}"

@@ -1,0 +1,71 @@
+"""What a netlist needs of a library, and model cards outside of subcircuits."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from .cards import Card
+from .netlist import Item, Netlist, Subcircuit
+
+_WORD = re.compile(r"[\w.]+")
+_BIN = re.compile(r"\.\d+$")
+
+
+def block_name(item: Item) -> str:
+    """Name by which a subcircuit or a model is used; empty for any other card.
+
+    Models in bins, ``nmos_model.1``, ``nmos_model.2``, are used as ``nmos_model``.
+    """
+    if isinstance(item, Subcircuit):
+        return _BIN.sub("", item.name)
+    return _BIN.sub("", item.words[1]) if item.kind == ".model" and len(item.words) > 1 else ""
+
+
+def prune(library: Netlist, user: Netlist) -> Netlist:
+    """Return the subcircuits and models of `library` that `user` needs, directly or not, and what is neither."""
+    [kept] = needed([library], user)
+    return kept
+
+
+def needed(libraries: Sequence[Netlist], user: Netlist) -> list[Netlist]:
+    """Return of each library what `user` needs, directly or through any of them; what is no block comes first."""
+    blocks: dict[str, list[Item]] = {}
+    for library in libraries:
+        own: dict[str, list[Item]] = {}
+        for item in library.items:
+            own.setdefault(block_name(item), []).append(item)
+        blocks |= own
+    kept: set[str] = {""}
+    words = _words(user.items)
+    while new := (words & blocks.keys()) - kept:
+        kept |= new
+        words = _words(item for name in new for item in blocks[name])
+    return [_selected(library, kept) for library in libraries]
+
+
+def _selected(library: Netlist, kept: set[str]) -> Netlist:
+    blocks: dict[str, list[Item]] = {"": []}
+    for item in library.items:
+        blocks.setdefault(block_name(item), []).append(item)
+    return Netlist(tuple(item for name, items in blocks.items() if name in kept for item in items))
+
+
+def _words(items: Iterable[Item]) -> set[str]:
+    return {word for card in Netlist(tuple(items)).cards() for word in _WORD.findall(card.lowered)}
+
+
+def hoisted(netlist: Netlist) -> Netlist:
+    """Return a netlist whose model cards are outside of its subcircuits, at the end.
+
+    ngspice copies the models inside of a subcircuit for every instance.
+    """
+    models: list[Card] = []
+    rest = tuple(_without_models(item, models) for item in netlist.items)
+    return Netlist((*rest, *models))
+
+
+def _without_models(item: Item, models: list[Card]) -> Item:
+    if isinstance(item, Card):
+        return item
+    models += (inner for inner in item.items if isinstance(inner, Card) and inner.kind == ".model")
+    rest = [inner for inner in item.items if isinstance(inner, Subcircuit) or inner.kind != ".model"]
+    return Subcircuit(item.head, tuple(_without_models(inner, models) for inner in rest), item.end)

@@ -1,0 +1,189 @@
+"""Circuit, bench and technology -> one complete and safe deck.  Pure: no files, no processes."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from textwrap import dedent
+
+from ..declare.circuit import Analysis, Bench
+from ..errors import NetlistError
+from ..storage.untrusted import check_name, shown
+from .blocks import prune
+from .cards import Card
+from .names import check_defaults, check_definitions, check_instances, undeclared
+from .netlist import Netlist, as_netlist
+from .reader import read_netlist
+
+_VECTOR = re.compile(r"[vi]\([\w.:#+-]{1,400}\)|@[\w.:#+-]{1,400}\[\w+\]", re.IGNORECASE | re.ASCII)
+_TARGET = re.compile(r"@?[\w.:#+-]+(\[\w+\])?", re.ASCII)
+_PLAIN_SOURCE = re.compile(r"([vi]\w*) \S+ \S+ (?:dc )?\{(\w+)\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """The part of a deck that stays when only numbers change.
+
+    Attributes
+    ----------
+    title : str
+        First line, without its asterisk.
+    temp : float
+        Temperature [degC].
+    options : tuple of (str, float)
+        Simulator options.
+    body : str
+        Models, wrapper devices, subcircuits, stimulus, ``.ic`` and ``.save``.
+    save : tuple of str
+        Vectors to bring back.
+    """
+
+    title: str
+    temp: float
+    options: tuple[tuple[str, float], ...]
+    body: str
+    save: tuple[str, ...]
+
+    @property
+    def netlist(self) -> Netlist:
+        """The body as a tree."""
+        return as_netlist(self.body)
+
+    @cached_property
+    def alterable(self) -> dict[str, str]:
+        """Parameter -> the one source whose value it is, if its name stands nowhere else in the deck."""
+        words = Counter(re.findall(r"\w+", self.body.lower()))
+        matches = (_PLAIN_SOURCE.fullmatch(card.lowered) for card in self.netlist.top)
+        return {match[2]: match[1] for match in matches if match and words[match[2]] == 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deck:
+    """A complete deck: `text` can be run by hand with ``ngspice -b``.
+
+    ``initial`` maps a node voltage to the value it must have at t = 0.  ``alters`` maps what ``alter`` calls a
+    number of one device to its value: how mismatch reaches a device inside subcircuits.
+    """
+
+    template: Template
+    params: Mapping[str, float]
+    analysis: Analysis
+    initial: Mapping[str, float]
+    alters: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The deck, first line to ``.end``."""
+        t = self.template
+        options = " ".join(f"{name}={value:g}" for name, value in t.options)
+        head = [f"* {t.title}", f".temp {t.temp:g}", *([f".options {options}"] if options else [])]
+        params = [f".param {name}={value!r}" for name, value in self.params.items()]
+        alters = [alter(target, value) for target, value in self.alters.items()]
+        control = [".control", *alters, ".endc"] if alters else []
+        return "\n".join([*head, *params, t.body, f".{self.analysis.command()}", *control, ".end", ""])
+
+    @property
+    def digest(self) -> str:
+        """Hash of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+def alter(target: str, value: float) -> str:
+    """Return the simulator command that gives one number of a device another value.
+
+    Raises
+    ------
+    NetlistError
+        If the target is more than a plain name: the simulator redirects output at ``>`` and runs what follows a
+        ``;``.
+    """
+    if not _TARGET.fullmatch(target):
+        raise NetlistError(f"{shown(target)} cannot be altered: use letters, digits and _.:#+- in names of elements")
+    return f"alter {target} = {float(value)!r}"
+
+
+def render(
+    *,
+    title: str,
+    netlist: Netlist,
+    library: Netlist,
+    bench: Bench,
+    choices: Mapping[str, str],
+    declared: Sequence[str],
+    temp: float,
+    options: Mapping[str, float],
+    asked: Collection[str] = (),
+) -> Template:
+    """Put circuit, bench and technology together into a `Template`.
+
+    Parameters
+    ----------
+    netlist, library : Netlist
+        The circuit, and the technology.
+    choices : mapping of str to str
+        Words that replace ``{name}`` in the text.
+    declared, asked : collection of str
+        Every number the deck defines with ``.param``; those that no default of a subcircuit may replace.
+
+    Raises
+    ------
+    NetlistError
+        If the text refers to a name that nobody declares, or defines one that is declared or the technology's.
+    """
+    _check_names(declared, options, bench)
+    title = " ".join(title.split())
+    save = tuple(dict.fromkeys([*bench.save, *bench.initial]))
+    user = _chosen(netlist + _bench(bench, save), choices)
+    kept = prune(library, user)
+    whole = kept + user
+    try:
+        check_definitions(kept, user, declared)
+        check_defaults(user, asked)
+        _check_declared(whole, declared)
+        check_instances(whole)
+    except NetlistError as error:
+        raise NetlistError(f"{title}: {error}") from None
+    return Template(title=title, temp=temp, options=tuple(options.items()), body=whole.text, save=save)
+
+
+def _bench(bench: Bench, save: Sequence[str]) -> Netlist:
+    """Stimulus, initial conditions and saved vectors."""
+    stimulus = read_netlist(dedent(bench.stimulus), where=f"stimulus of {bench.name}")
+    initial = [Card(f".ic {node}={{{name}}}") for node, name in bench.initial.items()]
+    return stimulus + Netlist((*initial, Card(f".save {' '.join(save)}")))
+
+
+def _chosen(netlist: Netlist, choices: Mapping[str, str]) -> Netlist:
+    """A netlist with words in place of ``{name}``."""
+    return Netlist.of(Card(_replaced(card.text, choices), card.where, card.line) for card in netlist.cards())
+
+
+def _replaced(text: str, choices: Mapping[str, str]) -> str:
+    for name, word in choices.items():
+        text = text.replace(f"{{{name}}}", word)
+    return text
+
+
+def _check_declared(netlist: Netlist, declared: Sequence[str]) -> None:
+    if missing := undeclared(netlist, declared):
+        raise NetlistError(f"uses undeclared {', '.join(sorted(missing))}; declared: {', '.join(sorted(declared))}")
+
+
+def _check_names(declared: Sequence[str], options: Mapping[str, float], bench: Bench) -> None:
+    """Raise `NetlistError` for a name that could be more than one."""
+    try:
+        for name in (*declared, *options, *bench.initial.values()):
+            check_name(name)
+        for vector in (*bench.save, *bench.initial):
+            check_vector(vector)
+    except ValueError as error:
+        raise NetlistError(f"bench {bench.name}: {error}") from None
+
+
+def check_vector(text: str) -> str:
+    """Return the name of a vector, ``v(node)`` or ``i(source)``, or raise `ValueError`."""
+    if not _VECTOR.fullmatch(text):
+        raise ValueError(f"{shown(text)} is not a vector; write v(node) or i(source)")
+    return text

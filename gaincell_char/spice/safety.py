@@ -1,0 +1,195 @@
+"""What a card may be: nothing that could run a command, load a program or open a file, and nothing incomplete."""
+
+import re
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from ..errors import ParameterError
+from ..storage import untrusted
+from .cards import Card
+from .simulator_options import check_netlist_options
+
+_LONGEST_CARD = 2**20
+# Each of these makes ngspice run a command, load a library or open a file while it reads the deck
+# (measured: engine notes, section "security").
+_UNSAFE = (
+    (re.compile(r"^\.(control|endc)"), "a .control block runs commands"),
+    (re.compile(r"^\.?(pre_|codemodel|osdi|load\b|shell\b|source\b)"), "it loads or runs a program"),
+    (re.compile(r"^a"), "XSPICE code models are not supported"),
+    (
+        re.compile(r"\b(filesource|d_process|d_cosim|d_source|d_state|input_file)\b|file ?="),
+        "it opens a file or starts a program",
+    ),
+    (re.compile(r"\b(numd|nbjt|numos)\b"), "CIDER models read and write files"),
+    (re.compile(r"`"), "backticks run a shell command"),
+    (re.compile(r"^\.lib"), ".lib sections are not supported; .include the file instead"),
+    (re.compile(r"^\.temp"), "it would change the temperature; give that with the request"),
+    (re.compile(r"\\(?= |$)"), "a line ends in a backslash; continue it with + on the next line"),
+)
+# One look for all of them, any of which the slower look then names: a foundry's library has 20,000 lines.
+_ANY_UNSAFE = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _UNSAFE))
+# ngspice knows a card by its beginning (.controls, .incl) and takes a stray first character, as in "(# shell", for
+# an asterisk, so what is not plainly a device or one of these cards is refused.
+_PLAIN = re.compile(r"[a-zA-Z.][\x20-\x7e]*")
+_DEFINITIONS = frozenset((".subckt", ".ends", ".model", ".param", ".func", ".global"))
+_CONDITIONS = frozenset((".ic", ".nodeset", ".save", ".option", ".options"))
+_BRANCHES = frozenset((".if", ".elseif", ".else", ".endif"))
+CARDS = _DEFINITIONS | _CONDITIONS | _BRANCHES
+# Analyses, and what they print, are the bench's.
+_ANALYSES = frozenset((".op", ".dc", ".ac", ".tran", ".tf", ".noise", ".pz", ".sens", ".disto"))
+_PRINTED = frozenset((".title", ".end", ".print", ".plot", ".four", ".meas", ".measure", ".width", ".csparam"))
+_IGNORED = _ANALYSES | _PRINTED
+# With fewer ngspice takes a resistor of 1 mOhm, or dies, without a word.
+_FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
+# Names that come before the first value; an m may have three nodes.
+_FEWEST_NAMES = {"m": 5, "k": 3, "x": 2, ".subckt": 1, ".global": 1}
+# ngspice ends its process at a block that is not closed.
+_CLOSED_BY = {".subckt": ".ends", ".if": ".endif"}
+# How many words behind an element's own name are nodes, models or other elements; those of an x end at its parameters.
+_NAMES = {
+    **dict.fromkeys("bcegilrv", 2),
+    **dict.fromkeys("dfhk", 3),
+    **dict.fromkeys("jqtuwz", 4),
+    **dict.fromkeys("mosy", 5),
+}
+# Part of a node or model that a parameter's word replaces: n_{read_flavour}.
+_CHOICE = re.compile(r"\{[a-z]\w*\}", re.IGNORECASE)
+_NAME = r"[a-z_]\w*"
+_VALUE = r"(?:\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[=<>!]=|[^ ={}'\"])+"
+_VOLTAGES = rf"(?: (?:v ?\( ?[^ ()=]+ ?\)|all) ?= ?{_VALUE})+"
+# ngspice skips, or gives up at, what lacks a name or a value; a comma between parameters keeps it busy for ever.
+_FORMS = {
+    kind: (re.compile(rf"\{kind}{form}", re.IGNORECASE), example)
+    for kind, form, example in (
+        (".param", rf"(?: {_NAME}(?: ?\([^()]*\))? ?= ?{_VALUE}(?<!,))+", ".param name={value}"),
+        (".func", rf" {_NAME} ?\([^()]*\) ?=? ?[^ =].*", ".func name(x) {2*x}"),
+        (".ic", _VOLTAGES, ".ic v(node)=value"),
+        (".nodeset", _VOLTAGES, ".nodeset v(node)=value"),
+        (".save", r" [^=]+", ".save v(node)"),
+        (".option", rf"(?: {_NAME}(?: ?= ?[^ =]+)?)+", ".option name=value"),
+        (".options", rf"(?: {_NAME}(?: ?= ?[^ =]+)?)+", ".options name=value"),
+    )
+}
+_CALL = re.compile(rf"(?<!\w)({_NAME}) ?\(")
+_OPTION = re.compile(rf" ({_NAME})(?: ?= ?([^ =]+))?")
+
+
+def check_text(card: Card) -> None:
+    """Refuse a card for what it says, whatever it is.
+
+    Raises
+    ------
+    NetlistError
+        If it is no plain ASCII, too long, or could run a command, load a program or open a file.
+    """
+    if card.kind == "+":
+        raise card.error("is no device, card or continuation: no card comes before it")
+    if not _PLAIN.fullmatch(card.text):
+        raise card.error("is no device, card or continuation in plain ASCII")
+    if len(card.text) > _LONGEST_CARD:
+        raise card.error(f"has {len(card.text)} characters with its continuation lines; the most is {_LONGEST_CARD}")
+    if _ANY_UNSAFE.search(card.lowered):
+        raise card.error(f"is refused: {next(why for pattern, why in _UNSAFE if pattern.search(card.lowered))}")
+
+
+def is_kept(card: Card) -> bool:
+    """Whether a card is part of a deck; analyses are not.
+
+    Raises
+    ------
+    NetlistError
+        If there is no such card.
+    """
+    if not card.kind.startswith(".") or card.kind in CARDS:
+        return True
+    if card.kind not in _IGNORED:
+        raise card.error(f"is unknown: no such card; a netlist may contain {' '.join(sorted(CARDS))}")
+    return False
+
+
+def check_card(card: Card, *, foundry: bool = False) -> None:
+    """Refuse a card that is incomplete, or contains a name that is none.
+
+    Parameters
+    ----------
+    foundry : bool
+        Accept what ngspice skips.
+
+    Raises
+    ------
+    NetlistError
+        As said.
+    """
+    if card.text.count(" ") + 1 < _FEWEST_WORDS.get(card.kind, 2) or card.text.endswith("="):
+        raise card.error("is incomplete")
+    if not foundry and card.kind in _FORMS and not _FORMS[card.kind][0].fullmatch(card.text):
+        raise card.error(f"lacks a name or a value, or has one too many; write {_FORMS[card.kind][1]}")
+    _check_names(card)
+    if card.kind in (".option", ".options"):
+        try:
+            check_netlist_options(_OPTION.findall(card.lowered))
+        except ParameterError as error:
+            raise card.error(f"is refused: {error}") from None
+
+
+def _check_names(card: Card) -> None:
+    """Raise `NetlistError` unless elements, nodes, subcircuits and models have plain names."""
+    names = _names(card)
+    if len(names) < _FEWEST_NAMES.get(card.kind, 1 + _NAMES[card.kind] if card.kind in _NAMES else 0):
+        raise card.error("is incomplete: a name is missing before its first value")
+    try:
+        for number, name in enumerate(names):
+            untrusted.check_element(_CHOICE.sub("x", name) if number else name)
+    except ValueError as error:
+        raise card.error(f"is refused: {error}") from None
+
+
+def _names(card: Card) -> Sequence[str]:
+    match card.kind:
+        case ".subckt" | ".ends" | ".global":
+            return card.positional[1:]
+        case ".model":
+            return card.words[1:2]
+        case "x":
+            return card.positional
+        case kind if kind.startswith("."):
+            return ()
+        case kind:
+            # A value may come early: e1 a 0 vol={...}, b1 a 0 i={...}.
+            return card.positional[: 1 + _NAMES.get(kind, 0)]
+
+
+def check_blocks(cards: Iterable[Card]) -> None:
+    """Refuse blocks that are not closed, and ends without a beginning.
+
+    Raises
+    ------
+    NetlistError
+        As said.
+    """
+    open_: list[Card] = []
+    for card in cards:
+        if card.kind in _CLOSED_BY:
+            open_.append(card)
+        elif card.kind in _CLOSED_BY.values():
+            if not open_ or _CLOSED_BY[open_[-1].kind] != card.kind:
+                raise card.error("closes nothing: no block of that kind is open here")
+            open_.pop()
+    if open_:
+        raise open_[-1].error(f"is not closed: no {_CLOSED_BY[open_[-1].kind]} follows")
+
+
+def check_functions(cards: Iterable[Card]) -> None:
+    """Refuse a function that calls itself, at which ngspice ends.
+
+    Raises
+    ------
+    NetlistError
+        As said.
+    """
+    found = {card.function[0]: (card, card.function[1]) for card in cards if card.function}
+    calls = {name: found.keys() & set(_CALL.findall(body)) for name, (_, body) in found.items()}
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        raise found[error.args[1][0]][0].error("calls itself, directly or through another function") from None
