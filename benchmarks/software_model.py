@@ -23,8 +23,8 @@ from gaincell_char.spice.pool import Pool
 from gaincell_char.torch import Attention, GainCellArray, ReLUC2P, attention
 from gaincell_char.validation import score, simulate
 from gaincell_char.validation.array_netlist import ArrayCircuit
-from gaincell_char.validation.cases import cases, make_comparison
-from gaincell_char.validation.software_model import pulses_of, twins
+from gaincell_char.validation.cases import cases, make_validation
+from gaincell_char.validation.software_model import make_software_models, pulses_of
 
 C = [[0.17393044, 0.15653739, 0.14088365, 0.12679529], [5.51975209, 4.96777688, 4.4709992],
      [-1.44776001, -1.30298401], [46.05483778]]  # fmt: skip
@@ -68,11 +68,11 @@ def published(rate: float) -> float:
 
 def compared(folder: Path, **request: Any) -> dict[str, Any]:
     """One comparison, as the command makes it: its summary, coverage, and seconds."""
-    comparison = make_comparison(**request)
-    models = twins(comparison)
+    comparison = make_validation(**request)
+    models = make_software_models(comparison)
     todo = list(cases(comparison, pulses_of(models["scores"])))
     with Pool(2, timeout_s=600) as pool:
-        done = simulate.run_comparison(comparison, todo, folder, pool)
+        done = simulate.run_validation(comparison, todo, folder, pool)
         version = pool.version
     judged = score.judge(comparison, models, simulate.finished_cases(comparison, folder, todo), todo)
     return {

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.declare.circuit import Figure, Merit, Numbers, Spread, Study
+from gaincell_char.declare.circuit import Figure, Merit, MonteCarloBench, Numbers, Study
 
 from . import _cell_models
 from ._cell import LEVELS, T_MAX, levels
@@ -36,16 +36,17 @@ STUDIES = (
     Study(bench="energy"),
 )
 SPREADS = (
-    Spread(
+    MonteCarloBench(
         bench="dc", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 37)}, x="v_store", output="i_bl",
         models=(_cell_models.RANDOM_CELL,),
     ),
-    Spread(
+    MonteCarloBench(
         bench="pulse", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 10)}, x="v_store", output="q_bl",
         models=(_cell_models.RANDOM_CHARGE,),
     ),
-    Spread(bench="write", sweep={"v_dac": levels}, x="v_dac", output="v_store"),
-    Spread(bench="energy", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 4)}, x="v_store", output="e_cell"),
+    MonteCarloBench(bench="write", sweep={"v_dac": levels}, x="v_dac", output="v_store"),
+    MonteCarloBench(
+        bench="energy", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 4)}, x="v_store", output="e_cell"),
 )  # fmt: skip
 
 

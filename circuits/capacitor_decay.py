@@ -23,10 +23,10 @@ from gaincell_char.declare.circuit import (
     Floats,
     Merit,
     Model,
+    MonteCarloBench,
     Numbers,
     Op,
     Output,
-    Spread,
     Study,
     Tran,
     Waveforms,
@@ -317,11 +317,11 @@ CIRCUIT = Circuit(
         ),
     ),
     spreads=(
-        Spread(
+        MonteCarloBench(
             bench="decay", sweep={"v_init": lambda p: [0.0, p["vdd"]]}, x="time", output="v_store",
             features=(RETENTION,),
         ),
-        Spread(
+        MonteCarloBench(
             bench="leak", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 19)}, x="v_store", output="i_leak"
         ),
     ),

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.declare.array_math import Array, clamp
-from gaincell_char.declare.circuit import Circuit, Figure, Floats, Merit, Model, Numbers, RandomModel, Spread, Study
+from gaincell_char.declare.circuit import (
+    Circuit,
+    Figure,
+    Floats,
+    Merit,
+    Model,
+    MonteCarloBench,
+    Numbers,
+    RandomModel,
+    Study,
+)
 
 from . import _converter, _converter_macro
 from . import _converter_spread as spreads
@@ -129,7 +139,7 @@ CIRCUIT = Circuit(
         *_converter.memory_merits(),
     ),
     spreads=(
-        Spread(
+        MonteCarloBench(
             bench="transfer", sweep={"q_in": spreads.charges}, x="q_in", output="t_pulse",
             features=(
                 spreads.gain_feature("t_pulse", 1, "gain"),

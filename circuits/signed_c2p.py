@@ -17,10 +17,10 @@ from gaincell_char.declare.circuit import (
     Floats,
     Merit,
     Model,
+    MonteCarloBench,
     Numbers,
     Output,
     RandomModel,
-    Spread,
     Study,
 )
 
@@ -191,7 +191,7 @@ CIRCUIT = Circuit(
         *_converter.memory_merits(),
     ),
     spreads=(
-        Spread(
+        MonteCarloBench(
             bench="transfer", sweep={"q_in": _spread_charges}, x="q_in", output="t_signed",
             features=(
                 *_features(1, "positive"), *_features(-1, "negative"),

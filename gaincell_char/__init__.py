@@ -17,7 +17,7 @@ if not (Path(__file__).parent / "circuits").is_dir() and (_CHECKOUT / "pyproject
 
 if TYPE_CHECKING:
     from .declare.circuit import Op, Tran
-    from .errors import CharError
+    from .errors import GaincellError
     from .fitting.record import Record, read_record
     from .montecarlo.campaign import plan_campaign
     from .montecarlo.execute import run_campaign
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .sweep.run import characterize, simulate
 
 _HOMES = {
-    "CharError": "errors",
+    "GaincellError": "errors",
     "Op": "declare.circuit",
     "Pool": "spice.pool",
     "Record": "fitting.record",
@@ -49,7 +49,7 @@ _HOMES = {
     "write_dataset": "storage.tables",
 }
 __all__ = [
-    "CharError",
+    "GaincellError",
     "Op",
     "Pool",
     "Record",

@@ -1,6 +1,6 @@
 """Everything this package raises on purpose.
 
-CharError              exit status 1
+GaincellError              exit status 1
   RequestError         what was asked for cannot be done; exit status 2
     ParameterError     a name is unknown or a value outside its declared range
     NetlistError       a netlist is incomplete, unsafe, or disagrees with its circuit
@@ -14,13 +14,13 @@ CharError              exit status 1
 """
 
 
-class CharError(Exception):
-    """Base class: ``except CharError`` catches every expected failure."""
+class GaincellError(Exception):
+    """Base class: ``except GaincellError`` catches every expected failure."""
 
     exit_status = 1
 
 
-class RequestError(CharError, ValueError):
+class RequestError(GaincellError, ValueError):
     """What was asked for cannot be done; the message says what would be right."""
 
     exit_status = 2
@@ -46,11 +46,11 @@ class ExportError(RequestError):
     """An export format is unknown, or cannot express the model; the message says what would be lost."""
 
 
-class NgspiceMissingError(CharError):
+class NgspiceMissingError(GaincellError):
     """The ngspice shared library is not installed where it can be found."""
 
 
-class SimulationError(CharError, RuntimeError):
+class SimulationError(GaincellError, RuntimeError):
     """Ngspice failed.
 
     Attributes
@@ -67,13 +67,13 @@ class SimulationError(CharError, RuntimeError):
         self.log = log
 
 
-class FitError(CharError, RuntimeError):
+class FitError(GaincellError, RuntimeError):
     """The fit did not converge, or its coefficients are not determined by the data."""
 
 
-class StorageError(CharError, OSError):
+class StorageError(GaincellError, OSError):
     """A result could not be written."""
 
 
-class TorchMissingError(CharError, ImportError):
+class TorchMissingError(GaincellError, ImportError):
     """PyTorch is not installed."""

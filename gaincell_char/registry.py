@@ -16,8 +16,8 @@ from .spice.files import read_netlist_file
 from .spice.netlist import Netlist
 from .spice.reader import read_netlist
 from .storage import untrusted
-from .sweep.plan import Plan, make_plan
-from .sweep.step_control import Pareto
+from .sweep.plan import SweepPlan, make_plan
+from .sweep.step_control import StepControlSurvey
 from .technology.folder import MANIFEST, describe_folder, with_models
 from .technology.locate import find_models
 from .technology.schema import Models, Technology, faults
@@ -140,9 +140,13 @@ def load_netlist(circuit: str) -> Netlist:
 
 
 def plan_bench(
-    circuit: str, bench: str, *, technology: str | Path | Technology = DEFAULT_TECHNOLOGY, netlist: object = None,
+    circuit: str,
+    bench: str,
+    *,
+    technology: str | Path | Technology = DEFAULT_TECHNOLOGY,
+    netlist: object = None,
     **request: Any,
-) -> Plan:  # fmt: skip
+) -> SweepPlan:
     """Lay out the grid of a bench by names; ``request`` is that of `make_plan`.
 
     Parameters
@@ -264,7 +268,7 @@ def record_sets() -> tuple[str, ...]:
     return tuple(sorted({path.parent.name for path in root.glob("*/*.json")}))
 
 
-def load_steps(technology: str, circuit: str, bench: str) -> Pareto | None:
+def load_steps(technology: str, circuit: str, bench: str) -> StepControlSurvey | None:
     """Return what step control was measured to do, from ``fits/<technology>/steps/``; None if it never was.
 
     A measurement in another version of the technology's files does not count.
@@ -272,7 +276,7 @@ def load_steps(technology: str, circuit: str, bench: str) -> Pareto | None:
     path = Path(str(files(f"{_HOME}.fits"))) / technology / "steps" / f"{circuit}.{bench}.json"
     if technology not in technology_names() or not path.is_file():
         return None
-    found = Pareto.from_json(untrusted.read_text(path, "step control"), str(path))
+    found = StepControlSurvey.from_json(untrusted.read_text(path, "step control"), str(path))
     return found if found.technology_digest == load_technology(technology).digest else None
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from gaincell_char.cli import console
-from gaincell_char.errors import CharError, DataError, ParameterError, RequestError, SimulationError, StorageError
+from gaincell_char.errors import DataError, GaincellError, ParameterError, RequestError, SimulationError, StorageError
 from gaincell_char.montecarlo import execute, results, verify
 from gaincell_char.montecarlo.campaign import again, plan_campaign
 from gaincell_char.montecarlo.finished import read_finished
@@ -106,7 +106,7 @@ def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
     with (
         Lossy(2) as executor,
         pytest.raises(
-            CharError, match=r"lost \d+ of \d+ parts, the first to ValueError: .*'lost'; what is finished is kept"
+            GaincellError, match=r"lost \d+ of \d+ parts, the first to ValueError: .*'lost'; what is finished is kept"
         ),
     ):
         execute.run_campaign(planned(), N, tmp_path, executor=executor)

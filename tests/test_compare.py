@@ -10,8 +10,8 @@ from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.validation import score
 from gaincell_char.validation.array_netlist import ArrayCircuit
-from gaincell_char.validation.cases import cases, make_comparison, random_inputs, read_inputs
-from gaincell_char.validation.software_model import pulses_of, twins
+from gaincell_char.validation.cases import cases, make_validation, random_inputs, read_inputs
+from gaincell_char.validation.software_model import make_software_models, pulses_of
 
 HEADS = registry.head_names()
 T_MAX = 15e-9
@@ -138,8 +138,8 @@ def test_inputs_repeat_and_grow():
 
 
 def test_values_are_driven_by_the_tokens_seen():
-    comparison = make_comparison(instances=1, tokens=6, dim=5, columns=0, queries=2)
-    models = twins(comparison)
+    comparison = make_validation(instances=1, tokens=6, dim=5, columns=0, queries=2)
+    models = make_software_models(comparison)
     todo = list(cases(comparison, pulses_of(models["scores"])))
     assert [(c.operation.name, c.query, len(c.columns)) for c in todo] == [
         ("scores", 4, 5), ("values", 4, 5), ("scores", 5, 6), ("values", 5, 5),
@@ -238,7 +238,7 @@ class Fake:
 
 
 def _judged(off, stated, spread=0.0, **request):
-    comparison = make_comparison(tokens=300, dim=4, columns=0, operations=("scores",), **request)
+    comparison = make_validation(tokens=300, dim=4, columns=0, operations=("scores",), **request)
     todo = list(cases(comparison, lambda v, _t: np.zeros(v.shape[1])))
     n = len(todo[0].columns)
     truth = np.arange(n) * 1e-9 + np.random.default_rng(1).normal(0, spread, n)

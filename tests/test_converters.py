@@ -15,7 +15,7 @@ from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.fitting.fit import Fit, fit_model
 from gaincell_char.fitting.points import select
 from gaincell_char.storage.tables import flat
-from gaincell_char.sweep.plan import Plan
+from gaincell_char.sweep.plan import SweepPlan
 from gaincell_char.sweep.run import Pool, characterize
 
 T_MAX = 15e-9
@@ -26,7 +26,7 @@ WIDTH = {"relu_c2p": "t_pulse", "signed_c2p": "t_signed"}
 each_converter = pytest.mark.parametrize("name", CONVERTERS)
 
 
-def simulate(plan: Plan, pool: Pool) -> xr.Dataset:
+def simulate(plan: SweepPlan, pool: Pool) -> xr.Dataset:
     result = characterize(plan, pool=pool)
     assert not result.failures, result.failures[0].reason
     return result.dataset
@@ -48,18 +48,18 @@ pytestmark = pytest.mark.xdist_group("converters")  # its fixtures simulate for 
 
 
 @pytest.fixture(scope="module")
-def transfers(pool: Pool) -> dict[str, tuple[Plan, xr.Dataset]]:
+def transfers(pool: Pool) -> dict[str, tuple[SweepPlan, xr.Dataset]]:
     plans = {name: registry.plan_bench(name, "transfer") for name in CONVERTERS}
     return {name: (plan, simulate(plan, pool)) for name, plan in plans.items()}
 
 
 @pytest.fixture(scope="module")
-def curves(transfers: dict[str, tuple[Plan, xr.Dataset]]) -> dict[str, xr.DataArray]:
+def curves(transfers: dict[str, tuple[SweepPlan, xr.Dataset]]) -> dict[str, xr.DataArray]:
     return {name: dataset[WIDTH[name]].isel(corner=0, temp=0) for name, (_, dataset) in transfers.items()}
 
 
 @pytest.fixture(scope="module")
-def fits(transfers: dict[str, tuple[Plan, xr.Dataset]]) -> dict[str, Fit]:
+def fits(transfers: dict[str, tuple[SweepPlan, xr.Dataset]]) -> dict[str, Fit]:
     """The best form of each converter, fitted."""
     found = {}
     for name, (plan, dataset) in transfers.items():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from gaincell_char import registry
-from gaincell_char.errors import CharError, ExportError
+from gaincell_char.errors import ExportError, GaincellError
 from gaincell_char.export import export, export_names, files, load_target, printing
 from gaincell_char.export.trace import trace
 from gaincell_char.fitting.fit import held_out
@@ -156,7 +156,7 @@ def test_every_record_is_exported_with_its_origin_or_refused_with_a_reason(targe
     ],
 )
 def test_what_cannot_be_expressed_is_refused_and_nothing_is_written(name, target, model, said, tmp_path):
-    with pytest.raises(CharError, match=said) as refusal:
+    with pytest.raises(GaincellError, match=said) as refusal:
         export(registry.load_record("gc28", name), target, tmp_path / "out", model=model)
     assert refusal.value.exit_status == 2
     assert not (tmp_path / "out").exists()
@@ -167,7 +167,7 @@ def test_a_file_that_differs_is_never_overwritten(tmp_path):
     [written] = export(record, "spice", tmp_path)
     assert export(record, "spice", tmp_path) == [written]
     written.write_text("mine")
-    with pytest.raises(CharError, match="exists and differs"):
+    with pytest.raises(GaincellError, match="exists and differs"):
         export(record, "spice", tmp_path)
     assert written.read_text() == "mine"
 

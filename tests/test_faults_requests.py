@@ -25,7 +25,7 @@ from hostile import paths
 import gaincell_char
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op
-from gaincell_char.errors import CharError, DataError, RequestError
+from gaincell_char.errors import DataError, GaincellError, RequestError
 from gaincell_char.fitting.record import read_record
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweep import run
@@ -409,7 +409,7 @@ def test_a_temperature_below_absolute_zero_is_refused(refused, tmp_path):
     _table(tmp_path, temp=-500.0)
     said = refused("fit", "t.csv", *FIT[:-1], "v_store=v_store,i_bl=i_bl,temp=temp")
     assert "temp reaches -500 degC, below absolute zero (-273.15 degC)" in said
-    with pytest.raises(CharError, match="below absolute zero"):
+    with pytest.raises(GaincellError, match="below absolute zero"):
         run.simulate("v1 a 0 1\nr1 a 0 1k", Op(), ["v(a)"], temp=-500.0)
 
 
@@ -440,7 +440,7 @@ def test_a_decay_that_is_no_number_is_refused(decay):
     from gaincell_char.torch import attention
 
     q = torch.full((1, 3, 2), 0.4, dtype=torch.float64)
-    with pytest.raises(CharError, match="decay_per_token"):
+    with pytest.raises(GaincellError, match="decay_per_token"):
         attention(q, q, q, decay_per_token=decay)
 
 
@@ -463,7 +463,7 @@ def test_options_of_simulate_are_checked(pool, options, said):
     ],
 )  # fmt: skip
 def test_a_vector_that_is_not_there_is_named(pool, vector, said):
-    with pytest.raises(CharError) as refusal:
+    with pytest.raises(GaincellError) as refusal:
         run.simulate("v1 a 0 1\nr1 a 0 1k", Op(), ["v(a)", vector], pool=pool)
     assert re.search(said, str(refusal.value))
     name = vector.split("\n")[0]
@@ -569,7 +569,7 @@ def test_an_edited_campaign_is_refused_in_one_sentence(simulated, gaincell, monk
     monkeypatch.chdir(simulated)
 
     def simulates(*_, **__):
-        raise CharError("what is there is analysed")
+        raise GaincellError("what is there is analysed")
 
     monkeypatch.setattr(Pool, "map", simulates)
     path = Path("good/campaign.json")

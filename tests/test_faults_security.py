@@ -21,7 +21,7 @@ from hostile import ATTACKS, Trap
 
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op
-from gaincell_char.errors import CharError, DataError, NetlistError
+from gaincell_char.errors import DataError, GaincellError, NetlistError
 from gaincell_char.export import export_names, files
 from gaincell_char.fitting.record import read_record
 from gaincell_char.montecarlo.campaign import plan_campaign
@@ -214,12 +214,12 @@ def test_a_record_made_in_python_cannot_put_a_line_into_an_exported_program(tmp_
     for field, put in FIELDS.items():
         try:
             clean = {_file(name): _text(content) for name, content in make(put(source, "x")).items()}
-        except (CharError, LookupError, TypeError):
+        except (GaincellError, LookupError, TypeError):
             clean = {}
         for attack in map(trap.fill, LINES if target in PROGRAMS else LINES[::4]):
             try:
                 made = make(put(source, attack))
-            except (CharError, LookupError, TypeError):  # what contradicts itself gives nothing
+            except (GaincellError, LookupError, TypeError):  # what contradicts itself gives nothing
                 continue
             written += 1
             made = {_file(name): _text(content) for name, content in made.items()}
@@ -453,7 +453,7 @@ def _timed(read, text):
     began = time.process_time()
     try:
         read(text)
-    except CharError:
+    except GaincellError:
         pass
     finally:
         gc.enable()
@@ -622,7 +622,7 @@ CATASTROPHIC = ("(a+)+$", "(a|a)*$", "(a|aa)+$", "(.*a){20}$", r"^(([a-z])+.)+[A
 def test_an_edit_of_a_technology_cannot_take_for_ever(pattern):
     text = "a" * 27 + "!\n.subckt n a\nr1 a 0 1\n.ends\n"
     began = time.perf_counter()
-    with pytest.raises(CharError):
+    with pytest.raises(GaincellError):
         library.assemble([text * 20], "x1 a n", {pattern: "b"}, False, "mine")
     assert time.perf_counter() - began < 2
 

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op
-from gaincell_char.errors import CharError
+from gaincell_char.errors import GaincellError
 from gaincell_char.export import export, export_names
 from gaincell_char.montecarlo import execute, results
 from gaincell_char.montecarlo.campaign import again, plan_campaign
@@ -79,7 +79,7 @@ def refused(read):
     """What a reader returns, or None if it refuses in a sentence."""
     try:
         return read()
-    except CharError as error:
+    except GaincellError as error:
         said = str(error).splitlines()[0]
     assert said.isprintable()
     return None

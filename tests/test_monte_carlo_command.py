@@ -15,7 +15,7 @@ from gaincell_char import cli, read_record, registry
 from gaincell_char.errors import SimulationError
 from gaincell_char.montecarlo import execute
 from gaincell_char.sweep.run import FAILED
-from gaincell_char.sweep.step_control import Pareto
+from gaincell_char.sweep.step_control import StepControlSurvey
 
 pytestmark = pytest.mark.ngspice
 CELL = ["mc", "gain_cell", "dc", "--vary", "mismatch", "-n", "64", "-o", "c"]
@@ -240,7 +240,7 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
         _spoil(spoiled, 0.05)
         spoiled.setattr(
             "gaincell_char.montecarlo.verify.check",
-            lambda *_, **__: cli.campaigns.verify.Check(ids=(), alone={}, tight={}),
+            lambda *_, **__: cli.campaigns.verify.Verification(ids=(), alone={}, tight={}),
         )
         status, _, err = gaincell(*instead(CELL, "-n", "100", "--axis", "v_store=0:0.9:3"))
     assert status == 1
@@ -306,7 +306,7 @@ def test_step_control_is_measured_and_written(gaincell, tmp_path):
     ]
     status, out, _ = gaincell(*words)
     assert status == 0
-    found = Pareto.from_json((tmp_path / "steps.json").read_text(), "steps.json")
+    found = StepControlSurvey.from_json((tmp_path / "steps.json").read_text(), "steps.json")
     assert (found.circuit, found.bench, found.n_samples) == ("gain_cell", "pulse", 8)
     front = found.front()
     assert [t.cost_s for t in front] == sorted(t.cost_s for t in front)

@@ -15,7 +15,7 @@ from PySpice.Spice.Netlist import Circuit
 from gaincell_char import cli, registry
 from gaincell_char.declare.circuit import Op
 from gaincell_char.declare.parameters import number
-from gaincell_char.errors import CharError, DataError, NetlistError, ParameterError, RequestError
+from gaincell_char.errors import DataError, GaincellError, NetlistError, ParameterError, RequestError
 from gaincell_char.fitting.fit import fit_model
 from gaincell_char.fitting.points import select
 from gaincell_char.fitting.record import read_record
@@ -589,7 +589,7 @@ def test_an_undetermined_coefficient_is_named_in_python_too():
         {"v_store": [0.1, 0.1, 0.2, 0.2, 0.2, 0.1], "i_bl": np.array([1, 2, 3, 4, 5, 6]) * 1e-6}
     )
     [selection] = select(CELL.model("cubic"), frame, ["v_store"], {"vdd": 0.9})
-    with pytest.raises(CharError, match=r"the data do not determine c\d.*; widen the sweep"):
+    with pytest.raises(GaincellError, match=r"the data do not determine c\d.*; widen the sweep"):
         fit_model(CELL.model("cubic"), selection, {"vdd": 0.9}, "A")
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from gaincell_char import cli, registry
 from gaincell_char.cli import command_options
-from gaincell_char.errors import CharError, DataError, ParameterError, RequestError
+from gaincell_char.errors import DataError, GaincellError, ParameterError, RequestError
 from gaincell_char.fitting.statistics import parse_spec, wilson
 from gaincell_char.montecarlo import campaign, sampling
 from gaincell_char.montecarlo.tune import tune
@@ -25,8 +25,8 @@ from gaincell_char.storage import manifest, shards, tables
 from gaincell_char.storage.foreign_tables import read_columns
 from gaincell_char.sweep import identity
 from gaincell_char.validation import score, simulate
-from gaincell_char.validation.cases import cases, make_comparison, read_inputs
-from gaincell_char.validation.score import Agreement, Coverage
+from gaincell_char.validation.cases import cases, make_validation, read_inputs
+from gaincell_char.validation.score import Coverage, ValidationResult
 from gaincell_char.workflows import characterize_all
 
 SMALL = ("compare", "--tokens", 2, "--dim", 2, "--operation", "scores", "--columns", 0, "--workers", 1)
@@ -51,7 +51,7 @@ def _folder_of(tmp_path, comparison, todo):
 
 
 def _comparison(**request):
-    found = make_comparison(**{"tokens": 3, "dim": 2, "columns": 0, **request})
+    found = make_validation(**{"tokens": 3, "dim": 2, "columns": 0, **request})
     return found, list(cases(found, _pulses))
 
 
@@ -137,7 +137,7 @@ def _agreement(outcomes, *, mismatch):
     line = {"operation": "scores", "form": "only", "n": outcomes, "rms_ns": np.nan, "ratio": np.nan, "agrees": False}
     cover = tuple(Coverage(operation="scores", level=v, share=share, left_out=7) for v in score.LEVELS)
     rows = pd.DataFrame({"operation": [], "status": [], "output": []})
-    return Agreement(
+    return ValidationResult(
         rows=rows, summary=pd.DataFrame([line]), coverage=cover if mismatch else (), forms={"scores": ("only",)},
         scales={}, model_s=0.0,
     )  # fmt: skip
@@ -516,10 +516,10 @@ def test_two_arrays_of_one_name_are_refused(tmp_path, again):
     if again == "q.npy":
         assert {"Q", "q"} <= set(read_columns(path))
     else:
-        with pytest.raises(CharError, match="two arrays 'Q'"):
+        with pytest.raises(GaincellError, match="two arrays 'Q'"):
             read_columns(path)
 
 
 def test_records_without_a_name_are_refused():
     with pytest.raises(RequestError, match="records is empty; give the name of a set or a folder"):
-        make_comparison(tokens=2, dim=2, records="")
+        make_validation(tokens=2, dim=2, records="")

@@ -396,8 +396,8 @@ def test_array_refuses_what_does_not_fit():
 def test_without_torch_the_message_says_what_to_install():
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from gaincell_char.errors import CharError\n"
-        "try:\n    import gaincell_char.torch\nexcept CharError as error:\n    print(error)"
+        "from gaincell_char.errors import GaincellError\n"
+        "try:\n    import gaincell_char.torch\nexcept GaincellError as error:\n    print(error)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'gaincell-char[torch]'" in found.stdout

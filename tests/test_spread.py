@@ -8,10 +8,10 @@ from gaincell_char import registry
 from gaincell_char.declare.circuit import Coefficient, RandomModel
 from gaincell_char.errors import DataError, FitError
 from gaincell_char.fitting import statistics
-from gaincell_char.fitting.variation import Spread, basis, fit_random
+from gaincell_char.fitting.variation import VariationSummary, basis, fit_random
 from gaincell_char.montecarlo.sampling import make_sampler
 from gaincell_char.report import variation_figures
-from gaincell_char.report.picture import Quantity
+from gaincell_char.report.picture import AxisQuantity
 
 pytestmark = pytest.mark.pictures
 
@@ -99,8 +99,8 @@ def test_every_random_model_is_its_nominal_one_at_zero(circuit):
             assert np.linalg.matrix_rank(columns / np.linalg.norm(columns, axis=0)) == len(model.random)
 
 
-Y = Quantity(name="i_bl", unit="A", doc="bitline current")
-V = Quantity(name="v_store", unit="V", doc="stored voltage")
+Y = AxisQuantity(name="i_bl", unit="A", doc="bitline current")
+V = AxisQuantity(name="v_store", unit="V", doc="stored voltage")
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 300])
@@ -158,7 +158,7 @@ def _recorded(covariance):
             "conditions": conditions, "inputs": ("v_store",), "box": {"v_store": (0.0, 0.9)},
         }
     )  # fmt: skip
-    spread = Spread(
+    spread = VariationSummary(
         vary="both", sampler="sobol", seed=1, n_requested=1, n_points=1, n_ok=1, failed={}, outputs=[], correlated=[],
         correlation=[], random=[fit],
     )  # fmt: skip

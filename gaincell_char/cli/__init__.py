@@ -12,7 +12,7 @@ import click
 
 from .. import __version__, registry, report
 from ..declare.parameters import Value
-from ..errors import CharError, FitError, ParameterError, RequestError, SimulationError
+from ..errors import FitError, GaincellError, ParameterError, RequestError, SimulationError
 from ..spice.pool import Pool
 from ..storage import tables
 from ..storage.scratch import remove_leftovers
@@ -66,7 +66,7 @@ def _explained(error: Exception) -> int:
             kept = keep([Failure(where={}, reason=str(error), deck=error.deck, log=error.log)], Path("gaincell-failed"))
             say(f"{error}; deck and log are in {kept}")
             return error.exit_status
-        case CharError():
+        case GaincellError():
             say(str(error))
             return error.exit_status
         case BrokenPipeError():
@@ -175,10 +175,20 @@ def netlist(
 @command_options.TIMEOUT
 @command_options.INTERRUPTS
 def sweep(
-    interrupts: Interrupts, circuit: str, bench: str, axes: Sequence[str], corner: str, temp: str,
-    settings: Sequence[str], simulator_options: Sequence[str], output: Path, tech: str, netlist: Path | None,
-    workers: int | None, timeout: float,
-) -> None:  # fmt: skip
+    interrupts: Interrupts,
+    circuit: str,
+    bench: str,
+    axes: Sequence[str],
+    corner: str,
+    temp: str,
+    settings: Sequence[str],
+    simulator_options: Sequence[str],
+    output: Path,
+    tech: str,
+    netlist: Path | None,
+    workers: int | None,
+    timeout: float,
+) -> None:
     """Run BENCH of CIRCUIT over a grid and write a table.
 
     Parameters that are not named keep the bench's own sweep or their default; see gaincell show CIRCUIT.
@@ -190,11 +200,16 @@ def sweep(
     tables.check_target(output)
     loaded = registry.load_circuit(circuit)
     request = registry.plan_bench(
-        circuit, bench, technology=tech, netlist=netlist, sweep=requests.axes(loaded, bench, axes),
-        corners=requests.words(corner, "--corner"), temps=requests.temps(temp),
+        circuit,
+        bench,
+        technology=tech,
+        netlist=netlist,
+        sweep=requests.axes(loaded, bench, axes),
+        corners=requests.words(corner, "--corner"),
+        temps=requests.temps(temp),
         set_=requests.settings(loaded, bench, settings),
         options=requests.options(simulator_options),
-    )  # fmt: skip
+    )
     began = time.perf_counter()
     with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
         with progress(f"{circuit}.{bench}", request.size) as tick:
@@ -211,10 +226,10 @@ def sweep(
     interrupts.check()
 
 
-def _failure(failures: Sequence[Failure], failed: int, total: int, kept: Path) -> CharError:
+def _failure(failures: Sequence[Failure], failed: int, total: int, kept: Path) -> GaincellError:
     first = failures[0]
     where = ", ".join(f"{name} = {value}" for name, value in first.where.items())
-    return CharError(
+    return GaincellError(
         f"{failed} of {total} points failed; the first, at {where}: {first.reason}; decks and logs are in {kept}"
     )
 
@@ -230,9 +245,15 @@ def _failure(failures: Sequence[Failure], failed: int, total: int, kept: Path) -
 @foreign.OPTIONS
 @click.pass_context
 def fit_(
-    context: click.Context, /, data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None,
+    context: click.Context,
+    /,
+    data: Path,
+    output: Path,
+    models: Sequence[str],
+    circuit: str | None,
+    bench: str | None,
     **elsewhere: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Fit compact models to DATA: a table that gaincell sweep wrote, or one from elsewhere.
 
     Measurements and other simulators' tables need --circuit, --model and --map: which of their columns is what.
@@ -271,9 +292,14 @@ def fit_(
 @command_options.TIMEOUT
 @command_options.INTERRUPTS
 def run(
-    interrupts: Interrupts, out: Path, circuits: Sequence[str], records: Path | None, tech: str, workers: int | None,
+    interrupts: Interrupts,
+    out: Path,
+    circuits: Sequence[str],
+    records: Path | None,
+    tech: str,
+    workers: int | None,
     timeout: float,
-) -> None:  # fmt: skip
+) -> None:
     """Characterize every circuit: simulate all benches, fit all models, write page, pictures and records.
 
     \b
@@ -315,7 +341,7 @@ def run(
 
 def _what_failed(
     planned: Sequence[characterize_all.CircuitPlan], results: Sequence[characterize_all.CircuitResult], out: Path
-) -> CharError | None:
+) -> GaincellError | None:
     """What of the main job failed: points before models before studies that could not be planned."""
     studies = [study for result in results for study in result.studies.values()]
     if failures := [failure for study in studies for failure in study.failures]:
@@ -325,7 +351,7 @@ def _what_failed(
         return FitError(f"{_many(len(left_out), 'model')} could not be fitted; the first: {left_out[0]}")
     if problems := list(characterize_all.problems(planned)):
         count = f"{len(problems)} {'study' if len(problems) == 1 else 'studies'}"
-        return CharError(f"{count} could not be run in this technology; the first: {problems[0]}")
+        return GaincellError(f"{count} could not be run in this technology; the first: {problems[0]}")
     return None
 
 

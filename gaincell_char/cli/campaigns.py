@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .. import registry, report
-from ..errors import CharError, RequestError
+from ..errors import GaincellError, RequestError
 from ..fitting import statistics
 from ..fitting.statistics import Spec
 from ..montecarlo import analysis, execute, results, verify
@@ -51,9 +51,14 @@ def finished_rows(planned: Campaign, n: int, out: Path) -> pd.DataFrame:
 
 
 def finish(
-    planned: Campaign, rows: pd.DataFrame, n: int, out: Path, pool: Pool, specs: Sequence[Spec],
+    planned: Campaign,
+    rows: pd.DataFrame,
+    n: int,
+    out: Path,
+    pool: Pool,
+    specs: Sequence[Spec],
     failed: Sequence[Failure],
-) -> None:  # fmt: skip
+) -> None:
     """Write results, analyse them, draw the page, and print how it looks."""
     began = time.perf_counter()
     rows = results.complete(planned, rows, n)
@@ -74,18 +79,18 @@ def finish(
     note(f"analysed in {time.perf_counter() - began:.1f} s; open {page.path}")
 
 
-def failure(rows: pd.DataFrame, kept: Path) -> CharError:
+def failure(rows: pd.DataFrame, kept: Path) -> GaincellError:
     """What failed, in this call or before."""
     failed = rows[rows["status"] == FAILED]
     first = failed.iloc[0]
-    return CharError(
+    return GaincellError(
         f"{len(failed)} of {len(rows)} points failed and are rows of the results; the first, "
         f"{first['sample']}.{first['point']}: {first['reason']}; decks and logs are in {kept}; "
         "--retry-failed tries them again"
     )
 
 
-def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[execute.Finished]) -> list[Failure]:
+def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[execute.PointResult]) -> list[Failure]:
     """The first few failed points with their decks, and with the log of those that failed in this call."""
     logs = {(item.sample, item.point): item.log for item in now}
     failed = rows[rows["status"] == FAILED].head(KEPT_FAILURES)

@@ -11,14 +11,14 @@ import click
 import numpy as np
 
 from .. import registry, report
-from ..errors import CharError, ParameterError, SimulationError
+from ..errors import GaincellError, ParameterError, SimulationError
 from ..spice.pool import Pool
 from ..storage import tables
 from ..storage.manifest import check_campaign_folder
 from ..sweep.run import FAILED, Failure
 from ..validation import score, simulate
 from ..validation.array_netlist import CLAMPS
-from ..validation.cases import Case, Comparison, cases, check_counts, make_comparison
+from ..validation.cases import Case, Validation, cases, check_counts, make_validation
 from . import command_options, listings, requests
 from .console import OUT, keep, note, say
 from .interrupts import Interrupts
@@ -61,10 +61,22 @@ from .progress import progress
 @command_options.TIMEOUT
 @click.pass_context
 def compare_(
-    context: click.Context, /, out: Path, inputs: Path | None, instances: int, tokens: int, dim: int, draws: int,
-    form: str | None, gate: bool, tech: str, operations: Sequence[str], workers: int | None, timeout: float,
+    context: click.Context,
+    /,
+    out: Path,
+    inputs: Path | None,
+    instances: int,
+    tokens: int,
+    dim: int,
+    draws: int,
+    form: str | None,
+    gate: bool,
+    tech: str,
+    operations: Sequence[str],
+    workers: int | None,
+    timeout: float,
     **request: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Send the same tensors through ngspice and through the PyTorch model, and say how far they are apart.
 
     One column contains the cells of a score or of an output.  The same command goes on where it ended: it simulates
@@ -77,12 +89,15 @@ def compare_(
     _check_effect(context)
     check_counts({"draws": (draws, 1)})
     tables.check_folder(out)
-    from ..validation.software_model import pulses_of, twins  # needs PyTorch, which takes seconds to import
+    from ..validation.software_model import (  # needs PyTorch, which takes seconds to import
+        make_software_models,
+        pulses_of,
+    )
 
-    comparison = make_comparison(
+    comparison = make_validation(
         path=inputs, instances=instances, tokens=tokens, dim=dim, technology=tech, operations=operations, **request
     )
-    models = twins(comparison)
+    models = make_software_models(comparison)
     _check_form(form, models)
     todo = list(cases(comparison, pulses_of(models[comparison.declared.operations[0].name])))
     check_campaign_folder(out, comparison.manifest(todo))
@@ -95,9 +110,13 @@ def compare_(
     assert rows is not None  # noqa: S101  just written
     judged = score.judge(comparison, models, rows, todo, draws)
     about = {
-        "simulator": simulator, "technology": tech, "spice_s": float(rows["spent_s"].sum()), "model_s": judged.model_s,
-        "wall_s": time.perf_counter() - began, "columns": len(rows),
-    }  # fmt: skip
+        "simulator": simulator,
+        "technology": tech,
+        "spice_s": float(rows["spent_s"].sum()),
+        "model_s": judged.model_s,
+        "wall_s": time.perf_counter() - began,
+        "columns": len(rows),
+    }
     page = report.write_comparison(out, comparison, judged, waves, about, missing, done.failures)
     tables.write_text(out / "compare.json", _described(comparison, todo, judged, about))
     _tell(judged, page, f"{done.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
@@ -108,16 +127,16 @@ def compare_(
     if sentences := judged.disagreements(form):
         message = f"SPICE and the software model disagree: {'; '.join(sentences)}"
         if gate:
-            raise CharError(message)
+            raise GaincellError(message)
         say(message)
 
 
 def _simulate(
-    comparison: Comparison, todo: Sequence[Case], out: Path, pool: Pool, interrupts: Interrupts
-) -> simulate.Progress:
+    comparison: Validation, todo: Sequence[Case], out: Path, pool: Pool, interrupts: Interrupts
+) -> simulate.ValidationProgress:
     """Simulate what the folder lacks, and keep the inputs and what failed beside it."""
     with interrupts.stopping(pool), progress("comparing", len(todo)) as tick:
-        done = simulate.run_comparison(comparison, todo, out, pool, tick=tick, say=say)
+        done = simulate.run_validation(comparison, todo, out, pool, tick=tick, say=say)
         _keep_inputs(comparison, out)
     if done.failures:
         keep(done.failures, out / "failed")
@@ -125,7 +144,7 @@ def _simulate(
     return done
 
 
-def _tell(judged: score.Agreement, page: report.Written, simulated: str) -> None:
+def _tell(judged: score.ValidationResult, page: report.Written, simulated: str) -> None:
     OUT.print(listings.frame(report.comparison_headline(judged)))
     for sentence in judged.explained():
         note(sentence)
@@ -151,7 +170,7 @@ def _check_form(form: str | None, models: Mapping[str, Any]) -> None:
         raise ParameterError(f"no form {form!r} in these records; have {', '.join(known)}")
 
 
-def _waves(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> tuple[dict[str, Any], list[str]]:
+def _waves(comparison: Validation, todo: Sequence[Case], pool: Pool) -> tuple[dict[str, Any], list[str]]:
     """Waveforms of one column of each operation; and why there are none of another."""
     waves, missing = {}, []
     for case in _first(todo):
@@ -167,31 +186,35 @@ def _first(todo: Sequence[Case]) -> list[Case]:
     return list({case.operation.name: case for case in reversed(todo)}.values())
 
 
-def _failure(rows: Any, failures: Sequence[Failure], out: Path) -> CharError:
+def _failure(rows: Any, failures: Sequence[Failure], out: Path) -> GaincellError:
     """What failed in this call, or failed before and was not tried."""
     failed = rows.loc[rows["status"] == FAILED, "reason"]
     reason = failures[0].reason if failures else failed.iloc[0]
     kept = f"; decks and logs are in {out / 'failed'}" if failures else ""
-    return CharError(
+    return GaincellError(
         f"{len(failed)} of {len(rows)} columns failed; the first: {reason}{kept}; the same command simulates them again"
     )
 
 
-def _keep_inputs(comparison: Comparison, out: Path) -> None:
+def _keep_inputs(comparison: Validation, out: Path) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, Q=comparison.inputs.q, K=comparison.inputs.k, V=comparison.inputs.v)
     tables.write_bytes(out / "inputs.npz", buffer.getvalue())
 
 
-def _described(comparison: Comparison, todo: Sequence[Case], judged: Any, about: dict[str, Any]) -> str:
+def _described(comparison: Validation, todo: Sequence[Case], judged: Any, about: dict[str, Any]) -> str:
     coverage = [
         {"operation": c.operation, "level": c.level, **vars(c.share), "left_out": c.left_out} for c in judged.coverage
     ]
     told = {
-        "request": comparison.request, "digest": comparison.digest(todo), "about": about, "coverage": coverage,
-        "summary": judged.summary.to_dict("records"), "disagreements": judged.disagreements(),
+        "request": comparison.request,
+        "digest": comparison.digest(todo),
+        "about": about,
+        "coverage": coverage,
+        "summary": judged.summary.to_dict("records"),
+        "disagreements": judged.disagreements(),
         "undecided": judged.undecided(),
-    }  # fmt: skip
+    }
     return json.dumps(told, indent=1) + "\n"
 
 

@@ -62,9 +62,7 @@ def _conditions(texts: Sequence[str]) -> dict[str, float | str]:
     "--companions", help="Packaged set or folder with other records that a format reads; the record's set by default."
 )
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Show all formats.")
-def export(
-    record: str, target: str, out: Path, model: str | None, at: Sequence[str], companions: str | None
-) -> None:  # fmt: skip
+def export(record: str, target: str, out: Path, model: str | None, at: Sequence[str], companions: str | None) -> None:
     """Write RECORD, a .json file or TECH/CIRCUIT.STUDY of a packaged record, in the format of another tool.
 
     Every file says which record it was made from, the error of its fit, and what the format does not express.

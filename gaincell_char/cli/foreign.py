@@ -24,15 +24,21 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--nan", type=click.Choice(fit_foreign.NAN), default="refuse", show_default=True, help="Rows without a number."
     ),
     click.option(
-        "--outliers", type=click.Choice(fit_foreign.OUTLIERS), default="keep", show_default=True,
+        "--outliers",
+        type=click.Choice(fit_foreign.OUTLIERS),
+        default="keep",
+        show_default=True,
         help="Points five robust standard deviations off: fit, weigh down, or leave out.",
     ),
     click.option(
-        "--duplicates", type=click.Choice(fit_foreign.DUPLICATES), default="refuse", show_default=True,
+        "--duplicates",
+        type=click.Choice(fit_foreign.DUPLICATES),
+        default="refuse",
+        show_default=True,
         help="Points that stand there twice.",
     ),
     click.option("--from", "technology", default="measured", help="What the record calls its source."),
-)  # fmt: skip
+)
 
 
 def OPTIONS(command: Any) -> Any:  # noqa: N802  used as the other options are
@@ -57,9 +63,13 @@ def is_meant(context: click.Context, data: Path, elsewhere: Mapping[str, Any]) -
 
 
 def fit(
-    data: Path, output: Path, models: Sequence[str], circuit: str | None, bench: str | None,
+    data: Path,
+    output: Path,
+    models: Sequence[str],
+    circuit: str | None,
+    bench: str | None,
     elsewhere: Mapping[str, Any],
-) -> None:  # fmt: skip
+) -> None:
     """Fit, write the record, and print how well it went."""
     if not circuit or not models:
         raise RequestError(f"{data}: a table from elsewhere needs --circuit NAME and --model NAME")
@@ -69,10 +79,11 @@ def fit(
         if bench is not None and owner.bench(bench).name != model.bench:
             raise ParameterError(f"--bench {bench}: model {model.name} is of bench {model.bench}")
     reading = fit_foreign.Reading(
-        columns=_pairs(elsewhere["columns"]), units=_pairs(elsewhere["units"]),
+        columns=_pairs(elsewhere["columns"]),
+        units=_pairs(elsewhere["units"]),
         set_=requests.settings(owner, owner.model(models[0]).bench, elsewhere["settings"]),
         **{name: elsewhere[name] for name in ("sigma", "nan", "outliers", "duplicates")},
-    )  # fmt: skip
+    )
     record, remarks = fit_foreign.fit_external(data, circuit, models, reading, technology=elsewhere["technology"])
     for remark in remarks:
         say(remark)

@@ -91,9 +91,14 @@ def fits(record: Record) -> Table:
         if errors is not None:
             r2 = "" if errors.r2 is None else f"{errors.r2:.7f}"
             rows.add_row(
-                found.model, at, str(len(found.covariance)), r2, f"{100 * errors.nrmse:.4f} %",
-                units.show(errors.worst, found.unit), str(found.held_out.n if found.held_out else 0),
-            )  # fmt: skip
+                found.model,
+                at,
+                str(len(found.covariance)),
+                r2,
+                f"{100 * errors.nrmse:.4f} %",
+                units.show(errors.worst, found.unit),
+                str(found.held_out.n if found.held_out else 0),
+            )
     return rows
 
 

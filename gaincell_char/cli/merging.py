@@ -72,9 +72,16 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
 )
 @command_options.TIMEOUT
 def tune_(
-    circuit: str, bench: str, samples: int, output: Path, axes: Sequence[str], settings: Sequence[str], tech: str,
-    workers: int, timeout: float,
-) -> None:  # fmt: skip
+    circuit: str,
+    bench: str,
+    samples: int,
+    output: Path,
+    axes: Sequence[str],
+    settings: Sequence[str],
+    tech: str,
+    workers: int,
+    timeout: float,
+) -> None:
     """Measure what step control of BENCH costs and how wrong it is: the choice of gaincell mc --accuracy.
 
     \b

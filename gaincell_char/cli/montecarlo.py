@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from .. import registry
-from ..errors import CharError, ParameterError, RequestError
+from ..errors import GaincellError, ParameterError, RequestError
 from ..fitting import statistics
 from ..fitting.statistics import Goal, Spec
 from ..montecarlo import analysis, campaign, execute, results, sampling
@@ -62,10 +62,22 @@ _ACCURACY = 5e-4
 @command_options.TIMEOUT
 @click.pass_context
 def monte_carlo(
-    context: click.Context, /, circuit: str, bench: str, samples: int, out: Path, specs: Sequence[str],
-    until: str | None, shard: str | None, retry_failed: bool, replay_id: str | None, dask: str | None,
-    workers: int | None, timeout: float, **request: Any,
-) -> None:  # fmt: skip
+    context: click.Context,
+    /,
+    circuit: str,
+    bench: str,
+    samples: int,
+    out: Path,
+    specs: Sequence[str],
+    until: str | None,
+    shard: str | None,
+    retry_failed: bool,
+    replay_id: str | None,
+    dask: str | None,
+    workers: int | None,
+    timeout: float,
+    **request: Any,
+) -> None:
     """Monte Carlo of BENCH of CIRCUIT: simulate samples, and say how copies of the circuit differ.
 
     What is finished is kept: after a crash, Ctrl-C or a power cut the same command continues.
@@ -92,9 +104,17 @@ def monte_carlo(
     with Pool(workers, timeout_s=timeout) as pool, _executor(dask) as executor:
         with interrupts.stopping(pool):
             done = _simulate(
-                planned, samples, out, pool=pool, executor=executor, timeout=timeout, part=part, retry=retry_failed,
-                goal=goal, specs=wanted,
-            )  # fmt: skip
+                planned,
+                samples,
+                out,
+                pool=pool,
+                executor=executor,
+                timeout=timeout,
+                part=part,
+                retry=retry_failed,
+                goal=goal,
+                specs=wanted,
+            )
         _tell(planned, done, out)
         interrupts.check()
         rows = finished_rows(planned, done.n, out)
@@ -117,8 +137,17 @@ def _check_effect(context: click.Context) -> None:
 
 
 _REQUEST = (
-    "axes", "corner", "temp", "settings", "simulator_options", "accuracy", "netlist", "vary", "sampler", "seed",
-)  # fmt: skip
+    "axes",
+    "corner",
+    "temp",
+    "settings",
+    "simulator_options",
+    "accuracy",
+    "netlist",
+    "vary",
+    "sampler",
+    "seed",
+)
 """Options that say which campaign it is."""
 
 
@@ -142,20 +171,42 @@ COMMANDS = (monte_carlo,)
 
 
 def _planned(
-    circuit: str, bench: str, n: int, out: Path, *, axes: Sequence[str], corner: str, temp: str,
-    settings: Sequence[str], simulator_options: Sequence[str], accuracy: str | None, tech: str, netlist: Path | None,
-    vary: str, sampler: str, seed: int,
-) -> Campaign:  # fmt: skip
+    circuit: str,
+    bench: str,
+    n: int,
+    out: Path,
+    *,
+    axes: Sequence[str],
+    corner: str,
+    temp: str,
+    settings: Sequence[str],
+    simulator_options: Sequence[str],
+    accuracy: str | None,
+    tech: str,
+    netlist: Path | None,
+    vary: str,
+    sampler: str,
+    seed: int,
+) -> Campaign:
     loaded = registry.load_circuit(circuit)
     loaded.bench(bench)
     given = requests.options(simulator_options)
     return campaign.plan_campaign(
-        circuit, bench, vary=vary, sampler=sampler, seed=seed, block=_block(out, n), technology=tech,
-        netlist=read_netlist_file(netlist) if netlist else None, sweep=requests.axes(loaded, bench, axes),
-        corners=requests.words(corner, "--corner"), temps=requests.temps(temp),
+        circuit,
+        bench,
+        vary=vary,
+        sampler=sampler,
+        seed=seed,
+        block=_block(out, n),
+        technology=tech,
+        netlist=read_netlist_file(netlist) if netlist else None,
+        sweep=requests.axes(loaded, bench, axes),
+        corners=requests.words(corner, "--corner"),
+        temps=requests.temps(temp),
         set_=requests.settings(loaded, bench, settings),
-        options=given, steps=_steps(tech, circuit, bench, accuracy),
-    )  # fmt: skip
+        options=given,
+        steps=_steps(tech, circuit, bench, accuracy),
+    )
 
 
 def _block(out: Path, n: int) -> int:
@@ -204,17 +255,33 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
 
 
 def _simulate(
-    planned: Campaign, n: int, out: Path, *, pool: Pool, executor: Executor | None, timeout: float,
-    part: tuple[int, int], retry: bool, goal: Goal | None, specs: Sequence[Spec],
-) -> execute.Progress:  # fmt: skip
+    planned: Campaign,
+    n: int,
+    out: Path,
+    *,
+    pool: Pool,
+    executor: Executor | None,
+    timeout: float,
+    part: tuple[int, int],
+    retry: bool,
+    goal: Goal | None,
+    specs: Sequence[Spec],
+) -> execute.CampaignProgress:
     """Run all samples, or as many as the goal needs."""
     for count in _checkpoints(n) if goal else [n]:
         with progress(f"{planned.plan.circuit.name}.{planned.plan.bench.name}", count * len(planned.points)) as tick:
             done = execute.run_campaign(
-                planned, count, out, pool=None if executor else pool, executor=executor,
-                timeout_s=timeout if executor else None, part=part,
-                retry_failed=retry, tick=tick, say=say,
-            )  # fmt: skip
+                planned,
+                count,
+                out,
+                pool=None if executor else pool,
+                executor=executor,
+                timeout_s=timeout if executor else None,
+                part=part,
+                retry_failed=retry,
+                tick=tick,
+                say=say,
+            )
         if done.stopped or goal is None or part[1] > 1:
             return done
         rows = results.complete(planned, finished_rows(planned, count, out), count)
@@ -232,7 +299,7 @@ def _checkpoints(n: int) -> list[int]:
     return [*(c for c in counts if c < n), n]
 
 
-def _tell(planned: Campaign, done: execute.Progress, out: Path) -> None:
+def _tell(planned: Campaign, done: execute.CampaignProgress, out: Path) -> None:
     rate = f", {done.simulated / done.wall_s:.0f} points/s" if done.simulated > 0 and done.wall_s > 0 else ""
     kept = f", {done.kept} were there already" if done.kept else ""
     label = Steps.model_validate(planned.request["steps"]).label
@@ -258,4 +325,4 @@ def _replay(planned: Campaign, out: Path, text: str, timeout: float) -> None:
     same = all(np.asarray(stored.iloc[0][name]).tolist() == value.tolist() for name, value in again.values.items())
     say("the same as in the campaign" if same else "NOT the same as in the campaign")
     if not same:
-        raise CharError(f"sample {text} gave other numbers than the campaign contains")
+        raise GaincellError(f"sample {text} gave other numbers than the campaign contains")

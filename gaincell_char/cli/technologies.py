@@ -3,7 +3,7 @@
 import click
 
 from .. import registry
-from ..errors import CharError
+from ..errors import GaincellError
 from ..workflows import fetch_models, technology_checks
 from . import command_options, listings
 from .console import OUT, say
@@ -45,7 +45,7 @@ def check(technology: str) -> None:
             say(f"        - {reason}")
         failed += not found.passed
     if failed:
-        raise CharError(f"technology {loaded.name} fails {failed} of {len(technology_checks.CHECKS)} checks")
+        raise GaincellError(f"technology {loaded.name} fails {failed} of {len(technology_checks.CHECKS)} checks")
     say(f"technology {loaded.name} passes all {len(technology_checks.CHECKS)} checks")
 
 

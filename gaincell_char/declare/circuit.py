@@ -287,7 +287,7 @@ class RandomModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spread:
+class MonteCarloBench:
     """What Monte Carlo of a bench measures: the grid of every sample, and what is computed from it.
 
     ``features`` are numbers per sample, computed along a dimension of the grid; the picture of the campaign
@@ -314,10 +314,10 @@ class Circuit:
     studies: tuple[Study, ...]
     figures: tuple[Figure, ...] = ()
     merits: tuple[Merit, ...] = ()
-    spreads: tuple[Spread, ...] = ()
+    spreads: tuple[MonteCarloBench, ...] = ()
     macros: tuple[Macro, ...] = ()
 
-    def spread(self, bench: str) -> Spread | None:
+    def spread(self, bench: str) -> MonteCarloBench | None:
         """Return what Monte Carlo of a bench measures, if that is declared."""
         return next((spread for spread in self.spreads if spread.bench == bench), None)
 

@@ -50,9 +50,13 @@ def load_target(name: str) -> Target:
 
 
 def files(
-    record: Record, to: str, *, model: str | None = None, companions: str | Path | None = None,
+    record: Record,
+    to: str,
+    *,
+    model: str | None = None,
+    companions: str | Path | None = None,
     at: Mapping[str, float | str] | None = None,
-) -> Mapping[str, str | bytes]:  # fmt: skip
+) -> Mapping[str, str | bytes]:
     """Return what `export` writes, as file name -> content.
 
     Parameters
@@ -78,9 +82,13 @@ def files(
     # What a record says of its technology chooses among packaged records only, never a folder.
     packaged = record.technology if record.technology in registry.record_sets() else ""
     request = Request(
-        record=record, digest=hashlib.sha256(record.to_json().encode()).hexdigest()[:16],
-        circuit=circuit, fit=None, model=None, companions=companions or packaged,
-    )  # fmt: skip
+        record=record,
+        digest=hashlib.sha256(record.to_json().encode()).hexdigest()[:16],
+        circuit=circuit,
+        fit=None,
+        model=None,
+        companions=companions or packaged,
+    )
     try:
         with np.errstate(all="ignore"):
             return target.files(_choose(target, request, model, at or {}) if target.refuses else request)
@@ -128,9 +136,14 @@ def _refusal(target: Target, request: Request) -> str:
 
 
 def export(
-    record: Record, to: str, folder: Path | str, *, model: str | None = None,
-    companions: str | Path | None = None, at: Mapping[str, float | str] | None = None,
-) -> list[Path]:  # fmt: skip
+    record: Record,
+    to: str,
+    folder: Path | str,
+    *,
+    model: str | None = None,
+    companions: str | Path | None = None,
+    at: Mapping[str, float | str] | None = None,
+) -> list[Path]:
     """Write a record in another format into a folder and return the files.
 
     Parameters and errors are those of `files`.

@@ -59,14 +59,21 @@ def numbers(request: Request) -> dict[str, Any]:
     over = t_max if fit.unit == "A" else 1.0
     _, decay = related_records.companion(request, head.decay, next(iter(head.decay_forms.values())))
     return {
-        "coefficients": fit.values(), "unit": fit.unit, "inputs": list(fit.inputs), "low": low, "high": high,
+        "coefficients": fit.values(),
+        "unit": fit.unit,
+        "inputs": list(fit.inputs),
+        "low": low,
+        "high": high,
         "curve": (curve / full).tolist(),
-        "v_ref": decay.coefficients["v_ref"].value, "full": full, "drive": [list(fit.box[n]) for n in fit.inputs[1:]],
+        "v_ref": decay.coefficients["v_ref"].value,
+        "full": full,
+        "drive": [list(fit.box[n]) for n in fit.inputs[1:]],
         "sigma": {"at": axis.tolist(), "relative": (sigma / full).tolist(), "known": random is not None},
-        "tau": decay.coefficients["tau"].value, "limit": {k: q / (full * over) for k, q in limits.items()},
+        "tau": decay.coefficients["tau"].value,
+        "limit": {k: q / (full * over) for k, q in limits.items()},
         "levels": {"input": head.levels_input, "store": head.levels_store, "output": head.levels_output},
         "about": request.about(LOST),
-    }  # fmt: skip
+    }
 
 
 def _curve(model: FittedModel, low: float, high: float) -> Floats:

@@ -19,7 +19,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class MacroParts:
     """What a macro-model is written from.
 
     Attributes
@@ -59,7 +59,7 @@ def _macro(request: Request) -> Macro | None:
     return next((macro for macro in request.circuit.macros if name in macro.models), None)
 
 
-def parts(request: Request) -> Parts:
+def parts(request: Request) -> MacroParts:
     """Trace the model and read ports and parameters.
 
     Raises
@@ -78,7 +78,7 @@ def parts(request: Request) -> Parts:
     function = partial(model.function, **{name: symbol(name) for name in model.coefficients})
     inputs = [symbol(name) for name in macro.spice.signals]
     formulas = {name: plain(quantity(function, *inputs)) for name, quantity in macro.quantities.items()}
-    return Parts(
+    return MacroParts(
         name=request.circuit.name, ports=_ports(request.circuit.name), macro=macro, values=values, formulas=formulas
     )
 
@@ -91,7 +91,7 @@ def _ports(circuit: str) -> tuple[str, ...]:
     return block.ports
 
 
-def sharing(made: Parts) -> Parts:
+def sharing(made: MacroParts) -> MacroParts:
     """Give what stands in a formula more than once a node of its own, if it is a pure number of about 1.
 
     Sums with a logarithm are; a current as the voltage of a node would be below the simulator's tolerance.
@@ -108,7 +108,7 @@ def _is_log1p(expression: Expression) -> bool:
     return isinstance(expression, log1p)
 
 
-def names(made: Parts, text: MacroText, parameter: str) -> Callable[[str], str]:
+def names(made: MacroParts, text: MacroText, parameter: str) -> Callable[[str], str]:
     """How the text refers to signals, helpers and parameters."""
 
     def named(name: str) -> str:
@@ -119,7 +119,9 @@ def names(made: Parts, text: MacroText, parameter: str) -> Callable[[str], str]:
     return named
 
 
-def fill(made: Parts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str) -> str:
+def fill(
+    made: MacroParts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str
+) -> str:
     """Put formulas and parameters into the text; ``parameter`` is how one is written, as ``p_{}``."""
     named = names(made, text, parameter)
     written = _PARAMETER.sub(lambda match: parameter.format(match[1]), text.text)

@@ -57,13 +57,20 @@ class Request:
         fit = self.fit
         errors = fit.held_out or fit.fitted if fit else None
         return {
-            "circuit": self.record.circuit, "study": self.record.study, "technology": self.record.technology,
-            "record_digest": self.digest, "package": f"gaincell-char {__version__}",
-            "source": self.record.provenance.source, "model": fit.model if fit else None,
-            "conditions": fit.conditions if fit else {}, "box": fit.box if fit else {},
-            "unit": fit.unit if fit else "", "error_rms": errors.rms if errors else None,
-            "error_worst": abs(errors.worst) if errors else None, "not_expressed": lost,
-        }  # fmt: skip
+            "circuit": self.record.circuit,
+            "study": self.record.study,
+            "technology": self.record.technology,
+            "record_digest": self.digest,
+            "package": f"gaincell-char {__version__}",
+            "source": self.record.provenance.source,
+            "model": fit.model if fit else None,
+            "conditions": fit.conditions if fit else {},
+            "box": fit.box if fit else {},
+            "unit": fit.unit if fit else "",
+            "error_rms": errors.rms if errors else None,
+            "error_worst": abs(errors.worst) if errors else None,
+            "not_expressed": lost,
+        }
 
 
 def _errors(fit: Fit | None) -> list[str]:

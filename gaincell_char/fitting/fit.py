@@ -123,9 +123,13 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
     held = held_out(selection.inputs)
     train = {name: x[~held] for name, x in selection.inputs.items()}
     problem = _Problem(
-        model, train, selection.output[~held], selection.full_range, {**params, **_numeric(selection)},
+        model,
+        train,
+        selection.output[~held],
+        selection.full_range,
+        {**params, **_numeric(selection)},
         None if selection.sigma is None else selection.sigma[~held],
-    )  # fmt: skip
+    )
     theta, jacobian, residual = problem.solve_linear() if model.linear and not robust else problem.solve(robust)
     covariance = problem.covariance(jacobian, residual)
     coefficients = problem.coefficients(theta, covariance)
@@ -134,12 +138,20 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
         dtype=float,
     )
     return Fit(
-        model=model.name, form=model.form, equation=model.equation, inputs=model.inputs, output=model.output,
-        unit=unit, conditions=selection.conditions, coefficients=coefficients, covariance=covariance.tolist(),
+        model=model.name,
+        form=model.form,
+        equation=model.equation,
+        inputs=model.inputs,
+        output=model.output,
+        unit=unit,
+        conditions=selection.conditions,
+        coefficients=coefficients,
+        covariance=covariance.tolist(),
         box={name: (float(x.min()), float(x.max())) for name, x in selection.inputs.items()},
         full_range=selection.full_range,
-        fitted=errors(selection, predicted, ~held), held_out=errors(selection, predicted, held),
-    )  # fmt: skip
+        fitted=errors(selection, predicted, ~held),
+        held_out=errors(selection, predicted, held),
+    )
 
 
 def _numeric(selection: Selection) -> dict[str, float]:
@@ -179,9 +191,14 @@ class _Problem:
     """The optimiser's view of a fit: scaled unknowns, residuals in units of full range."""
 
     def __init__(
-        self, model: Model, inputs: Mapping[str, Floats], output: Floats, full_range: float, params: Numbers,
+        self,
+        model: Model,
+        inputs: Mapping[str, Floats],
+        output: Floats,
+        full_range: float,
+        params: Numbers,
         sigma: Floats | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         # Weights of about 1: the residual stays in units of full range, and noise of known size has that variance.
         typical = full_range if sigma is None else float(np.sqrt(np.mean(sigma**2)))
         self.weight = np.ones(output.size) if sigma is None else np.asarray(typical / sigma)
@@ -216,10 +233,18 @@ class _Problem:
         """Nonlinear least squares; scipy's default tolerances stop coefficients 1e-7 short."""
         try:
             result = least_squares(
-                self.residual, self.start / self.scale, bounds=(self.low / self.scale, self.high / self.scale),
-                jac="3-point", x_scale="jac", ftol=1e-13, xtol=1e-11, gtol=1e-15, max_nfev=3000,
-                loss="soft_l1" if robust else "linear", f_scale=robust or 1.0,
-            )  # fmt: skip
+                self.residual,
+                self.start / self.scale,
+                bounds=(self.low / self.scale, self.high / self.scale),
+                jac="3-point",
+                x_scale="jac",
+                ftol=1e-13,
+                xtol=1e-11,
+                gtol=1e-15,
+                max_nfev=3000,
+                loss="soft_l1" if robust else "linear",
+                f_scale=robust or 1.0,
+            )
         except (ValueError, ArithmeticError) as error:  # the residual is infinite where the search begins
             raise FitError(f"model {self.model.name} cannot be fitted to these numbers: {error}") from None
         if not result.success or not np.isfinite(result.fun).all():

@@ -104,9 +104,10 @@ def check_model(fit: Fit, circuit: Circuit, where: str) -> None:
     """Raise `DataError` unless a circuit declares the model of a fit with its coefficients, inputs and output."""
     model = _declared(where, lambda: circuit.model(fit.model))
     for what, here, there in (
-        ("coefficients", sorted(fit.coefficients), sorted(model.coefficients)), ("inputs", fit.inputs, model.inputs),
+        ("coefficients", sorted(fit.coefficients), sorted(model.coefficients)),
+        ("inputs", fit.inputs, model.inputs),
         ("output", [fit.output], [model.output]),
-    ):  # fmt: skip
+    ):
         if list(here) != list(there):
             raise DataError(f"{where}: {what} of {model.name} are {_list(here)}; the model has {_list(there)}")
     if large := [name for name, value in fit.values().items() if abs(value) > _LARGEST]:

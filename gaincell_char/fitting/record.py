@@ -10,7 +10,7 @@ from ..errors import DataError
 from ..storage import untrusted
 from ..storage.untrusted import Count, Finite, Label, Name, Source, Text
 from .fit import Fit
-from .variation import Spread
+from .variation import VariationSummary
 
 SCHEMA_VERSION = 1
 
@@ -47,7 +47,7 @@ class Record(BaseModel):
     numerics : mapping of str to float
         Output -> largest deviation from a run with a hundred times tighter tolerances, as a fraction of
         its full range.
-    spread : Spread, optional
+    spread : VariationSummary, optional
         How copies of the circuit differ, in the record of a Monte Carlo campaign.
     """
 
@@ -61,7 +61,7 @@ class Record(BaseModel):
     parameters: dict[Name, Finite | Label]
     numerics: dict[Name, Finite] = {}
     fits: list[Fit]
-    spread: Spread | None = None
+    spread: VariationSummary | None = None
     provenance: Provenance
 
     @model_validator(mode="after")
@@ -179,7 +179,7 @@ def make_record(
     study: str,
     fits: list[Fit],
     numerics: dict[str, float],
-    spread: Spread | None = None,
+    spread: VariationSummary | None = None,
 ) -> Record:
     """Put fits and the origin of their table together."""
     return Record(

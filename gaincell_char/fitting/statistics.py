@@ -75,13 +75,19 @@ def moments(values: ArrayLike, confidence: float = CONFIDENCE) -> Moments:
     shaped = n >= _FEWEST_FOR_NORMALITY and sigma > 1e-12 * abs(mean)
     there = int(np.isfinite(np.asarray(values, dtype=float)).sum()) + beyond
     return Moments(
-        n=there, n_missing=np.size(values) - there, n_beyond=beyond, mean=mean,
-        mean_low=float(mean - half), mean_high=float(mean + half), sigma=sigma,
-        sigma_low=float(low), sigma_high=float(high),
+        n=there,
+        n_missing=np.size(values) - there,
+        n_beyond=beyond,
+        mean=mean,
+        mean_low=float(mean - half),
+        mean_high=float(mean + half),
+        sigma=sigma,
+        sigma_low=float(low),
+        sigma_high=float(high),
         skew=float(scipy.stats.skew(good)) if shaped else nothing,
         excess_kurtosis=float(scipy.stats.kurtosis(good)) if shaped else nothing,
         p_normal=float(scipy.stats.normaltest(good).pvalue) if shaped else nothing,
-    )  # fmt: skip
+    )
 
 
 def _finite(values: ArrayLike) -> Floats:
@@ -121,11 +127,14 @@ def quantiles(
         # The k-th smallest lies below the quantile with the probability that at least k samples do.
         lower = int(scipy.stats.binom.ppf(tail, n, p)) if n else 0
         upper = int(scipy.stats.binom.ppf(1 - tail, n, p)) + 1 if n else 1
-        rows.append({
-            "probability": p, "value": _quantile(good, p) if n else np.nan,
-            "low": float(good[lower - 1]) if lower >= 1 else np.nan,
-            "high": float(good[upper - 1]) if upper <= n else np.nan,
-        })  # fmt: skip
+        rows.append(
+            {
+                "probability": p,
+                "value": _quantile(good, p) if n else np.nan,
+                "low": float(good[lower - 1]) if lower >= 1 else np.nan,
+                "high": float(good[upper - 1]) if upper <= n else np.nan,
+            }
+        )
     return pd.DataFrame(rows, columns=["probability", "value", "low", "high"])
 
 

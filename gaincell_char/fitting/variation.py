@@ -15,11 +15,11 @@ PARTS = ("process", "mismatch")
 _FEWEST_SAMPLES = 16
 
 
-class _Record(BaseModel):
+class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RandomCoefficient(_Record):
+class RandomCoefficient(_Stored):
     """One random coefficient of a copy: normal, with the mean and sigma of all parts together."""
 
     name: Name
@@ -29,7 +29,7 @@ class RandomCoefficient(_Record):
     sigma: Finite
 
 
-class RandomFit(_Record):
+class RandomFit(_Stored):
     """A nominal model with random coefficients: what is needed to draw whole circuits.
 
     Attributes
@@ -81,7 +81,7 @@ class RandomFit(_Record):
         return self
 
 
-class OutputSpread(_Record):
+class OutputSpread(_Stored):
     """Mean and sigma of one output or feature at one place of the grid.
 
     None where there are too few samples, or ``n_beyond`` of them lie beyond the end of what was swept.
@@ -96,7 +96,7 @@ class OutputSpread(_Record):
     sigma: KnownNotNegative
 
 
-class Spread(_Record):
+class VariationSummary(_Stored):
     """Statistics of one campaign.
 
     Attributes
@@ -170,17 +170,24 @@ def fit_random(
     explained, sigma_error = _explained(columns, y, held), _sigma_error(columns, found, y)
     _check_variation(model, explained, sigma_error)
     return RandomFit(
-        model=model.name, nominal=model.nominal, equation=model.equation, inputs=model.inputs, output=model.output,
-        conditions=dict(conditions), box={name: (float(v.min()), float(v.max())) for name, v in x.items()},
+        model=model.name,
+        nominal=model.nominal,
+        equation=model.equation,
+        inputs=model.inputs,
+        output=model.output,
+        conditions=dict(conditions),
+        box={name: (float(v.min()), float(v.max())) for name, v in x.items()},
         coefficients=[
             RandomCoefficient(name=name, unit=c.unit, doc=c.doc, mean=float(m), sigma=float(s))
-            for (name, c), m, s in zip(
-                model.random.items(), found.mean(axis=0), found.std(axis=0, ddof=1), strict=True
-            )
+            for (name, c), m, s in zip(model.random.items(), found.mean(axis=0), found.std(axis=0, ddof=1), strict=True)
         ],
-        covariance=_by_part(found, z, parts), explained=explained, sigma_error=sigma_error,
-        n_samples=len(y), n_inputs=y.shape[1], n_held_out=int(held.sum()),
-    )  # fmt: skip
+        covariance=_by_part(found, z, parts),
+        explained=explained,
+        sigma_error=sigma_error,
+        n_samples=len(y),
+        n_inputs=y.shape[1],
+        n_held_out=int(held.sum()),
+    )
 
 
 def _check_count(model: RandomModel, samples: Floats, draws: Floats) -> None:

@@ -15,21 +15,21 @@ from ..fitting import statistics
 from ..fitting.fit import Fit
 from ..fitting.record import Origin, Record, make_record
 from ..fitting.statistics import Goal, Proportion, Spec
-from ..fitting.variation import OutputSpread, RandomFit, Spread
+from ..fitting.variation import OutputSpread, RandomFit, VariationSummary
 from ..spice.pool import Pool
 from ..sweep.run import OK
 from . import random_models, results
 from .campaign import Campaign
 from .sampling import PROCESS
 from .sensitivity import contributions
-from .verify import Check
+from .verify import Verification
 
 _MOST_SHOWN, _FEW = 9, 8
 _PROBABILITIES = (0.00135, 0.05, 0.5, 0.95, 0.99865)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantity:
+class SampledQuantity:
     """One number per sample: an output at one place of the grid, or a feature; ``main`` ones are shown one by one.
 
     An infinite value lies beyond ``end`` [unit].
@@ -56,7 +56,7 @@ class Analysis:
 
     Attributes
     ----------
-    quantities : tuple of Quantity
+    quantities : tuple of SampledQuantity
         Every feature, then every output over the grid, in the order of `moments`.
     random : tuple of RandomFit
         Fitted random coefficients.
@@ -66,7 +66,7 @@ class Analysis:
 
     n: int
     cube: xr.Dataset
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[SampledQuantity, ...]
     moments: pd.DataFrame
     quantiles: pd.DataFrame
     contributions: pd.DataFrame
@@ -79,7 +79,7 @@ class Analysis:
     record: Record
 
     @property
-    def shown(self) -> list[Quantity]:
+    def shown(self) -> list[SampledQuantity]:
         """What a page shows one by one: features, or else the main output spread evenly over the grid."""
         return _some(self.quantities)
 
@@ -91,7 +91,7 @@ def analyse(
     *,
     pool: Pool,
     specs: Sequence[Spec] = (),
-    check: Check | None = None,
+    check: Verification | None = None,
 ) -> Analysis:
     """Compute every table of a finished campaign; simulates the typical circuit for its nominal models.
 
@@ -101,7 +101,7 @@ def analyse(
         From `results.complete`.
     specs : sequence of Spec
         Limits whose yield is wanted.
-    check : Check, optional
+    check : Verification, optional
         What the record states as the error of the simulation.
     """
     cube = results.cube(campaign, rows, n)
@@ -120,11 +120,20 @@ def analyse(
     shares, why_not = _contributions(campaign, shown, draws)
     spread = _spread(campaign, rows, n, quantities, random)
     return Analysis(
-        n=n, cube=cube, quantities=quantities, moments=_moments(quantities), quantiles=_quantiles(quantities),
-        contributions=shares, worst=_worst(campaign, shown), yields=_yields(quantities, specs),
-        typical=typical, fits=tuple(fits), random=tuple(random), left_out=(*left_out, *why_not),
+        n=n,
+        cube=cube,
+        quantities=quantities,
+        moments=_moments(quantities),
+        quantiles=_quantiles(quantities),
+        contributions=shares,
+        worst=_worst(campaign, shown),
+        yields=_yields(quantities, specs),
+        typical=typical,
+        fits=tuple(fits),
+        random=tuple(random),
+        left_out=(*left_out, *why_not),
         record=_record(campaign, rows, fits, spread, pool.version, dict(check.tight) if check else {}),
-    )  # fmt: skip
+    )
 
 
 def width(campaign: Campaign, rows: pd.DataFrame, n: int, goal: Goal, specs: Sequence[Spec]) -> float:
@@ -137,9 +146,9 @@ def width(campaign: Campaign, rows: pd.DataFrame, n: int, goal: Goal, specs: Seq
     return max(goal.width(quantity.values) for quantity in quantities if quantity.main)
 
 
-def _features(campaign: Campaign, cube: xr.Dataset) -> list[Quantity]:
+def _features(campaign: Campaign, cube: xr.Dataset) -> list[SampledQuantity]:
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
-    found: list[Quantity] = []
+    found: list[SampledQuantity] = []
     for feature in declared.features if declared else ():
         if cube.sizes.get(feature.over, 0) > 1:
             end = float(cube[feature.over].max()) if feature.censored else float("inf")
@@ -147,7 +156,7 @@ def _features(campaign: Campaign, cube: xr.Dataset) -> list[Quantity]:
     return found
 
 
-def _outputs(campaign: Campaign, cube: xr.Dataset, *, main: bool) -> list[Quantity]:
+def _outputs(campaign: Campaign, cube: xr.Dataset, *, main: bool) -> list[SampledQuantity]:
     outputs = campaign.plan.bench.outputs
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
     chosen = declared.output if declared else outputs[0].name
@@ -160,29 +169,33 @@ def _outputs(campaign: Campaign, cube: xr.Dataset, *, main: bool) -> list[Quanti
 
 def _split(
     name: str, unit: str, doc: str, array: xr.DataArray, main: bool, end: float = float("inf")
-) -> list[Quantity]:
+) -> list[SampledQuantity]:
     """One quantity per place of the grid; a dimension of one value names no place."""
     others = [str(dim) for dim in array.dims if dim != "sample"]
     stacked = array.transpose("sample", *others)
     told = [dim for dim in others if array.sizes[dim] > 1]
     return [
-        Quantity(
-            name=name, unit=unit, doc=doc,
+        SampledQuantity(
+            name=name,
+            unit=unit,
+            doc=doc,
             where={d: array[d].to_numpy()[i] for d, i in zip(others, index, strict=True) if d in told},
-            values=stacked.to_numpy()[(slice(None), *index)], main=main, end=end,
+            values=stacked.to_numpy()[(slice(None), *index)],
+            main=main,
+            end=end,
         )
         for index in np.ndindex(*(array.sizes[dim] for dim in others))
-    ]  # fmt: skip
+    ]
 
 
-def _some(quantities: Sequence[Quantity]) -> list[Quantity]:
+def _some(quantities: Sequence[SampledQuantity]) -> list[SampledQuantity]:
     """What a page shows one by one: features, or else the main output spread evenly over the grid."""
     chosen = [q for q in quantities if q.main]
     picked = np.unique(np.linspace(0, len(chosen) - 1, min(len(chosen), _MOST_SHOWN)).round().astype(int))
     return [chosen[i] for i in picked]
 
 
-def _moments(quantities: Sequence[Quantity]) -> pd.DataFrame:
+def _moments(quantities: Sequence[SampledQuantity]) -> pd.DataFrame:
     rows = []
     for quantity in quantities:
         rows.append(
@@ -196,7 +209,7 @@ def _moments(quantities: Sequence[Quantity]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _quantiles(quantities: Sequence[Quantity]) -> pd.DataFrame:
+def _quantiles(quantities: Sequence[SampledQuantity]) -> pd.DataFrame:
     parts = []
     for quantity in quantities:
         table = statistics.quantiles(quantity.values, _PROBABILITIES)
@@ -206,7 +219,9 @@ def _quantiles(quantities: Sequence[Quantity]) -> pd.DataFrame:
     return table[[*front, "probability", "value", "low", "high"]]
 
 
-def _contributions(campaign: Campaign, quantities: Sequence[Quantity], draws: Floats) -> tuple[pd.DataFrame, list[str]]:
+def _contributions(
+    campaign: Campaign, quantities: Sequence[SampledQuantity], draws: Floats
+) -> tuple[pd.DataFrame, list[str]]:
     table = pd.DataFrame(draws, columns=[v.name for v in campaign.variables])
     groups = {v.name: v.name if v.group == PROCESS else v.group for v in campaign.variables}
     parts, left_out = [], []
@@ -224,7 +239,7 @@ def _contributions(campaign: Campaign, quantities: Sequence[Quantity], draws: Fl
     return (pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)), left_out
 
 
-def _worst(campaign: Campaign, quantities: Sequence[Quantity]) -> pd.DataFrame:
+def _worst(campaign: Campaign, quantities: Sequence[SampledQuantity]) -> pd.DataFrame:
     parts = []
     for quantity in quantities:
         frame = pd.DataFrame({"sample": range(len(quantity.values)), "value": quantity.values})
@@ -234,7 +249,7 @@ def _worst(campaign: Campaign, quantities: Sequence[Quantity]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["quantity", "id", "sample", "seed", "value", "distance"]]
 
 
-def _point_of(campaign: Campaign, quantity: Quantity) -> int:
+def _point_of(campaign: Campaign, quantity: SampledQuantity) -> int:
     """Number of the first point of the grid that a quantity is measured at."""
     for number, point in enumerate(campaign.points):
         if all(point.where.get(name, value) == value for name, value in quantity.where.items()):
@@ -242,7 +257,7 @@ def _point_of(campaign: Campaign, quantity: Quantity) -> int:
     return 0
 
 
-def _yields(quantities: Sequence[Quantity], specs: Sequence[Spec]) -> tuple[tuple[str, Proportion], ...]:
+def _yields(quantities: Sequence[SampledQuantity], specs: Sequence[Spec]) -> tuple[tuple[str, Proportion], ...]:
     found = []
     for spec in specs:
         passes = spec_passes(quantities, spec)
@@ -250,7 +265,7 @@ def _yields(quantities: Sequence[Quantity], specs: Sequence[Spec]) -> tuple[tupl
     return tuple(found)
 
 
-def spec_passes(quantities: Sequence[Quantity], spec: Spec) -> Any:
+def spec_passes(quantities: Sequence[SampledQuantity], spec: Spec) -> Any:
     """Sample -> whether it meets a spec everywhere the spec holds; one that failed does not.
 
     Raises
@@ -301,41 +316,55 @@ def _holds(where: Mapping[str, Any], wanted: Mapping[str, float]) -> bool:
 
 
 def _spread(
-    campaign: Campaign, rows: pd.DataFrame, n: int, quantities: Sequence[Quantity], random: list[RandomFit]
-) -> Spread:
+    campaign: Campaign, rows: pd.DataFrame, n: int, quantities: Sequence[SampledQuantity], random: list[RandomFit]
+) -> VariationSummary:
     failed = rows.loc[rows["status"] != OK, "reason"].value_counts()
     shown = _some(quantities)
     table = statistics.correlation(pd.DataFrame({q.label: q.values for q in shown}).replace(np.inf, np.nan))
-    return Spread(
-        vary=campaign.vary, sampler=campaign.sampler.kind, seed=campaign.sampler.seed, n_requested=n,
-        n_points=len(rows), n_ok=int((rows["status"] == OK).sum()), failed={k: int(v) for k, v in failed.items()},
-        outputs=[_output_spread(q) for q in quantities], correlated=[q.label for q in shown],
-        correlation=[[None if np.isnan(c) else float(c) for c in row] for row in table.to_numpy()], random=random,
-    )  # fmt: skip
+    return VariationSummary(
+        vary=campaign.vary,
+        sampler=campaign.sampler.kind,
+        seed=campaign.sampler.seed,
+        n_requested=n,
+        n_points=len(rows),
+        n_ok=int((rows["status"] == OK).sum()),
+        failed={k: int(v) for k, v in failed.items()},
+        outputs=[_output_spread(q) for q in quantities],
+        correlated=[q.label for q in shown],
+        correlation=[[None if np.isnan(c) else float(c) for c in row] for row in table.to_numpy()],
+        random=random,
+    )
 
 
-def _output_spread(quantity: Quantity) -> OutputSpread:
+def _output_spread(quantity: SampledQuantity) -> OutputSpread:
     found = statistics.moments(quantity.values)
     where = {k: v if isinstance(v, str) else float(v) for k, v in quantity.where.items()}
     return OutputSpread(
-        name=quantity.name, unit=quantity.unit, where=where, n=found.n, n_beyond=found.n_beyond, mean=found.mean,
+        name=quantity.name,
+        unit=quantity.unit,
+        where=where,
+        n=found.n,
+        n_beyond=found.n_beyond,
+        mean=found.mean,
         sigma=found.sigma,
-    )  # fmt: skip
+    )
 
 
 def _record(
     campaign: Campaign,
     rows: pd.DataFrame,
     fits: Sequence[Fit],
-    spread: Spread,
+    spread: VariationSummary,
     version: str,
     numerics: dict[str, float],
 ) -> Record:
     about = results.attrs(campaign, rows, spread.n_requested)
     more = {
-        "parameters": json.dumps(dict(campaign.plan.fixed)), "options": json.dumps(dict(campaign.plan.options)),
-        "plan_digest": campaign.digest, "simulator": f"ngspice {version}",
-    }  # fmt: skip
+        "parameters": json.dumps(dict(campaign.plan.fixed)),
+        "options": json.dumps(dict(campaign.plan.options)),
+        "plan_digest": campaign.digest,
+        "simulator": f"ngspice {version}",
+    }
     study = f"{campaign.plan.bench.name}_{campaign.vary}"
     origin = Origin.from_attrs({**about, **more})
     return make_record(origin=origin, study=study, fits=list(fits), numerics=numerics, spread=spread)

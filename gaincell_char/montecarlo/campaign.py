@@ -22,7 +22,7 @@ from ..spice.netlist import Netlist
 from ..storage.manifest import MOST_SAMPLES, Manifest
 from ..storage.untrusted import MOST_NETLIST, Finite, Label, Name, Text, complaint
 from ..sweep.identity import source_digest
-from ..sweep.plan import Plan, Point, check_count, check_mapping, check_values
+from ..sweep.plan import Point, SweepPlan, check_count, check_mapping, check_values
 from ..sweep.step_control import MOST_COPIES, Steps
 from ..technology.schema import Technology
 from . import sampling
@@ -41,7 +41,7 @@ class Campaign:
 
     Attributes
     ----------
-    plan : Plan
+    plan : SweepPlan
         The grid that every sample is measured over, with the options of the campaign.
     vary : {"process", "mismatch", "both"}
         What a sample draws: a die, the devices of a typical die, or a die and its devices.
@@ -49,7 +49,7 @@ class Campaign:
         What `plan_campaign` was asked for, as JSON holds it.
     """
 
-    plan: Plan
+    plan: SweepPlan
     vary: str
     sampler: Sampler
     copies: int
@@ -171,25 +171,43 @@ class Campaign:
         return self._batch(rows, runs, self._both_decks[1], 1)
 
     def _batch(
-        self, rows: Mapping[int, tuple[tuple[str, ...], Floats]], runs: Sequence[tuple[int, int]],
-        decks: Sequence[Deck], copies: int,
-    ) -> Batch:  # fmt: skip
+        self,
+        rows: Mapping[int, tuple[tuple[str, ...], Floats]],
+        runs: Sequence[tuple[int, int]],
+        decks: Sequence[Deck],
+        copies: int,
+    ) -> Batch:
         where: dict[tuple[int, int], int] = {}
         values: list[Floats] = []
         for point, first in runs:
             where[point, first] = len(values) * copies
             values.append(rows[point][1][first : first + copies])
         return Batch(
-            decks=tuple(decks), save=self.points[0].deck.template.save, copies=copies, targets=rows[runs[0][0]][0],
-            rows=np.concatenate(values), runs=tuple((p, where[p, first]) for p, first in runs), program=self._program,
-        )  # fmt: skip
+            decks=tuple(decks),
+            save=self.points[0].deck.template.save,
+            copies=copies,
+            targets=rows[runs[0][0]][0],
+            rows=np.concatenate(values),
+            runs=tuple((p, where[p, first]) for p, first in runs),
+            program=self._program,
+        )
 
 
 def plan_campaign(
-    circuit: str, bench: str, *, vary: str = "both", sampler: str = "sobol", seed: int = 1, block: int = 1024,
-    technology: str | Technology = registry.DEFAULT_TECHNOLOGY, netlist: Netlist | str | None = None,
-    sweep: Mapping[str, Grid] | None = None, set_: Values | None = None, steps: Steps | None = None, **conditions: Any,
-) -> Campaign:  # fmt: skip
+    circuit: str,
+    bench: str,
+    *,
+    vary: str = "both",
+    sampler: str = "sobol",
+    seed: int = 1,
+    block: int = 1024,
+    technology: str | Technology = registry.DEFAULT_TECHNOLOGY,
+    netlist: Netlist | str | None = None,
+    sweep: Mapping[str, Grid] | None = None,
+    set_: Values | None = None,
+    steps: Steps | None = None,
+    **conditions: Any,
+) -> Campaign:
     """Check a request and lay out its campaign; what is not named here is that of `plan_bench`.
 
     Parameters
@@ -219,33 +237,49 @@ def plan_campaign(
     given = {name: values for name, values in grid.items() if name not in set_} | sweep
     options = {**steps.options, **check_values("options", conditions.pop("options", None))}
     plan = registry.plan_bench(
-        circuit, bench, technology=technology, netlist=netlist, sweep=given, own_sweep=False, set_=set_,
-        options=options, **conditions,
-    )  # fmt: skip
+        circuit,
+        bench,
+        technology=technology,
+        netlist=netlist,
+        sweep=given,
+        own_sweep=False,
+        set_=set_,
+        options=options,
+        **conditions,
+    )
     plan = replace(plan, max_step=steps.max_step)
     _check(plan, vary, steps.copies)
     request = {
-        "circuit": circuit, "bench": bench, "vary": vary, "sampler": sampler, "seed": seed, "block": block,
+        "circuit": circuit,
+        "bench": bench,
+        "vary": vary,
+        "sampler": sampler,
+        "seed": seed,
+        "block": block,
         "technology": technology if isinstance(technology, str) else technology.name,
         "netlist": netlist.text if isinstance(netlist, Netlist) else netlist,
-        "set_": set_, "steps": steps.model_dump(), **_grid(plan),
-    }  # fmt: skip
+        "set_": set_,
+        "steps": steps.model_dump(),
+        **_grid(plan),
+    }
     drawn = sampling.make_sampler(sampler, seed, block)
     campaign = Campaign(plan=plan, vary=vary, sampler=drawn, copies=steps.copies, request=request)
     campaign.check_first()
     return campaign
 
 
-def _grid(plan: Plan) -> dict[str, Any]:
+def _grid(plan: SweepPlan) -> dict[str, Any]:
     """What of a request the plan has decided, as JSON holds it."""
     curve = {plan.bench.curve.name: plan.curve.tolist()} if plan.bench.curve else {}
     return {
-        "sweep": {name: list(values) for name, values in plan.sweep.items()} | curve, "corners": list(plan.corners),
-        "temps": list(plan.temps), "options": dict(plan.options),
-    }  # fmt: skip
+        "sweep": {name: list(values) for name, values in plan.sweep.items()} | curve,
+        "corners": list(plan.corners),
+        "temps": list(plan.temps),
+        "options": dict(plan.options),
+    }
 
 
-def _check(plan: Plan, vary: str, copies: int) -> None:
+def _check(plan: SweepPlan, vary: str, copies: int) -> None:
     if plan.size > _MOST_POINTS:
         raise ParameterError(
             f"the grid of every sample has {plan.size} points; the most is {_MOST_POINTS}: "

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..declare.circuit import Floats
-from ..errors import CharError, ParameterError, RequestError
+from ..errors import GaincellError, ParameterError, RequestError
 from ..spice.batch import Batch
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool, Simulator
@@ -41,13 +41,18 @@ class Chunk:
     def single(self, point: int, row: int) -> Batch:
         """Return one of its samples alone, by its row."""
         return Batch(
-            decks=self.alone.decks, save=self.alone.save, copies=1, targets=self.alone.targets, rows=self.grouped.rows,
-            runs=((point, row),), program=self.alone.program,
-        )  # fmt: skip
+            decks=self.alone.decks,
+            save=self.alone.save,
+            copies=1,
+            targets=self.alone.targets,
+            rows=self.grouped.rows,
+            runs=((point, row),),
+            program=self.alone.program,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class PointResult:
     """One point of one sample: its outputs, or why there are none, with the log and whether the child was lost."""
 
     sample: int
@@ -59,7 +64,7 @@ class Finished:
     spent_s: float = 0.0
 
 
-Group = tuple[Finished, ...]
+Group = tuple[PointResult, ...]
 """The samples of one deck at one point: stored together, so that none is simulated twice."""
 
 
@@ -78,11 +83,16 @@ def serve(simulator: Simulator, chunk: Chunk, timeout_s: float) -> Iterator[Grou
         yield tuple(_finished(first + k, point, outcome, 0, 1) for k, outcome in enumerate(singles))
 
 
-def _finished(sample: int, point: int, outcome: Outcome, copy: int, copies: int) -> Finished:
-    return Finished(
-        sample=sample, point=point, values={name: v[copy] for name, v in outcome.vectors.items()},
-        reason=outcome.reason, log=outcome.log, fatal=outcome.fatal, spent_s=outcome.spent_s / copies,
-    )  # fmt: skip
+def _finished(sample: int, point: int, outcome: Outcome, copy: int, copies: int) -> PointResult:
+    return PointResult(
+        sample=sample,
+        point=point,
+        values={name: v[copy] for name, v in outcome.vectors.items()},
+        reason=outcome.reason,
+        log=outcome.log,
+        fatal=outcome.fatal,
+        spent_s=outcome.spent_s / copies,
+    )
 
 
 def serve_anywhere(payload: bytes, timeout_s: float) -> list[Group]:
@@ -95,7 +105,7 @@ def serve_anywhere(payload: bytes, timeout_s: float) -> list[Group]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class CampaignProgress:
     """What a campaign did this time: points that were there already, and points simulated now."""
 
     n: int
@@ -105,14 +115,22 @@ class Progress:
     spent_s: float
     wall_s: float
     stopped: bool
-    failures: tuple[Finished, ...]
+    failures: tuple[PointResult, ...]
 
 
 def run_campaign(
-    campaign: Campaign, n: int, folder: Path | str, *, pool: Pool | None = None, executor: Executor | None = None,
-    timeout_s: float | None = None, part: tuple[int, int] = (1, 1), retry_failed: bool = False,
-    tick: Callable[[int], None] = lambda _: None, say: Callable[[str], None] = lambda _: None,
-) -> Progress:  # fmt: skip
+    campaign: Campaign,
+    n: int,
+    folder: Path | str,
+    *,
+    pool: Pool | None = None,
+    executor: Executor | None = None,
+    timeout_s: float | None = None,
+    part: tuple[int, int] = (1, 1),
+    retry_failed: bool = False,
+    tick: Callable[[int], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> CampaignProgress:
     """Simulate the first `n` samples of a campaign, less what `folder` holds already.
 
     Parameters
@@ -177,20 +195,20 @@ def _elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) ->
         else:
             yield from future.result()
     if lost:
-        raise CharError(
+        raise GaincellError(
             f"the executor lost {len(lost)} of {len(futures)} parts, the first to {type(lost[0]).__name__}: {lost[0]}; "
             "what is finished is kept: run the same again"
         )
 
 
-def sample(campaign: Campaign, n: int, pool: Pool) -> list[Finished]:
+def sample(campaign: Campaign, n: int, pool: Pool) -> list[PointResult]:
     """Simulate the first `n` samples and keep them in memory, by sample and point."""
     chunks = _Work(campaign, n).chunks((1, 1), pool.workers)
     items = (item for group in _groups(chunks, pool, None, pool.timeout_s) for item in group if item.sample < n)
     return sorted(items, key=lambda item: (item.sample, item.point))
 
 
-def typical(campaign: Campaign, pool: Pool) -> list[Finished]:
+def typical(campaign: Campaign, pool: Pool) -> list[PointResult]:
     """Simulate the circuit with every deviation at 0, over the whole grid."""
     work = _Work(campaign, 1, np.zeros((campaign.copies, len(campaign.variables))))
     groups = _groups(work.chunks((1, 1), 1), pool, None, pool.timeout_s)
@@ -254,11 +272,11 @@ class _Writer:
     def __init__(self, work: _Work, folder: Path) -> None:
         self._work = work
         self._folder = folder
-        self._waiting: list[Finished] = []
+        self._waiting: list[PointResult] = []
         self._began = self._flushed = time.perf_counter()
         self.count = self.failed = 0
         self.spent_s = 0.0
-        self.failures: list[Finished] = []
+        self.failures: list[PointResult] = []
 
     def add(self, group: Group) -> None:
         """Take more; write if it is time."""
@@ -273,12 +291,18 @@ class _Writer:
         if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
             self.flush()
 
-    def progress(self, n: int, kept: int, wall_s: float, stopped: bool) -> Progress:
+    def progress(self, n: int, kept: int, wall_s: float, stopped: bool) -> CampaignProgress:
         """What was done."""
-        return Progress(
-            n=n, kept=kept, simulated=self.count, failed=self.failed, spent_s=self.spent_s, wall_s=wall_s,
-            stopped=stopped, failures=tuple(self.failures),
-        )  # fmt: skip
+        return CampaignProgress(
+            n=n,
+            kept=kept,
+            simulated=self.count,
+            failed=self.failed,
+            spent_s=self.spent_s,
+            wall_s=wall_s,
+            stopped=stopped,
+            failures=tuple(self.failures),
+        )
 
     def flush(self) -> None:
         """Write what waits."""

@@ -23,10 +23,12 @@ from .sampling import PROCESS
 def typical(campaign: Campaign, pool: Pool) -> xr.Dataset:
     """Every output of the circuit with all deviations at 0, over the grid."""
     items = execute.typical(campaign, pool)
-    frame = pd.DataFrame({
-        output.name: [np.asarray(i.values[output.name]).tolist() if i.values else None for i in items]
-        for output in campaign.plan.bench.outputs
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            output.name: [np.asarray(i.values[output.name]).tolist() if i.values else None for i in items]
+            for output in campaign.plan.bench.outputs
+        }
+    )
     return results.cube(campaign, frame, 1).isel(sample=0)
 
 
@@ -43,11 +45,16 @@ def nominal_fits(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
     request, circuit = campaign.request, campaign.plan.circuit
     for model in (circuit.model(random.nominal) for random in random_models(campaign)):
         plan = registry.plan_bench(
-            request["circuit"], request["bench"], technology=request["technology"], netlist=request["netlist"],
-            sweep={name: campaign.plan.bench.sweep[name] for name in model.inputs}, own_sweep=False,
-            corners=request["corners"], temps=request["temps"],
+            request["circuit"],
+            request["bench"],
+            technology=request["technology"],
+            netlist=request["netlist"],
+            sweep={name: campaign.plan.bench.sweep[name] for name in model.inputs},
+            own_sweep=False,
+            corners=request["corners"],
+            temps=request["temps"],
             set_={name: value for name, value in request["set_"].items() if name not in model.inputs},
-        )  # fmt: skip
+        )
         dataset = characterize(plan, pool=pool).dataset
         units = {o.name: o.unit for o in plan.bench.outputs}
         found, why_not = fit_all([model], flat(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed), units)

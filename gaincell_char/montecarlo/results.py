@@ -85,14 +85,23 @@ def attrs(campaign: Campaign, rows: pd.DataFrame, n: int) -> dict[str, Any]:
     """Where the numbers come from, and how many there are."""
     failed = rows.loc[rows["status"] != OK, "reason"]
     return {
-        "circuit": campaign.plan.circuit.name, "bench": campaign.plan.bench.name,
-        "technology": campaign.plan.technology.name, "technology_digest": campaign.plan.technology.digest,
-        "campaign": campaign.digest, "vary": campaign.vary, "sampler": campaign.sampler.kind,
-        "seed": campaign.sampler.seed, "n_samples": n, "n_points": len(rows), "n_ok": len(rows) - len(failed),
-        "n_failed": len(failed), "failed_by_reason": {k: int(v) for k, v in failed.value_counts().items()},
-        "steps": dict(campaign.request["steps"]), "package": f"gaincell-char {__version__}",
+        "circuit": campaign.plan.circuit.name,
+        "bench": campaign.plan.bench.name,
+        "technology": campaign.plan.technology.name,
+        "technology_digest": campaign.plan.technology.digest,
+        "campaign": campaign.digest,
+        "vary": campaign.vary,
+        "sampler": campaign.sampler.kind,
+        "seed": campaign.sampler.seed,
+        "n_samples": n,
+        "n_points": len(rows),
+        "n_ok": len(rows) - len(failed),
+        "n_failed": len(failed),
+        "failed_by_reason": {k: int(v) for k, v in failed.value_counts().items()},
+        "steps": dict(campaign.request["steps"]),
+        "package": f"gaincell-char {__version__}",
         "units": {o.name: o.unit for o in campaign.plan.bench.outputs},
-    }  # fmt: skip
+    }
 
 
 def drawn(campaign: Campaign, n: int) -> pd.DataFrame:
@@ -107,9 +116,11 @@ def drawn(campaign: Campaign, n: int) -> pd.DataFrame:
     table = pd.DataFrame(campaign.draws(n), columns=[v.name for v in campaign.variables])
     table.insert(0, "sample", range(n))
     table.attrs |= {
-        "sigma": {v.name: v.sigma for v in campaign.variables}, "sampler": campaign.sampler.kind,
-        "seed": campaign.sampler.seed, "campaign": campaign.digest,
-    }  # fmt: skip
+        "sigma": {v.name: v.sigma for v in campaign.variables},
+        "sampler": campaign.sampler.kind,
+        "seed": campaign.sampler.seed,
+        "campaign": campaign.digest,
+    }
     return table
 
 

@@ -12,9 +12,14 @@ from ..fitting.statistics import CONFIDENCE, tail_of
 
 
 def contributions(
-    draws: pd.DataFrame, values: ArrayLike, groups: Mapping[str, str], *, n_bootstrap: int = 200, seed: int = 0,
+    draws: pd.DataFrame,
+    values: ArrayLike,
+    groups: Mapping[str, str],
+    *,
+    n_bootstrap: int = 200,
+    seed: int = 0,
     confidence: float = CONFIDENCE,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Share of the variance that each device brings: linear regression on what was drawn for the finished samples.
 
     A share is the sum of ``slope^2 var(draw) / var(values)``, less what the noise of the slopes adds to it: about

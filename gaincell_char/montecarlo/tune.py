@@ -12,7 +12,7 @@ import numpy as np
 from ..declare.circuit import Floats, Tran
 from ..errors import ParameterError, SimulationError
 from ..spice.pool import Pool
-from ..sweep.step_control import Pareto, Steps, Trial
+from ..sweep.step_control import MeasuredSetting, StepControlSurvey, Steps
 from .campaign import Campaign, plan_campaign
 from .execute import sample
 
@@ -33,7 +33,7 @@ def tune(
     samples: int = 16,
     tick: Callable[[int], None] = lambda _: None,
     **request: Any,
-) -> Pareto:
+) -> StepControlSurvey:
     """Try settings of step control and copies per deck on the same random samples.
 
     Parameters
@@ -65,10 +65,10 @@ def tune(
     transient = isinstance(base.points[0].deck.analysis, Tran)
     settings = list(_settings()) if transient else [Steps()]
     trials = _tried(planned, settings, reference, samples, pool, tick)
-    front = Pareto(**_about(base, pool, samples), trials=trials).front() if transient else trials
+    front = StepControlSurvey(**_about(base, pool, samples), trials=trials).front() if transient else trials
     stacked = [t.steps.model_copy(update={"copies": c}) for t in front for c in _COPIES[1:]]
     trials += _tried(planned, stacked, reference, samples, pool, tick)
-    return Pareto(**_about(base, pool, samples), trials=sorted(trials, key=lambda t: t.cost_s))
+    return StepControlSurvey(**_about(base, pool, samples), trials=sorted(trials, key=lambda t: t.cost_s))
 
 
 def check_samples(samples: int) -> int:
@@ -89,16 +89,24 @@ def _settings() -> Iterator[Steps]:
 def _about(campaign: Campaign, pool: Pool, samples: int) -> dict[str, Any]:
     plan = campaign.plan
     return {
-        "circuit": plan.circuit.name, "bench": plan.bench.name, "technology": plan.technology.name,
-        "technology_digest": plan.technology.digest, "simulator": f"ngspice {pool.version}", "n_samples": samples,
+        "circuit": plan.circuit.name,
+        "bench": plan.bench.name,
+        "technology": plan.technology.name,
+        "technology_digest": plan.technology.digest,
+        "simulator": f"ngspice {pool.version}",
+        "n_samples": samples,
         "seed": campaign.sampler.seed,
-    }  # fmt: skip
+    }
 
 
 def _tried(
-    planned: Callable[[Steps], Campaign], settings: Sequence[Steps], reference: dict[str, Floats], samples: int,
-    pool: Pool, tick: Callable[[int], None],
-) -> list[Trial]:  # fmt: skip
+    planned: Callable[[Steps], Campaign],
+    settings: Sequence[Steps],
+    reference: dict[str, Floats],
+    samples: int,
+    pool: Pool,
+    tick: Callable[[int], None],
+) -> list[MeasuredSetting]:
     """Run every setting a few times in turn, so that a slow moment of the machine hits them all."""
     campaigns = [planned(steps) for steps in settings]
     costs: list[list[float]] = [[] for _ in settings]
@@ -111,7 +119,7 @@ def _tried(
             tick(1)
     errors = [_error(campaign, f, reference) for campaign, f in zip(campaigns, found, strict=True)]
     return [
-        Trial(steps=steps, error=error, cost_s=median(cost))
+        MeasuredSetting(steps=steps, error=error, cost_s=median(cost))
         for steps, error, cost in zip(settings, errors, costs, strict=True)
         if np.isfinite(error)
     ]

@@ -21,7 +21,7 @@ _SAME, _STACKED = 1e-9, 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class Verification:
     """What the check found.
 
     Attributes
@@ -39,7 +39,7 @@ class Check:
     tight: Mapping[str, float]
 
 
-def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -> Check:
+def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -> Verification:
     """Run a few finished points again, spread over the campaign.
 
     Raises
@@ -67,7 +67,7 @@ def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -
         if better is not None:
             _worse(tighter, _deviations(campaign, rows, stored, better))
     ids = tuple(f"{s}.{p}" for s, p in zip(chosen["sample"], chosen["point"], strict=True))
-    return Check(ids=ids, alone=alone, tight=tighter)
+    return Verification(ids=ids, alone=alone, tight=tighter)
 
 
 def _run(campaign: Campaign, deck: Deck, point: int, timeout_s: float) -> dict[str, Floats] | None:

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__, registry
-from ..declare.circuit import Spread
+from ..declare.circuit import MonteCarloBench
 from ..fitting import statistics
-from ..montecarlo.analysis import Analysis, Quantity
+from ..montecarlo.analysis import Analysis, SampledQuantity
 from ..montecarlo.campaign import Campaign
-from ..montecarlo.verify import Check
+from ..montecarlo.verify import Verification
 from ..storage import tables
 from ..sweep.run import Failure
 from ..sweep.step_control import Steps
 from . import page, picture, text, variation_figures
-from .parts import Drawn, Parts, Written, failed_points
+from .parts import Drawn, PageParts, Written, failed_points
 
 _MOST_BARS = 3
 
@@ -29,15 +29,18 @@ def campaign_headline(analysed: Analysis) -> pd.DataFrame:
     rows = [_row(quantity) for quantity in analysed.shown]
     return pd.DataFrame(
         {
-            "quantity": row["label"], "unit": row["unit"], "mean": row["beyond"] or text.number(row["mean"], 6),
-            "sigma": text.number(row["sigma"], 6), "samples": str(row["n"]),
+            "quantity": row["label"],
+            "unit": row["unit"],
+            "mean": row["beyond"] or text.number(row["mean"], 6),
+            "sigma": text.number(row["sigma"], 6),
+            "samples": str(row["n"]),
             "95 % of sigma": f"{text.number(row['sigma_low'], 4)} .. {text.number(row['sigma_high'], 4)}",
         }
         for row in rows
-    )  # fmt: skip
+    )
 
 
-def _row(quantity: Quantity) -> dict[str, Any]:
+def _row(quantity: SampledQuantity) -> dict[str, Any]:
     ends = statistics.quantiles(quantity.values, (0.00135, 0.99865))["value"].to_numpy()
     found = statistics.moments(quantity.values)
     beyond = f"{text.beyond(quantity.end, quantity.unit)} in {found.n_beyond} of {found.n}" if found.n_beyond else ""
@@ -46,7 +49,7 @@ def _row(quantity: Quantity) -> dict[str, Any]:
 
 
 def write_campaign(
-    out: Path, campaign: Campaign, analysed: Analysis, check: Check, failed: Sequence[Failure] = ()
+    out: Path, campaign: Campaign, analysed: Analysis, check: Verification, failed: Sequence[Failure] = ()
 ) -> Written:
     """Write pictures, tables, record and page of a campaign into its folder.
 
@@ -61,7 +64,7 @@ def write_campaign(
         If something could not be written.
     """
     tables.make_inside(out, "figures", "tables")
-    parts = Parts(out=out)
+    parts = PageParts(out=out)
     for name, caption, draw in _pictures(campaign, analysed):
         parts.picture(name, caption, draw)
     for name in ("moments", "quantiles", "contributions", "worst"):
@@ -72,7 +75,7 @@ def write_campaign(
 
 
 def _page(
-    out: Path, campaign: Campaign, analysed: Analysis, check: Check, parts: Parts, failed: Sequence[Failure]
+    out: Path, campaign: Campaign, analysed: Analysis, check: Verification, parts: PageParts, failed: Sequence[Failure]
 ) -> str:
     circuit, about = campaign.plan.circuit, analysed.record.provenance
     units = {quantity.label: quantity.unit for quantity in analysed.quantities}
@@ -84,16 +87,33 @@ def _page(
         command += ["--tech", str(campaign.request["technology"])]
     return page.fill(
         "campaign.html.j2",
-        title=circuit.title, circuit=circuit.name, bench=campaign.plan.bench.name, vary=_VARY[campaign.vary],
-        technology=campaign.plan.technology.name, n=analysed.n, points=about.n_points, failed=about.n_failed,
-        reasons=spread_of.failed, failures=failed_points(failed, out), sampler=campaign.sampler.kind,
-        seed=campaign.sampler.seed, steps=Steps.model_validate(campaign.request["steps"]).label, tight=check.tight,
-        simulator=about.simulator, version=__version__, rows=[_row(quantity) for quantity in analysed.shown],
-        yields=analysed.yields, random=analysed.random, left_out=[*analysed.left_out, *parts.missing],
-        pictures=parts.pictures, worst=worst.to_dict("records"), checked=check.ids,
-        alone=max(check.alone.values(), default=0.0), replay=f"{shlex.join(command)} --replay",
+        title=circuit.title,
+        circuit=circuit.name,
+        bench=campaign.plan.bench.name,
+        vary=_VARY[campaign.vary],
+        technology=campaign.plan.technology.name,
+        n=analysed.n,
+        points=about.n_points,
+        failed=about.n_failed,
+        reasons=spread_of.failed,
+        failures=failed_points(failed, out),
+        sampler=campaign.sampler.kind,
+        seed=campaign.sampler.seed,
+        steps=Steps.model_validate(campaign.request["steps"]).label,
+        tight=check.tight,
+        simulator=about.simulator,
+        version=__version__,
+        rows=[_row(quantity) for quantity in analysed.shown],
+        yields=analysed.yields,
+        random=analysed.random,
+        left_out=[*analysed.left_out, *parts.missing],
+        pictures=parts.pictures,
+        worst=worst.to_dict("records"),
+        checked=check.ids,
+        alone=max(check.alone.values(), default=0.0),
+        replay=f"{shlex.join(command)} --replay",
         retry=f"{shlex.join([*command, '-n', str(analysed.n)])} --retry-failed",
-    )  # fmt: skip
+    )
 
 
 _VARY = {
@@ -119,11 +139,11 @@ def _pictures(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str
         yield f"contribution_{number}", caption, partial(_contribution, analysed.contributions, name)
 
 
-def _distribution(quantity: Quantity) -> Drawn:
+def _distribution(quantity: SampledQuantity) -> Drawn:
     return variation_figures.distribution(quantity.values, label=_label(quantity), title=quantity.label)
 
 
-def _convergence(quantity: Quantity) -> Drawn:
+def _convergence(quantity: SampledQuantity) -> Drawn:
     return variation_figures.running(
         statistics.convergence(quantity.values), label=_label(quantity), title=quantity.label
     )
@@ -135,8 +155,8 @@ def _contribution(table: pd.DataFrame, name: str) -> Drawn:
     )
 
 
-def _label(quantity: Quantity) -> picture.Quantity:
-    return picture.Quantity(name=quantity.name, unit=quantity.unit, doc=quantity.doc)
+def _label(quantity: SampledQuantity) -> picture.AxisQuantity:
+    return picture.AxisQuantity(name=quantity.name, unit=quantity.unit, doc=quantity.doc)
 
 
 def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
@@ -152,29 +172,33 @@ def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _
         told = {d: whole[d].to_numpy()[i] for d, i in at.items() if whole.sizes[d] > 1}
         title = ", ".join([campaign.plan.circuit.title, *(f"{k} = {v}" for k, v in told.items())])
         yield (
-            "_".join(["band", *map(str, index)]), f"{output.doc} of {whole.sizes['sample']} samples; {title}",
+            "_".join(["band", *map(str, index)]),
+            f"{output.doc} of {whole.sizes['sample']} samples; {title}",
             partial(_band, campaign, analysed, declared, at, title),
-        )  # fmt: skip
+        )
 
 
-def _band(campaign: Campaign, analysed: Analysis, declared: Spread, at: dict[str, int], title: str) -> Drawn:
+def _band(campaign: Campaign, analysed: Analysis, declared: MonteCarloBench, at: dict[str, int], title: str) -> Drawn:
     output = campaign.plan.bench.output(declared.output)
     whole = analysed.cube[declared.output]
     return variation_figures.band(
-        whole[declared.x].to_numpy(), whole.isel(at).transpose("sample", declared.x).to_numpy(),
-        x_label=_axis(campaign, declared.x), title=title,
-        y_label=picture.Quantity(name=output.name, unit=output.unit, doc=output.doc),
+        whole[declared.x].to_numpy(),
+        whole.isel(at).transpose("sample", declared.x).to_numpy(),
+        x_label=_axis(campaign, declared.x),
+        title=title,
+        y_label=picture.AxisQuantity(name=output.name, unit=output.unit, doc=output.doc),
         nominal=analysed.typical[declared.output].isel(at).to_numpy(),
-        model=_model_sigma(campaign, analysed, at, declared.x), log_x=campaign.plan.bench.curve is not None,
-    )  # fmt: skip
+        model=_model_sigma(campaign, analysed, at, declared.x),
+        log_x=campaign.plan.bench.curve is not None,
+    )
 
 
-def _axis(campaign: Campaign, name: str) -> picture.Quantity:
+def _axis(campaign: Campaign, name: str) -> picture.AxisQuantity:
     curve = campaign.plan.bench.curve
     if curve is not None and curve.name == name:
-        return picture.Quantity(name=name, unit=curve.unit, doc=curve.doc)
+        return picture.AxisQuantity(name=name, unit=curve.unit, doc=curve.doc)
     parameter = campaign.plan.params[name]
-    return picture.Quantity(name=name, unit=parameter.unit, doc=parameter.doc)
+    return picture.AxisQuantity(name=name, unit=parameter.unit, doc=parameter.doc)
 
 
 def _model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: str) -> Any:

@@ -17,18 +17,32 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from ..declare.parameters import Value
 from . import text
-from .picture import Line, Panel, Picture, Quantity
+from .picture import AxisQuantity, Line, Panel, Picture
 
 # Okabe and Ito: told apart with every common colour blindness.
 INK, PAPER, BEST = "#222222", "#D55E00", "#0072B2"
 _CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "v", "D", "P", "X")
 _STYLE: Any = {
-    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 12.0, "text.parse_math": False,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.labelcolor": INK,
-    "axes.linewidth": 0.9, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e3e3e3", "grid.linewidth": 0.8,
-    "xtick.color": INK, "ytick.color": INK, "text.color": INK, "svg.fonttype": "none", "svg.hashsalt": "gaincell",
-}  # fmt: skip
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 12.0,
+    "text.parse_math": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.9,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gaincell",
+}
 _DPI = 160
 _OVERVIEW_DPI = 120
 # Inches.
@@ -127,11 +141,18 @@ class _Drawing:
         self.target.text(0.16 / _WIDTH, y, self.picture.caption, va="top", fontsize=_SMALL, color="#666666")
         handles = self._handles()
         legend = self.target.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(0.08 / _WIDTH, y - 0.2 / self.height),
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(0.08 / _WIDTH, y - 0.2 / self.height),
             ncols=len(handles),
-            frameon=False, fontsize=_SMALL, handlelength=1.9, columnspacing=1.3, handletextpad=0.5, borderpad=0.2,
+            frameon=False,
+            fontsize=_SMALL,
+            handlelength=1.9,
+            columnspacing=1.3,
+            handletextpad=0.5,
+            borderpad=0.2,
             borderaxespad=0.0,
-        )  # fmt: skip
+        )
         legend.set_zorder(5)
 
     def _handles(self) -> list[Line2D]:
@@ -200,9 +221,18 @@ class _Drawing:
         beside: tuple[Any, ...] = ("upper left", (1.02, 1.0), 1)
         loc, corner, columns = beside if self.picture.per else ("lower right", (1.0, 0.98), 2)
         ax.legend(
-            handles=handles, loc=loc, bbox_to_anchor=corner, ncols=columns, frameon=False, fontsize=_SMALL,
-            handlelength=1.0, handletextpad=0.3, columnspacing=0.9, borderpad=0.0, borderaxespad=0.1,
-        )  # fmt: skip
+            handles=handles,
+            loc=loc,
+            bbox_to_anchor=corner,
+            ncols=columns,
+            frameon=False,
+            fontsize=_SMALL,
+            handlelength=1.0,
+            handletextpad=0.3,
+            columnspacing=0.9,
+            borderpad=0.0,
+            borderaxespad=0.1,
+        )
 
     def _x_axis(self, ax: Axes, *, last: bool) -> None:
         unit = self.picture.x.unit
@@ -245,13 +275,22 @@ class _Drawing:
         if numeric.size > 1 and bool(np.all(np.diff(numeric) > 0)):
             handles.reverse()
         ax.legend(
-            handles=handles, title=f"{per.name}{_bracket(scale.unit)}", loc="upper left", bbox_to_anchor=(1.02, 1.03),
-            frameon=False, fontsize=_SMALL, title_fontsize=_SMALL, handlelength=1.5, labelspacing=0.28, borderpad=0.0,
-            alignment="left", borderaxespad=0.0,
-        )  # fmt: skip
+            handles=handles,
+            title=f"{per.name}{_bracket(scale.unit)}",
+            loc="upper left",
+            bbox_to_anchor=(1.02, 1.03),
+            frameon=False,
+            fontsize=_SMALL,
+            title_fontsize=_SMALL,
+            handlelength=1.5,
+            labelspacing=0.28,
+            borderpad=0.0,
+            alignment="left",
+            borderaxespad=0.0,
+        )
 
 
-def axis_label(quantity: Quantity, unit: str, width: int) -> str:
+def axis_label(quantity: AxisQuantity, unit: str, width: int) -> str:
     """Meaning, name and unit, in lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(f"{quantity.doc}, {quantity.name}{_bracket(unit)}", width))
 

@@ -23,9 +23,16 @@ from .picture import Picture
 
 
 def render(
-    out: Path, technology: Technology, results: Sequence[CircuitResult], drawn: Mapping[str, Sequence[Picture]],
-    *, simulator: str, wall_s: float, missing: Sequence[str] = (), overview: bool = True,
-) -> str:  # fmt: skip
+    out: Path,
+    technology: Technology,
+    results: Sequence[CircuitResult],
+    drawn: Mapping[str, Sequence[Picture]],
+    *,
+    simulator: str,
+    wall_s: float,
+    missing: Sequence[str] = (),
+    overview: bool = True,
+) -> str:
     """The page as HTML; everything that comes from a declaration or a log is escaped.
 
     Parameters
@@ -39,10 +46,16 @@ def render(
     counts = _counts(studies)
     return fill(
         "index.html.j2",
-        technology=technology, simulator=simulator, version=__version__, wall_s=wall_s,
-        counts=counts, rows=_headline(results), circuits=[_circuit(out, r, drawn[r.circuit.name]) for r in results],
-        overview=overview and sum(map(bool, drawn.values())) > 1, missing=missing,
-    )  # fmt: skip
+        technology=technology,
+        simulator=simulator,
+        version=__version__,
+        wall_s=wall_s,
+        counts=counts,
+        rows=_headline(results),
+        circuits=[_circuit(out, r, drawn[r.circuit.name]) for r in results],
+        overview=overview and sum(map(bool, drawn.values())) > 1,
+        missing=missing,
+    )
 
 
 def fill(template: str, **values: Any) -> str:
@@ -80,7 +93,10 @@ def _headline(results: Sequence[CircuitResult]) -> list[dict[str, Any]]:
 def _circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture]) -> dict[str, Any]:
     circuit, studies = result.circuit, result.studies
     return {
-        "name": circuit.name, "title": circuit.title, "wall_s": result.wall_s, "counts": _counts([*studies.values()]),
+        "name": circuit.name,
+        "title": circuit.title,
+        "wall_s": result.wall_s,
+        "counts": _counts([*studies.values()]),
         "pictures": drawn,
         "merits": [(merit, page_tables.merit_text(result, merit, value)) for merit, value in result.merits],
         "models": [_model(s, fits) for s in studies.values() for fits in page_tables.by_model(s).values()],
@@ -88,12 +104,13 @@ def _circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture]) -> dict
         "problems": result.problems,
         "numerics": [
             {"study": key, "output": output, "deviation": deviation, "n": study.n_checked}
-            for key, study in studies.items() for output, deviation in study.numerics.items()
+            for key, study in studies.items()
+            for output, deviation in study.numerics.items()
         ],
         "failures": [f for key, study in studies.items() for f in _failures(circuit, key, study)],
         "studies": [_study(out, circuit, key, study) for key, study in studies.items()],
         "parameters": _parameters(result),
-    }  # fmt: skip
+    }
 
 
 def _model(study: StudyResult, fits: Sequence[Fit]) -> dict[str, Any]:
@@ -101,13 +118,20 @@ def _model(study: StudyResult, fits: Sequence[Fit]) -> dict[str, Any]:
     varied = [name for name in fits[0].conditions if len({f.conditions[name] for f in fits}) > 1]
     first = fits[0]
     return {
-        "name": first.model, "form": first.form, "study": study.study.key, "equation": first.equation,
-        "output": first.output, "unit": first.unit, "conditions": text.conditions(first.conditions, units),
-        "coefficients": first.coefficients, "full_range": first.full_range,
+        "name": first.model,
+        "form": first.form,
+        "study": study.study.key,
+        "equation": first.equation,
+        "output": first.output,
+        "unit": first.unit,
+        "conditions": text.conditions(first.conditions, units),
+        "coefficients": first.coefficients,
+        "full_range": first.full_range,
         "box": [text.between(name, ends, units.get(name, "")) for name, ends in first.box.items()],
         "errors": [
             {"what": what, "where": text.conditions(e.worst_at, units).split(", "), **_shares(e, first)}
-            for what, e in (("used", first.fitted), ("held out", first.held_out)) if e is not None
+            for what, e in (("used", first.fitted), ("held out", first.held_out))
+            if e is not None
         ],
         "all_seen": first.held_out is None,
         "others": [
@@ -117,8 +141,10 @@ def _model(study: StudyResult, fits: Sequence[Fit]) -> dict[str, Any]:
                 "errors": [_shares(e, f) for e in [page_tables.errors_of(f)] if e is not None],
             }
             for f in fits
-        ] if len(fits) > 1 else [],
-    }  # fmt: skip
+        ]
+        if len(fits) > 1
+        else [],
+    }
 
 
 def _shares(errors: Errors, fit: Fit) -> dict[str, Any]:
@@ -133,11 +159,14 @@ def _failures(circuit: Circuit, key: str, study: StudyResult) -> list[dict[str, 
     units = _units(study.dataset)
     return [
         {
-            "study": key, "where": text.conditions(failure.where, units), "reason": failure.reason,
-            "deck": f"failed/{circuit.name}.{key}.{number}.cir", "log": f"failed/{circuit.name}.{key}.{number}.log",
+            "study": key,
+            "where": text.conditions(failure.where, units),
+            "reason": failure.reason,
+            "deck": f"failed/{circuit.name}.{key}.{number}.cir",
+            "log": f"failed/{circuit.name}.{key}.{number}.log",
         }
         for number, failure in enumerate(study.failures, start=1)
-    ]  # fmt: skip
+    ]
 
 
 def _study(out: Path, circuit: Circuit, key: str, study: StudyResult) -> dict[str, Any]:
@@ -149,12 +178,15 @@ def _study(out: Path, circuit: Circuit, key: str, study: StudyResult) -> dict[st
     own = {k: v for k, v in study.plan.fixed.items() if k not in circuit.params}
     moved = {k: v for k, v in study.plan.fixed.items() if k in circuit.params and k in study.study.set_}
     return {
-        "key": key, "doc": study.plan.bench.doc, "counts": _counts([study]), "wall_s": study.wall_s,
+        "key": key,
+        "doc": study.plan.bench.doc,
+        "counts": _counts([study]),
+        "wall_s": study.wall_s,
         "sweeps": [(d, text.span(study.dataset[d].to_numpy(), units[d])) for d in dims],
         "held": _described(study.plan.params, {**moved, **own}),
         "options": json.dumps(dict(study.plan.options))[1:-1].replace('"', ""),
         "files": [(label, place) for label, place in places if (out / place).is_file()],
-    }  # fmt: skip
+    }
 
 
 def _parameters(result: CircuitResult) -> list[tuple[str, str, str]]:

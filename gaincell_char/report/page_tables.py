@@ -23,9 +23,25 @@ def summary(results: Sequence[CircuitResult]) -> pd.DataFrame:
     which ``held out`` = 0 tells.
     """
     columns = (
-        "circuit", "study", "model", "form", "output", "unit", "conditions", "coefficients", "R2", "NRMSE %", "rms",
-        "worst", "worst %", "where", "held out", "used", "figure of merit", "circuit wall s",
-    )  # fmt: skip
+        "circuit",
+        "study",
+        "model",
+        "form",
+        "output",
+        "unit",
+        "conditions",
+        "coefficients",
+        "R2",
+        "NRMSE %",
+        "rms",
+        "worst",
+        "worst %",
+        "where",
+        "held out",
+        "used",
+        "figure of merit",
+        "circuit wall s",
+    )
     return _frame(columns, (_summary_row(r, s, f) for r, s in _studies(results) for f in s.fits))
 
 
@@ -34,16 +50,28 @@ def _summary_row(result: CircuitResult, study: StudyResult, fit: Fit) -> dict[st
     measured: dict[str, Any] = {}
     if errors is not None:
         measured = {
-            "R2": errors.r2, "NRMSE %": 100 * errors.nrmse, "rms": errors.rms, "worst": errors.worst,
-            "worst %": 100 * errors.worst / fit.full_range, "where": plain(errors.worst_at),
-        }  # fmt: skip
+            "R2": errors.r2,
+            "NRMSE %": 100 * errors.nrmse,
+            "rms": errors.rms,
+            "worst": errors.worst,
+            "worst %": 100 * errors.worst / fit.full_range,
+            "where": plain(errors.worst_at),
+        }
     return {
-        "circuit": result.circuit.name, "study": study.study.key, "model": fit.model, "form": fit.form,
-        "output": fit.output, "unit": fit.unit, "conditions": plain(fit.conditions),
-        "coefficients": len(fit.covariance), **measured, "held out": fit.held_out.n if fit.held_out else 0,
-        "used": fit.fitted.n if fit.fitted else 0, "figure of merit": first_merit(result),
+        "circuit": result.circuit.name,
+        "study": study.study.key,
+        "model": fit.model,
+        "form": fit.form,
+        "output": fit.output,
+        "unit": fit.unit,
+        "conditions": plain(fit.conditions),
+        "coefficients": len(fit.covariance),
+        **measured,
+        "held out": fit.held_out.n if fit.held_out else 0,
+        "used": fit.fitted.n if fit.fitted else 0,
+        "figure of merit": first_merit(result),
         "circuit wall s": result.wall_s,
-    }  # fmt: skip
+    }
 
 
 def headline(results: Sequence[CircuitResult]) -> pd.DataFrame:
@@ -66,12 +94,15 @@ def _headline_rows(result: CircuitResult) -> Rows:
         lost = sum(one.model == fits[0].model for one in study.left_out)
         unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
         yield {
-            "circuit": result.circuit.name, "study": study.study.key, "form": fits[0].form,
+            "circuit": result.circuit.name,
+            "study": study.study.key,
+            "form": fits[0].form,
             "model": f"{fits[0].model}{unfitted}",
             "R2": text.r2(min((e.r2 for e, _ in errors if e.r2 is not None), default=None)),
             "NRMSE": text.percent(max((e.nrmse for e, _ in errors), default=None)),
-            "worst": text.percent(max((abs(e.worst) / full for e, full in errors), default=None)), **once,
-        }  # fmt: skip
+            "worst": text.percent(max((abs(e.worst) / full for e, full in errors), default=None)),
+            **once,
+        }
         once = dict.fromkeys(once, "")
     for study in result.studies.values():
         for name in dict.fromkeys(one.model for one in study.left_out if one.model not in by_model(study)):
@@ -85,12 +116,20 @@ def coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
     columns = ("circuit", "study", "model", "conditions", "coefficient", "value", "stderr", "unit", "meaning")
     rows = (
         {
-            "circuit": result.circuit.name, "study": study.study.key, "model": fit.model,
-            "conditions": plain(fit.conditions), "coefficient": name, "value": estimate.value,
-            "stderr": estimate.stderr, "unit": estimate.unit, "meaning": estimate.doc,
+            "circuit": result.circuit.name,
+            "study": study.study.key,
+            "model": fit.model,
+            "conditions": plain(fit.conditions),
+            "coefficient": name,
+            "value": estimate.value,
+            "stderr": estimate.stderr,
+            "unit": estimate.unit,
+            "meaning": estimate.doc,
         }
-        for result, study in _studies(results) for fit in study.fits for name, estimate in fit.coefficients.items()
-    )  # fmt: skip
+        for result, study in _studies(results)
+        for fit in study.fits
+        for name, estimate in fit.coefficients.items()
+    )
     return _frame(columns, rows)
 
 
@@ -98,12 +137,17 @@ def merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per figure of merit."""
     rows = (
         {
-            "circuit": r.circuit.name, "name": m.name, "value": value, "unit": m.unit, "meaning": m.doc,
-            "study": m.study, "as text": merit_text(r, m, value),
+            "circuit": r.circuit.name,
+            "name": m.name,
+            "value": value,
+            "unit": m.unit,
+            "meaning": m.doc,
+            "study": m.study,
+            "as text": merit_text(r, m, value),
         }
         for r in results
         for m, value in r.merits
-    )  # fmt: skip
+    )
     return _frame(("circuit", "name", "value", "unit", "meaning", "study", "as text"), rows)
 
 
@@ -117,11 +161,16 @@ def numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per output: its largest deviation from a run with tighter tolerances."""
     rows = (
         {
-            "circuit": result.circuit.name, "study": study.study.key, "output": output, "deviation": deviation,
-            "deviation %": 100 * deviation, "points compared": study.n_checked,
+            "circuit": result.circuit.name,
+            "study": study.study.key,
+            "output": output,
+            "deviation": deviation,
+            "deviation %": 100 * deviation,
+            "points compared": study.n_checked,
         }
-        for result, study in _studies(results) for output, deviation in study.numerics.items()
-    )  # fmt: skip
+        for result, study in _studies(results)
+        for output, deviation in study.numerics.items()
+    )
     return _frame(("circuit", "study", "output", "deviation", "deviation %", "points compared"), rows)
 
 

@@ -23,7 +23,7 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class PageParts:
     """Pictures and tables of a page while they are made.
 
     Attributes
@@ -77,8 +77,12 @@ def failed_points(failures: Sequence[Failure], out: Path) -> list[dict[str, Any]
         name = failure.name or str(number)
         files = [("deck", f"failed/{name}.cir"), ("log", f"failed/{name}.log")]
         where = ", ".join(f"{key} = {value}" for key, value in failure.where.items())
-        rows.append({
-            "where": where, "reason": failure.reason, "name": failure.name,
-            "files": [(label, place) for label, place in files if (out / place).is_file()],
-        })  # fmt: skip
+        rows.append(
+            {
+                "where": where,
+                "reason": failure.reason,
+                "name": failure.name,
+                "files": [(label, place) for label, place in files if (out / place).is_file()],
+            }
+        )
     return rows

@@ -23,7 +23,7 @@ _FLATTEST = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantity:
+class AxisQuantity:
     """What an axis stands for."""
 
     name: str
@@ -61,9 +61,9 @@ class Picture:
     circuit: str
     title: str
     caption: str
-    x: Quantity
-    y: Quantity
-    per: Quantity | None
+    x: AxisQuantity
+    y: AxisQuantity
+    per: AxisQuantity | None
     family: tuple[Value, ...]
     log_x: bool
     models: tuple[Model, ...]
@@ -153,9 +153,9 @@ class _View:
         parts += [f"{at['temp']:g}degC"] if len(self.places()) > 1 else []
         return ".".join(parts)
 
-    def quantity(self, name: str) -> Quantity:
+    def quantity(self, name: str) -> AxisQuantity:
         attrs = self.dataset[name].attrs
-        return Quantity(name=name, unit=str(attrs.get("units", "")), doc=str(attrs.get("long_name", "")))
+        return AxisQuantity(name=name, unit=str(attrs.get("units", "")), doc=str(attrs.get("long_name", "")))
 
     def picture(self, name: str, at: dict[str, Value]) -> Picture:
         figure = self.figure
@@ -166,13 +166,22 @@ class _View:
         words = () if x_values.dtype.kind in "fiu" else tuple(map(str, x_values))
         per = self.quantity(figure.per) if figure.per else None
         return Picture(
-            name=name, circuit=self.circuit.title, title=figure.title, caption=self._caption(at),
-            x=self.quantity(figure.x), y=self.quantity(figure.output), per=per, family=family,
-            log_x=figure.log_x and not words, models=models,
+            name=name,
+            circuit=self.circuit.title,
+            title=figure.title,
+            caption=self._caption(at),
+            x=self.quantity(figure.x),
+            y=self.quantity(figure.output),
+            per=per,
+            family=family,
+            log_x=figure.log_x and not words,
+            models=models,
             lines=tuple(self._line(at, value, models, fits) for value in _thin(family, figure.lines) or (None,)),
             panels=tuple(self._panel(model, at, fits[model.name]) for model in models),
-            y_span=self._y_span(at), words=words, panel=figure.panel,
-        )  # fmt: skip
+            y_span=self._y_span(at),
+            words=words,
+            panel=figure.panel,
+        )
 
     def _caption(self, at: Mapping[str, Value]) -> str:
         return text.conditions(at, {name: self.quantity(name).unit for name in at})
@@ -195,9 +204,12 @@ class _View:
         return data
 
     def _line(
-        self, at: dict[str, Value], value: Value | None, models: Sequence[Model],
+        self,
+        at: dict[str, Value],
+        value: Value | None,
+        models: Sequence[Model],
         fits: Mapping[str, Mapping[Value | None, Fit | None]],
-    ) -> Line:  # fmt: skip
+    ) -> Line:
         here = {**at, **({self.figure.per: value} if value is not None else {})}
         data = self._data(here)
         coordinate = self.dataset[self.figure.x].to_numpy()
@@ -232,9 +244,12 @@ class _View:
         scores = [f.held_out or f.fitted for f in drawn if f is not None]
         x, error, held = (np.concatenate([np.empty(0), *(part[i] for part in parts)]) for i in range(3))
         return Panel(
-            x=x, error=error, held=held.astype(bool), values=tuple(v for p in parts for v in p[3]),
+            x=x,
+            error=error,
+            held=held.astype(bool),
+            values=tuple(v for p in parts for v in p[3]),
             nrmse=max((s.nrmse for s in scores if s is not None), default=float("nan")),
-        )  # fmt: skip
+        )
 
 
 def _span(values: Floats) -> tuple[float, float] | None:

@@ -14,11 +14,11 @@ from ..declare.circuit import Floats
 from ..spice.deck import Deck
 from ..storage import tables
 from ..sweep.run import OK, Failure
-from ..validation.cases import Comparison
-from ..validation.score import ALLOWED, Agreement
+from ..validation.cases import Validation
+from ..validation.score import ALLOWED, ValidationResult
 from . import page
 from .figures import BEST, INK, PAPER, render
-from .parts import Drawn, Parts, Written, failed_points
+from .parts import Drawn, PageParts, Written, failed_points
 
 _NANO, _MILLI, _PICO = 1e9, 1e3, 1e12
 _SMALL = 10.5
@@ -27,8 +27,8 @@ _BINS = 15
 
 def write_comparison(
     out: Path,
-    comparison: Comparison,
-    agreement: Agreement,
+    comparison: Validation,
+    agreement: ValidationResult,
     waves: Mapping[str, tuple[pd.DataFrame, Deck]],
     about: dict[str, Any],
     missing: Sequence[str] = (),
@@ -53,7 +53,7 @@ def write_comparison(
         If something could not be written.
     """
     tables.make_inside(out, "figures", "tables", "decks")
-    parts = Parts(out=out, missing=list(missing))
+    parts = PageParts(out=out, missing=list(missing))
     for name in comparison.operations:
         doc = comparison.declared.operation(name).doc
         parts.picture(f"scatter_{name}", f"{doc}: software model against SPICE", partial(scatter, agreement, name))
@@ -70,33 +70,51 @@ def write_comparison(
 
 
 def _page(
-    out: Path, comparison: Comparison, agreement: Agreement, parts: Parts, about: dict[str, Any],
+    out: Path,
+    comparison: Validation,
+    agreement: ValidationResult,
+    parts: PageParts,
+    about: dict[str, Any],
     failed: Sequence[Failure],
-) -> str:  # fmt: skip
+) -> str:
     lost = agreement.rows[agreement.rows["status"] != OK]
     places = {name: (f"tables/waves_{name}.csv", f"decks/column_{name}.cir") for name in comparison.operations}
     return page.fill(
-        "compare.html.j2", title=comparison.declared.title, version=__version__, pictures=parts.pictures,
-        rows=agreement.summary.to_dict("records"), coverage=agreement.coverage, request=comparison.request,
-        docs={name: comparison.declared.operation(name).doc for name in comparison.operations}, allowed=ALLOWED,
-        disagreements=agreement.disagreements(), reasons=lost["reason"].value_counts().to_dict(), about=about,
-        columns=len(agreement.rows), best={name: forms[-1] for name, forms in agreement.forms.items()},
-        explained=[*agreement.explained(), *agreement.undecided()], missing=parts.missing,
-        failures=failed_points(failed, out), lost=len(lost),
+        "compare.html.j2",
+        title=comparison.declared.title,
+        version=__version__,
+        pictures=parts.pictures,
+        rows=agreement.summary.to_dict("records"),
+        coverage=agreement.coverage,
+        request=comparison.request,
+        docs={name: comparison.declared.operation(name).doc for name in comparison.operations},
+        allowed=ALLOWED,
+        disagreements=agreement.disagreements(),
+        reasons=lost["reason"].value_counts().to_dict(),
+        about=about,
+        columns=len(agreement.rows),
+        best={name: forms[-1] for name, forms in agreement.forms.items()},
+        explained=[*agreement.explained(), *agreement.undecided()],
+        missing=parts.missing,
+        failures=failed_points(failed, out),
+        lost=len(lost),
         waves={name: files for name, files in places.items() if all((out / place).is_file() for place in files)},
-    )  # fmt: skip
+    )
 
 
-def scatter(agreement: Agreement, operation: str) -> Drawn:
+def scatter(agreement: ValidationResult, operation: str) -> Drawn:
     """Outputs of the worst and of the best form over those of SPICE, in nanoseconds."""
     rows = _good(agreement, operation)
     forms = agreement.forms[operation]
 
     def draw(canvas: Canvas) -> None:
         panels = canvas.subplots(
-            1, 2, sharex=True, sharey=True,
+            1,
+            2,
+            sharex=True,
+            sharey=True,
             gridspec_kw={"left": 0.11, "right": 0.98, "top": 0.85, "bottom": 0.2, "wspace": 0.08},
-        )  # fmt: skip
+        )
         spice = _NANO * rows["output"].to_numpy(dtype=float)
         for ax, form, colour in zip(panels, (forms[0], forms[-1]), (PAPER, BEST), strict=True):
             model = _NANO * rows[f"output_{form}"].to_numpy(dtype=float)
@@ -111,7 +129,7 @@ def scatter(agreement: Agreement, operation: str) -> Drawn:
     return render(draw, (6.4, 3.4))
 
 
-def errors(agreement: Agreement, operation: str) -> Drawn:
+def errors(agreement: ValidationResult, operation: str) -> Drawn:
     """Error of the best form over the charge that is converted, and how often it occurs; in picoseconds."""
     rows = _good(agreement, operation)
     form = agreement.forms[operation][-1]
@@ -120,9 +138,12 @@ def errors(agreement: Agreement, operation: str) -> Drawn:
 
     def draw(canvas: Canvas) -> None:
         left, right = canvas.subplots(
-            1, 2, sharey=True, width_ratios=[2, 1],
+            1,
+            2,
+            sharey=True,
+            width_ratios=[2, 1],
             gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.85, "bottom": 0.2, "wspace": 0.06},
-        )  # fmt: skip
+        )
         left.axhspan(-ALLOWED * stated, ALLOWED * stated, color="#d6e8f5", lw=0, label=f"{ALLOWED:g} x stated")
         left.plot(_PICO * rows["q_bl"], error, "o", ms=4, mew=0, color=BEST, alpha=0.7, label=form)
         left.axhline(0, color=INK, lw=0.8)
@@ -148,9 +169,11 @@ def waveform(waves: pd.DataFrame, title: str) -> Drawn:
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots(
-            len(panels), 1, sharex=True,
+            len(panels),
+            1,
+            sharex=True,
             gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.91, "bottom": 0.11, "hspace": 0.15},
-        )  # fmt: skip
+        )
         for ax, (label, lines) in zip(axes, panels, strict=True):
             _lines(ax, time, waves, lines, label, left=lines == panels[-1][1])
         axes[-1].set_xlabel("time [ns]")
@@ -176,20 +199,25 @@ def _lines(
     ax.legend(frameon=False, fontsize=_SMALL, loc="center left" if left else "center right", handlelength=1.2)
 
 
-def _good(agreement: Agreement, operation: str) -> pd.DataFrame:
+def _good(agreement: ValidationResult, operation: str) -> pd.DataFrame:
     rows = agreement.rows
     return rows[(rows["operation"] == operation) & (rows["status"] == OK)]
 
 
-def comparison_headline(agreement: Agreement) -> pd.DataFrame:
+def comparison_headline(agreement: ValidationResult) -> pd.DataFrame:
     """Error of every form, for a terminal."""
     return pd.DataFrame(
         {
-            "operation": row["operation"], "form": row["form"], "rms ps": f"{1e3 * row['rms_ns']:.3g}",
-            "worst ps": f"{1e3 * row['worst_ns']:.3g}", "rms LSB": f"{row['rms_lsb']:.2g}",
-            "rms % t_max": f"{row['rms_percent']:.2g}", "R2": f"{row['r2']:.7f}",
-            "stated ps, median": f"{1e3 * row['stated_ns']:.3g}", "error/stated": f"{row['ratio']:.3g}",
+            "operation": row["operation"],
+            "form": row["form"],
+            "rms ps": f"{1e3 * row['rms_ns']:.3g}",
+            "worst ps": f"{1e3 * row['worst_ns']:.3g}",
+            "rms LSB": f"{row['rms_lsb']:.2g}",
+            "rms % t_max": f"{row['rms_percent']:.2g}",
+            "R2": f"{row['r2']:.7f}",
+            "stated ps, median": f"{1e3 * row['stated_ns']:.3g}",
+            "error/stated": f"{row['ratio']:.3g}",
             "columns": str(row["n"]),
         }
         for row in agreement.summary.to_dict("records")
-    )  # fmt: skip
+    )

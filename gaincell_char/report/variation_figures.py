@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from ..declare.circuit import Floats
 from . import text
 from .figures import BEST, INK, PAPER, axis_label, render
-from .picture import Quantity
+from .picture import AxisQuantity
 
 Drawn = tuple[bytes, str]
 _WIDTH = 6.4
@@ -25,9 +25,16 @@ _THREE_SIGMA = (0.135, 25.0, 50.0, 75.0, 99.865)
 
 
 def band(
-    x: Floats, samples: Floats, *, x_label: Quantity, y_label: Quantity, title: str, nominal: Floats,
-    model: Floats | None = None, log_x: bool = False,
-) -> Drawn:  # fmt: skip
+    x: Floats,
+    samples: Floats,
+    *,
+    x_label: AxisQuantity,
+    y_label: AxisQuantity,
+    title: str,
+    nominal: Floats,
+    model: Floats | None = None,
+    log_x: bool = False,
+) -> Drawn:
     """An output over x: median, quartiles and the band of three sigmas; below it sigma, and what a model says of it.
 
     Parameters
@@ -86,7 +93,7 @@ def _bands(ax: Axes, x: Floats, good: Floats, nominal: Floats) -> None:
     ax.legend(frameon=False, fontsize=_SMALL, loc="best")
 
 
-def distribution(values: Floats, *, label: Quantity, title: str, limits: tuple[float, ...] = ()) -> Drawn:
+def distribution(values: Floats, *, label: AxisQuantity, title: str, limits: tuple[float, ...] = ()) -> Drawn:
     """Histogram with the fitted normal, and a Q-Q plot with the band where 95 % of normal samples lie."""
     good = np.sort(values[np.isfinite(values)])
     scale = text.scale(good, label.unit)
@@ -164,7 +171,7 @@ def contribution(shares: pd.DataFrame, *, title: str) -> Drawn:
     return render(draw, (_WIDTH, height))
 
 
-def running(table: pd.DataFrame, *, label: Quantity, title: str) -> Drawn:
+def running(table: pd.DataFrame, *, label: AxisQuantity, title: str) -> Drawn:
     """Mean and sigma of the first n samples over n, with their 95 % intervals."""
 
     def draw(canvas: Canvas) -> None:

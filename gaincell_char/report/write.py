@@ -8,7 +8,7 @@ from ..storage import tables
 from ..technology.schema import Technology
 from ..workflows.characterize_all import CircuitResult
 from . import figures, page, page_tables
-from .parts import Parts, Written
+from .parts import PageParts, Written
 from .picture import Picture, pictures
 
 _TABLES = {
@@ -46,7 +46,7 @@ def write_report(
     tables.make_folder(out)
     failed = any(study.failures for result in results for study in result.studies.values())
     tables.make_inside(out, "figures", "tables", "decks", *(["failed"] if failed else []))
-    parts = Parts(out=out)
+    parts = PageParts(out=out)
     drawn = {result.circuit.name: _drawn(result, parts) for result in results}
     if sheet := _sheet(drawn):
         parts.picture("overview", "the overview of all circuits", partial(figures.overview, sheet))
@@ -55,14 +55,20 @@ def write_report(
     for result in results:
         _write_decks(out, result)
     text = page.render(
-        out, technology, results, drawn, simulator=simulator, wall_s=wall_s, missing=parts.missing,
+        out,
+        technology,
+        results,
+        drawn,
+        simulator=simulator,
+        wall_s=wall_s,
+        missing=parts.missing,
         overview="overview" in dict(parts.pictures),
-    )  # fmt: skip
+    )
     tables.write_text(out / "index.html", text)
     return parts.written()
 
 
-def _drawn(result: CircuitResult, parts: Parts) -> list[Picture]:
+def _drawn(result: CircuitResult, parts: PageParts) -> list[Picture]:
     """Pictures of a circuit that could be drawn."""
     there = parts.make(f"the pictures of {result.circuit.name}", partial(pictures, result)) or []
     for picture in there:

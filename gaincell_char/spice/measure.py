@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..declare.circuit import Floats, Output, Waveforms
-from ..errors import CharError
+from ..errors import GaincellError
 
 
 def measure(outputs: Sequence[Output], waves: Waveforms, values: Mapping[str, Any]) -> tuple[dict[str, Floats], str]:
@@ -15,7 +15,7 @@ def measure(outputs: Sequence[Output], waves: Waveforms, values: Mapping[str, An
     for output in outputs:
         try:
             value = np.asarray(output.measure(waves, values), dtype=float)
-        except (CharError, ArithmeticError, LookupError, ValueError) as error:
+        except (GaincellError, ArithmeticError, LookupError, ValueError) as error:
             return {}, f"{output.name} could not be measured: {error}"
         if not np.isfinite(value).all():
             return {}, f"{output.name} is not finite"

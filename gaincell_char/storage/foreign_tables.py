@@ -148,7 +148,13 @@ def _raw(data: bytes, where: str) -> pd.DataFrame:
 
 
 _READERS: Mapping[str, Callable[[bytes, str], pd.DataFrame]] = {
-    ".csv": _text, ".tsv": _text, ".txt": _text, ".dat": _text, ".parquet": _parquet, ".npz": _npz, ".npy": _npy,
+    ".csv": _text,
+    ".tsv": _text,
+    ".txt": _text,
+    ".dat": _text,
+    ".parquet": _parquet,
+    ".npz": _npz,
+    ".npy": _npy,
     ".raw": _raw,
-}  # fmt: skip
+}
 ENDINGS = tuple(_READERS)

@@ -106,9 +106,18 @@ def check_campaign_folder(folder: Path, manifest: Manifest) -> None:
         compare(folder, manifest)
 
 
-_FILES = frozenset((
-    MANIFEST, "results.parquet", "draws.parquet", "record.json", "index.html", "compare.json", "inputs.npz", "run.json",
-))  # fmt: skip
+_FILES = frozenset(
+    (
+        MANIFEST,
+        "results.parquet",
+        "draws.parquet",
+        "record.json",
+        "index.html",
+        "compare.json",
+        "inputs.npz",
+        "run.json",
+    )
+)
 FOLDERS = (SHARDS, "figures", "tables", "decks")
 """Folders in that of a campaign or comparison."""
 _ENDINGS = frozenset((".csv", ".json", ".nc", ".png", ".svg", ".cir"))

@@ -262,14 +262,14 @@ def read_table(path: Path | str) -> Table:
     data = untrusted.read_bytes(path, "table", most=untrusted.MOST_TABLE)
     frame, said = _READERS[path.suffix](data, path)
     try:
-        about = _About.model_validate(said)
+        about = _TableHeader.model_validate(said)
     except ValidationError as error:
         raise DataError(f"{where}: what it says about its columns is damaged: {untrusted.complaint(error)}") from None
     frame = with_plain_names(frame, where)
     return Table(frame=frame, attrs=about.attrs, dims=tuple(name for name in about.dims if name in frame))
 
 
-class _About(BaseModel):
+class _TableHeader(BaseModel):
     """What a table says about itself."""
 
     attrs: dict[Text, Any] = {}
@@ -296,5 +296,7 @@ def _read_parquet(data: bytes, path: Path) -> tuple[pd.DataFrame, Any]:
 
 
 _READERS: Mapping[str, Callable[[bytes, Path], tuple[pd.DataFrame, Any]]] = {
-    ".nc": _read_netcdf, ".csv": _read_csv, ".parquet": _read_parquet,
-}  # fmt: skip
+    ".nc": _read_netcdf,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}

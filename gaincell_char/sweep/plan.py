@@ -78,7 +78,7 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class SweepPlan:
     """A grid of runs of one bench.
 
     Attributes
@@ -133,9 +133,19 @@ class Plan:
     def digest(self) -> str:
         """Hash of everything that decides the result, the simulator's version left out."""
         text = json.dumps(
-            [self.circuit.name, self.bench.name, self.technology.digest, self.netlist.text, self.bench.stimulus,
-             self.dims, self.curve.tolist(), dict(self.fixed), dict(self.options), self.max_step]
-        )  # fmt: skip
+            [
+                self.circuit.name,
+                self.bench.name,
+                self.technology.digest,
+                self.netlist.text,
+                self.bench.stimulus,
+                self.dims,
+                self.curve.tolist(),
+                dict(self.fixed),
+                dict(self.options),
+                self.max_step,
+            ]
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def full_scale(self, output: str, values: Floats) -> float:
@@ -145,7 +155,7 @@ class Plan:
             return float(np.nanmax(np.abs(values)))
         return numbers(self.fixed)[declared] if isinstance(declared, str) else declared
 
-    def tightened(self, tighter: float) -> "Plan":
+    def tightened(self, tighter: float) -> "SweepPlan":
         """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.
 
         The largest step goes with the square root: the error of the trapezoidal rule with its square.
@@ -199,10 +209,15 @@ class Plan:
         if key not in self._templates:
             self._templates[key] = render(
                 title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
-                netlist=self.netlist, library=self.technology.library(corner), bench=self.bench, choices=chosen,
+                netlist=self.netlist,
+                library=self.technology.library(corner),
+                bench=self.bench,
+                choices=chosen,
                 declared=[*self.technology.process, *(n for n, p in self.params.items() if isinstance(p, Number))],
-                asked=self._asked(), temp=temp, options=self.options,
-            )  # fmt: skip
+                asked=self._asked(),
+                temp=temp,
+                options=self.options,
+            )
         return self._templates[key]
 
     def _asked(self) -> set[str]:
@@ -224,7 +239,7 @@ def make_plan(
     temps: Sequence[float] = (27.0,),
     set_: Values | None = None,
     options: Mapping[str, float] | None = None,
-) -> Plan:
+) -> SweepPlan:
     """Check a request and lay out its grid.
 
     Parameters
@@ -253,12 +268,19 @@ def make_plan(
     curve = _curve(chosen.curve, {**own, **wanted}, known)
     grids = _swept(chosen, own, wanted, held, own_sweep=own_sweep)
     axes = {name: _values(name, params[name], grid, known, technology.flavours) for name, grid in grids.items()}
-    plan = Plan(
-        circuit=circuit, bench=chosen, technology=technology, netlist=netlist, sweep=axes, curve=curve,
-        corners=_corners(technology, corners), temps=_temps(technology, temps),
-        fixed=_constant(params, given, axes), given=given,
+    plan = SweepPlan(
+        circuit=circuit,
+        bench=chosen,
+        technology=technology,
+        netlist=netlist,
+        sweep=axes,
+        curve=curve,
+        corners=_corners(technology, corners),
+        temps=_temps(technology, temps),
+        fixed=_constant(params, given, axes),
+        given=given,
         options=_options(circuit, chosen, technology, check_values("options", options)),
-    )  # fmt: skip
+    )
     plan.check()
     return plan
 

@@ -21,7 +21,7 @@ from ..spice.pool import Pool, check_timeout
 from ..spice.reader import read_netlist
 from ..spice.simulator_options import check_options
 from ..storage.untrusted import ABSOLUTE_ZERO, check_name
-from .plan import Plan, Point, check_count, check_list, check_mapping, check_number
+from .plan import Point, SweepPlan, check_count, check_list, check_mapping, check_number
 
 OK, FAILED, NOT_RUN = "ok", "failed", "not run"
 KEPT_FAILURES = 20
@@ -49,7 +49,7 @@ class Result:
 
 
 def characterize(
-    plan: Plan,
+    plan: SweepPlan,
     *,
     pool: Pool | None = None,
     only: Sequence[tuple[int, ...]] | None = None,
@@ -155,9 +155,12 @@ def _any_template(
     if temp < ABSOLUTE_ZERO:
         raise ParameterError(f"temp = {temp:g} degC is below absolute zero ({ABSOLUTE_ZERO:g} degC)")
     return Template(
-        title="gaincell-char", temp=temp, options=tuple(options.items()),
-        body=f"{read.text}\n.save {' '.join(map(_vector, vectors))}", save=tuple(vectors),
-    )  # fmt: skip
+        title="gaincell-char",
+        temp=temp,
+        options=tuple(options.items()),
+        body=f"{read.text}\n.save {' '.join(map(_vector, vectors))}",
+        save=tuple(vectors),
+    )
 
 
 def _numbers(what: str, values: Mapping[str, float] | None) -> dict[str, float]:
@@ -194,7 +197,7 @@ def as_folder(folder: Path | str) -> Path:
     return Path(folder)
 
 
-def _index(plan: Plan, index: object) -> tuple[int, ...]:
+def _index(plan: SweepPlan, index: object) -> tuple[int, ...]:
     where = check_list("only", index)
     if len(where) != len(plan.shape):
         raise ParameterError(f"only: an index has {len(where)} numbers; the grid takes {len(plan.shape)}")
@@ -221,7 +224,7 @@ def _vector(name: str) -> str:
 class _Table:
     """The dataset while it fills."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SweepPlan) -> None:
         self.plan = plan
         inner = (len(plan.curve),) if plan.bench.curve else ()
         self.values = {o.name: np.full((*plan.shape, *inner), np.nan) for o in plan.bench.outputs}

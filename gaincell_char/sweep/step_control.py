@@ -29,7 +29,7 @@ class Steps(BaseModel):
         return ", ".join([*parts, f"step x{self.max_step:g}", f"{self.copies} per deck"])
 
 
-class Trial(BaseModel):
+class MeasuredSetting(BaseModel):
     """What one setting was measured to do.
 
     ``error`` is the largest deviation of any output from a run a hundred times tighter, as a fraction of full
@@ -43,7 +43,7 @@ class Trial(BaseModel):
     cost_s: Finite
 
 
-class Pareto(BaseModel):
+class StepControlSurvey(BaseModel):
     """Every setting tried on a bench, cheapest first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,17 +56,17 @@ class Pareto(BaseModel):
     simulator: Text
     n_samples: int
     seed: int
-    trials: Annotated[list[Trial], Field(min_length=1)]
+    trials: Annotated[list[MeasuredSetting], Field(min_length=1)]
 
-    def front(self) -> list[Trial]:
+    def front(self) -> list[MeasuredSetting]:
         """The settings that no other beats in both cost and error, cheapest first."""
-        best: list[Trial] = []
+        best: list[MeasuredSetting] = []
         for trial in sorted(self.trials, key=lambda t: (t.cost_s, t.error)):
             if not best or trial.error < best[-1].error:
                 best.append(trial)
         return best
 
-    def choose(self, accuracy: float) -> Trial:
+    def choose(self, accuracy: float) -> MeasuredSetting:
         """Return the cheapest setting whose error is at most `accuracy`, a fraction of full scale.
 
         Raises

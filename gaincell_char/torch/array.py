@@ -48,10 +48,17 @@ class GainCellArray(nn.Module):
     """
 
     def __init__(
-        self, v_store: Tensor, *, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None,
-        head: str = DEFAULT_HEAD, bitline: Bitline | None = None, read_noise: float = 0.0, gradient: str = "true",
+        self,
+        v_store: Tensor,
+        *,
+        records: str | Path = DEFAULT_TECHNOLOGY,
+        form: str | None = None,
+        head: str = DEFAULT_HEAD,
+        bitline: Bitline | None = None,
+        read_noise: float = 0.0,
+        gradient: str = "true",
         outside: str = "clamp",
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         if check_finite("v_store", v_store).ndim < 2:
             raise ParameterError(f"v_store has shape {tuple(v_store.shape)}; it takes (..., rows, columns)")
@@ -124,8 +131,9 @@ class GainCellArray(nn.Module):
         *dies, rows, columns = self.v_store.shape
         total = torch.zeros((*dies, rows, columns, len(self.random.fit.coefficients)), dtype=torch.float64)
         for part, wanted, shape in (
-            ("process", process, (*dies, 1, 1)), ("mismatch", mismatch, (*dies, rows, columns)),
-        ):  # fmt: skip
+            ("process", process, (*dies, 1, 1)),
+            ("mismatch", mismatch, (*dies, rows, columns)),
+        ):
             if wanted:
                 total = total + _normal(self.random.fit.covariance[part], shape, generator)
         for index, coefficient in enumerate(self.random.fit.coefficients):
@@ -181,10 +189,11 @@ class GainCellArray(nn.Module):
         slices = Slices.of(moving, self.cell.inside("v_store", self.v_store))
         current, edges = self.currents()
         slices = replace(
-            slices, active=torch.cat([current[None], slices.active[1:]]),
+            slices,
+            active=torch.cat([current[None], slices.active[1:]]),
             idle=torch.cat([torch.zeros_like(slices.idle[:1]), slices.idle[1:]]),
             edge=slices.edge if edges is None else torch.cat([edges[None], slices.edge[1:]]),
-        )  # fmt: skip
+        )
         return sliced_charge(slices, self.bitline, t_pulse, self.t_max)[0]
 
 

@@ -61,10 +61,19 @@ class Attention(nn.Module):
     """
 
     def __init__(
-        self, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
-        decay_per_token: float = 0.0, decay_on: str = "weight", quantize: bool = False, window: int | None = None,
-        array_length: int | None = None, gradient: str = "true", outside: str = "clamp",
-    ) -> None:  # fmt: skip
+        self,
+        records: str | Path = DEFAULT_TECHNOLOGY,
+        form: str | None = None,
+        *,
+        head: str = DEFAULT_HEAD,
+        decay_per_token: float = 0.0,
+        decay_on: str = "weight",
+        quantize: bool = False,
+        window: int | None = None,
+        array_length: int | None = None,
+        gradient: str = "true",
+        outside: str = "clamp",
+    ) -> None:
         super().__init__()
         _check_options(decay_per_token, decay_on, quantize, window, array_length)
         declared = load_head(head)
@@ -142,22 +151,57 @@ def _module(records: str, form: str | None, options: tuple[tuple[str, Any], ...]
 
 @overload
 def attention(
-    q: Tensor, k: Tensor, v: Tensor, *, records: str | Path = ..., form: str | None = ..., head: str = ...,
-    decay_per_token: float = ..., decay_on: str = ..., quantize: bool = ..., window: int | None = ...,
-    array_length: int | None = ..., gradient: str = ..., outside: str = ..., return_intermediates: Literal[False] = ...,
-) -> Tensor: ...  # fmt: skip
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    records: str | Path = ...,
+    form: str | None = ...,
+    head: str = ...,
+    decay_per_token: float = ...,
+    decay_on: str = ...,
+    quantize: bool = ...,
+    window: int | None = ...,
+    array_length: int | None = ...,
+    gradient: str = ...,
+    outside: str = ...,
+    return_intermediates: Literal[False] = ...,
+) -> Tensor: ...
 @overload
 def attention(
-    q: Tensor, k: Tensor, v: Tensor, *, records: str | Path = ..., form: str | None = ..., head: str = ...,
-    decay_per_token: float = ..., decay_on: str = ..., quantize: bool = ..., window: int | None = ...,
-    array_length: int | None = ..., gradient: str = ..., outside: str = ..., return_intermediates: Literal[True],
-) -> dict[str, Tensor]: ...  # fmt: skip
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    records: str | Path = ...,
+    form: str | None = ...,
+    head: str = ...,
+    decay_per_token: float = ...,
+    decay_on: str = ...,
+    quantize: bool = ...,
+    window: int | None = ...,
+    array_length: int | None = ...,
+    gradient: str = ...,
+    outside: str = ...,
+    return_intermediates: Literal[True],
+) -> dict[str, Tensor]: ...
 def attention(
-    q: Tensor, k: Tensor, v: Tensor, *, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None,
-    head: str = DEFAULT_HEAD, decay_per_token: float = 0.0, decay_on: str = "weight", quantize: bool = False,
-    window: int | None = None, array_length: int | None = None, gradient: str = "true", outside: str = "clamp",
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    records: str | Path = DEFAULT_TECHNOLOGY,
+    form: str | None = None,
+    head: str = DEFAULT_HEAD,
+    decay_per_token: float = 0.0,
+    decay_on: str = "weight",
+    quantize: bool = False,
+    window: int | None = None,
+    array_length: int | None = None,
+    gradient: str = "true",
+    outside: str = "clamp",
     return_intermediates: bool = False,
-) -> Tensor | dict[str, Tensor]:  # fmt: skip
+) -> Tensor | dict[str, Tensor]:
     """Causal attention through the fitted hardware; Leroux et al. 2025, Methods, eq. 2 to 4.
 
     With ``records="paper"`` it is the published model: ``S = sum_d q f(k)`` with the cubic f, ``phi = clamp(S/80, 0,
@@ -192,9 +236,15 @@ def attention(
     _check_options(decay_per_token, decay_on, quantize, window, array_length)
     check_flag("return_intermediates", return_intermediates)
     options: dict[str, Any] = {
-        "head": head, "decay_per_token": decay_per_token, "decay_on": decay_on, "quantize": quantize, "window": window,
-        "array_length": array_length, "gradient": gradient, "outside": outside,
-    }  # fmt: skip
+        "head": head,
+        "decay_per_token": decay_per_token,
+        "decay_on": decay_on,
+        "quantize": quantize,
+        "window": window,
+        "array_length": array_length,
+        "gradient": gradient,
+        "outside": outside,
+    }
     # A folder's records may be written again at any time.
     packaged = str(records) in record_sets() and all(isinstance(x, Hashable) for x in (form, *options.values()))
     module = _module(str(records), form, tuple(options.items())) if packaged else Attention(records, form, **options)

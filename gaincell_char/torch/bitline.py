@@ -106,10 +106,12 @@ class Slices:
     def of(cls, cell: MovingCell, v_store: Tensor) -> "Slices":
         """Return the slices' view of cells that store `v_store` [V], shape (..., rows, columns)."""
         return cls(
-            active=cell.series("active", v_store), idle=cell.series("idle", v_store),
-            edge=cell.series("edge", v_store, 2), c_cells=cell.series("move", v_store, 2)[1].sum(-2, keepdim=True),
+            active=cell.series("active", v_store),
+            idle=cell.series("idle", v_store),
+            edge=cell.series("edge", v_store, 2),
+            c_cells=cell.series("move", v_store, 2)[1].sum(-2, keepdim=True),
             most=cell.most,
-        )  # fmt: skip
+        )
 
 
 def sliced_charge(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: float) -> tuple[Tensor, Tensor]:

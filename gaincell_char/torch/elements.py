@@ -122,9 +122,13 @@ class GainCell(Element):
     """
 
     def __init__(
-        self, model: FittedModel, outside: str = "clamp", gradient: str = "true", surrogate_gain: float | None = None,
+        self,
+        model: FittedModel,
+        outside: str = "clamp",
+        gradient: str = "true",
+        surrogate_gain: float | None = None,
         t_max: float = math.inf,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(model, outside)
         if gradient not in ("true", "surrogate"):
             raise ParameterError(f"gradient = {gradient!r}; choose true, surrogate")
@@ -141,9 +145,14 @@ class GainCell(Element):
 
     @classmethod
     def from_records(
-        cls, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
-        outside: str = "clamp", gradient: str = "true",
-    ) -> Self:  # fmt: skip
+        cls,
+        records: str | Path = DEFAULT_TECHNOLOGY,
+        form: str | None = None,
+        *,
+        head: str = DEFAULT_HEAD,
+        outside: str = "clamp",
+        gradient: str = "true",
+    ) -> Self:
         """Return the cell of a head from a set of records; the best form there is by default."""
         declared = load_head(head)
         name = chosen(declared.forms, form or best_form(records, head))
@@ -197,9 +206,14 @@ class Decay(Element):
 
     @classmethod
     def from_records(
-        cls, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
-        outside: str = "clamp", **conditions: float | str,
-    ) -> Self:  # fmt: skip
+        cls,
+        records: str | Path = DEFAULT_TECHNOLOGY,
+        form: str | None = None,
+        *,
+        head: str = DEFAULT_HEAD,
+        outside: str = "clamp",
+        **conditions: float | str,
+    ) -> Self:
         """Return the decay of a head's cell; ``temp=85.0`` picks a temperature."""
         declared = load_head(head)
         name = chosen(declared.decay_forms, form or best_form(records, head))
@@ -237,9 +251,10 @@ def retention_sigma(records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAUL
     """
     record = find_record(records, f"{load_head(head).decay}.decay_both")
     found = [
-        output for output in (record.spread.outputs if record.spread else [])
+        output
+        for output in (record.spread.outputs if record.spread else [])
         if output.name == "retention" and where.items() <= output.where.items()
-    ]  # fmt: skip
+    ]
     known = [(output.mean, output.sigma) for output in found if output.mean and output.sigma is not None]
     if not known or len(known) < len(found):
         at = ", ".join(f"{name} = {value}" for name, value in where.items())
@@ -254,9 +269,13 @@ class _Converter(Element):
 
     @classmethod
     def from_records(
-        cls, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, *, head: str = DEFAULT_HEAD,
+        cls,
+        records: str | Path = DEFAULT_TECHNOLOGY,
+        form: str | None = None,
+        *,
+        head: str = DEFAULT_HEAD,
         outside: str = "extrapolate",
-    ) -> Self:  # fmt: skip
+    ) -> Self:
         """Return the converter of a head from a set of records; the best form there is by default."""
         operation = load_head(head).operation(cls.operation)
         name = chosen(operation.forms, form or best_form(records, head))

@@ -19,7 +19,7 @@ SLICED = "sliced"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Twin:
+class SoftwareModel:
     """The software model of one operation of a head.
 
     Attributes
@@ -99,6 +99,9 @@ class Twin:
 
     def _array(self, form: str, v_store: torch.Tensor) -> GainCellArray:
         return GainCellArray(
-            v_store, records=self.records, form=self._still(form), head=self.head.name,
+            v_store,
+            records=self.records,
+            form=self._still(form),
+            head=self.head.name,
             bitline=self.bitline if form == SLICED else None,
-        )  # fmt: skip
+        )

@@ -39,10 +39,15 @@ def save_array(array: GainCellArray, folder: Path | str) -> None:
     for name in _needed(array):
         write_text(folder / _RECORDS / f"{name}.json", find_record(array.records, name).to_json())
     about = {
-        "schema_version": SCHEMA_VERSION, "head": array.head, "form": array.form, "bitline": asdict(array.bitline),
-        "read_noise": array.read_noise, "gradient": array.cell.gradient, "outside": array.cell.outside,
+        "schema_version": SCHEMA_VERSION,
+        "head": array.head,
+        "form": array.form,
+        "bitline": asdict(array.bitline),
+        "read_noise": array.read_noise,
+        "gradient": array.cell.gradient,
+        "outside": array.cell.outside,
         "random": array.random is not None,
-    }  # fmt: skip
+    }
     write_text(folder / _ABOUT, json.dumps(about, indent=1) + "\n")
 
 
@@ -57,7 +62,7 @@ class _Bitline(BaseModel):
     slices: Annotated[int, Field(ge=1, le=MOST_SLICES)]
 
 
-class _About(BaseModel):
+class _ArrayFile(BaseModel):
     """``array.json``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -88,7 +93,7 @@ def load_array(folder: Path | str) -> GainCellArray:
         raise DataError(f"{where}: schema version {version!r:.40}; this package reads version {SCHEMA_VERSION}")
     tensors = read_tensors(folder / _TENSORS)
     try:
-        about = _About.model_validate(raw)
+        about = _ArrayFile.model_validate(raw)
         return _array(about, tensors, folder / _RECORDS)
     except ValidationError as error:
         raise DataError(f"{where}: {untrusted.complaint(error)}") from None
@@ -97,13 +102,19 @@ def load_array(folder: Path | str) -> GainCellArray:
         raise DataError(f"{where}: its parts do not fit each other: {said}") from None
 
 
-def _array(about: _About, tensors: dict[str, Tensor], records: Path) -> GainCellArray:
+def _array(about: _ArrayFile, tensors: dict[str, Tensor], records: Path) -> GainCellArray:
     if "v_store" not in tensors:
         raise DataError(f"{shown_path(records.parent / _TENSORS)} contains no tensor v_store")
     array = GainCellArray(
-        tensors["v_store"], records=records, head=about.head, form=about.form, read_noise=about.read_noise,
-        gradient=about.gradient, outside=about.outside, bitline=Bitline(**dict(about.bitline)),
-    )  # fmt: skip
+        tensors["v_store"],
+        records=records,
+        head=about.head,
+        form=about.form,
+        read_noise=about.read_noise,
+        gradient=about.gradient,
+        outside=about.outside,
+        bitline=Bitline(**dict(about.bitline)),
+    )
     if about.random:
         array.sample_mismatch()
     array.load_state_dict(tensors)

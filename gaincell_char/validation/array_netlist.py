@@ -21,8 +21,10 @@ from ..technology.schema import Technology
 
 CLAMPS = ("ideal", "resistor", "passive")
 _RANGES = {
-    "r_clamp": (1e-3, 1e9, "ohm"), "c_wire": (0.0, 1e-9, "F"), "r_wire": (0.0, 1e6, "ohm"),
-}  # fmt: skip
+    "r_clamp": (1e-3, 1e9, "ohm"),
+    "c_wire": (0.0, 1e-9, "F"),
+    "r_wire": (0.0, 1e6, "ohm"),
+}
 _FARAD = 1e-12  # of the capacitors that integrate charge
 _COURSE_STEP = 100e-12
 _T_ON = "t_reset+t_gap"
@@ -242,15 +244,23 @@ class ArrayCircuit:
         technology = self._loaded
         given = {**technology.corner(self.corner), **numbers(self.values)}
         bench = Bench(
-            name=self.operation.name, doc=self.operation.doc, stimulus="\n".join(lines), sweep={},
-            analysis=lambda _: Tran(stop=stop, max_step=200e-12), save=save, outputs=(),
-            initial={f"v(st{name[2:]})": name for name in stored}, options=options,
-        )  # fmt: skip
+            name=self.operation.name,
+            doc=self.operation.doc,
+            stimulus="\n".join(lines),
+            sweep={},
+            analysis=lambda _: Tran(stop=stop, max_step=200e-12),
+            save=save,
+            outputs=(),
+            initial={f"v(st{name[2:]})": name for name in stored},
+            options=options,
+        )
         template = self._template(bench, [*given, *stored])
         return Deck(
-            template=template, params={**given, **stored}, analysis=Tran(stop=stop, max_step=200e-12),
+            template=template,
+            params={**given, **stored},
+            analysis=Tran(stop=stop, max_step=200e-12),
             initial=initial,
-        )  # fmt: skip
+        )
 
     @cached_property
     def _cell_options(self) -> Mapping[str, float]:
@@ -264,9 +274,15 @@ class ArrayCircuit:
         """
         points = " ".join(f"{t!r} {q / _FARAD!r}" for t, q in zip(self.times.tolist(), course.tolist(), strict=True))
         lines = [
-            self.operation.controls, self.operation.bias_line("0"), self.operation.converter_line("0", "0"),
-            "cbl0 bl0 0 {c_bl}", f"vq q 0 pwl({points})", f"cq q x {_FARAD!r}", "vx x 0 0", "fx bl0 0 vx 1",
-        ]  # fmt: skip
+            self.operation.controls,
+            self.operation.bias_line("0"),
+            self.operation.converter_line("0", "0"),
+            "cbl0 bl0 0 {c_bl}",
+            f"vq q 0 pwl({points})",
+            f"cq q x {_FARAD!r}",
+            "vx x 0 0",
+            "fx bl0 0 vx 1",
+        ]
         save = tuple(f"v({node}0)" for node in self._nodes)
         return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._bench.options)
 
@@ -293,10 +309,15 @@ class ArrayCircuit:
         technology = self._loaded
         both = load_netlist(self.head.cell) + load_netlist(self.operation.converter)
         return render(
-            title=f"{self.head.name}.{self.operation.name}, {self.technology}, {self.temp:g} degC", netlist=both,
-            library=technology.library(self.corner), bench=bench, choices=words(self.values),
-            declared=declared, temp=self.temp, options=bench.options,
-        )  # fmt: skip
+            title=f"{self.head.name}.{self.operation.name}, {self.technology}, {self.temp:g} degC",
+            netlist=both,
+            library=technology.library(self.corner),
+            bench=bench,
+            choices=words(self.values),
+            declared=declared,
+            temp=self.temp,
+            options=bench.options,
+        )
 
 
 def _place(device: str) -> tuple[int, int] | None:

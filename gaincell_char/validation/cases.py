@@ -126,7 +126,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Validation:
     """What to compare; everything that decides the result.
 
     Attributes
@@ -162,9 +162,14 @@ class Comparison:
     def circuit(self, operation: Operation) -> ArrayCircuit:
         """One of its operations as SPICE sees it."""
         return ArrayCircuit(
-            head=self.declared, operation=operation, technology=self.technology, clamp=self.clamp, r_clamp=self.r_clamp,
-            c_wire=self.c_wire, r_wire=self.r_wire,
-        )  # fmt: skip
+            head=self.declared,
+            operation=operation,
+            technology=self.technology,
+            clamp=self.clamp,
+            r_clamp=self.r_clamp,
+            c_wire=self.c_wire,
+            r_wire=self.r_wire,
+        )
 
     @cached_property
     def request(self) -> dict[str, Any]:
@@ -217,9 +222,9 @@ class Comparison:
         return Manifest(digest=self.digest(todo), source=self.source_digest, n=len(todo), request=self.request)
 
 
-def make_comparison(
+def make_validation(
     *, path: Path | None = None, instances: int = 1, tokens: int = 64, dim: int = 64, **request: Any
-) -> Comparison:
+) -> Validation:
     """Check a request; inputs from a file, or drawn.
 
     Raises
@@ -249,7 +254,7 @@ def make_comparison(
     seed = request.get("seed", 1)
     inputs = read_inputs(path, vdd) if path else random_inputs(instances, tokens, dim, vdd, seed)
     source = path.name if path else f"uniform, seed {seed}"
-    comparison = Comparison(inputs=inputs, source=source, operations=operations, **request)
+    comparison = Validation(inputs=inputs, source=source, operations=operations, **request)
     there = inputs.shape[1]
     if comparison.queries > there:
         raise ParameterError(
@@ -289,7 +294,7 @@ def check_counts(counts: Mapping[str, tuple[int, int]]) -> None:
             raise ParameterError(f"{name} = {value} is outside [{least}, {_MOST}]{every}")
 
 
-def cases(comparison: Comparison, pulses_of: Callable[[Floats, Floats], Floats]) -> Iterator[Case]:
+def cases(comparison: Validation, pulses_of: Callable[[Floats, Floats], Floats]) -> Iterator[Case]:
     """Every pass: scores of a query with the tokens before it, then the values under the pulses they come to.
 
     Parameters
@@ -316,9 +321,14 @@ def cases(comparison: Comparison, pulses_of: Callable[[Floats, Floats], Floats])
                 if operation.name in comparison.operations:
                     columns = _some(comparison, stored.shape[1], instance, query, order)
                     yield Case(
-                        number=number, operation=operation, instance=instance, query=query, columns=columns,
-                        v_store=np.ascontiguousarray(stored[:, columns]), t_pulse=pulses,
-                    )  # fmt: skip
+                        number=number,
+                        operation=operation,
+                        instance=instance,
+                        query=query,
+                        columns=columns,
+                        v_store=np.ascontiguousarray(stored[:, columns]),
+                        t_pulse=pulses,
+                    )
                 number += 1
 
 
@@ -326,7 +336,7 @@ def _cut(pulses: Floats) -> Floats:
     return np.where(pulses < SHORTEST, 0.0, pulses)
 
 
-def _some(comparison: Comparison, there: int, *where: int) -> tuple[int, ...]:
+def _some(comparison: Validation, there: int, *where: int) -> tuple[int, ...]:
     """Columns to simulate: all, or as many as are asked for, drawn."""
     if comparison.columns in (0,) or comparison.columns >= there:
         return tuple(range(there))

@@ -13,7 +13,7 @@ from ..declare.circuit import Floats
 from ..errors import ParameterError
 from ..fitting.statistics import Proportion, wilson
 from ..sweep.run import OK
-from .cases import Case, Comparison
+from .cases import Case, Validation
 
 LEVELS = (0.5, 0.9, 0.99)
 """Central intervals whose coverage is counted."""
@@ -24,7 +24,7 @@ _STEEP = 5.0
 _OUTPUT_STEPS = 15
 
 
-class Model(Protocol):
+class ModelUnderTest(Protocol):
     """The software model of one operation: charges [C] and outputs [s] per column.
 
     ``stated`` is the rms error of each output that its records lead one to expect; ``draw`` gives outputs of arrays of
@@ -68,7 +68,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
+class ValidationResult:
     """Everything that is said about a comparison.
 
     Attributes
@@ -136,7 +136,7 @@ class Agreement:
         ]
 
 
-def _explained(agreement: Agreement, operation: str, form: str) -> str:
+def _explained(agreement: ValidationResult, operation: str, form: str) -> str:
     rows = agreement.rows[(agreement.rows["operation"] == operation) & (agreement.rows["status"] == OK)]
     if rows.empty:
         return f"{operation}: no column was simulated"
@@ -161,16 +161,20 @@ def _explained(agreement: Agreement, operation: str, form: str) -> str:
 
 
 def judge(
-    comparison: Comparison, models: Mapping[str, Model], rows: pd.DataFrame, todo: Sequence[Case], draws: int = 400
-) -> Agreement:
+    comparison: Validation,
+    models: Mapping[str, ModelUnderTest],
+    rows: pd.DataFrame,
+    todo: Sequence[Case],
+    draws: int = 400,
+) -> ValidationResult:
     """Put predictions beside what SPICE says, and sum up.
 
     Parameters
     ----------
-    models : mapping of str to Model
+    models : mapping of str to ModelUnderTest
         Operation -> the software model of it.
     rows : DataFrame
-        From `run_comparison`'s folder.
+        From `run_validation`'s folder.
     draws : int
         Arrays that are drawn per pass for intervals, if devices mismatch.
     """
@@ -189,29 +193,30 @@ def judge(
         for form in forms[name]
     ]
     covered = tuple(c for name in comparison.operations for c in _coverage(whole, name)) if comparison.mismatch else ()
-    return Agreement(
+    return ValidationResult(
         rows=whole, summary=pd.DataFrame(lines), coverage=covered, forms=forms, scales=scales, model_s=model_s
     )
 
 
-def _scales(comparison: Comparison, name: str) -> Scales:
+def _scales(comparison: Validation, name: str) -> Scales:
     circuit = comparison.circuit(comparison.declared.operation(name))
     t_max = circuit["t_max"]
     return Scales(t_max=t_max, q_full=circuit["n_units"] * circuit["i_bias"] * t_max, lsb=t_max / _OUTPUT_STEPS)
 
 
-def _predicted(case: Case, model: Model) -> pd.DataFrame:
+def _predicted(case: Case, model: ModelUnderTest) -> pd.DataFrame:
     found: dict[str, object] = {"sample": case.number, "point": list(case.columns)}
     for form in model.forms:
         charge = model.charge(form, case.v_store, case.t_pulse)
         found |= {
-            f"q_{form}": charge, f"output_{form}": model.output(form, charge),
+            f"q_{form}": charge,
+            f"output_{form}": model.output(form, charge),
             f"stated_{form}": model.stated(form, charge, case.t_pulse),
-        }  # fmt: skip
+        }
     return pd.DataFrame(found)
 
 
-def _ranks(case: Case, model: Model, rows: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+def _ranks(case: Case, model: ModelUnderTest, rows: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     """Share of drawn outputs below what SPICE says, and of those that are the same: where a pulse is none or full."""
     drawn = model.draw(case.v_store, case.t_pulse, draws, seed + case.number)
     mine = rows[rows["sample"] == case.number].set_index("point")["output"]
@@ -233,14 +238,22 @@ def _line(rows: pd.DataFrame, operation: str, form: str, scales: Scales) -> dict
     ratio = _rms(error / stated)
     spread = float(((spice - spice.mean()) ** 2).sum()) if spice.size else 0.0
     return {
-        "operation": operation, "form": form, "n": len(good), "failed": len(rows) - len(good),
-        "rms_ns": 1e9 * rms, "worst_ns": 1e9 * worst, "rms_lsb": rms / scales.lsb, "worst_lsb": worst / scales.lsb,
-        "rms_percent": 100 * rms / scales.t_max, "worst_percent": 100 * worst / scales.t_max,
+        "operation": operation,
+        "form": form,
+        "n": len(good),
+        "failed": len(rows) - len(good),
+        "rms_ns": 1e9 * rms,
+        "worst_ns": 1e9 * worst,
+        "rms_lsb": rms / scales.lsb,
+        "worst_lsb": worst / scales.lsb,
+        "rms_percent": 100 * rms / scales.t_max,
+        "worst_percent": 100 * worst / scales.t_max,
         "r2": 1 - float((error**2).sum()) / spread if spread > 0 else float("nan"),
-        "charge_percent": 100 * _rms(charge) / scales.q_full, "ratio": ratio,
+        "charge_percent": 100 * _rms(charge) / scales.q_full,
+        "ratio": ratio,
         "stated_ns": 1e9 * float(np.median(stated)) if stated.size else float("nan"),
         "agrees": bool(len(good)) and ratio <= ALLOWED,
-    }  # fmt: skip
+    }
 
 
 def _rms(values: Floats) -> float:
@@ -253,8 +266,10 @@ def _coverage(rows: pd.DataFrame, operation: str) -> list[Coverage]:
     off = np.abs(clear["rank"].to_numpy(dtype=float) - 0.5)
     return [
         Coverage(
-            operation=operation, level=level, left_out=len(mine) - len(clear),
+            operation=operation,
+            level=level,
+            left_out=len(mine) - len(clear),
             share=wilson(int(np.count_nonzero(off <= level / 2)), len(clear)),
         )
         for level in LEVELS
-    ]  # fmt: skip
+    ]

@@ -20,7 +20,7 @@ from ..storage.manifest import open_folder
 from ..storage.tables import shown_path
 from ..sweep.run import FAILED, KEPT_FAILURES, OK, Failure
 from .array_netlist import ArrayCircuit
-from .cases import Case, Comparison
+from .cases import Case, Validation
 
 _MISMATCH = 11  # stream of the seed
 _CONVERTER = 1_000_000  # where a cell has its row
@@ -29,7 +29,7 @@ _COLUMNS = (*_NUMBERS, "operation")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class ValidationProgress:
     """What was done this time: cases that were there already, cases simulated now, and the first failures of those."""
 
     kept: int
@@ -39,10 +39,15 @@ class Progress:
     failures: tuple[Failure, ...]
 
 
-def run_comparison(
-    comparison: Comparison, todo: Sequence[Case], folder: Path, pool: Pool, *, tick: Callable[[], None] = lambda: None,
+def run_validation(
+    comparison: Validation,
+    todo: Sequence[Case],
+    folder: Path,
+    pool: Pool,
+    *,
+    tick: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
-) -> Progress:  # fmt: skip
+) -> ValidationProgress:
     """Simulate every case that `folder` does not hold yet, and again every one that failed.
 
     Raises
@@ -68,14 +73,17 @@ def run_comparison(
         failures += found.failures
         count += 1
         tick()
-    return Progress(
-        kept=len(todo) - len(left), simulated=count, spice_s=time.perf_counter() - began, stopped=pool.stop.is_set(),
+    return ValidationProgress(
+        kept=len(todo) - len(left),
+        simulated=count,
+        spice_s=time.perf_counter() - began,
+        stopped=pool.stop.is_set(),
         failures=tuple(sorted(failures, key=lambda failure: failure.name)[:KEPT_FAILURES]),
-    )  # fmt: skip
+    )
 
 
 def finished_cases(
-    comparison: Comparison, folder: Path, todo: Sequence[Case], say: Callable[[str], None] = lambda _: None
+    comparison: Validation, folder: Path, todo: Sequence[Case], say: Callable[[str], None] = lambda _: None
 ) -> pd.DataFrame | None:
     """Rows of the cases that ran or failed, a row per column; None before the first.
 
@@ -118,7 +126,7 @@ class _Simulated:
     failures: tuple[Failure, ...]
 
 
-def _simulated(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> Iterator[_Simulated]:
+def _simulated(comparison: Validation, todo: Sequence[Case], pool: Pool) -> Iterator[_Simulated]:
     """Every case as it is finished; several at a time, for one may have less to do than there are simulators."""
     threads = ThreadPoolExecutor(pool.workers)
     try:
@@ -128,7 +136,7 @@ def _simulated(comparison: Comparison, todo: Sequence[Case], pool: Pool) -> Iter
         threads.shutdown(cancel_futures=True)
 
 
-def _one(comparison: Comparison, case: Case, pool: Pool) -> _Simulated:
+def _one(comparison: Validation, case: Case, pool: Pool) -> _Simulated:
     circuit = comparison.circuit(case.operation)
     simulate = _by_cells if circuit.decoupled else _by_columns
     rows, failures = simulate(comparison, circuit, case, pool)
@@ -139,7 +147,7 @@ _Columns = tuple[list[dict[str, Any]], list[Failure]]
 """A row per column, and the decks that failed."""
 
 
-def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
+def _by_cells(comparison: Validation, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
     """Cells that do not see each other: row by row, then every converter with its column's charge."""
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0]
     courses: dict[int, Floats] = {}
@@ -172,7 +180,7 @@ def _by_cells(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: P
     return [found.get(c, _failed("stopped", 0.0)) for c in range(len(feet))], failures
 
 
-def _by_columns(comparison: Comparison, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
+def _by_columns(comparison: Validation, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
     """Every column with its converter."""
     decks = [
         (c, _drawn(comparison, circuit, circuit.columns(case.v_store[:, [c]], case.t_pulse), case, (column,)))
@@ -198,7 +206,7 @@ def _failure(case: Case, part: str, deck: Deck, reason: str, log: str) -> Failur
     )
 
 
-def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> tuple[pd.DataFrame, Deck]:
+def waveforms(comparison: Validation, case: Case, pool: Pool, rows: int = 4) -> tuple[pd.DataFrame, Deck]:
     """Voltages of one column and its converter over a whole conversion, with the word lines of its first rows.
 
     Returns
@@ -223,7 +231,7 @@ def waveforms(comparison: Comparison, case: Case, pool: Pool, rows: int = 4) -> 
 
 
 def _drawn(
-    comparison: Comparison, circuit: ArrayCircuit, deck: Deck, case: Case, columns: Sequence[int], row: int = 0
+    comparison: Validation, circuit: ArrayCircuit, deck: Deck, case: Case, columns: Sequence[int], row: int = 0
 ) -> Deck:
     """The deck with its devices drawn, if they are; those of a cell or converter are the same for every query.
 
@@ -252,9 +260,13 @@ def _result(circuit: ArrayCircuit, outcome: Outcome, charge: float, moved: float
     if reason:
         return _failed(reason, outcome.spent_s + spent)
     return {
-        "q_bl": charge, "output": float(values[circuit.operation.output]), "dv_bl": moved, "status": OK, "reason": "",
+        "q_bl": charge,
+        "output": float(values[circuit.operation.output]),
+        "dv_bl": moved,
+        "status": OK,
+        "reason": "",
         "spent_s": outcome.spent_s + spent,
-    }  # fmt: skip
+    }
 
 
 def _failed(reason: str, spent: float) -> dict[str, Any]:
@@ -262,12 +274,17 @@ def _failed(reason: str, spent: float) -> dict[str, Any]:
     return {"q_bl": nothing, "output": nothing, "dv_bl": nothing, "status": FAILED, "reason": reason, "spent_s": spent}
 
 
-def _frame(comparison: Comparison, case: Case, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _frame(comparison: Validation, case: Case, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     where = [
         {
-            "sample": case.number, "point": column, "key": key, "operation": case.operation.name,
-            "instance": case.instance, "query": case.query, "column": column,
+            "sample": case.number,
+            "point": column,
+            "key": key,
+            "operation": case.operation.name,
+            "instance": case.instance,
+            "query": case.query,
+            "column": column,
         }
         for column, key in zip(case.columns, comparison.keys(case), strict=True)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame([{**place, **row} for place, row in zip(where, rows, strict=True)])

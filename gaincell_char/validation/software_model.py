@@ -6,11 +6,11 @@ import numpy as np
 
 from ..declare.circuit import Floats
 from ..torch.bitline import Bitline
-from ..torch.predict import Twin
-from .cases import Comparison
+from ..torch.predict import SoftwareModel
+from .cases import Validation
 
 
-def twins(comparison: Comparison) -> dict[str, Twin]:
+def make_software_models(comparison: Validation) -> dict[str, SoftwareModel]:
     """Operation -> its software model, on the comparison's bitlines.
 
     Raises
@@ -26,14 +26,14 @@ def twins(comparison: Comparison) -> dict[str, Twin]:
         held = Bitline(
             kind=comparison.clamp, r_clamp=comparison.r_clamp, c_bl=comparison.circuit(operation)["c_int"] + wire
         )
-        model = Twin(head=comparison.declared, operation=operation, records=comparison.records, bitline=held)
+        model = SoftwareModel(head=comparison.declared, operation=operation, records=comparison.records, bitline=held)
         for form in model.forms:
             model.stated(form, np.zeros(1), np.array([1e-9]))
         found[operation.name] = model
     return found
 
 
-def pulses_of(scores: Twin) -> Callable[[Floats, Floats], Floats]:
+def pulses_of(scores: SoftwareModel) -> Callable[[Floats, Floats], Floats]:
     """What turns keys and a query into the pulses of the scores: the best form of the software model."""
 
     def pulses(v_store: Floats, t_pulse: Floats) -> Floats:

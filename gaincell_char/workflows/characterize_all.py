@@ -21,7 +21,7 @@ from ..storage import untrusted
 from ..storage.flat import flat
 from ..storage.manifest import check_no_folders, check_places
 from ..storage.tables import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
-from ..sweep.plan import Plan
+from ..sweep.plan import SweepPlan
 from ..sweep.run import OK, Failure, characterize
 from ..technology.schema import Technology
 
@@ -39,7 +39,7 @@ class StudyResult:
     """
 
     study: Study
-    plan: Plan
+    plan: SweepPlan
     dataset: xr.Dataset
     failures: tuple[Failure, ...]
     fits: list[Fit]
@@ -71,14 +71,19 @@ class CircuitResult:
         return sum(result.wall_s for result in self.studies.values())
 
 
-def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> Plan:
+def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> SweepPlan:
     """Lay out the grid of a study, at those of its corners that the technology has."""
     have = (technology if isinstance(technology, Technology) else registry.load_technology(technology)).corners
     return registry.plan_bench(
-        circuit.name, study.bench, technology=technology, sweep=study.sweep,
+        circuit.name,
+        study.bench,
+        technology=technology,
+        sweep=study.sweep,
         corners=[corner for corner in study.corners if corner in have] or study.corners,
-        temps=study.temps, set_=study.set_, options=study.options,
-    )  # fmt: skip
+        temps=study.temps,
+        set_=study.set_,
+        options=study.options,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +91,7 @@ class CircuitPlan:
     """The studies of one circuit in a technology: their plans, and why others cannot be planned."""
 
     circuit: Circuit
-    plans: Mapping[str, Plan]
+    plans: Mapping[str, SweepPlan]
     problems: Mapping[str, str]
 
     @property
@@ -97,7 +102,7 @@ class CircuitPlan:
 
 def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
     """Lay out every study of a circuit; one that the technology cannot run costs only itself."""
-    plans: dict[str, Plan] = {}
+    plans: dict[str, SweepPlan] = {}
     problems: dict[str, str] = {}
     for study in circuit.studies:
         try:
@@ -124,7 +129,7 @@ def check_plans(planned: Sequence[CircuitPlan]) -> None:
         raise RequestError(f"nothing can be run: {'; '.join(problems(planned)) or 'no circuit has a study'}")
 
 
-def run_study(circuit: Circuit, study: Study, plan: Plan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
+def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
     """Simulate, check and fit one study."""
     began = time.perf_counter()
     result = characterize(plan, pool=pool, progress=progress)
@@ -132,13 +137,23 @@ def run_study(circuit: Circuit, study: Study, plan: Plan, pool: Pool, progress: 
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
     numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
     fits, left_out = fit_all(
-        models, flat(result.dataset), tuple(map(str, result.dataset.dims)), numbers(plan.fixed),
+        models,
+        flat(result.dataset),
+        tuple(map(str, result.dataset.dims)),
+        numbers(plan.fixed),
         {o.name: o.unit for o in plan.bench.outputs},
-    )  # fmt: skip
+    )
     return StudyResult(
-        study=study, plan=plan, dataset=result.dataset, failures=result.failures, fits=fits, left_out=left_out,
-        numerics=numerics, n_checked=n_checked, wall_s=time.perf_counter() - began,
-    )  # fmt: skip
+        study=study,
+        plan=plan,
+        dataset=result.dataset,
+        failures=result.failures,
+        fits=fits,
+        left_out=left_out,
+        numerics=numerics,
+        n_checked=n_checked,
+        wall_s=time.perf_counter() - began,
+    )
 
 
 def _models(circuit: Circuit, study: Study) -> list[Model]:
@@ -147,7 +162,7 @@ def _models(circuit: Circuit, study: Study) -> list[Model]:
     return [circuit.model(name) for name in study.models]
 
 
-def check_numerics(plan: Plan, dataset: xr.Dataset, pool: Pool, most: int = 8) -> tuple[dict[str, float], int]:
+def check_numerics(plan: SweepPlan, dataset: xr.Dataset, pool: Pool, most: int = 8) -> tuple[dict[str, float], int]:
     """Run at most `most` points again, a hundred times tighter, and find the largest deviation of each output.
 
     Returns
@@ -216,10 +231,15 @@ def describe(results: Sequence[CircuitResult], technology: str, simulator: str, 
         for output, deviation in study.numerics.items()
     }
     summary = {
-        "technology": technology, "simulator": simulator, "package": f"gaincell-char {__version__}",
-        "workers": workers, "wall_s": wall_s, "points": sum(study.plan.size for study in studies),
-        "failed": sum(int(study.dataset.attrs["n_failed"]) for study in studies), "numerics": numerics,
-    }  # fmt: skip
+        "technology": technology,
+        "simulator": simulator,
+        "package": f"gaincell-char {__version__}",
+        "workers": workers,
+        "wall_s": wall_s,
+        "points": sum(study.plan.size for study in studies),
+        "failed": sum(int(study.dataset.attrs["n_failed"]) for study in studies),
+        "numerics": numerics,
+    }
     return json.dumps(summary, indent=1) + "\n"
 
 
@@ -284,7 +304,7 @@ def keep(result: StudyResult, folders: Folders) -> None:
             write_text(folder / f"{name}.json", result.record.to_json())
 
 
-def thin(plan: Plan, most: int) -> list[tuple[int, ...]]:
+def thin(plan: SweepPlan, most: int) -> list[tuple[int, ...]]:
     """At most `most` indices spread evenly along every dimension of the grid: a Latin hypercube, always the same."""
     where = qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
     indices = np.floor(where * np.array(plan.shape)).astype(int)

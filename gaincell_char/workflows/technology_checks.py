@@ -11,7 +11,7 @@ import numpy as np
 from .. import registry
 from ..declare.circuit import Analysis, Floats, Op, Tran, Waveforms
 from ..declare.parameters import Params, Value
-from ..errors import CharError, ParameterError
+from ..errors import GaincellError, ParameterError
 from ..spice.blocks import prune
 from ..spice.hierarchy import MISMATCH, block_defaults
 from ..spice.netlist import as_netlist
@@ -41,7 +41,7 @@ _ORDER = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class TechnologyCheck:
     """One check, and the devices or circuits that fail it, each with the reason."""
 
     name: str
@@ -53,16 +53,16 @@ class Check:
         return not self.failures
 
 
-def check_technology(technology: Technology, only: Sequence[str] = ()) -> Iterator[Check]:
+def check_technology(technology: Technology, only: Sequence[str] = ()) -> Iterator[TechnologyCheck]:
     """Run every check, or `only` those named, one after the other; a simulation that fails is a failed check."""
     with Pool() as pool:
         bench = _Bench(technology, pool)
         for name in only or CHECKS:
             try:
                 wrong = list(_CHECKS[name](bench))
-            except CharError as error:
+            except GaincellError as error:
                 wrong = [str(error).splitlines()[0]]
-            yield Check(name=name, failures=tuple(wrong))
+            yield TechnologyCheck(name=name, failures=tuple(wrong))
 
 
 class _Bench:
@@ -84,8 +84,16 @@ class _Bench:
         """Current [A] of each device with gate and drain at the supply."""
         return self.currents(vgs=(1.0,), vds=(1.0,))[:, 0, 0, 0]
 
-    def run(self, lines: Sequence[str], save: Sequence[str], *, corner: str = "tt", analysis: Analysis | None = None,
-            process: Mapping[str, float] | None = None, temp: float = 27.0) -> Waveforms:  # fmt: skip
+    def run(
+        self,
+        lines: Sequence[str],
+        save: Sequence[str],
+        *,
+        corner: str = "tt",
+        analysis: Analysis | None = None,
+        process: Mapping[str, float] | None = None,
+        temp: float = 27.0,
+    ) -> Waveforms:
         user = as_netlist("\n".join(lines))
         netlist = prune(self.technology.library(corner), user) + user
         given = self.technology.corner(corner) if process is None else process
@@ -102,8 +110,15 @@ class _Bench:
             f"x{number} d{number} g{number} 0 0 {device} w={_W!r} l={self.lengths[device]!r} {extra}",
         ]
 
-    def currents(self, *, devices: Sequence[str] = (), extras: Sequence[str] = ("",), vgs: Sequence[float],
-                 vds: Sequence[float], **conditions: Any) -> Floats:  # fmt: skip
+    def currents(
+        self,
+        *,
+        devices: Sequence[str] = (),
+        extras: Sequence[str] = ("",),
+        vgs: Sequence[float],
+        vds: Sequence[float],
+        **conditions: Any,
+    ) -> Floats:
         """Size of the drain current, shape (device, extra, vgs, vds); voltages are fractions of the supply."""
         chosen = devices or self.devices
         volts = self.technology.supply

@@ -148,14 +148,28 @@ def _circuit(request: Request) -> dict[str, Any]:
     scores, values = saturation.values()
     c = polynomial.published(fit, model, offset, x_max)
     return {
-        "c": [value / _MICRO for value in c], "x_max": x_max, "offset": offset, "a": _slope(request, offset) / _MICRO,
-        "saturation_qk": scores, "saturation_av": values, "weights_bounds": list(fit.box[fit.inputs[0]]),
-        **_decay(request, head), "quantization_levels_input": head.levels_input,
-        "quantization_levels_weights": head.levels_store, "quantization_levels_output": _levels_output(request, head),
-        "units": {"c": "uA/V^(i+j)", "x_max": "V", "offset": "V", "a": "uA/V", "saturation_qk": "uA x longest pulse",
-                  "saturation_av": "uA x longest pulse", "decay_tau": "s"},
+        "c": [value / _MICRO for value in c],
+        "x_max": x_max,
+        "offset": offset,
+        "a": _slope(request, offset) / _MICRO,
+        "saturation_qk": scores,
+        "saturation_av": values,
+        "weights_bounds": list(fit.box[fit.inputs[0]]),
+        **_decay(request, head),
+        "quantization_levels_input": head.levels_input,
+        "quantization_levels_weights": head.levels_store,
+        "quantization_levels_output": _levels_output(request, head),
+        "units": {
+            "c": "uA/V^(i+j)",
+            "x_max": "V",
+            "offset": "V",
+            "a": "uA/V",
+            "saturation_qk": "uA x longest pulse",
+            "saturation_av": "uA x longest pulse",
+            "decay_tau": "s",
+        },
         "about": request.about(_LOST),
-    }  # fmt: skip
+    }
 
 
 def _slope(request: Request, offset: float) -> float:
