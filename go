@@ -83,7 +83,7 @@ have_library() {
     done
     # Somewhere unusual: the package has the last word.
     [ -x "$venv/bin/python" ] &&
-        "$venv/bin/python" -P -c 'from gaincell_char.ngspice import find_library; find_library()' >/dev/null 2>&1
+        "$venv/bin/python" -P -c 'from gaincell_char.spice.ngspice import find_library; find_library()' >/dev/null 2>&1
 }
 
 how_to_get_ngspice() {

@@ -70,7 +70,9 @@ def dc(cell: str) -> Bench:
         analysis=lambda _: Op(),
         save=("i(vbl)",),
         outputs=(
-            Output(name="i_bl", unit="A", most=1e-3, doc="bitline current", measure=lambda w, _: -w["i(vbl)"][0]),
+            Output(
+                name="i_bl", unit="A", plausible_max=1e-3, doc="bitline current", measure=lambda w, _: -w["i(vbl)"][0]
+            ),
         ),
         options={"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9},
     )
@@ -123,19 +125,19 @@ def pulse(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(q)", "v(st)"),
         outputs=(
-            Output(name="q_bl", unit="C", most=1e-9, doc="charge sunk from the bitline", measure=_charge),
+            Output(name="q_bl", unit="C", plausible_max=1e-9, doc="charge sunk from the bitline", measure=_charge),
             Output(
                 name="dv_store",
                 unit="V",
-                most=10.0,
+                plausible_max=10.0,
                 doc="largest move of v_store during the pulse",
                 measure=_kick,
                 full_scale="vdd",
             ),
         ),
         derived=(
-            Derived(name="i_eff", unit="A", doc="slope of q_bl over t_pulse", over="t_pulse", compute=_i_eff),
-            Derived(name="q_0", unit="C", doc="q_bl at t_pulse = 0, on that line", over="t_pulse", compute=_q_0),
+            Derived(name="i_eff", unit="A", doc="slope of q_bl over t_pulse", along="t_pulse", compute=_i_eff),
+            Derived(name="q_0", unit="C", doc="q_bl at t_pulse = 0, on that line", along="t_pulse", compute=_q_0),
         ),
         options=PULSE_OPTIONS,
     )
@@ -190,14 +192,14 @@ def write(cell: str) -> Bench:
             Output(
                 name="v_store",
                 unit="V",
-                most=10.0,
+                plausible_max=10.0,
                 doc="stored voltage after the write",
                 measure=lambda w, _: w["v(st)"][-1],
             ),
             Output(
                 name="dv_settle",
                 unit="V",
-                most=10.0,
+                plausible_max=10.0,
                 doc="what was missing when the write gate closed",
                 measure=_unsettled,
                 full_scale="vdd",
@@ -205,7 +207,7 @@ def write(cell: str) -> Bench:
             Output(
                 name="dv_feed",
                 unit="V",
-                most=10.0,
+                plausible_max=10.0,
                 doc="feed-through of the closing write gate",
                 measure=_feed_through,
                 full_scale="vdd",
@@ -281,11 +283,15 @@ def energy(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(ec)", "v(ed)"),
         outputs=(
-            Output(name="e_cell", unit="J", most=1e-9, doc="energy that goes into the cell", measure=_cell_energy),
-            Output(name="e_driver", unit="J", most=1e-9, doc="energy lost in the drivers", measure=_driver_energy),
+            Output(
+                name="e_cell", unit="J", plausible_max=1e-9, doc="energy that goes into the cell", measure=_cell_energy
+            ),
+            Output(
+                name="e_driver", unit="J", plausible_max=1e-9, doc="energy lost in the drivers", measure=_driver_energy
+            ),
         ),
         options={**PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
-    )  # fmt: skip
+    )
 
 
 def _cell_energy(w: Waveforms, _: Numbers) -> float:

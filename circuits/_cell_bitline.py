@@ -66,23 +66,34 @@ def bitline(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(q)",),
         outputs=(
-            Output(name="i_on", unit="A", most=1e-3, doc="current of the active cell", measure=_i_on),
+            Output(name="i_on", unit="A", plausible_max=1e-3, doc="current of the active cell", measure=_i_on),
             Output(
-                name="i_off", unit="A", most=1e-3, doc="current of the idle cell", measure=_i_off,
+                name="i_off",
+                unit="A",
+                plausible_max=1e-3,
+                doc="current of the idle cell",
+                measure=_i_off,
                 full_scale=_FULL_CURRENT,
             ),
             Output(
-                name="q_edge", unit="C", most=1e-9, doc="charge of a pulse's two edges", measure=_q_edge,
+                name="q_edge",
+                unit="C",
+                plausible_max=1e-9,
+                doc="charge of a pulse's two edges",
+                measure=_q_edge,
                 full_scale=_FULL_CHARGE,
             ),
             Output(
-                name="q_move", unit="C", most=1e-9, doc="charge that moving the bitline takes from the cell",
+                name="q_move",
+                unit="C",
+                plausible_max=1e-9,
+                doc="charge that moving the bitline takes from the cell",
                 measure=_q_move,
                 full_scale=_FULL_CHARGE,
             ),
         ),
         options={**_cell.PULSE_OPTIONS, "reltol": 1e-5},
-    )  # fmt: skip
+    )
 
 
 def _moves(most: float) -> Grid:
@@ -118,13 +129,47 @@ def _q_move(w: Waveforms, p: Numbers) -> float:
 
 
 def bitline_current(
-    v_store: Array, dv_bl: Array, *,
-    a00: float, a01: float, a02: float, a03: float, a04: float, a05: float, a06: float, a07: float, a08: float,
-    a10: float, a11: float, a12: float, a13: float, a14: float, a15: float, a16: float, a17: float, a18: float,
-    a20: float, a21: float, a22: float, a23: float, a24: float, a25: float, a26: float, a27: float, a28: float,
-    a30: float, a31: float, a32: float, a33: float, a34: float, a35: float, a36: float, a37: float, a38: float,
+    v_store: Array,
+    dv_bl: Array,
+    *,
+    a00: float,
+    a01: float,
+    a02: float,
+    a03: float,
+    a04: float,
+    a05: float,
+    a06: float,
+    a07: float,
+    a08: float,
+    a10: float,
+    a11: float,
+    a12: float,
+    a13: float,
+    a14: float,
+    a15: float,
+    a16: float,
+    a17: float,
+    a18: float,
+    a20: float,
+    a21: float,
+    a22: float,
+    a23: float,
+    a24: float,
+    a25: float,
+    a26: float,
+    a27: float,
+    a28: float,
+    a30: float,
+    a31: float,
+    a32: float,
+    a33: float,
+    a34: float,
+    a35: float,
+    a36: float,
+    a37: float,
+    a38: float,
     v_ref: float,
-) -> Array:  # fmt: skip
+) -> Array:
     """Current [A] of one cell as a cubic in the bitline's move, each term a polynomial in the stored voltage."""
     w = v_store - v_ref
     terms = (
@@ -137,11 +182,29 @@ def bitline_current(
 
 
 def bitline_charge(
-    v_store: Array, dv_bl: Array, *,
-    a00: float, a01: float, a02: float, a03: float, a04: float, a05: float,
-    a10: float, a11: float, a12: float, a13: float, a14: float, a15: float,
-    a20: float, a21: float, a22: float, a23: float, a24: float, a25: float, v_ref: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    dv_bl: Array,
+    *,
+    a00: float,
+    a01: float,
+    a02: float,
+    a03: float,
+    a04: float,
+    a05: float,
+    a10: float,
+    a11: float,
+    a12: float,
+    a13: float,
+    a14: float,
+    a15: float,
+    a20: float,
+    a21: float,
+    a22: float,
+    a23: float,
+    a24: float,
+    a25: float,
+    v_ref: float,
+) -> Array:
     """Charge [C] of one cell as a square in the bitline's move, each term a polynomial in the stored voltage."""
     w = v_store - v_ref
     terms = (
@@ -160,7 +223,12 @@ def _model(name: str, function: Callable[..., Any], output: str, unit: str, size
     terms = [n for n, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY and n != "v_ref"]
     reference = Coefficient(unit="V", doc="middle of the stored voltages", start=lambda p: p["vdd"] / 2, fixed=True)
     return Model(
-        name=name, form="best", bench="bitline", function=function, inputs=("v_store", "dv_bl"), output=output,
+        name=name,
+        form="best",
+        bench="bitline",
+        function=function,
+        inputs=("v_store", "dv_bl"),
+        output=output,
         equation=f"{output} = sum_mk a_mk w^k dv_bl^m, m <= {terms[-1][1]}, k <= {terms[-1][2]}, w = v_store - v_ref",
         coefficients={
             **{
@@ -172,7 +240,7 @@ def _model(name: str, function: Callable[..., Any], output: str, unit: str, size
             "v_ref": reference,
         },
         linear=True,
-    )  # fmt: skip
+    )
 
 
 MODELS = (
@@ -184,11 +252,23 @@ MODELS = (
 
 
 FIGURES = (
-    Figure(study="bitline", output="i_on", x="dv_bl", per="v_store", title="Active cell by move of its bitline",
-           models=("active_series",)),
-    Figure(study="bitline", output="i_off", x="dv_bl", per="v_store", title="Idle cell by move of its bitline",
-           models=("idle_series",)),
-)  # fmt: skip
+    Figure(
+        study="bitline",
+        output="i_on",
+        x="dv_bl",
+        group_by="v_store",
+        title="Active cell by move of its bitline",
+        models=("active_series",),
+    ),
+    Figure(
+        study="bitline",
+        output="i_off",
+        x="dv_bl",
+        group_by="v_store",
+        title="Idle cell by move of its bitline",
+        models=("idle_series",),
+    ),
+)
 
 
 def study(most: float) -> Study:

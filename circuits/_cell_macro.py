@@ -39,7 +39,7 @@ PULSED = Macro(
         "q_0": lambda f, v_store: f(v_store, 0.0),
     },
     parameters=("c_store", "vdd", "v_idle"),
-    lost=LOST,
+    not_modelled=LOST,
     spice=MacroText(
         signals={"v_store": "v(st,vss)"},
         text=f"{_STORE}{_ON}{_EDGES}bbl bl vss i=v(on,vss)*(<i_eff>)+0.5e15*abs(i(ved))*(<q_0>)",
@@ -54,7 +54,9 @@ HELD = Macro(
     models=("softplus", "cubic"),
     quantities={"i_bl": lambda f, v_store: f(v_store)},
     parameters=("c_store", "vdd", "v_idle"),
-    lost=f"{LOST}; the charge of a pulse's edges; word lines between idle and full, where current is taken as linear",
+    not_modelled=(
+        f"{LOST}; the charge of a pulse's edges; word lines between idle and full, where current is taken as linear"
+    ),
     spice=MacroText(
         signals={"v_store": "v(st,vss)"},
         text=f"{_STORE}{_ON}bbl bl vss i=v(on,vss)*(<i_bl>)",
@@ -69,7 +71,7 @@ BY_WORD_LINE = Macro(
     models=("ekv_2d", "switched_2d", "cubic_2d"),
     quantities={"i_bl": lambda f, v_store, v_in: f(v_store, v_in)},
     parameters=("c_store", "vdd"),
-    lost=f"{LOST}; the charge of a pulse's edges; a wlrb that is not the complement of wlr",
+    not_modelled=f"{LOST}; the charge of a pulse's edges; a wlrb that is not the complement of wlr",
     spice=MacroText(signals={"v_store": "v(st,vss)", "v_in": "v(wlr,vss)"}, text=f"{_STORE}bbl bl vss i=<i_bl>"),
     verilog_a=MacroText(
         signals={"v_store": "V(st, vss)", "v_in": "V(wlr, vss)"}, text=f"{_STORE_VA}    I(bl, vss) <+ <i_bl>;"

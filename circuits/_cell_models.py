@@ -19,18 +19,41 @@ def branch(v: Array, k: float, vt: float, s: float, theta: float, q: float) -> A
 
 
 def softplus_np(
-    v_store: Array, *, k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
-    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float, vdd: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    *,
+    k_n: float,
+    vt_n: float,
+    s_n: float,
+    theta_n: float,
+    q_n: float,
+    k_p: float,
+    vt_p: float,
+    s_p: float,
+    theta_p: float,
+    q_p: float,
+    vdd: float,
+) -> Array:
     """Bitline current [A]: n branch at ``v_store`` less p branch at ``vdd - v_store``."""
     n = branch(v_store, k_n, vt_n, s_n, theta_n, q_n)
     return n - branch(vdd - v_store, k_p, vt_p, s_p, theta_p, q_p)
 
 
 def bivariate_cubic(
-    v_store: Array, v_in: Array, *, c00: float, c01: float, c02: float, c03: float, c10: float,
-    c11: float, c12: float, c20: float, c21: float, c30: float, v_ref: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    v_in: Array,
+    *,
+    c00: float,
+    c01: float,
+    c02: float,
+    c03: float,
+    c10: float,
+    c11: float,
+    c12: float,
+    c20: float,
+    c21: float,
+    c30: float,
+    v_ref: float,
+) -> Array:
     """Bitline current [A], the published form over both inputs: all terms up to third order.
 
     Leroux et al. 2025, Methods, eq. 4.
@@ -60,9 +83,23 @@ def ekv_branch(
 
 
 def ekv_rails(
-    v_store: Array, v_in: Array, *, k_n: float, vt_n: float, n_n: float, theta_n: float, lam_n: float,
-    k_p: float, vt_p: float, n_p: float, theta_p: float, lam_p: float, vdd: float, v_bl: float, ut: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    v_in: Array,
+    *,
+    k_n: float,
+    vt_n: float,
+    n_n: float,
+    theta_n: float,
+    lam_n: float,
+    k_p: float,
+    vt_p: float,
+    n_p: float,
+    theta_p: float,
+    lam_p: float,
+    vdd: float,
+    v_bl: float,
+    ut: float,
+) -> Array:
     """Bitline current [A] with the word lines as sources: n from ``vdd - v_in``, p from ``v_in``."""
     n = ekv_branch(v_store, vdd - v_in, v_bl, k_n, vt_n, n_n, theta_n, lam_n, ut)
     p = ekv_branch(vdd - v_store, vdd - v_in, vdd - v_bl, k_p, vt_p, n_p, theta_p, lam_p, ut)
@@ -130,37 +167,65 @@ def _ekv_coefficients(side: str, k: float) -> dict[str, Coefficient]:
 
 
 CUBIC = Model(
-    name="cubic", form="paper", bench="dc", function=cubic, inputs=("v_store",), output="i_bl",
+    name="cubic",
+    form="paper",
+    bench="dc",
+    function=cubic,
+    inputs=("v_store",),
+    output="i_bl",
     equation="i_bl = c0 + c1 w + c2 w^2 + c3 w^3, w = v_store - v_ref",
-    coefficients=_cubic_coefficients("A", 1e-5), at=_full_drive, linear=True,
-)  # fmt: skip
+    coefficients=_cubic_coefficients("A", 1e-5),
+    held_at=_full_drive,
+    linear=True,
+)
 SOFTPLUS = Model(
-    name="softplus", form="best", bench="dc", function=softplus_np, inputs=("v_store",), output="i_bl",
+    name="softplus",
+    form="best",
+    bench="dc",
+    function=softplus_np,
+    inputs=("v_store",),
+    output="i_bl",
     equation="i_bl = N(v_store) - P(vdd - v_store), N(v) = k u^2/(1 + theta u + q u^2), u = s log(1 + exp((v - vt)/s))",
-    coefficients={**_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5), "vdd": _VDD}, at=_full_drive,
-)  # fmt: skip
+    coefficients={**_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5), "vdd": _VDD},
+    held_at=_full_drive,
+)
 DC = (CUBIC, SOFTPLUS)
 CUBIC_2D = Model(
-    name="cubic_2d", form="paper", bench="dc", function=bivariate_cubic, inputs=("v_store", "v_in"), output="i_bl",
+    name="cubic_2d",
+    form="paper",
+    bench="dc",
+    function=bivariate_cubic,
+    inputs=("v_store", "v_in"),
+    output="i_bl",
     equation="i_bl = sum_ij c_ij w^i v_in^j, i + j <= 3, w = v_store - v_ref",
     coefficients={
-        **_polynomial_coefficients("A", 1e-5, {
-            f"c{i}{j}": f"/V^{i + j}" if i + j > 1 else "/V" * (i + j) for i in range(4) for j in range(4 - i)
-        }),
+        **_polynomial_coefficients(
+            "A",
+            1e-5,
+            {f"c{i}{j}": f"/V^{i + j}" if i + j > 1 else "/V" * (i + j) for i in range(4) for j in range(4 - i)},
+        ),
         "v_ref": _V_REF,
     },
-    at=lambda p: {"v_bl": p["vdd"] / 2}, linear=True,
-)  # fmt: skip
+    held_at=lambda p: {"v_bl": p["vdd"] / 2},
+    linear=True,
+)
 EKV_2D = Model(
-    name="ekv_2d", form="best", bench="dc", function=ekv_rails, inputs=("v_store", "v_in"), output="i_bl",
+    name="ekv_2d",
+    form="best",
+    bench="dc",
+    function=ekv_rails,
+    inputs=("v_store", "v_in"),
+    output="i_bl",
     equation="i_bl = N - P, EKV transistors with the word lines as sources",
     coefficients={
-        **_ekv_coefficients("n", 6e-5), **_ekv_coefficients("p", 1e-4), "vdd": _VDD,
+        **_ekv_coefficients("n", 6e-5),
+        **_ekv_coefficients("p", 1e-4),
+        "vdd": _VDD,
         "v_bl": Coefficient(unit="V", doc="bitline", start=_half, fixed=True),
         "ut": Coefficient(unit="V", doc="thermal voltage", start=_ut, fixed=True),
     },
-    at=lambda p: {"v_bl": p["vdd"] / 2},
-)  # fmt: skip
+    held_at=lambda p: {"v_bl": p["vdd"] / 2},
+)
 
 
 def cubic_charge(v_store: Array, t_pulse: Array, *, c0: float, c1: float, c2: float, c3: float, v_ref: float) -> Array:
@@ -169,15 +234,43 @@ def cubic_charge(v_store: Array, t_pulse: Array, *, c0: float, c1: float, c2: fl
 
 
 def softplus_charge(
-    v_store: Array, t_pulse: Array, *, k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
-    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float,
-    a0: float, a1: float, a2: float, a3: float, a4: float, a5: float, vdd: float, v_ref: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    t_pulse: Array,
+    *,
+    k_n: float,
+    vt_n: float,
+    s_n: float,
+    theta_n: float,
+    q_n: float,
+    k_p: float,
+    vt_p: float,
+    s_p: float,
+    theta_p: float,
+    q_p: float,
+    a0: float,
+    a1: float,
+    a2: float,
+    a3: float,
+    a4: float,
+    a5: float,
+    vdd: float,
+    v_ref: float,
+) -> Array:
     """Charge [C] of one pulse: width times an effective current, plus the charge of the two edges."""
     i_eff = softplus_np(
-        v_store, k_n=k_n, vt_n=vt_n, s_n=s_n, theta_n=theta_n, q_n=q_n,
-        k_p=k_p, vt_p=vt_p, s_p=s_p, theta_p=theta_p, q_p=q_p, vdd=vdd,
-    )  # fmt: skip
+        v_store,
+        k_n=k_n,
+        vt_n=vt_n,
+        s_n=s_n,
+        theta_n=theta_n,
+        q_n=q_n,
+        k_p=k_p,
+        vt_p=vt_p,
+        s_p=s_p,
+        theta_p=theta_p,
+        q_p=q_p,
+        vdd=vdd,
+    )
     return t_pulse * i_eff + polynomial(v_store - v_ref, (a0, a1, a2, a3, a4, a5))
 
 
@@ -187,56 +280,112 @@ def feed_through(v_dac: Array, *, f0: float, f1: float, f2: float, f3: float, v_
 
 
 def energy(
-    v_store: Array, t_pulse: Array, *, p0: float, p1: float, p2: float, p3: float, p4: float,
-    e0: float, e1: float, e2: float, v_ref: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    t_pulse: Array,
+    *,
+    p0: float,
+    p1: float,
+    p2: float,
+    p3: float,
+    p4: float,
+    e0: float,
+    e1: float,
+    e2: float,
+    v_ref: float,
+) -> Array:
     """Energy [J] of one pulse: width times power, plus the energy of the two edges."""
     w = v_store - v_ref
     return t_pulse * polynomial(w, (p0, p1, p2, p3, p4)) + polynomial(w, (e0, e1, e2))
 
 
 CUBIC_CHARGE = Model(
-    name="cubic_charge", form="paper", bench="pulse", function=cubic_charge, inputs=("v_store", "t_pulse"),
-    output="q_bl", equation="q_bl = t_pulse (c0 + c1 w + c2 w^2 + c3 w^3), w = v_store - v_ref",
-    coefficients=_cubic_coefficients("A", 1e-5), linear=True,
-)  # fmt: skip
+    name="cubic_charge",
+    form="paper",
+    bench="pulse",
+    function=cubic_charge,
+    inputs=("v_store", "t_pulse"),
+    output="q_bl",
+    equation="q_bl = t_pulse (c0 + c1 w + c2 w^2 + c3 w^3), w = v_store - v_ref",
+    coefficients=_cubic_coefficients("A", 1e-5),
+    linear=True,
+)
 SOFTPLUS_CHARGE = Model(
-    name="softplus_charge", form="best", bench="pulse", function=softplus_charge, inputs=("v_store", "t_pulse"),
-    output="q_bl", equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as softplus, Q0 = sum a_i w^i",
+    name="softplus_charge",
+    form="best",
+    bench="pulse",
+    function=softplus_charge,
+    inputs=("v_store", "t_pulse"),
+    output="q_bl",
+    equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as softplus, Q0 = sum a_i w^i",
     coefficients={
-        **_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5),
-        **_polynomial_coefficients("C", 1e-15, _powers("a", 6)), "vdd": _VDD, "v_ref": _V_REF,
+        **_branch_coefficients("n", 5e-5),
+        **_branch_coefficients("p", 8e-5),
+        **_polynomial_coefficients("C", 1e-15, _powers("a", 6)),
+        "vdd": _VDD,
+        "v_ref": _V_REF,
     },
-)  # fmt: skip
+)
 PULSE = (CUBIC_CHARGE, SOFTPLUS_CHARGE)
 FEED_THROUGH = Model(
-    name="feed_through", form="best", bench="write", function=feed_through, inputs=("v_dac",), output="v_store",
+    name="feed_through",
+    form="best",
+    bench="write",
+    function=feed_through,
+    inputs=("v_dac",),
+    output="v_store",
     equation="v_store = v_dac + f0 + f1 w + f2 w^2 + f3 w^3, w = v_dac - v_ref",
-    coefficients={**_polynomial_coefficients("V", 1e-3, _powers("f", 4)), "v_ref": _V_REF}, linear=True,
-)  # fmt: skip
+    coefficients={**_polynomial_coefficients("V", 1e-3, _powers("f", 4)), "v_ref": _V_REF},
+    linear=True,
+)
 
 
 def _energy_model(name: str, output: str) -> Model:
     return Model(
-        name=name, form="best", bench="energy", function=energy, inputs=("v_store", "t_pulse"), output=output,
+        name=name,
+        form="best",
+        bench="energy",
+        function=energy,
+        inputs=("v_store", "t_pulse"),
+        output=output,
         equation=f"{output} = t_pulse (p0 + ... + p4 w^4) + e0 + e1 w + e2 w^2, w = v_store - v_ref",
         coefficients={
             **_polynomial_coefficients("W", 1e-6, _powers("p", 5)),
-            **_polynomial_coefficients("J", 1e-15, _powers("e", 3)), "v_ref": _V_REF,
+            **_polynomial_coefficients("J", 1e-15, _powers("e", 3)),
+            "v_ref": _V_REF,
         },
         linear=True,
-    )  # fmt: skip
+    )
 
 
 ENERGY = (_energy_model("cell_energy", "e_cell"), _energy_model("driver_energy", "e_driver"))
 
 
 def switched(
-    v_store: Array, v_in: Array, *, k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
-    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float,
-    kn_s: float, vtn_s: float, sn_s: float, tn_s: float, m_n: float,
-    kp_s: float, vtp_s: float, sp_s: float, tp_s: float, m_p: float, vdd: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    v_in: Array,
+    *,
+    k_n: float,
+    vt_n: float,
+    s_n: float,
+    theta_n: float,
+    q_n: float,
+    k_p: float,
+    vt_p: float,
+    s_p: float,
+    theta_p: float,
+    q_p: float,
+    kn_s: float,
+    vtn_s: float,
+    sn_s: float,
+    tn_s: float,
+    m_n: float,
+    kp_s: float,
+    vtp_s: float,
+    sp_s: float,
+    tp_s: float,
+    m_p: float,
+    vdd: float,
+) -> Array:
     """Bitline current [A] of drivers behind switches: in each branch the smaller of two currents, smoothly."""
     n = _smaller(branch(v_store, k_n, vt_n, s_n, theta_n, q_n), branch(v_in, kn_s, vtn_s, sn_s, tn_s, 0.0), m_n)
     p = _smaller(branch(vdd - v_store, k_p, vt_p, s_p, theta_p, q_p), branch(v_in, kp_s, vtp_s, sp_s, tp_s, 0.0), m_p)
@@ -263,38 +412,94 @@ def _switch_coefficients(side: str) -> dict[str, Coefficient]:
 
 
 SWITCHED_2D = Model(
-    name="switched_2d", form="best", bench="dc", function=switched, inputs=("v_store", "v_in"), output="i_bl",
+    name="switched_2d",
+    form="best",
+    bench="dc",
+    function=switched,
+    inputs=("v_store", "v_in"),
+    output="i_bl",
     equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
     coefficients={
-        **_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5),
-        **_switch_coefficients("n"), **_switch_coefficients("p"), "vdd": _VDD,
+        **_branch_coefficients("n", 5e-5),
+        **_branch_coefficients("p", 8e-5),
+        **_switch_coefficients("n"),
+        **_switch_coefficients("p"),
+        "vdd": _VDD,
     },
-    at=lambda p: {"v_bl": p["vdd"] / 2},
-)  # fmt: skip
+    held_at=lambda p: {"v_bl": p["vdd"] / 2},
+)
 
 
 def random_np(
-    v_store: Array, *, gain_n: float, shift_n: float, gain_p: float, shift_p: float,
-    k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
-    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float, vdd: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    *,
+    gain_n: float,
+    shift_n: float,
+    gain_p: float,
+    shift_p: float,
+    k_n: float,
+    vt_n: float,
+    s_n: float,
+    theta_n: float,
+    q_n: float,
+    k_p: float,
+    vt_p: float,
+    s_p: float,
+    theta_p: float,
+    q_p: float,
+    vdd: float,
+) -> Array:
     """Bitline current [A] of one cell: each branch of `softplus_np` with a gain and a shift of its own."""
     n = branch(v_store - shift_n, k_n, vt_n, s_n, theta_n, q_n)
     return (1 + gain_n) * n - (1 + gain_p) * branch(vdd - v_store - shift_p, k_p, vt_p, s_p, theta_p, q_p)
 
 
 def random_charge(
-    v_store: Array, t_pulse: Array, *, gain_n: float, shift_n: float, gain_p: float, shift_p: float,
-    k_n: float, vt_n: float, s_n: float, theta_n: float, q_n: float,
-    k_p: float, vt_p: float, s_p: float, theta_p: float, q_p: float,
-    a0: float, a1: float, a2: float, a3: float, a4: float, a5: float, vdd: float, v_ref: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    t_pulse: Array,
+    *,
+    gain_n: float,
+    shift_n: float,
+    gain_p: float,
+    shift_p: float,
+    k_n: float,
+    vt_n: float,
+    s_n: float,
+    theta_n: float,
+    q_n: float,
+    k_p: float,
+    vt_p: float,
+    s_p: float,
+    theta_p: float,
+    q_p: float,
+    a0: float,
+    a1: float,
+    a2: float,
+    a3: float,
+    a4: float,
+    a5: float,
+    vdd: float,
+    v_ref: float,
+) -> Array:
     """Charge [C] of one pulse into one cell: its own effective current, the edges of the typical one."""
     i_eff = random_np(
-        v_store, gain_n=gain_n, shift_n=shift_n, gain_p=gain_p, shift_p=shift_p,
-        k_n=k_n, vt_n=vt_n, s_n=s_n, theta_n=theta_n, q_n=q_n,
-        k_p=k_p, vt_p=vt_p, s_p=s_p, theta_p=theta_p, q_p=q_p, vdd=vdd,
-    )  # fmt: skip
+        v_store,
+        gain_n=gain_n,
+        shift_n=shift_n,
+        gain_p=gain_p,
+        shift_p=shift_p,
+        k_n=k_n,
+        vt_n=vt_n,
+        s_n=s_n,
+        theta_n=theta_n,
+        q_n=q_n,
+        k_p=k_p,
+        vt_p=vt_p,
+        s_p=s_p,
+        theta_p=theta_p,
+        q_p=q_p,
+        vdd=vdd,
+    )
     return t_pulse * i_eff + polynomial(v_store - v_ref, (a0, a1, a2, a3, a4, a5))
 
 
@@ -308,12 +513,20 @@ def _random(side: str, sign: str) -> dict[str, Coefficient]:
 
 _RANDOM = {**_random("n", "positive"), **_random("p", "negative")}
 RANDOM_CELL = RandomModel(
-    name="random_cell", nominal="softplus", function=random_np, inputs=("v_store",), output="i_bl",
+    name="random_cell",
+    nominal="softplus",
+    function=random_np,
+    inputs=("v_store",),
+    output="i_bl",
     equation="i_bl = (1 + gain_n) N(v_store - shift_n) - (1 + gain_p) P(vdd - v_store - shift_p), N and P of softplus",
     random=_RANDOM,
-)  # fmt: skip
+)
 RANDOM_CHARGE = RandomModel(
-    name="random_charge", nominal="softplus_charge", function=random_charge, inputs=("v_store", "t_pulse"),
-    output="q_bl", equation="q_bl = t_pulse I_eff + Q0(v_store), I_eff as random_cell, Q0 of softplus_charge",
+    name="random_charge",
+    nominal="softplus_charge",
+    function=random_charge,
+    inputs=("v_store", "t_pulse"),
+    output="q_bl",
+    equation="q_bl = t_pulse I_eff + Q0(v_store), I_eff as random_cell, Q0 of softplus_charge",
     random=_RANDOM,
-)  # fmt: skip
+)

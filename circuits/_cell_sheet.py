@@ -37,17 +37,24 @@ STUDIES = (
 )
 SPREADS = (
     MonteCarloBench(
-        bench="dc", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 37)}, x="v_store", output="i_bl",
+        bench="dc",
+        sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 37)},
+        x="v_store",
+        output="i_bl",
         models=(_cell_models.RANDOM_CELL,),
     ),
     MonteCarloBench(
-        bench="pulse", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 10)}, x="v_store", output="q_bl",
+        bench="pulse",
+        sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 10)},
+        x="v_store",
+        output="q_bl",
         models=(_cell_models.RANDOM_CHARGE,),
     ),
     MonteCarloBench(bench="write", sweep={"v_dac": levels}, x="v_dac", output="v_store"),
     MonteCarloBench(
-        bench="energy", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 4)}, x="v_store", output="e_cell"),
-)  # fmt: skip
+        bench="energy", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 4)}, x="v_store", output="e_cell"
+    ),
+)
 
 
 def _full_drive(p: Numbers) -> dict[str, float]:
@@ -57,28 +64,89 @@ def _full_drive(p: Numbers) -> dict[str, float]:
 def figures(two_d: str, panel: str = "") -> tuple[Figure, ...]:
     """Pictures of a cell; `two_d` is its best model over both inputs, `panel` its place on the overview sheet."""
     return (
-        Figure(study="dc", output="i_bl", x="v_store", title="Multiplier current at full input",
-               models=("cubic", "softplus"), at=_full_drive, panel=panel),
-        Figure(study="dc", output="i_bl", x="v_store", per="v_in", title="Multiplier current by word-line voltage",
-               models=("cubic_2d", two_d), at=lambda p: {"v_bl": p["vdd"] / 2}),
-        Figure(study="dc_corners", output="i_bl", x="v_store", per="corner", title="Multiplier current by corner",
-               at=lambda p: {**_full_drive(p), "temp": 27.0}),
-        Figure(study="dc_corners", output="i_bl", x="v_store", per="temp", title="Multiplier current by temperature",
-               at=_full_drive),
-        Figure(study="dc_bitline", output="i_bl", x="v_bl", per="v_store", title="Active cell by bitline voltage",
-               at=lambda p: {"v_in": p["vdd"]}),
-        Figure(study="dc_bitline", output="i_bl", x="v_bl", per="v_store", title="Idle cell by bitline voltage",
-               at=lambda p: {"v_in": p["v_idle"]}),
-        Figure(study="pulse", output="q_bl", x="t_pulse", per="v_store", title="Charge per input pulse",
-               models=("cubic_charge", "softplus_charge")),
-        Figure(study="pulse", output="dv_store", x="v_store", title="Kick of the word line on the stored voltage",
-               at=lambda _: {"t_pulse": T_MAX}),
+        Figure(
+            study="dc",
+            output="i_bl",
+            x="v_store",
+            title="Multiplier current at full input",
+            models=("cubic", "softplus"),
+            at=_full_drive,
+            overview_position=panel,
+        ),
+        Figure(
+            study="dc",
+            output="i_bl",
+            x="v_store",
+            group_by="v_in",
+            title="Multiplier current by word-line voltage",
+            models=("cubic_2d", two_d),
+            at=lambda p: {"v_bl": p["vdd"] / 2},
+        ),
+        Figure(
+            study="dc_corners",
+            output="i_bl",
+            x="v_store",
+            group_by="corner",
+            title="Multiplier current by corner",
+            at=lambda p: {**_full_drive(p), "temp": 27.0},
+        ),
+        Figure(
+            study="dc_corners",
+            output="i_bl",
+            x="v_store",
+            group_by="temp",
+            title="Multiplier current by temperature",
+            at=_full_drive,
+        ),
+        Figure(
+            study="dc_bitline",
+            output="i_bl",
+            x="v_bl",
+            group_by="v_store",
+            title="Active cell by bitline voltage",
+            at=lambda p: {"v_in": p["vdd"]},
+        ),
+        Figure(
+            study="dc_bitline",
+            output="i_bl",
+            x="v_bl",
+            group_by="v_store",
+            title="Idle cell by bitline voltage",
+            at=lambda p: {"v_in": p["v_idle"]},
+        ),
+        Figure(
+            study="pulse",
+            output="q_bl",
+            x="t_pulse",
+            group_by="v_store",
+            title="Charge per input pulse",
+            models=("cubic_charge", "softplus_charge"),
+        ),
+        Figure(
+            study="pulse",
+            output="dv_store",
+            x="v_store",
+            title="Kick of the word line on the stored voltage",
+            at=lambda _: {"t_pulse": T_MAX},
+        ),
         Figure(study="write", output="dv_feed", x="v_dac", title="Feed-through of the write gate"),
-        Figure(study="energy", output="e_cell", x="t_pulse", per="v_store", title="Energy into the cell per pulse",
-               models=("cell_energy",)),
-        Figure(study="energy", output="e_driver", x="t_pulse", per="v_store",
-               title="Energy of the word-line drivers per pulse", models=("driver_energy",)),
-    )  # fmt: skip
+        Figure(
+            study="energy",
+            output="e_cell",
+            x="t_pulse",
+            group_by="v_store",
+            title="Energy into the cell per pulse",
+            models=("cell_energy",),
+        ),
+        Figure(
+            study="energy",
+            output="e_driver",
+            x="t_pulse",
+            group_by="v_store",
+            title="Energy of the word-line drivers per pulse",
+            models=("driver_energy",),
+        ),
+    )
 
 
 def _current(dataset: Any, p: Numbers) -> Any:
@@ -128,9 +196,15 @@ MERITS = (
     _merit("dc", "largest current", "A", "i_bl at v_store = v_in = vdd", _largest_current),
     _merit("dc", "smallest current", "A", "i_bl at v_store = 0, v_in = vdd", _smallest_current),
     _merit("dc", "zero", "V", "v_store at which i_bl changes sign", _zero),
-    _merit("pulse", "pulse linearity", "%", "worst |q_bl - (t_pulse I_eff + Q0)| over full range; I_eff and Q0 from "
-           "the shortest and the longest pulse, error on those between", _nonlinearity),
+    _merit(
+        "pulse",
+        "pulse linearity",
+        "%",
+        "worst |q_bl - (t_pulse I_eff + Q0)| over full range; I_eff and Q0 from "
+        "the shortest and the longest pulse, error on those between",
+        _nonlinearity,
+    ),
     _merit("pulse", "kick", "V", "largest move of v_store during a pulse", _largest_kick),
     _merit("write", "feed-through", "V", "largest error of the eight written levels", _largest_feed_through),
     _merit("energy", "energy per pulse", "J", "cell and driver, mean over v_store at 7.5 ns", _mean_energy),
-)  # fmt: skip
+)

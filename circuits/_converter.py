@@ -185,7 +185,7 @@ def sign(w: Waveforms, p: Numbers) -> float:
 T_PULSE = Output(
     name="t_pulse",
     unit="s",
-    most=1e-5,
+    plausible_max=1e-5,
     doc="width of the output pulse at vdd/2",
     measure=pulse_width,
     full_scale="t_max",
@@ -246,13 +246,18 @@ def threshold(name: str) -> dict[str, Coefficient]:
 def clamped(name: str, function: Callable[..., Any], output: str, equation: str) -> Model:
     """The published form: one slope between hard limits."""
     return Model(
-        name=name, form="paper", bench="transfer", function=function, inputs=("q_in",), output=output,
+        name=name,
+        form="paper",
+        bench="transfer",
+        function=function,
+        inputs=("q_in",),
+        output=output,
         equation=equation,
         coefficients={
             **_gain(),
             "t_max": Coefficient(unit="s", doc="longest pulse", start=lambda p: p["t_max"], fixed=True),
         },
-    )  # fmt: skip
+    )
 
 
 def moved(p: Numbers) -> float:

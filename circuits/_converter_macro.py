@@ -56,11 +56,11 @@ def _macro(models: tuple[str, ...], width: str, sign: str, width_va: str, sign_v
         models=models,
         quantities={"width": lambda f, q_in: f(q_in)},
         parameters=("c_int", "c_bl", "vdd"),
-        lost=LOST,
+        not_modelled=LOST,
         spice=MacroText(
             signals={"q_in": _CHARGE},
             text=f"{_COMMON}bw w vss v=1e9*(<width>)\nbout out vss v={{vdd}}*{_pulse(width, 'v(t,vss)', _RST)}{sign}",
-            beside=_BIAS,
+            appendix=_BIAS,
         ),
         verilog_a=MacroText(
             signals={"q_in": "q"},
@@ -74,7 +74,10 @@ def _macro(models: tuple[str, ...], width: str, sign: str, width_va: str, sign_v
 RELU = (_macro(("relu_knee", "hard_sigmoid"), "v(w,vss)", "", "width", ""),)
 SIGNED = (
     _macro(
-        ("signed_knee", "hard_tanh"), "abs(v(w,vss))", "\nbsgn sgn vss v={vdd}*u(v(w,vss))",
-        "abs(width)", "\n    V(sgn, vss) <+ width > 0.0 ? {vdd} : 0.0;",
+        ("signed_knee", "hard_tanh"),
+        "abs(v(w,vss))",
+        "\nbsgn sgn vss v={vdd}*u(v(w,vss))",
+        "abs(width)",
+        "\n    V(sgn, vss) <+ width > 0.0 ? {vdd} : 0.0;",
     ),
-)  # fmt: skip
+)

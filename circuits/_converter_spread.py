@@ -37,17 +37,23 @@ def _straight(pulse: Any, side: int) -> Any:
 def gain_feature(output: str, side: int, name: str, of: str = "") -> Derived:
     """Slope of the straight part."""
     return Derived(
-        name=name, unit="s/C", doc=f"slope of the straight part{of}", over="q_in",
+        name=name,
+        unit="s/C",
+        doc=f"slope of the straight part{of}",
+        along="q_in",
         compute=lambda dataset: _straight(dataset[output], side)[0],
-    )  # fmt: skip
+    )
 
 
 def offset_feature(output: str, side: int, name: str, of: str = "") -> Derived:
     """Offset of the straight part."""
     return Derived(
-        name=name, unit="s", doc=f"where the straight part meets no charge{of}", over="q_in",
+        name=name,
+        unit="s",
+        doc=f"where the straight part meets no charge{of}",
+        along="q_in",
         compute=lambda dataset: _straight(dataset[output], side)[1],
-    )  # fmt: skip
+    )
 
 
 def knee_feature(output: str, side: int, name: str, of: str = "") -> Derived:
@@ -59,7 +65,7 @@ def knee_feature(output: str, side: int, name: str, of: str = "") -> Derived:
         return offset + slope * _BEND[0] - pulse
 
     return Derived(
-        name=name, unit="s", doc=f"how far below the line the pulse of 20 fC is{of}", over="q_in", compute=compute
+        name=name, unit="s", doc=f"how far below the line the pulse of 20 fC is{of}", along="q_in", compute=compute
     )
 
 
@@ -72,7 +78,7 @@ def threshold_feature(output: str, name: str, doc: str, *, above: float) -> Deri
         high = near.q_in.where(near > above).min("q_in")
         return ((low + high) / 2).where(near.notnull().all("q_in"))
 
-    return Derived(name=name, unit="C", doc=doc, over="q_in", compute=compute)
+    return Derived(name=name, unit="C", doc=doc, along="q_in", compute=compute)
 
 
 def random_delay(suffix: str = "", of: str = "") -> dict[str, Coefficient]:

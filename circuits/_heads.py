@@ -10,29 +10,39 @@ def _bias_line(b: str) -> str:
 
 
 SCORES = Operation(
-    name="scores", doc="phi(Q K^T)", converter="relu_c2p", output="t_pulse",
+    name="scores",
+    doc="phi(Q K^T)",
+    converter="relu_c2p",
+    output="t_pulse",
     forms={
         "cubic": ModelName(study="transfer", model="hard_sigmoid"),
         "dc": ModelName(study="transfer", model="relu_knee"),
         "pulsed": ModelName(study="transfer", model="relu_knee"),
     },
-    random=ModelName(study="transfer_both", model="random_relu"), bench="transfer",
-    controls=_converter.CONTROLS, bias_line=_bias_line,
+    random=ModelName(study="transfer_both", model="random_relu"),
+    bench="transfer",
+    controls=_converter.CONTROLS,
+    bias_line=_bias_line,
     converter_line=lambda c, b: f"xc{c} bl{c} out{c} rst rstb az azb conv vbp{b} vpre vdd 0 relu_c2p",
-)  # fmt: skip
+)
 VALUES = Operation(
-    name="values", doc="phi(S) V", converter="signed_c2p", output="t_signed",
+    name="values",
+    doc="phi(S) V",
+    converter="signed_c2p",
+    output="t_signed",
     forms={
         "cubic": ModelName(study="transfer", model="hard_tanh"),
         "dc": ModelName(study="transfer", model="signed_knee"),
         "pulsed": ModelName(study="transfer", model="signed_knee"),
     },
-    random=ModelName(study="transfer_both", model="random_signed"), bench="transfer",
-    controls=_converter.CONTROLS, bias_line=_bias_line,
+    random=ModelName(study="transfer_both", model="random_signed"),
+    bench="transfer",
+    controls=_converter.CONTROLS,
+    bias_line=_bias_line,
     converter_line=lambda c, b: (
         f"xc{c} bl{c} out{c} sgn{c} rst rstb az azb conv convb vbp{b} vbn{b} vpre vdd 0 signed_c2p"
     ),
-)  # fmt: skip
+)
 
 
 def _row_lines(r: str, pulse: Pulse) -> str:
@@ -42,7 +52,11 @@ def _row_lines(r: str, pulse: Pulse) -> str:
 def head(name: str, title: str, cell: str) -> Head:
     """A head with the two charge-to-pulse converters and cells of one kind."""
     return Head(
-        name=name, title=title, cell=cell, decay="capacitor_decay", operations=(SCORES, VALUES),
+        name=name,
+        title=title,
+        cell=cell,
+        decay="capacitor_decay",
+        operations=(SCORES, VALUES),
         forms={
             "cubic": ModelName(study="dc", model="cubic"),
             "dc": ModelName(study="dc", model="softplus"),
@@ -57,6 +71,8 @@ def head(name: str, title: str, cell: str) -> Head:
             study="bitline", active="active_series", idle="idle_series", edge="edge_series", move="move_series"
         ),
         random=ModelName(study="pulse_both", model="random_charge"),
-        shared="vwbl wbl 0 {v_wbl}", row_lines=_row_lines, row_nodes=("wlr", "wlrb"),
+        shared="vwbl wbl 0 {v_wbl}",
+        row_lines=_row_lines,
+        row_nodes=("wlr", "wlrb"),
         cell_line=lambda i, bl, row: f"xcell{i} {bl} {row[0]} {row[1]} wbl 0 vdd st{i} vdd 0 {cell}",
-    )  # fmt: skip
+    )

@@ -70,7 +70,7 @@ DECAY = Bench(
     analysis=lambda p: Tran(stop=p["time_stop"], max_step=p["time_stop"] / 400, start_step=p["time_start"] / 2),
     initial={"v(st)": "v_init"},
     save=("v(st)",),
-    outputs=(Output(name="v_store", unit="V", most=10.0, doc="stored voltage", measure=_at_times),),
+    outputs=(Output(name="v_store", unit="V", plausible_max=10.0, doc="stored voltage", measure=_at_times),),
     options=_OPTIONS,
 )
 LEAK = Bench(
@@ -85,7 +85,7 @@ LEAK = Bench(
         Output(
             name="i_leak",
             unit="A",
-            most=1e-6,
+            plausible_max=1e-6,
             doc="current that leaves the storage node",
             measure=lambda w, _: -w["i(vst)"][0],
         ),
@@ -103,9 +103,18 @@ def exponential(v_init: Array, time: Array, *, tau: float, v_ref: float) -> Arra
 
 
 def three_leaks(
-    v_init: Array, time: Array, *, tau: float, v_eq: float, beta: float,
-    r_lo: float, s_lo: float, r_hi: float, s_hi: float, vdd: float,
-) -> Array:  # fmt: skip
+    v_init: Array,
+    time: Array,
+    *,
+    tau: float,
+    v_eq: float,
+    beta: float,
+    r_lo: float,
+    s_lo: float,
+    r_hi: float,
+    s_hi: float,
+    vdd: float,
+) -> Array:
     """Stored voltage [V] under a cubic conductance and two subthreshold currents.
 
     dv/dt = -(v - v_eq) (1 + beta (v - v_eq)^2) / tau + r_lo exp(-v/s_lo) - r_hi exp((v - vdd)/s_hi).
@@ -136,9 +145,17 @@ def leak_conductance(v_store: Array, *, g: float, v_ref: float) -> Array:
 
 
 def leak_terms(
-    v_store: Array, *, g: float, v_eq: float, beta: float,
-    i_lo: float, s_lo: float, i_hi: float, s_hi: float, vdd: float,
-) -> Array:  # fmt: skip
+    v_store: Array,
+    *,
+    g: float,
+    v_eq: float,
+    beta: float,
+    i_lo: float,
+    s_lo: float,
+    i_hi: float,
+    s_hi: float,
+    vdd: float,
+) -> Array:
     """Leakage [A]: cubic conductance and the subthreshold currents of the two write transistors."""
     xp = namespace(v_store)
     w = v_store - v_eq
@@ -254,9 +271,13 @@ def _retention_of_each(dataset: Any) -> Any:
 
 
 RETENTION = Derived(
-    name="retention", unit="s", doc="time until v_store has moved by half an LSB of 3 bits", over="time",
-    compute=_retention_of_each, censored=True,
-)  # fmt: skip
+    name="retention",
+    unit="s",
+    doc="time until v_store has moved by half an LSB of 3 bits",
+    along="time",
+    compute=_retention_of_each,
+    censored=True,
+)
 CIRCUIT = Circuit(
     name="capacitor_decay",
     title="Storage capacitor of an idle cell",
@@ -285,44 +306,74 @@ CIRCUIT = Circuit(
     ),
     figures=(
         Figure(
-            study="decay", output="v_store", x="time", per="v_init", log_x=True,
-            title="Decay of the stored voltage", panel="f", models=("exponential", "three_leaks"),
+            study="decay",
+            output="v_store",
+            x="time",
+            group_by="v_init",
+            log_x=True,
+            title="Decay of the stored voltage",
+            overview_position="f",
+            models=("exponential", "three_leaks"),
         ),
         Figure(
-            study="leak", output="i_leak", x="v_store",
-            title="Leakage of the storage node", models=("leak_conductance", "leak_terms"),
+            study="leak",
+            output="i_leak",
+            x="v_store",
+            title="Leakage of the storage node",
+            models=("leak_conductance", "leak_terms"),
         ),
         Figure(
-            study="decay_idle", output="v_store", x="time", per="v_wbl", log_x=True,
+            study="decay_idle",
+            output="v_store",
+            x="time",
+            group_by="v_wbl",
+            log_x=True,
             title="A cell written high, by idle level of the write bitline",
             at=lambda p: {"v_init": p["vdd"]},
         ),
         Figure(
-            study="leak_flavours", output="i_leak", x="v_store", per="write_flavour",
-            title="Leakage by flavour of the write transistors", at=lambda p: {"v_wbl": p["vdd"] / 2},
+            study="leak_flavours",
+            output="i_leak",
+            x="v_store",
+            group_by="write_flavour",
+            title="Leakage by flavour of the write transistors",
+            at=lambda p: {"v_wbl": p["vdd"] / 2},
         ),
     ),
     merits=(
         Merit(
-            name="retention", unit="s", doc="time until some level has moved by half an LSB of 3 bits, 27 degC",
-            study="decay", compute=_retention, over="time",
+            name="retention",
+            unit="s",
+            doc="time until some level has moved by half an LSB of 3 bits, 27 degC",
+            study="decay",
+            compute=_retention,
+            along="time",
         ),
         Merit(
-            name="largest leak", unit="A", doc="largest leakage over v_store, 27 degC",
-            study="leak", compute=_largest_leak,
+            name="largest leak",
+            unit="A",
+            doc="largest leakage over v_store, 27 degC",
+            study="leak",
+            compute=_largest_leak,
         ),
         Merit(
-            name="balance", unit="V", doc="v_store at which nothing leaks, 27 degC",
-            study="leak", compute=_balance,
+            name="balance",
+            unit="V",
+            doc="v_store at which nothing leaks, 27 degC",
+            study="leak",
+            compute=_balance,
         ),
     ),
     spreads=(
         MonteCarloBench(
-            bench="decay", sweep={"v_init": lambda p: [0.0, p["vdd"]]}, x="time", output="v_store",
+            bench="decay",
+            sweep={"v_init": lambda p: [0.0, p["vdd"]]},
+            x="time",
+            output="v_store",
             features=(RETENTION,),
         ),
         MonteCarloBench(
             bench="leak", sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 19)}, x="v_store", output="i_leak"
         ),
     ),
-)  # fmt: skip
+)

@@ -44,9 +44,18 @@ def hard_sigmoid(q_in: Array, *, gain: float, t_max: float) -> Array:
 
 
 def relu_knee(
-    q_in: Array, *, gain: float, t_0: float, share: float, q_1: float, q_2: float, step: float,
-    q_3: float, q_dead: float, t_sat: float,
-) -> Array:  # fmt: skip
+    q_in: Array,
+    *,
+    gain: float,
+    t_0: float,
+    share: float,
+    q_1: float,
+    q_2: float,
+    step: float,
+    q_3: float,
+    q_dead: float,
+    t_sat: float,
+) -> Array:
     """Pulse width [s]: none up to ``q_dead``, then a late line, up to ``t_sat``."""
     x = clamp(q_in - q_dead, 0.0, np.inf)
     return clamp(_converter.delayed(x, gain, t_0, share, q_1, q_2, step, q_3), 0.0, t_sat)
@@ -76,11 +85,15 @@ def random_relu(q_in: Array, *, d_gain: float, d_t_0: float, d_q_dead: float, **
 
 
 RANDOM_RELU = RandomModel(
-    name="random_relu", nominal="relu_knee", function=random_relu, inputs=("q_in",), output="t_pulse",
+    name="random_relu",
+    nominal="relu_knee",
+    function=random_relu,
+    inputs=("q_in",),
+    output="t_pulse",
     equation="relu_knee with gain (1 + d_gain), t_0 + d_t_0, q_dead + d_q_dead",
     random={**spreads.random_delay(), "d_q_dead": spreads.random_threshold("q_dead")},
-    used=spreads.off_threshold,
-)  # fmt: skip
+    estimation_mask=spreads.off_threshold,
+)
 MODELS = (HARD_SIGMOID.name, RELU_KNEE.name)
 
 TRANSFER = _converter.transfer(DUT, (_converter.T_PULSE,), save=("v(out)",), q_in=_charges)
@@ -107,11 +120,17 @@ CIRCUIT = Circuit(
     studies=(
         Study(bench="transfer"),
         Study(
-            bench="transfer", name="transfer_corners", sweep={"q_in": _few_charges}, models=(),
-            corners=_converter.CORNERS, temps=(-40.0, 27.0, 125.0),
+            bench="transfer",
+            name="transfer_corners",
+            sweep={"q_in": _few_charges},
+            models=(),
+            corners=_converter.CORNERS,
+            temps=(-40.0, 27.0, 125.0),
         ),
         Study(
-            bench="transfer", name="transfer_supply", models=(),
+            bench="transfer",
+            name="transfer_supply",
+            models=(),
             sweep={"vdd": _converter.supplies, "q_in": _few_charges},
         ),
         Study(
@@ -120,12 +139,24 @@ CIRCUIT = Circuit(
         ),
     ),
     figures=(
-        Figure(study="transfer", output="t_pulse", x="q_in", title="Pulse width by charge", models=MODELS, panel="g"),
-        Figure(study="transfer_corners", output="t_pulse", x="q_in", per="corner", title="Pulse width by corner"),
-        Figure(study="transfer_corners", output="t_pulse", x="q_in", per="temp", title="Pulse width by temperature"),
-        Figure(study="transfer_supply", output="t_pulse", x="q_in", per="vdd", title="Pulse width by supply"),
         Figure(
-            study="memory", output="t_pulse", x="q_prev", per="t_reset",
+            study="transfer",
+            output="t_pulse",
+            x="q_in",
+            title="Pulse width by charge",
+            models=MODELS,
+            overview_position="g",
+        ),
+        Figure(study="transfer_corners", output="t_pulse", x="q_in", group_by="corner", title="Pulse width by corner"),
+        Figure(
+            study="transfer_corners", output="t_pulse", x="q_in", group_by="temp", title="Pulse width by temperature"
+        ),
+        Figure(study="transfer_supply", output="t_pulse", x="q_in", group_by="vdd", title="Pulse width by supply"),
+        Figure(
+            study="memory",
+            output="t_pulse",
+            x="q_prev",
+            group_by="t_reset",
             title="What the conversion before leaves behind, by time to reset",
             at=lambda p: {"q_in": 0.5 * full_scale(p)},
         ),
@@ -133,14 +164,20 @@ CIRCUIT = Circuit(
     merits=(
         *_converter.line_merits(),
         Merit(
-            name="dead zone", unit="C", doc="largest simulated charge that gives no pulse",
-            study="transfer", compute=_dead_zone,
+            name="dead zone",
+            unit="C",
+            doc="largest simulated charge that gives no pulse",
+            study="transfer",
+            compute=_dead_zone,
         ),
         *_converter.memory_merits(),
     ),
     spreads=(
         MonteCarloBench(
-            bench="transfer", sweep={"q_in": spreads.charges}, x="q_in", output="t_pulse",
+            bench="transfer",
+            sweep={"q_in": spreads.charges},
+            x="q_in",
+            output="t_pulse",
             features=(
                 spreads.gain_feature("t_pulse", 1, "gain"),
                 spreads.offset_feature("t_pulse", 1, "offset"),
@@ -151,4 +188,4 @@ CIRCUIT = Circuit(
         ),
     ),
     macros=_converter_macro.RELU,
-)  # fmt: skip
+)

@@ -32,12 +32,16 @@ DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
 SAVE = ("v(out)", "v(sgn)")
 OUTPUTS = (
     _converter.T_PULSE,
-    Output(name="sign", unit="1", most=1.0, doc="sign bit, +1 or -1", measure=_converter.sign),
+    Output(name="sign", unit="1", plausible_max=1.0, doc="sign bit, +1 or -1", measure=_converter.sign),
     Output(
-        name="t_signed", unit="s", most=1e-5, doc="width of the pulse with its sign",
-        measure=_converter.signed_width, full_scale="t_max",
+        name="t_signed",
+        unit="s",
+        plausible_max=1e-5,
+        doc="width of the pulse with its sign",
+        measure=_converter.signed_width,
+        full_scale="t_max",
     ),
-)  # fmt: skip
+)
 
 
 def _charges(p: Numbers) -> Floats:
@@ -56,10 +60,24 @@ def hard_tanh(q_in: Array, *, gain: float, t_max: float) -> Array:
 
 
 def signed_knee(
-    q_in: Array, *, gain_p: float, t_0_p: float, share_p: float, q_1_p: float, q_2_p: float, step_p: float,
-    gain_n: float, t_0_n: float, share_n: float, q_1_n: float, q_2_n: float, step_n: float,
-    q_3: float, q_0: float, t_sat: float,
-) -> Array:  # fmt: skip
+    q_in: Array,
+    *,
+    gain_p: float,
+    t_0_p: float,
+    share_p: float,
+    q_1_p: float,
+    q_2_p: float,
+    step_p: float,
+    gain_n: float,
+    t_0_n: float,
+    share_n: float,
+    q_1_n: float,
+    q_2_n: float,
+    step_n: float,
+    q_3: float,
+    q_0: float,
+    t_sat: float,
+) -> Array:
     """Signed pulse width [s]: a late line on either side of ``q_0``, up to ``t_sat``."""
     x_p, x_n = clamp(q_in - q_0, 0.0, np.inf), clamp(q_0 - q_in, 0.0, np.inf)
     positive = _converter.delayed(x_p, gain_p, t_0_p, share_p, q_1_p, q_2_p, step_p, q_3)
@@ -89,22 +107,29 @@ def random_signed(
 ) -> Array:
     """Signed pulse width [s] of one converter: its own gain and delay on either side, its own threshold."""
     own = {
-        "gain_p": nominal["gain_p"] * (1 + d_gain_p), "t_0_p": nominal["t_0_p"] + d_t_0_p,
-        "gain_n": nominal["gain_n"] * (1 + d_gain_n), "t_0_n": nominal["t_0_n"] + d_t_0_n,
+        "gain_p": nominal["gain_p"] * (1 + d_gain_p),
+        "t_0_p": nominal["t_0_p"] + d_t_0_p,
+        "gain_n": nominal["gain_n"] * (1 + d_gain_n),
+        "t_0_n": nominal["t_0_n"] + d_t_0_n,
         "q_0": nominal["q_0"] + d_q_0,
-    }  # fmt: skip
+    }
     return signed_knee(q_in, **{**nominal, **own})
 
 
 RANDOM_SIGNED = RandomModel(
-    name="random_signed", nominal="signed_knee", function=random_signed, inputs=("q_in",), output="t_signed",
+    name="random_signed",
+    nominal="signed_knee",
+    function=random_signed,
+    inputs=("q_in",),
+    output="t_signed",
     equation="signed_knee with gain (1 + d_gain), t_0 + d_t_0 on either side, q_0 + d_q_0",
     random={
-        **spreads.random_delay("_p", ", positive side"), **spreads.random_delay("_n", ", negative side"),
+        **spreads.random_delay("_p", ", positive side"),
+        **spreads.random_delay("_n", ", negative side"),
         "d_q_0": spreads.random_threshold("q_0"),
     },
-    used=spreads.off_threshold,
-)  # fmt: skip
+    estimation_mask=spreads.off_threshold,
+)
 
 
 def _spread_charges(p: Numbers) -> Floats:
@@ -132,8 +157,10 @@ def _threshold(dataset: Any, _: Numbers) -> float:
 
 def _features(side: int, word: str) -> tuple[Derived, ...]:
     kinds = {
-        "gain": spreads.gain_feature, "offset": spreads.offset_feature, "knee": spreads.knee_feature,
-    }  # fmt: skip
+        "gain": spreads.gain_feature,
+        "offset": spreads.offset_feature,
+        "knee": spreads.knee_feature,
+    }
     return tuple(
         feature("t_signed", side, f"{name} of {word} charge", f", {word} charge") for name, feature in kinds.items()
     )
@@ -148,11 +175,17 @@ CIRCUIT = Circuit(
     studies=(
         Study(bench="transfer"),
         Study(
-            bench="transfer", name="transfer_corners", sweep={"q_in": _few_charges}, models=(),
+            bench="transfer",
+            name="transfer_corners",
+            sweep={"q_in": _few_charges},
+            models=(),
             corners=_converter.CORNERS,
         ),
         Study(
-            bench="transfer", name="transfer_temp", sweep={"q_in": _few_charges}, models=(),
+            bench="transfer",
+            name="transfer_temp",
+            sweep={"q_in": _few_charges},
+            models=(),
             temps=(-40.0, 27.0, 125.0),
         ),
         Study(
@@ -165,18 +198,33 @@ CIRCUIT = Circuit(
     ),
     figures=(
         Figure(
-            study="transfer", output="t_signed", x="q_in", title="Signed pulse width by charge",
-            models=MODELS, panel="h",
+            study="transfer",
+            output="t_signed",
+            x="q_in",
+            title="Signed pulse width by charge",
+            models=MODELS,
+            overview_position="h",
         ),
         Figure(study="transfer", output="sign", x="q_in", title="Sign bit by charge"),
         Figure(
-            study="transfer_corners", output="t_signed", x="q_in", per="corner", title="Signed pulse width by corner"
+            study="transfer_corners",
+            output="t_signed",
+            x="q_in",
+            group_by="corner",
+            title="Signed pulse width by corner",
         ),
         Figure(
-            study="transfer_temp", output="t_signed", x="q_in", per="temp", title="Signed pulse width by temperature"
+            study="transfer_temp",
+            output="t_signed",
+            x="q_in",
+            group_by="temp",
+            title="Signed pulse width by temperature",
         ),
         Figure(
-            study="memory", output="t_pulse", x="q_prev", per="t_reset",
+            study="memory",
+            output="t_pulse",
+            x="q_prev",
+            group_by="t_reset",
             title="What the conversion before leaves behind, by time to reset",
             at=lambda p: {"q_in": 0.5 * full_scale(p)},
         ),
@@ -185,20 +233,27 @@ CIRCUIT = Circuit(
         *_converter.line_merits(1, " of positive charge"),
         *_converter.line_merits(-1, " of negative charge"),
         Merit(
-            name="sign threshold", unit="C", doc="charge at which the sign bit turns",
-            study="transfer", compute=_threshold,
+            name="sign threshold",
+            unit="C",
+            doc="charge at which the sign bit turns",
+            study="transfer",
+            compute=_threshold,
         ),
         *_converter.memory_merits(),
     ),
     spreads=(
         MonteCarloBench(
-            bench="transfer", sweep={"q_in": _spread_charges}, x="q_in", output="t_signed",
+            bench="transfer",
+            sweep={"q_in": _spread_charges},
+            x="q_in",
+            output="t_signed",
             features=(
-                *_features(1, "positive"), *_features(-1, "negative"),
+                *_features(1, "positive"),
+                *_features(-1, "negative"),
                 spreads.threshold_feature("sign", "sign threshold", "charge at which the sign bit turns", above=0.0),
             ),
             models=(RANDOM_SIGNED,),
         ),
     ),
     macros=_converter_macro.SIGNED,
-)  # fmt: skip
+)

@@ -119,12 +119,12 @@ def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from gaincell_char import mc
+from gaincell_char.montecarlo import execute
 from gaincell_char.spice.pool import Pool
 from test_campaign import LONG, planned
-mc._FLUSH_S = 0.02
+execute._FLUSH_S = 0.02
 with Pool(2) as pool:
-    mc.run_campaign(planned(sweep={"v_store": [0.7]}), LONG, Path(sys.argv[1]), pool=pool)
+    execute.run_campaign(planned(sweep={"v_store": [0.7]}), LONG, Path(sys.argv[1]), pool=pool)
 """
 LONG = 1200
 

@@ -441,7 +441,7 @@ def test_every_spread_runs_and_has_its_features(circuit, pool):
         assert (main.std("sample") > 0).any()
         for feature in spread.features:
             value = feature.compute(cube)
-            assert feature.over not in value.dims
+            assert feature.along not in value.dims
             assert np.isfinite(value).all(), feature.name
 
 

@@ -242,7 +242,7 @@ def test_a_macro_names_what_its_circuit_declares(name):
         for text in filter(None, (macro.spice, macro.verilog_a)):
             assert set(re.findall(r"<(\w+)>", text.text)) == set(macro.quantities)
             assert set(re.findall(r"\{(\w+)\}", text.text)) <= set(macro.parameters)
-        assert macro.lost
+        assert macro.not_modelled
 
 
 @pytest.mark.parametrize("name", ["relu_c2p", "signed_c2p"])

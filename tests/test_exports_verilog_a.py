@@ -70,7 +70,7 @@ def test_the_compiled_module_computes_the_model(name, tmp_path):
     text = next(macro.spice for macro in macros if fit.model in macro.models)
     assert isinstance(text, MacroText)
     ports = " ".join(registry.load_netlist(record.circuit).subcircuits[record.circuit].ports)
-    netlist = wrapped(record.circuit, ports, text.beside)
+    netlist = wrapped(record.circuit, ports, text.appendix)
     plan = registry.plan_bench(record.circuit, record.bench, netlist=netlist, sweep=INPUTS[name])
     for point in plan.points():
         waves = run(point.deck.text, plan.bench.save, model, tmp_path)

@@ -294,7 +294,7 @@ def test_failed_points_are_left_out_of_a_fit():
 
 
 def test_a_model_takes_only_the_points_where_it_holds():
-    at_hot = dataclasses.replace(CUBIC, at=lambda p: {"temp": p["hot"]})
+    at_hot = dataclasses.replace(CUBIC, held_at=lambda p: {"temp": p["hot"]})
     selections = select(at_hot, GRID, DIMS, {"hot": 85.0})
     assert [selection.conditions["corner"] for selection in selections] == ["tt", "ss"]
     assert all(s.output.max() > 100 for s in selections)

@@ -49,7 +49,7 @@ TOY = Circuit(
     name="toy", title=f"Toy {HOSTILE}", params=Params(r=number(1e3, "Ohm", HOSTILE)), benches=(BENCH,),
     models=(LINE, CURVE), studies=(Study(bench="dc", temps=TEMPS),),
     figures=(
-        Figure(study="dc", output="i", x="v", per="bias", title="By bias", models=("line", "curve")),
+        Figure(study="dc", output="i", x="v", group_by="bias", title="By bias", models=("line", "curve")),
         Figure(study="dc", output="i", x="v", title=f"Alone {HOSTILE}", at=lambda _: {"bias": 0.2, "temp": 85.0}),
     ),
     merits=(Merit(name="peak", unit="A", doc=HOSTILE, study="dc", compute=lambda d, _: float(d.i.max())),),
@@ -269,7 +269,9 @@ def test_points_of_a_sweep_that_runs_down_are_drawn_in_order():
 
 
 def test_family_of_conditions_takes_the_fit_of_each():
-    family = replace(TOY, figures=(Figure(study="dc", output="i", x="v", per="temp", title="T", models=("line",)),))
+    family = replace(
+        TOY, figures=(Figure(study="dc", output="i", x="v", group_by="temp", title="T", models=("line",)),)
+    )
     result = _result(family)
     [shown] = picture.pictures(result)
     slopes = [line.curves[0][-1] / line.curve_x[-1] for line in shown.lines]
@@ -278,8 +280,10 @@ def test_family_of_conditions_takes_the_fit_of_each():
 
 
 def test_model_that_holds_at_one_x_is_not_drawn_along_x():
-    there = replace(LINE, name="there", function=lambda bias, *, g: g * bias, inputs=("bias",), at=lambda _: {"v": 0.9})
-    figure = Figure(study="dc", output="i", x="v", per="bias", title="A", models=("there",))
+    there = replace(
+        LINE, name="there", function=lambda bias, *, g: g * bias, inputs=("bias",), held_at=lambda _: {"v": 0.9}
+    )
+    figure = Figure(study="dc", output="i", x="v", group_by="bias", title="A", models=("there",))
     [shown, _] = picture.pictures(_result(replace(TOY, models=(there,), figures=(figure,))))
     assert shown.models == shown.panels == ()
 
@@ -300,7 +304,7 @@ def test_many_lines_are_thinned_to_what_the_declaration_says():
 
 
 def test_words_make_an_axis_too():
-    by_corner = replace(TOY, figures=(Figure(study="dc", output="i", x="corner", per="bias", title="By corner"),))
+    by_corner = replace(TOY, figures=(Figure(study="dc", output="i", x="corner", group_by="bias", title="By corner"),))
     _, svg = figures.png_and_svg(picture.pictures(_result(by_corner))[0])
     assert "tt" in _words(svg)
 

@@ -46,7 +46,7 @@ BENCH = Bench(
         Output(name="share", unit="1", doc="tap by supply", measure=lambda w, p: w["v(b)"][0] / p["v_top"]),
     ),
     derived=(
-        Derived(name="gain", unit="1", doc="slope over v_top", over="v_top",
+        Derived(name="gain", unit="1", doc="slope over v_top", along="v_top",
                 compute=lambda d: (d.v_b.isel(v_top=-1) - d.v_b.isel(v_top=0)) / (d.v_top[-1] - d.v_top[0])),
     ),
 )  # fmt: skip

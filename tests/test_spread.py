@@ -94,7 +94,7 @@ def test_every_random_model_is_its_nominal_one_at_zero(circuit):
             inputs = [x if name == spread.x else np.full(x.shape, numbers[name]) for name in model.inputs]
             zero = model.function(*inputs, **dict.fromkeys(model.random, 0.0), **nominal)
             assert np.array_equal(zero, circuit.model(model.nominal).function(*inputs, **nominal))
-            used = np.broadcast_to(model.used(*inputs), x.shape)
+            used = np.broadcast_to(model.estimation_mask(*inputs), x.shape)
             columns = basis(model, nominal, [values[used] for values in inputs])
             assert np.linalg.matrix_rank(columns / np.linalg.norm(columns, axis=0)) == len(model.random)
 

@@ -72,7 +72,7 @@ class Output:
 
     ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.  ``full_scale`` is what an
     error of it is compared with, a parameter's name or a number; the output's largest size unless given.
-    No circuit of this kind gives more than ``most`` [unit]: what a foreign table's unit is checked against.
+    No circuit of this kind gives more than ``plausible_max`` [unit]: what a foreign table's unit is checked against.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Output:
     doc: str
     measure: Callable[[Waveforms, Mapping[str, Any]], Any]
     full_scale: str | float = ""
-    most: float = float("inf")
+    plausible_max: float = float("inf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +97,16 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """A quantity computed from the finished dataset: ``over`` is the dimension it uses up.
+    """A quantity computed from the finished dataset: ``along`` is the dimension it uses up.
 
-    ``compute(dataset)`` returns an array with the other dimensions; it is left out where `over` was not swept.  With
+    ``compute(dataset)`` returns an array with the other dimensions; it is left out where `along` was not swept.  With
     ``censored`` it is a place on that dimension, and infinite where that lies beyond the last value that was swept.
     """
 
     name: str
     unit: str
     doc: str
-    over: str
+    along: str
     compute: Callable[[Any], Any]
     censored: bool = False
 
@@ -185,7 +185,7 @@ class Model:
         The published form, or the best one known to us.
     equation : str
         The formula as a reader would write it.
-    at : callable, optional
+    held_at : callable, optional
         Parameters -> value of those swept parameters that are not inputs (``{"v_in": vdd}``).
     linear : bool
         The function is linear in every coefficient that is not fixed.
@@ -199,7 +199,7 @@ class Model:
     output: str
     equation: str
     coefficients: Mapping[str, Coefficient]
-    at: Callable[[Numbers], dict[str, float]] = lambda _: {}
+    held_at: Callable[[Numbers], dict[str, float]] = lambda _: {}
     linear: bool = False
 
 
@@ -216,7 +216,7 @@ class Study:
     sweep: Mapping[str, Grid] = field(default_factory=dict)
     corners: tuple[str, ...] = ("tt",)
     temps: tuple[float, ...] = (27.0,)
-    set_: Mapping[str, Value] = field(default_factory=dict)
+    fixed: Mapping[str, Value] = field(default_factory=dict)
     options: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -227,29 +227,29 @@ class Study:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One picture of the datasheet: an output against x, one line per value of `per`, models on top.
+    """One picture of the datasheet: an output against x, one line per value of `group_by`, models on top.
 
     ``at`` picks values of other dimensions; `models` are drawn left to right as paper form, best form.  A picture
-    with a ``panel`` stands on the overview sheet, in the order of these letters.
+    with a ``overview_position`` stands on the overview sheet, in the order of these letters.
     """
 
     study: str
     output: str
     x: str
     title: str
-    per: str = ""
+    group_by: str = ""
     models: tuple[str, ...] = ()
     at: Callable[[Numbers], dict[str, float]] = lambda _: {}
     log_x: bool = False
     lines: int = 10
-    panel: str = ""
+    overview_position: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Merit:
     """A figure of merit: one number a designer compares circuits by.
 
-    With ``over`` it is a place on that dimension of the study, and infinite where that lies beyond its last value.
+    With ``along`` it is a place on that dimension of the study, and infinite where that lies beyond its last value.
     """
 
     name: str
@@ -257,7 +257,7 @@ class Merit:
     doc: str
     study: str
     compute: Callable[[Any, Numbers], float]
-    over: str = ""
+    along: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +272,7 @@ class RandomModel:
         ``function(*inputs, **random, **nominal)``; with every random coefficient at 0 it is the nominal model.
     random : mapping of str to Coefficient
         Normal random numbers of mean 0; ``scale`` is the size of a small change of each.
-    used : callable
+    estimation_mask : callable
         Inputs -> where its coefficients can be read off a sample: where the function is smooth in them.
     """
 
@@ -283,7 +283,7 @@ class RandomModel:
     output: str
     equation: str
     random: Mapping[str, Coefficient]
-    used: Callable[..., Any] = lambda *inputs: inputs[0] == inputs[0]
+    estimation_mask: Callable[..., Any] = lambda *inputs: inputs[0] == inputs[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ class MacroText:
     """What stands around the formulas in one language.
 
     ``signals`` says how each input of the models is read off the ports.  In ``text``, ``<name>`` is a quantity and
-    ``{name}`` a parameter or a coefficient.  ``beside`` stands after it, for what benches need beside the circuit.
+    ``{name}`` a parameter or a coefficient.  ``appendix`` stands after it, for what benches need beside the circuit.
     ``nodes`` and ``variables`` are those of the text, in languages that declare them.
     """
 
     signals: Mapping[str, str]
     text: str
-    beside: str = ""
+    appendix: str = ""
     nodes: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
 
@@ -34,7 +34,7 @@ class Macro:
         function at its coefficients and the inputs come in the order of ``signals``.
     parameters : tuple of str
         Parameters of the circuit or the bench that ``text`` refers to, beside the coefficients.
-    lost : str
+    not_modelled : str
         What the circuit does and the macro-model does not.
     spice, verilog_a : MacroText
         The text; not every language has to have one.
@@ -43,6 +43,6 @@ class Macro:
     models: tuple[str, ...]
     quantities: Mapping[str, Callable[..., Any]]
     parameters: tuple[str, ...]
-    lost: str
+    not_modelled: str
     spice: MacroText
     verilog_a: MacroText | None = None

@@ -59,7 +59,7 @@ def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbe
     for name in (*dims, *model.inputs, model.output):
         _check_finite(rows, name)
     given = {name: float(rows[name].iloc[0]) for name in dims if not isinstance(rows[name].iloc[0], str)}
-    at_names = model.at({**params, **given}).keys()
+    at_names = model.held_at({**params, **given}).keys()
     others = [name for name in dims if name not in model.inputs and name not in at_names]
     groups = rows.groupby(others, sort=False, dropna=False) if others else [((), rows)]
     return [_selection(model, group, dict(zip(others, key, strict=True)), params) for key, group in groups]
@@ -93,7 +93,7 @@ def _some(column: "pd.Series[Any]") -> str:
 
 
 def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: Numbers) -> Selection:
-    at = model.at({**params, **{name: value for name, value in key.items() if not isinstance(value, str)}})
+    at = model.held_at({**params, **{name: value for name, value in key.items() if not isinstance(value, str)}})
     rows = _at(model, group, at, params)
     conditions = {**key, **{name: value for name, value in at.items() if name in rows}}
     for name in model.inputs:

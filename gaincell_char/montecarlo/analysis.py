@@ -150,8 +150,8 @@ def _features(campaign: Campaign, cube: xr.Dataset) -> list[SampledQuantity]:
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
     found: list[SampledQuantity] = []
     for feature in declared.features if declared else ():
-        if cube.sizes.get(feature.over, 0) > 1:
-            end = float(cube[feature.over].max()) if feature.censored else float("inf")
+        if cube.sizes.get(feature.along, 0) > 1:
+            end = float(cube[feature.along].max()) if feature.censored else float("inf")
             found += _split(feature.name, feature.unit, feature.doc, feature.compute(cube), main=True, end=end)
     return found
 
@@ -288,11 +288,11 @@ def check_spec(campaign: Campaign, spec: Spec) -> None:
     declared = plan.circuit.spread(plan.bench.name)
     for feature in declared.features if declared else ():
         if feature.name == spec.output:
-            axis = places.pop(feature.over, [])
+            axis = places.pop(feature.along, [])
             if feature.censored and len(axis) and spec.limit > max(axis):
                 raise ParameterError(
                     f"spec {spec.text!r}: {spec.output} is only known up to {max(axis):g} {feature.unit}, the end of "
-                    f"{feature.over}; sweep further with --axis {feature.over}=..."
+                    f"{feature.along}; sweep further with --axis {feature.along}=..."
                 )
     places = {name: values for name, values in places.items() if len(values) > 1}
     for name, value in spec.where.items():

@@ -176,7 +176,7 @@ def _study(out: Path, circuit: Circuit, key: str, study: StudyResult) -> dict[st
     places.append(("record", f"records/{name}.json"))
     dims = [str(d) for d in study.dataset.dims]
     own = {k: v for k, v in study.plan.fixed.items() if k not in circuit.params}
-    moved = {k: v for k, v in study.plan.fixed.items() if k in circuit.params and k in study.study.set_}
+    moved = {k: v for k, v in study.plan.fixed.items() if k in circuit.params and k in study.study.fixed}
     return {
         "key": key,
         "doc": study.plan.bench.doc,

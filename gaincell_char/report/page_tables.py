@@ -153,7 +153,7 @@ def merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
 
 def merit_text(result: CircuitResult, merit: Merit, value: float) -> str:
     """A figure of merit in words: ``> 30 ms`` where it lies beyond what its study swept."""
-    end = float(result.studies[merit.study].dataset[merit.over].max()) if merit.over else math.inf
+    end = float(result.studies[merit.study].dataset[merit.along].max()) if merit.along else math.inf
     return text.show(value, merit.unit, end=end)
 
 

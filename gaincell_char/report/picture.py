@@ -114,7 +114,7 @@ class _View:
         measured = [str(name) for name in self.dataset.data_vars if name not in ("status", "reason")]
         self._check("output", (figure.output,), measured)
         self.dims = tuple(map(str, self.dataset[figure.output].dims))
-        self._check("dimension", (figure.x, figure.per), self.dims)
+        self._check("dimension", (figure.x, figure.group_by), self.dims)
         self.at = {name: value for name, value in figure.at(self.params).items() if name in self.dims}
         self.models = tuple(m for m in map(self.circuit.model, figure.models) if m.output == figure.output)
         self.table = flat(self.dataset) if self.models else pd.DataFrame()
@@ -140,7 +140,7 @@ class _View:
         """Value of every dimension that the picture does not draw."""
         fixed: dict[str, Value] = {}
         for name in self.dims:
-            if name not in (self.figure.x, self.figure.per):
+            if name not in (self.figure.x, self.figure.group_by):
                 fixed[name] = _nearest(self.dataset[name].to_numpy(), self.at.get(name))
         if "temp" not in fixed or "temp" in self.at:
             return [fixed]
@@ -149,7 +149,7 @@ class _View:
     def name(self, at: Mapping[str, Value]) -> str:
         """File name without ending."""
         parts = [self.circuit.name, self.figure.study, self.figure.output]
-        parts += [f"by_{self.figure.per}"] if self.figure.per else []
+        parts += [f"by_{self.figure.group_by}"] if self.figure.group_by else []
         parts += [f"{at['temp']:g}degC"] if len(self.places()) > 1 else []
         return ".".join(parts)
 
@@ -159,12 +159,12 @@ class _View:
 
     def picture(self, name: str, at: dict[str, Value]) -> Picture:
         figure = self.figure
-        family = _values(self.dataset[figure.per].to_numpy()) if figure.per else ()
+        family = _values(self.dataset[figure.group_by].to_numpy()) if figure.group_by else ()
         fits = {model.name: self._fits(model, at, family) for model in self.models}
         models = tuple(model for model in self.models if any(fits[model.name].values()))
         x_values = self.dataset[figure.x].to_numpy()
         words = () if x_values.dtype.kind in "fiu" else tuple(map(str, x_values))
-        per = self.quantity(figure.per) if figure.per else None
+        per = self.quantity(figure.group_by) if figure.group_by else None
         return Picture(
             name=name,
             circuit=self.circuit.title,
@@ -180,7 +180,7 @@ class _View:
             panels=tuple(self._panel(model, at, fits[model.name]) for model in models),
             y_span=self._y_span(at),
             words=words,
-            panel=figure.panel,
+            panel=figure.overview_position,
         )
 
     def _caption(self, at: Mapping[str, Value]) -> str:
@@ -190,7 +190,7 @@ class _View:
         """The fit that holds at each value of the family."""
         found: dict[Value | None, Fit | None] = {}
         for value in family or (None,):
-            here = {**at, **({self.figure.per: value} if value is not None else {})}
+            here = {**at, **({self.figure.group_by: value} if value is not None else {})}
             drawn = (here.keys() | {self.figure.x}) >= set(model.inputs)
             fits = [f for f in self.study.fits if f.model == model.name and _holds(f, here)] if drawn else []
             found[value] = fits[0] if fits else None
@@ -210,7 +210,7 @@ class _View:
         models: Sequence[Model],
         fits: Mapping[str, Mapping[Value | None, Fit | None]],
     ) -> Line:
-        here = {**at, **({self.figure.per: value} if value is not None else {})}
+        here = {**at, **({self.figure.group_by: value} if value is not None else {})}
         data = self._data(here)
         coordinate = self.dataset[self.figure.x].to_numpy()
         x = coordinate.astype(float) if coordinate.dtype.kind in "fiu" else np.arange(coordinate.size, dtype=float)
@@ -227,7 +227,7 @@ class _View:
         return np.asarray(model.function(*inputs, **fit.values()), dtype=float)
 
     def _panel(self, model: Model, at: Mapping[str, Value], fits: Mapping[Value | None, Fit | None]) -> Panel:
-        per, drawn = self.figure.per, list(fits.values())
+        per, drawn = self.figure.group_by, list(fits.values())
         parts: list[tuple[Floats, Floats, Any, list[Value | None]]] = []
         for selection in select(model, self.table, self.dims, self.params):
             fit = next((f for f in drawn if f is not None and f.conditions == selection.conditions), None)

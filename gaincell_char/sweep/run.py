@@ -279,7 +279,7 @@ class _Table:
 
     def _derive(self, dataset: xr.Dataset) -> xr.Dataset:
         for derived in self.plan.bench.derived:
-            if dataset.sizes.get(derived.over, 0) > 1:
+            if dataset.sizes.get(derived.along, 0) > 1:
                 dataset[derived.name] = derived.compute(dataset)
                 dataset[derived.name].attrs = {"units": derived.unit, "long_name": derived.doc}
         return dataset

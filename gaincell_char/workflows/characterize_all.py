@@ -81,7 +81,7 @@ def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> 
         sweep=study.sweep,
         corners=[corner for corner in study.corners if corner in have] or study.corners,
         temps=study.temps,
-        set_=study.set_,
+        set_=study.fixed,
         options=study.options,
     )
 

@@ -268,7 +268,11 @@ def _check_range(ready: pd.DataFrame, name: str, task: _Task) -> None:
     if declared is None or isinstance(declared, Choice) or ready.empty:
         return
     output = isinstance(declared, Output)
-    low, high = (-declared.most, declared.most) if isinstance(declared, Output) else (declared.low, declared.high)
+    low, high = (
+        (-declared.plausible_max, declared.plausible_max)
+        if isinstance(declared, Output)
+        else (declared.low, declared.high)
+    )
     ends = float(ready[name].min()), float(ready[name].max())
     if low <= ends[0] and ends[1] <= high:
         return

@@ -11,7 +11,7 @@ _PARAMETER = "{{{}}}"
 def _files(request: Request) -> Mapping[str, str]:
     made = macro_writer.sharing(macro_writer.parts(request))
     named = macro_writer.names(made, made.macro.spice, _PARAMETER)
-    notes = request.notes(made.macro.lost)
+    notes = request.notes(made.macro.not_modelled)
     usage = f"stands in for the transistor netlist: gaincell sweep {made.name} {request.record.bench} --netlist FILE"
     lines = [
         *(f"* {line}" for line in [*notes, usage]),
@@ -20,7 +20,7 @@ def _files(request: Request) -> Mapping[str, str]:
         *(f"b{name} {name} 0 v={printing.spice(formula, named)}" for name, formula in made.helpers.items()),
         macro_writer.fill(made, made.macro.spice, printing.spice, _PARAMETER),
         f".ends {made.name}",
-        *filter(None, [made.macro.spice.beside]),
+        *filter(None, [made.macro.spice.appendix]),
     ]
     return {f"{made.name}.cir": "\n".join(lines) + "\n"}
 

@@ -20,7 +20,7 @@ def _files(request: Request) -> Mapping[str, str]:
     if text is None:
         raise ExportError(_refuses(request))
     lines = [
-        *(f"// {line}" for line in request.notes(made.macro.lost)),
+        *(f"// {line}" for line in request.notes(made.macro.not_modelled)),
         '`include "disciplines.vams"',
         f"module {made.name}({', '.join(made.ports)});",
         f"  inout {', '.join(made.ports)};",
