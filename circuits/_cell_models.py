@@ -1,7 +1,7 @@
 """Behavioural models of gain cells."""
 
 from gaincell_char.declare.array_math import Array, polynomial, softplus
-from gaincell_char.declare.circuit import Coefficient, Model, Numbers, RandomModel
+from gaincell_char.declare.circuit import Coefficient, Model, Numbers
 
 
 def cubic(v_store: Array, *, c0: float, c1: float, c2: float, c3: float, v_ref: float) -> Array:
@@ -118,15 +118,15 @@ def _full_drive(p: Numbers) -> dict[str, float]:
     return {"v_in": p["vdd"], "v_bl": p["vdd"] / 2}
 
 
-_V_REF = Coefficient(unit="V", doc="zero of the published form", start=_half, fixed=True)
-_VDD = Coefficient(unit="V", doc="supply", start=lambda p: p["vdd"], fixed=True)
+V_REF = Coefficient(unit="V", doc="zero of the published form", start=_half, fixed=True)
+VDD = Coefficient(unit="V", doc="supply", start=lambda p: p["vdd"], fixed=True)
 
 
-def _polynomial_coefficients(unit: str, size: float, names: dict[str, str]) -> dict[str, Coefficient]:
+def polynomial_coefficients(unit: str, size: float, names: dict[str, str]) -> dict[str, Coefficient]:
     return {n: Coefficient(unit=f"{unit}{per}", doc=f"term {n[1:]}", start=0.0, scale=size) for n, per in names.items()}
 
 
-def _powers(letter: str, count: int) -> dict[str, str]:
+def powers(letter: str, count: int) -> dict[str, str]:
     return {f"{letter}{i}": _per_volt(i) for i in range(count)}
 
 
@@ -134,11 +134,11 @@ def _per_volt(power: int) -> str:
     return "" if power == 0 else "/V" if power == 1 else f"/V^{power}"
 
 
-def _cubic_coefficients(unit: str, size: float) -> dict[str, Coefficient]:
-    return {**_polynomial_coefficients(unit, size, _powers("c", 4)), "v_ref": _V_REF}
+def cubic_coefficients(unit: str, size: float) -> dict[str, Coefficient]:
+    return {**polynomial_coefficients(unit, size, powers("c", 4)), "v_ref": V_REF}
 
 
-def _branch_coefficients(side: str, k: float) -> dict[str, Coefficient]:
+def branch_coefficients(side: str, k: float) -> dict[str, Coefficient]:
     who = {"n": "n branch", "p": "p branch"}[side]
     return {
         f"k_{side}": Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=k, low=0.0),
@@ -174,7 +174,7 @@ CUBIC = Model(
     inputs=("v_store",),
     output="i_bl",
     equation="i_bl = c0 + c1 w + c2 w^2 + c3 w^3, w = v_store - v_ref",
-    coefficients=_cubic_coefficients("A", 1e-5),
+    coefficients=cubic_coefficients("A", 1e-5),
     held_at=_full_drive,
     linear=True,
 )
@@ -186,7 +186,7 @@ SOFTPLUS = Model(
     inputs=("v_store",),
     output="i_bl",
     equation="i_bl = N(v_store) - P(vdd - v_store), N(v) = k u^2/(1 + theta u + q u^2), u = s log(1 + exp((v - vt)/s))",
-    coefficients={**_branch_coefficients("n", 5e-5), **_branch_coefficients("p", 8e-5), "vdd": _VDD},
+    coefficients={**branch_coefficients("n", 5e-5), **branch_coefficients("p", 8e-5), "vdd": VDD},
     held_at=_full_drive,
 )
 DC = (CUBIC, SOFTPLUS)
@@ -199,12 +199,12 @@ CUBIC_2D = Model(
     output="i_bl",
     equation="i_bl = sum_ij c_ij w^i v_in^j, i + j <= 3, w = v_store - v_ref",
     coefficients={
-        **_polynomial_coefficients(
+        **polynomial_coefficients(
             "A",
             1e-5,
             {f"c{i}{j}": f"/V^{i + j}" if i + j > 1 else "/V" * (i + j) for i in range(4) for j in range(4 - i)},
         ),
-        "v_ref": _V_REF,
+        "v_ref": V_REF,
     },
     held_at=lambda p: {"v_bl": p["vdd"] / 2},
     linear=True,
@@ -220,313 +220,9 @@ EKV_2D = Model(
     coefficients={
         **_ekv_coefficients("n", 6e-5),
         **_ekv_coefficients("p", 1e-4),
-        "vdd": _VDD,
+        "vdd": VDD,
         "v_bl": Coefficient(unit="V", doc="bitline", start=_half, fixed=True),
         "ut": Coefficient(unit="V", doc="thermal voltage", start=_ut, fixed=True),
     },
     held_at=lambda p: {"v_bl": p["vdd"] / 2},
-)
-
-
-def cubic_charge(v_store: Array, t_pulse: Array, *, c0: float, c1: float, c2: float, c3: float, v_ref: float) -> Array:
-    """Charge [C] of one pulse, the published form: width times the cubic current."""
-    return t_pulse * cubic(v_store, c0=c0, c1=c1, c2=c2, c3=c3, v_ref=v_ref)
-
-
-def softplus_charge(
-    v_store: Array,
-    t_pulse: Array,
-    *,
-    k_n: float,
-    vt_n: float,
-    s_n: float,
-    theta_n: float,
-    q_n: float,
-    k_p: float,
-    vt_p: float,
-    s_p: float,
-    theta_p: float,
-    q_p: float,
-    a0: float,
-    a1: float,
-    a2: float,
-    a3: float,
-    a4: float,
-    a5: float,
-    vdd: float,
-    v_ref: float,
-) -> Array:
-    """Charge [C] of one pulse: width times an effective current, plus the charge of the two edges."""
-    i_eff = softplus_np(
-        v_store,
-        k_n=k_n,
-        vt_n=vt_n,
-        s_n=s_n,
-        theta_n=theta_n,
-        q_n=q_n,
-        k_p=k_p,
-        vt_p=vt_p,
-        s_p=s_p,
-        theta_p=theta_p,
-        q_p=q_p,
-        vdd=vdd,
-    )
-    return t_pulse * i_eff + polynomial(v_store - v_ref, (a0, a1, a2, a3, a4, a5))
-
-
-def feed_through(v_dac: Array, *, f0: float, f1: float, f2: float, f3: float, v_ref: float) -> Array:
-    """Stored voltage [V] after a write: the DAC level plus what the closing gate adds."""
-    return v_dac + polynomial(v_dac - v_ref, (f0, f1, f2, f3))
-
-
-def energy(
-    v_store: Array,
-    t_pulse: Array,
-    *,
-    p0: float,
-    p1: float,
-    p2: float,
-    p3: float,
-    p4: float,
-    e0: float,
-    e1: float,
-    e2: float,
-    v_ref: float,
-) -> Array:
-    """Energy [J] of one pulse: width times power, plus the energy of the two edges."""
-    w = v_store - v_ref
-    return t_pulse * polynomial(w, (p0, p1, p2, p3, p4)) + polynomial(w, (e0, e1, e2))
-
-
-CUBIC_CHARGE = Model(
-    name="cubic_charge",
-    form="paper",
-    bench="pulse",
-    function=cubic_charge,
-    inputs=("v_store", "t_pulse"),
-    output="q_bl",
-    equation="q_bl = t_pulse (c0 + c1 w + c2 w^2 + c3 w^3), w = v_store - v_ref",
-    coefficients=_cubic_coefficients("A", 1e-5),
-    linear=True,
-)
-SOFTPLUS_CHARGE = Model(
-    name="softplus_charge",
-    form="best",
-    bench="pulse",
-    function=softplus_charge,
-    inputs=("v_store", "t_pulse"),
-    output="q_bl",
-    equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as softplus, Q0 = sum a_i w^i",
-    coefficients={
-        **_branch_coefficients("n", 5e-5),
-        **_branch_coefficients("p", 8e-5),
-        **_polynomial_coefficients("C", 1e-15, _powers("a", 6)),
-        "vdd": _VDD,
-        "v_ref": _V_REF,
-    },
-)
-PULSE = (CUBIC_CHARGE, SOFTPLUS_CHARGE)
-FEED_THROUGH = Model(
-    name="feed_through",
-    form="best",
-    bench="write",
-    function=feed_through,
-    inputs=("v_dac",),
-    output="v_store",
-    equation="v_store = v_dac + f0 + f1 w + f2 w^2 + f3 w^3, w = v_dac - v_ref",
-    coefficients={**_polynomial_coefficients("V", 1e-3, _powers("f", 4)), "v_ref": _V_REF},
-    linear=True,
-)
-
-
-def _energy_model(name: str, output: str) -> Model:
-    return Model(
-        name=name,
-        form="best",
-        bench="energy",
-        function=energy,
-        inputs=("v_store", "t_pulse"),
-        output=output,
-        equation=f"{output} = t_pulse (p0 + ... + p4 w^4) + e0 + e1 w + e2 w^2, w = v_store - v_ref",
-        coefficients={
-            **_polynomial_coefficients("W", 1e-6, _powers("p", 5)),
-            **_polynomial_coefficients("J", 1e-15, _powers("e", 3)),
-            "v_ref": _V_REF,
-        },
-        linear=True,
-    )
-
-
-ENERGY = (_energy_model("cell_energy", "e_cell"), _energy_model("driver_energy", "e_driver"))
-
-
-def switched(
-    v_store: Array,
-    v_in: Array,
-    *,
-    k_n: float,
-    vt_n: float,
-    s_n: float,
-    theta_n: float,
-    q_n: float,
-    k_p: float,
-    vt_p: float,
-    s_p: float,
-    theta_p: float,
-    q_p: float,
-    kn_s: float,
-    vtn_s: float,
-    sn_s: float,
-    tn_s: float,
-    m_n: float,
-    kp_s: float,
-    vtp_s: float,
-    sp_s: float,
-    tp_s: float,
-    m_p: float,
-    vdd: float,
-) -> Array:
-    """Bitline current [A] of drivers behind switches: in each branch the smaller of two currents, smoothly."""
-    n = _smaller(branch(v_store, k_n, vt_n, s_n, theta_n, q_n), branch(v_in, kn_s, vtn_s, sn_s, tn_s, 0.0), m_n)
-    p = _smaller(branch(vdd - v_store, k_p, vt_p, s_p, theta_p, q_p), branch(v_in, kp_s, vtp_s, sp_s, tp_s, 0.0), m_p)
-    return n - p
-
-
-def _smaller(a: Array, b: Array, m: float) -> Array:
-    return a * b / (a**m + b**m) ** (1 / m)
-
-
-def _switch_coefficients(side: str) -> dict[str, Coefficient]:
-    who = f"{side} switch"
-    return {
-        f"k{side}_s": Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=2e-4, low=1e-7, high=1.0),
-        f"vt{side}_s": Coefficient(
-            unit="V", doc=f"{who}: threshold", start=lambda p: 0.4 * p["vdd"], low=-1.0, high=2.0
-        ),
-        f"s{side}_s": Coefficient(unit="V", doc=f"{who}: width of moderate inversion", start=0.06, low=0.005, high=1.0),
-        f"t{side}_s": Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-1.0, high=50.0),
-        f"m_{side}": Coefficient(
-            unit="1", doc=f"{side} branch: sharpness of the smaller current", start=2.0, low=0.3, high=10.0
-        ),
-    }
-
-
-SWITCHED_2D = Model(
-    name="switched_2d",
-    form="best",
-    bench="dc",
-    function=switched,
-    inputs=("v_store", "v_in"),
-    output="i_bl",
-    equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
-    coefficients={
-        **_branch_coefficients("n", 5e-5),
-        **_branch_coefficients("p", 8e-5),
-        **_switch_coefficients("n"),
-        **_switch_coefficients("p"),
-        "vdd": _VDD,
-    },
-    held_at=lambda p: {"v_bl": p["vdd"] / 2},
-)
-
-
-def random_np(
-    v_store: Array,
-    *,
-    gain_n: float,
-    shift_n: float,
-    gain_p: float,
-    shift_p: float,
-    k_n: float,
-    vt_n: float,
-    s_n: float,
-    theta_n: float,
-    q_n: float,
-    k_p: float,
-    vt_p: float,
-    s_p: float,
-    theta_p: float,
-    q_p: float,
-    vdd: float,
-) -> Array:
-    """Bitline current [A] of one cell: each branch of `softplus_np` with a gain and a shift of its own."""
-    n = branch(v_store - shift_n, k_n, vt_n, s_n, theta_n, q_n)
-    return (1 + gain_n) * n - (1 + gain_p) * branch(vdd - v_store - shift_p, k_p, vt_p, s_p, theta_p, q_p)
-
-
-def random_charge(
-    v_store: Array,
-    t_pulse: Array,
-    *,
-    gain_n: float,
-    shift_n: float,
-    gain_p: float,
-    shift_p: float,
-    k_n: float,
-    vt_n: float,
-    s_n: float,
-    theta_n: float,
-    q_n: float,
-    k_p: float,
-    vt_p: float,
-    s_p: float,
-    theta_p: float,
-    q_p: float,
-    a0: float,
-    a1: float,
-    a2: float,
-    a3: float,
-    a4: float,
-    a5: float,
-    vdd: float,
-    v_ref: float,
-) -> Array:
-    """Charge [C] of one pulse into one cell: its own effective current, the edges of the typical one."""
-    i_eff = random_np(
-        v_store,
-        gain_n=gain_n,
-        shift_n=shift_n,
-        gain_p=gain_p,
-        shift_p=shift_p,
-        k_n=k_n,
-        vt_n=vt_n,
-        s_n=s_n,
-        theta_n=theta_n,
-        q_n=q_n,
-        k_p=k_p,
-        vt_p=vt_p,
-        s_p=s_p,
-        theta_p=theta_p,
-        q_p=q_p,
-        vdd=vdd,
-    )
-    return t_pulse * i_eff + polynomial(v_store - v_ref, (a0, a1, a2, a3, a4, a5))
-
-
-def _random(side: str, sign: str) -> dict[str, Coefficient]:
-    who = f"{side} branch, which carries {sign} current"
-    return {
-        f"gain_{side}": Coefficient(unit="1", doc=f"{who}: relative change of current", start=0.0, scale=1e-3),
-        f"shift_{side}": Coefficient(unit="V", doc=f"{who}: shift of its threshold", start=0.0, scale=1e-4),
-    }
-
-
-_RANDOM = {**_random("n", "positive"), **_random("p", "negative")}
-RANDOM_CELL = RandomModel(
-    name="random_cell",
-    nominal="softplus",
-    function=random_np,
-    inputs=("v_store",),
-    output="i_bl",
-    equation="i_bl = (1 + gain_n) N(v_store - shift_n) - (1 + gain_p) P(vdd - v_store - shift_p), N and P of softplus",
-    random=_RANDOM,
-)
-RANDOM_CHARGE = RandomModel(
-    name="random_charge",
-    nominal="softplus_charge",
-    function=random_charge,
-    inputs=("v_store", "t_pulse"),
-    output="q_bl",
-    equation="q_bl = t_pulse I_eff + Q0(v_store), I_eff as random_cell, Q0 of softplus_charge",
-    random=_RANDOM,
 )

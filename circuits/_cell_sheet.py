@@ -7,7 +7,7 @@ import numpy as np
 
 from gaincell_char.declare.circuit import Figure, Merit, MonteCarloBench, Numbers, Study
 
-from . import _cell_models
+from . import _cell_random_models
 from ._cell import LEVELS, T_MAX, levels
 
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
@@ -41,14 +41,14 @@ SPREADS = (
         sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 37)},
         x="v_store",
         output="i_bl",
-        models=(_cell_models.RANDOM_CELL,),
+        models=(_cell_random_models.RANDOM_CELL,),
     ),
     MonteCarloBench(
         bench="pulse",
         sweep={"v_store": lambda p: np.linspace(0, p["vdd"], 10)},
         x="v_store",
         output="q_bl",
-        models=(_cell_models.RANDOM_CHARGE,),
+        models=(_cell_random_models.RANDOM_CHARGE,),
     ),
     MonteCarloBench(bench="write", sweep={"v_dac": levels}, x="v_dac", output="v_store"),
     MonteCarloBench(

@@ -8,7 +8,7 @@ at ``vdd/2`` like the bitline and no current flows; active, ``wlr`` rises to ``v
 
 from gaincell_char.declare.circuit import Circuit
 
-from . import _cell, _cell_bitline, _cell_macro, _cell_models, _cell_sheet
+from . import _cell, _cell_bitline, _cell_charge_models, _cell_macro, _cell_models, _cell_sheet
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=460e-9, w_p=120e-9, l_p=137e-9, read_flavour="rvt", v_idle=0.5)
 
@@ -21,9 +21,9 @@ CIRCUIT = Circuit(
         *_cell_models.DC,
         _cell_models.CUBIC_2D,
         _cell_models.EKV_2D,
-        *_cell_models.PULSE,
-        _cell_models.FEED_THROUGH,
-        *_cell_models.ENERGY,
+        *_cell_charge_models.PULSE,
+        _cell_charge_models.FEED_THROUGH,
+        *_cell_charge_models.ENERGY,
         *_cell_bitline.MODELS,
     ),
     studies=(*_cell_sheet.STUDIES, _cell_bitline.study(0.1)),

@@ -7,7 +7,7 @@ swing by a quarter of a volt while it integrates.
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.parameters import Params, number
 
-from . import _cell, _cell_bitline, _cell_macro, _cell_models, _cell_sheet
+from . import _cell, _cell_bitline, _cell_charge_models, _cell_macro, _cell_models, _cell_sheet, _cell_switched_model
 
 PARAMS = _cell.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0) | Params(
     w_sn=number(200e-9, "m", "width of the n switch", low=40e-9, high=10e-6),
@@ -23,10 +23,10 @@ CIRCUIT = Circuit(
     models=(
         *_cell_models.DC,
         _cell_models.CUBIC_2D,
-        _cell_models.SWITCHED_2D,
-        *_cell_models.PULSE,
-        _cell_models.FEED_THROUGH,
-        *_cell_models.ENERGY,
+        _cell_switched_model.SWITCHED_2D,
+        *_cell_charge_models.PULSE,
+        _cell_charge_models.FEED_THROUGH,
+        *_cell_charge_models.ENERGY,
         *_cell_bitline.MODELS,
     ),
     studies=(*_cell_sheet.STUDIES, _cell_bitline.study(0.35)),

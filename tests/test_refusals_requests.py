@@ -1,14 +1,11 @@
 """Requests that were taken in silence, results of another request: each is refused or said, in one sentence."""
 
-import ast
-import importlib.util
 import io
 import json
 import re
 import shutil
 import time
 import zipfile
-from pathlib import Path
 
 import click
 import numpy as np
@@ -23,7 +20,6 @@ from gaincell_char.montecarlo import campaign, sampling
 from gaincell_char.montecarlo.tune import tune
 from gaincell_char.storage import manifest, shards, tables
 from gaincell_char.storage.foreign_tables import read_columns
-from gaincell_char.sweep import identity
 from gaincell_char.validation import score, simulate
 from gaincell_char.validation.cases import cases, make_validation, read_inputs
 from gaincell_char.validation.score import Coverage, ValidationResult
@@ -163,63 +159,6 @@ def test_a_gate_says_that_there_is_no_verdict(gaincell, tmp_path):
     assert (status, "disagree" in err, "nan" in err) == (0, False, False), err
     assert "scores: no verdict: " in err
     assert "no verdict" in (tmp_path / "c" / "index.html").read_text()
-
-
-# --- identity -------------------------------------------------------------------------------------------------------
-
-DECIDES_NO_ROW = {
-    "gaincell_char.errors": "words of messages",
-    "gaincell_char.fitting": "works on finished rows and on records",
-    "gaincell_char.storage": "reads and writes files, whose numbers are in the keys",
-    "gaincell_char.montecarlo": "but for what the module lists: works on finished rows",
-}
-
-
-def _imported(name):
-    """Modules of the package that a module imports, directly or not."""
-    found, waiting = set(), [name]
-    while waiting:
-        name = waiting.pop()
-        if name in found or not (spec := _spec(name)) or not spec.has_location:
-            continue
-        found.add(name)
-        package = name if spec.submodule_search_locations else name.rpartition(".")[0]
-        for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
-            if isinstance(node, ast.ImportFrom) and node.level:
-                home = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-                waiting += [home, *(f"{home}.{alias.name}" for alias in node.names)]
-    return found
-
-
-def _spec(name):
-    try:
-        return importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        return None
-
-
-def test_every_module_that_decides_a_row_is_part_of_its_identity():
-    found = set()
-    for name in ("validation.simulate", "montecarlo.execute", "spice.worker"):
-        found |= _imported(f"gaincell_char.{name}")
-    left = {name for name in found - set(identity._path()) if _spec(name).submodule_search_locations is None}
-    assert {name for name in left if "montecarlo" in name} == {"gaincell_char.montecarlo.results"}
-    assert {".".join(name.split(".")[:2]) for name in left} == set(DECIDES_NO_ROW)
-
-
-@pytest.mark.parametrize("name", ["simulate", "cases", "execute", "campaign", "worker", "pool", "shards", "measure"])
-def test_a_change_of_source_is_another_campaign(monkeypatch, tmp_path, name):
-    before = identity.source_digest(["gain_cell"])
-    file = identity._file
-
-    def changed(module):
-        if not module.endswith(f".{name}"):
-            return file(module)
-        (tmp_path / "changed.py").write_bytes(file(module).read_bytes() + b"#\n")
-        return tmp_path / "changed.py"
-
-    monkeypatch.setattr(identity, "_file", changed)
-    assert identity.source_digest(["gain_cell"]) != before
 
 
 # --- fit, mc, run ---------------------------------------------------------------------------------------------------

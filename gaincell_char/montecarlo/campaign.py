@@ -1,7 +1,5 @@
 """Monte Carlo of one bench: every sample, every point of the grid, decided before the first one runs."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,13 +19,22 @@ from ..spice.hierarchy import Device, find_devices
 from ..spice.netlist import Netlist
 from ..storage.manifest import MOST_SAMPLES, Manifest
 from ..storage.untrusted import MOST_NETLIST, Finite, Label, Name, Text, complaint
-from ..sweep.identity import source_digest
-from ..sweep.plan import Point, SweepPlan, check_count, check_mapping, check_values
+from ..sweep.arguments import check_count, check_mapping, check_values
+from ..sweep.identity import digest, source_digest
+from ..sweep.plan import Point, SweepPlan
 from ..sweep.step_control import MOST_COPIES, Steps
 from ..technology.schema import Technology
 from . import sampling
 from .sampling import Sampler, Variable
 
+_SOURCE = (
+    "montecarlo.sampling",
+    "montecarlo.campaign",
+    "montecarlo.execute",
+    "montecarlo.finished",
+    "storage.shards",
+)
+"""Modules that a sample runs through, beside those of every point."""
 _MOST_POINTS = 20_000
 _MOST_NUMBERS = 1_000_000_000
 
@@ -77,20 +84,18 @@ class Campaign:
     @cached_property
     def source(self) -> str:
         """Hash of the source code that decides what a measured number is."""
-        return source_digest([self.plan.circuit.name])
+        return source_digest([self.plan.circuit.name], _SOURCE)
 
-    def manifest(self, n: int) -> Manifest:
-        """Return what the folder of its first `n` samples says."""
-        return Manifest(digest=self.digest, source=self.source, n=n, request=self.request)
+    def manifest(self, n: int, simulator: str = "") -> Manifest:
+        """Return what the folder of its first `n` samples says, simulated by `simulator` if that is known."""
+        return Manifest(digest=self.digest, source=self.source, simulator=simulator, n=n, request=self.request)
 
     @cached_property
     def digest(self) -> str:
-        """Hash of everything that decides the result, but for the source code."""
-        parts = [self.plan.digest, self.vary, self.sampler.kind, self.sampler.seed, self.copies]
-        if self.sampler.kind == "lhs":
-            parts.append(self.sampler.block)
-        named = [[v.name, v.sigma] for v in self.variables]
-        return hashlib.sha256(json.dumps([parts, named]).encode()).hexdigest()[:16]
+        """Hash of everything that decides the result, but for the source code and the simulator."""
+        block = self.sampler.block if self.sampler.kind == "lhs" else None
+        drawn = (self.vary, self.sampler.kind, self.sampler.seed, block, self.copies, self.variables)
+        return digest(self.plan.digest, drawn)
 
     @cached_property
     def most(self) -> int:

@@ -18,7 +18,7 @@ from ..spice.batch import Batch
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool, Simulator
 from ..storage import manifest, shards
-from ..sweep.plan import check_count
+from ..sweep.arguments import check_count
 from ..sweep.run import FAILED, KEPT_FAILURES, OK, as_folder, own_timeout
 from .campaign import Campaign
 from .finished import point_keys, read_finished
@@ -158,12 +158,13 @@ def run_campaign(
     if pool is None and executor is None:
         with Pool(timeout_s=timeout_s) as own:
             return run_campaign(campaign, n, folder, pool=own, part=part, retry_failed=retry_failed, tick=tick, say=say)
-    manifest.open_folder(folder, campaign.manifest(n))
+    simulator = pool.start() if pool else _simulator_of(executor)
+    manifest.open_folder(folder, campaign.manifest(n, simulator))
     began = time.perf_counter()
     work = _Work(campaign, n)
     kept = work.drop(read_finished(campaign, folder, n, say, work.values), retry_failed)
     tick(kept)
-    writer = _Writer(work, folder)
+    writer = _Writer(work, folder, simulator)
     try:
         chunks = work.chunks(part, pool.workers if pool else _REMOTE_WORKERS)
         for group in _groups(chunks, pool, executor, timeout_s):
@@ -183,6 +184,20 @@ def _groups(chunks: Iterable[Chunk], pool: Pool | None, executor: Executor | Non
         for group in pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s)):
             if not (pool.stop.is_set() and any(item.fatal for item in group)):
                 yield group
+
+
+def start_anywhere() -> str:
+    """Start a simulator in a process of its own, and return what it is: ``"ngspice 39"``."""
+    simulator = Simulator()
+    try:
+        return f"ngspice {simulator.start()}"
+    finally:
+        simulator.close()
+
+
+def _simulator_of(executor: Executor | None) -> str:
+    """What simulates where an executor does."""
+    return executor.submit(start_anywhere).result() if executor else ""
 
 
 def _elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> Iterator[Group]:
@@ -235,9 +250,9 @@ class _Work:
         self.values = {point: values for point, (_, values) in self.rows.items()}
         self.todo = np.ones((len(campaign.points), len(draws)), dtype=bool)
 
-    def keys(self, points: Sequence[int], samples: Sequence[int]) -> list[str]:
+    def keys(self, simulator: str, points: Sequence[int], samples: Sequence[int]) -> list[str]:
         """Key of each point."""
-        return point_keys(self.campaign, self.values, points, samples)
+        return point_keys(self.campaign, simulator, self.values, points, samples)
 
     def drop(self, done: pd.DataFrame | None, retry_failed: bool) -> int:
         """Take finished points off the list and return how many there are."""
@@ -269,8 +284,8 @@ class _Work:
 class _Writer:
     """Collects finished points and puts them into a shard now and then."""
 
-    def __init__(self, work: _Work, folder: Path) -> None:
-        self._work = work
+    def __init__(self, work: _Work, folder: Path, simulator: str) -> None:
+        self._work, self._simulator = work, simulator
         self._folder = folder
         self._waiting: list[PointResult] = []
         self._began = self._flushed = time.perf_counter()
@@ -314,7 +329,8 @@ class _Writer:
     def _frame(self) -> pd.DataFrame:
         items = sorted(self._waiting, key=lambda item: (item.sample, item.point))
         samples, points = [i.sample for i in items], [i.point for i in items]
-        columns: dict[str, Any] = {"sample": samples, "point": points, "key": self._work.keys(points, samples)}
+        keys = self._work.keys(self._simulator, points, samples)
+        columns: dict[str, Any] = {"sample": samples, "point": points, "key": keys}
         for output in self._work.campaign.plan.bench.outputs:
             columns[output.name] = [_cell(item.values.get(output.name)) for item in items]
         columns["status"] = [FAILED if item.reason else OK for item in items]

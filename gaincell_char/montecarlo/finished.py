@@ -10,8 +10,10 @@ import pandas as pd
 from ..declare.circuit import Floats
 from ..errors import DataError
 from ..storage import shards
+from ..storage.manifest import read_manifest
 from ..storage.shards import OK
 from ..storage.tables import shown_path
+from ..sweep.identity import digest
 from .campaign import Campaign
 
 Values = Mapping[int, Floats]
@@ -24,9 +26,12 @@ def device_values(campaign: Campaign, n: int) -> Values:
     return {point: campaign.rows(point, draws)[1] for point in range(len(campaign.points))}
 
 
-def point_keys(campaign: Campaign, values: Values, points: Sequence[int], samples: Sequence[int]) -> list[str]:
-    """Hash of each simulated point: its deck, the source that measures it, the device values of its group."""
-    digests = [f"{deck.digest} {campaign.source}" for deck in campaign.grouped_decks]
+def point_keys(
+    campaign: Campaign, simulator: str, values: Values, points: Sequence[int], samples: Sequence[int]
+) -> list[str]:
+    """Hash of each simulated point: deck, simulator, source files, declarations, the device values of its group."""
+    about = digest(campaign.source, campaign.plan.digest, simulator)
+    digests = [f"{deck.digest} {about}" for deck in campaign.grouped_decks]
     return shards.keys(digests, values, points, samples, campaign.copies)
 
 
@@ -35,7 +40,8 @@ def read_finished(
 ) -> pd.DataFrame | None:
     """Every finished point of the first `n` samples, each once, by sample and point; None before the first.
 
-    Rows of another campaign, or of other source code, count as not run.
+    Rows of another campaign, of other source code or of another simulator than ``campaign.json`` says count as not
+    run.
 
     Parameters
     ----------
@@ -53,7 +59,8 @@ def read_finished(
     values = device_values(campaign, n) if values is None else values
     count = min(len(next(iter(values.values()))), campaign.padded(n))
     mine = found[(found["sample"] < count) & (found["point"] < len(campaign.points))]
-    expected = point_keys(campaign, values, mine["point"].tolist(), mine["sample"].tolist())
+    simulator = read_manifest(folder).simulator
+    expected = point_keys(campaign, simulator, values, mine["point"].tolist(), mine["sample"].tolist())
     proved = shards.with_keys(mine, expected)
     if others := len(mine) - len(proved):
         say(f"{others} points in {shown_path(folder)} are of another campaign; they are not used")

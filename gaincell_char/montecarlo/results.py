@@ -10,7 +10,7 @@ import xarray as xr
 from .. import __version__
 from ..declare.circuit import Floats
 from ..errors import DataError
-from ..sweep.plan import check_count
+from ..sweep.arguments import check_count
 from ..sweep.run import OK, as_folder
 from .campaign import Campaign
 from .finished import read_finished

@@ -44,6 +44,17 @@ class Simulator:
         self._served = 0
         self.version = ""
 
+    def start(self) -> str:
+        """Start the child unless it runs, and return the version of its ngspice.
+
+        Raises
+        ------
+        NgspiceMissingError
+            If it does not start.
+        """
+        self._started()
+        return self.version
+
     def run(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
         """Yield one outcome per deck, in order.
 
@@ -229,6 +240,22 @@ class Pool:
     def version(self) -> str:
         """Version of the ngspice that ran, empty before the first run."""
         return next((s.version for s in self._all if s.version), "")
+
+    def start(self) -> str:
+        """Start a simulator unless one runs, and return what it is: ``"ngspice 39"``.
+
+        Raises
+        ------
+        NgspiceMissingError
+            If none starts.
+        """
+        if not self.version:
+            simulator = self._free.get()
+            try:
+                simulator.start()
+            finally:
+                self._free.put(simulator)
+        return f"ngspice {self.version}"
 
     def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck], *, count: int) -> Iterator[tuple[Any, Outcome]]:
         """Yield every job with its outcome, as they finish; stops early when `stop` is set.

@@ -1,8 +1,8 @@
 """``campaign.json``: which campaign or comparison a folder contains, and whether it is the one that is asked for."""
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import DataError, RequestError, StorageError
 from . import untrusted
 from .tables import check_folder, make_folder, make_inside, shown_path, why, write_atomically
-from .untrusted import Name
+from .untrusted import Name, Text
 
 MANIFEST, SHARDS = "campaign.json", "shards"
 MOST_SAMPLES = 10_000_000
@@ -26,6 +26,7 @@ class _Manifest(BaseModel):
 
     digest: Annotated[str, Field(pattern=_DIGEST)]
     source: Annotated[str, Field(pattern=_DIGEST)]
+    simulator: Text
     n: Annotated[int, Field(ge=0, le=MOST_SAMPLES)]
     request: dict[Name, Any]
 
@@ -40,6 +41,8 @@ class Manifest:
         Hash of everything that decides the results.
     source : str
         Hash of the source code among that, from `identity.source_digest`.
+    simulator : str
+        ``"ngspice 39"``; empty before it is known.
     n : int
         Samples that were asked for.
     request : mapping
@@ -48,12 +51,13 @@ class Manifest:
 
     digest: str
     source: str
+    simulator: str
     n: int
     request: Mapping[str, Any]
 
     def to_json(self) -> str:
         """Serialise; floats survive the round trip exactly."""
-        said = {"digest": self.digest, "source": self.source, "n": self.n, "request": dict(self.request)}
+        said = asdict(self) | {"request": dict(self.request)}
         return json.dumps(said, indent=1) + "\n"
 
 
@@ -80,16 +84,16 @@ def read_manifest(folder: Path) -> Manifest:
         raw = untrusted.parse_json(text, shown_path(path))
     except DataError as error:
         raise DataError(f"{error}; {_REMEDY}") from None
-    if isinstance(raw, dict) and "source" not in raw:
+    if isinstance(raw, dict) and not {"source", "simulator"} <= raw.keys():
         raise DataError(
-            f"{shown_path(path)} was written by an older version, which did not say what source code it ran; "
-            "choose another folder"
+            f"{shown_path(path)} was written by an older version, which did not say what source code and which "
+            "simulator it ran; choose another folder"
         )
     try:
         said = _Manifest.model_validate(raw)
     except ValidationError as error:
         raise DataError(f"{shown_path(path)} is damaged: {untrusted.complaint(error)}; {_REMEDY}") from None
-    return Manifest(digest=said.digest, source=said.source, n=said.n, request=said.request)
+    return Manifest(**dict(said))
 
 
 def check_campaign_folder(folder: Path, manifest: Manifest) -> None:
@@ -175,22 +179,27 @@ def open_folder(folder: Path, manifest: Manifest) -> None:
 def compare(folder: Path, here: Manifest) -> None:
     """Raise `RequestError` unless a folder contains this campaign; the message says what differs."""
     there = read_manifest(folder)
-    if there.digest == here.digest and there.source == here.source:
+    other_simulator = bool(here.simulator) and there.simulator != here.simulator
+    if (there.digest, there.source) == (here.digest, here.source) and not other_simulator:
         return
-    names = [name for name in here.request if here.request[name] != there.request.get(name)]
-    shown = [
-        f"{name} is {_short(there.request.get(name))} there and {_short(here.request[name])} here" for name in names
-    ]
-    why_not = "; ".join(shown)
+    why_not = "; ".join(_differences(there.request, here.request))
     if not why_not and there.source != here.source:
         why_not = (
             "the source of this package or of the circuit's declaration has changed since, and "
             "old numbers are not mixed with new ones"
         )
+    elif not why_not and other_simulator:
+        why_not = f"it was simulated by {_short(there.simulator)}, and this is {here.simulator}"
     why_not = why_not or "the netlist, the technology or the records have changed since"
     raise RequestError(
         f"{shown_path(folder)} contains another campaign: {why_not}; choose another folder, or ask for the same"
     )
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
+    for name in here:
+        if here[name] != there.get(name):
+            yield f"{name} is {_short(there.get(name))} there and {_short(here[name])} here"
 
 
 def _short(value: object) -> str:

@@ -1,57 +1,207 @@
-"""Hash of the source code that decides a result: what cannot be proved to be the same is not mixed.
+"""Identity of a result: one hash of everything that decides it; what cannot be proved to be the same is not mixed.
 
-The text of a deck says what was simulated, but not how its waveforms became a number.  A campaign and a comparison
-therefore also hash the modules between a declaration and its result, and the files in ``circuits/`` that declare it.
+`digest` hashes declarations field by field: numbers, texts, stimuli, and functions by their source.  `source_digest`
+hashes the files of this package that a point runs through, from its declaration to its row among the finished ones.
 """
 
 import ast
 import hashlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from functools import cache, partial
 from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
 
 from ..errors import DataError
+from ..spice.netlist import Netlist
 
 _PACKAGE = __name__.split(".")[0]
 _CIRCUITS = f"{_PACKAGE}.circuits"
-_PACKAGES = ("declare", "spice", "technology", "sweep", "validation")
-_MODULES = (
-    "units",
-    "registry",
-    "montecarlo.sampling",
-    "montecarlo.campaign",
-    "montecarlo.execute",
-    "montecarlo.finished",
-    "storage.shards",
-)
-"""What a point runs through, from its declaration to its row among the finished ones."""
+_EVERY_POINT = ("declare", "spice", "technology", "sweep", "units", "registry")
+"""Packages and modules that every point runs through."""
+_LENGTH = 16
 
 
-def source_digest(declarations: Iterable[str]) -> str:
-    """Hash of the modules that a point runs through and of declarations, with what those import from ``circuits/``.
+def digest(*parts: object) -> str:
+    """Hash of values, which may be declarations: two that differ anywhere have different ones.
+
+    A function counts with its source, its defaults, what it closes over, and the functions and constants of its own
+    package that it uses.
+
+    Raises
+    ------
+    DataError
+        If a value cannot be identified.
+    """
+    hashed = hashlib.sha256()
+    for text in _texts(parts, frozenset()):
+        hashed.update(f"{len(text)}:".encode() + text)
+    return hashed.hexdigest()[:_LENGTH]
+
+
+def _texts(value: object, around: Set[int]) -> Iterator[bytes]:
+    """A value as bytes; `around` are the ids of the functions it is found in."""
+    match value:
+        case None | bool() | int() | float() | str() | bytes():
+            yield f"{type(value).__name__} {value!r}".encode()
+        case np.generic():
+            yield from _texts(value.item(), around)
+        case np.ndarray():
+            yield f"array {value.dtype.str} {value.shape}".encode()
+            yield np.ascontiguousarray(value).tobytes()
+        case Netlist():
+            yield value.text.encode()
+        case FunctionType() | MethodType() | BuiltinFunctionType() | np.ufunc() | partial():
+            yield from _function(value, around)
+        case Mapping():
+            yield f"mapping {len(value)}".encode()
+            for pair in value.items():
+                yield from _texts(pair, around)
+        case set() | frozenset():
+            yield f"set {len(value)}".encode()
+            yield from sorted(digest(item).encode() for item in value)
+        case list() | tuple() | range():
+            yield f"sequence {len(value)}".encode()
+            for item in value:
+                yield from _texts(item, around)
+        case type():
+            yield f"{value.__module__}.{value.__qualname__}".encode()
+        case BaseModel():
+            yield from _fields(value, type(value).model_fields, around)
+        case _ if is_dataclass(value):
+            yield from _fields(value, [field.name for field in fields(value)], around)
+        case _:
+            raise DataError(f"a value of type {type(value).__name__} cannot be identified; use numbers and texts")
+
+
+def _fields(value: object, names: Iterable[str], around: Set[int]) -> Iterator[bytes]:
+    yield f"{type(value).__module__}.{type(value).__qualname__}".encode()
+    for name in names:
+        yield name.encode()
+        yield from _texts(getattr(value, name), around)
+
+
+def _function(value: Any, around: Set[int]) -> Iterator[bytes]:
+    match value:
+        case partial():
+            yield from _texts(("partial", value.func, value.args, value.keywords), around)
+        case MethodType():
+            yield from _texts(("method", value.__self__, value.__func__), around)
+        case FunctionType() if id(value) not in around:
+            yield f"{value.__module__}.{value.__qualname__}".encode()
+            yield _source(value.__code__)
+            inside = around | {id(value)}
+            yield from _texts((value.__defaults__, value.__kwdefaults__), inside)
+            yield from _texts([cell.cell_contents for cell in value.__closure__ or ()], inside)
+            yield from _texts(dict(_used(value)), inside)
+        case _:
+            yield f"function {getattr(value, '__module__', '')}.{value.__name__}".encode()
+
+
+def _used(function: FunctionType) -> Iterator[tuple[str, object]]:
+    """Functions and constants of a function's own package that it uses, by name."""
+    own = (function.__module__ or "").partition(".")[0]
+    for name in sorted(_names(function.__code__)):
+        value = function.__globals__.get(name)
+        if isinstance(value, FunctionType):
+            if (value.__module__ or "").partition(".")[0] == own:
+                yield name, value
+        elif isinstance(value, bool | int | float | str | tuple | np.ndarray):
+            yield name, value
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _source(code: CodeType) -> bytes:
+    """Source of a function; its byte code where there is no file, as in a notebook."""
+    try:
+        node = _node(code)
+    except (OSError, SyntaxError, ValueError):
+        node = None
+    return node.encode() if node is not None else b"".join(_byte_code(code))
+
+
+def _byte_code(code: CodeType) -> Iterator[bytes]:
+    yield code.co_code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _byte_code(constant)
+        else:
+            yield repr(constant).encode()
+
+
+def _node(code: CodeType) -> str | None:
+    """Text of the function that a code object was compiled from; several may begin in one line."""
+    found = _functions(code.co_filename).get(code.co_firstlineno, ())
+    if len(found) < 2:
+        return found[0][1] if found else None
+    # The first instructions of a code object stand for no place in the source.
+    places = [(line, column) for line, _, column, _ in code.co_positions() if line is not None and column]
+    first = min(places, default=(0, 0))
+    inside = [(start, text) for start, text in found if start <= first]
+    return max(inside)[1] if inside else None
+
+
+@cache
+def _functions(file: str) -> Mapping[int, Sequence[tuple[tuple[int, int], str]]]:
+    """Line -> the functions that begin there: where their body begins, and their text."""
+    source = Path(file).read_text(encoding="utf-8")
+    lines: dict[int, list[tuple[tuple[int, int], str]]] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+            first = min((d.lineno for d in decorators), default=node.lineno)
+            body = node.body[0] if isinstance(node, ast.FunctionDef) else node.body
+            text = ast.get_source_segment(source, node) or ""
+            lines.setdefault(first, []).append(((body.lineno, body.col_offset), text))
+    return lines
+
+
+def source_digest(declarations: Iterable[str], more: Sequence[str] = ()) -> str:
+    """Hash of the source files that a point runs through.
 
     Parameters
     ----------
     declarations : iterable of str
-        Modules in ``circuits/``, with dots: a circuit's name, or ``heads.`` and that of a head.
+        Modules in ``circuits/``, with dots: a circuit's name, or ``heads.`` and that of a head.  What they import from
+        ``circuits/`` counts, too.
+    more : sequence of str
+        Packages and modules beyond those of every point.
+
+    Raises
+    ------
+    DataError
+        If the source of a module is not there.
     """
-    names = [*_path(), *sorted(_with_imports(declarations))]
     hashed = hashlib.sha256()
-    for name in names:
+    for name in [*point_modules(more), *sorted(_with_imports(declarations))]:
         source = _file(name).read_bytes()
         hashed.update(f"{name} {len(source)}\n".encode() + source)
-    return hashed.hexdigest()[:16]
+    return hashed.hexdigest()[:_LENGTH]
 
 
-def _path() -> list[str]:
+def point_modules(more: Sequence[str] = ()) -> list[str]:
     """Dotted names of the modules that a point runs through."""
-    inside = [
-        f"{package}.{found.name}"
-        for package in _PACKAGES
-        for found in pkgutil.iter_modules([str(_file(f"{_PACKAGE}.{package}").parent)])
-    ]
-    return [f"{_PACKAGE}.{name}" for name in sorted((*inside, *_MODULES))]
+    return sorted(name for package in (*_EVERY_POINT, *more) for name in _modules(f"{_PACKAGE}.{package}"))
+
+
+def _modules(name: str) -> Iterator[str]:
+    """A module, or those of a package."""
+    file = _file(name)
+    if file.name != "__init__.py":
+        yield name
+        return
+    for found in pkgutil.iter_modules([str(file.parent)]):
+        yield f"{name}.{found.name}"
 
 
 def _with_imports(declarations: Iterable[str]) -> set[str]:

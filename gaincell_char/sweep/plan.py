@@ -1,13 +1,10 @@
 """Circuit, bench, technology and conditions -> every point to simulate, checked before the first one runs."""
 
-import hashlib
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -18,53 +15,12 @@ from ..errors import ParameterError, TechnologyError
 from ..spice.deck import Deck, Template, render
 from ..spice.netlist import Netlist
 from ..spice.simulator_options import TOLERANCES, check_options
-from ..storage.untrusted import printable
 from ..technology.schema import Technology
+from .arguments import check_list, check_mapping, check_number, check_values, refusal
 from .axes import CONDITIONS, distinct, limits, parse_axis
+from .identity import digest
 
 _MOST_POINTS = 10_000_000
-_LARGEST = float(np.finfo(float).max)
-
-
-def check_number(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST, kind: Any = Real) -> float:
-    """Return a finite number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
-    if isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high:
-        return float(value)
-    span = "" if low == -_LARGEST else f" of at least {low:g}" if high == _LARGEST else f" from {low:g} to {high:g}"
-    raise _wrong(name, value, f"a {'whole' if kind is Integral else 'finite'} number{span}")
-
-
-def check_count(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST) -> int:
-    """Return a whole number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
-    check_number(name, value, low, high, Integral)
-    return int(value)
-
-
-def check_list(name: str, values: Any) -> list[Any]:
-    """Return what a list contains, or raise `ParameterError`; a text is no list."""
-    if isinstance(values, str | bytes | bytearray) or not np.iterable(values):
-        raise _wrong(name, values, "a list")
-    return list(values)
-
-
-def check_mapping(name: str, values: Any) -> dict[str, Any]:
-    """Return a mapping, or raise `ParameterError`; None stands for an empty one."""
-    if not isinstance(values, Mapping | None):
-        raise _wrong(name, values, "a mapping of names to values")
-    return dict(values or {})
-
-
-def check_values(name: str, values: Any) -> dict[str, Value]:
-    """Return a mapping of names to finite numbers or words, or raise `ParameterError`; None stands for an empty one."""
-    return {k: v if isinstance(v, str) else check_number(k, v) for k, v in check_mapping(name, values).items()}
-
-
-def _wrong(name: str, value: Any, right: str) -> ParameterError:
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of thousands of digits
-        text = f"({type(value).__name__})"
-    return ParameterError(f"{name} = {printable(text)[:60]} must be {right}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +63,6 @@ class SweepPlan:
     given: Values
     options: Mapping[str, float]
     max_step: float = 1.0
-    _templates: dict[tuple[Any, ...], Template] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def dims(self) -> dict[str, tuple[Value, ...]]:
@@ -129,24 +84,11 @@ class SweepPlan:
         """Every parameter of the deck."""
         return self.circuit.params | self.bench.params
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Hash of everything that decides the result, the simulator's version left out."""
-        text = json.dumps(
-            [
-                self.circuit.name,
-                self.bench.name,
-                self.technology.digest,
-                self.netlist.text,
-                self.bench.stimulus,
-                self.dims,
-                self.curve.tolist(),
-                dict(self.fixed),
-                dict(self.options),
-                self.max_step,
-            ]
-        )
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Hash of everything that was asked for and declared; the simulator and the source files are left out."""
+        asked = (self.dims, self.curve, self.fixed, self.given, self.options, self.max_step)
+        return digest(self.circuit.name, self.params, self.bench, self.technology.digest, self.netlist, asked)
 
     def full_scale(self, output: str, values: Floats) -> float:
         """What an error of an output is compared with: its declared full scale, or its largest size."""
@@ -162,7 +104,7 @@ class SweepPlan:
         """
         factor = {**dict.fromkeys(TOLERANCES, tighter), "gmin": 1000.0}
         options = {name: value / factor.get(name, 1.0) for name, value in self.options.items()}
-        return replace(self, options=options, max_step=self.max_step / math.sqrt(tighter), _templates={})
+        return replace(self, options=options, max_step=self.max_step / math.sqrt(tighter))
 
     def points(self) -> Iterator[Point]:
         """Every run, in the order of the dataset."""
@@ -178,7 +120,7 @@ class SweepPlan:
         analysis = self.bench.analysis({**given, **self._curve_span()})
         if isinstance(analysis, Tran):
             analysis = analysis.scaled(self.max_step)
-        template = self._template(corner, float(where["temp"]), words(values))
+        template = self._templates[self._key(corner, float(where["temp"]), words(values))]
         initial = {node: given[name] for node, name in self.bench.initial.items()}
         deck = Deck(template=template, params={**process, **given}, analysis=analysis, initial=initial)
         measured = {**values, **({self.bench.curve.name: self.curve} if self.bench.curve else {})}
@@ -204,21 +146,36 @@ class SweepPlan:
         name = self.bench.curve.name
         return {f"{name}_start": float(self.curve.min()), f"{name}_stop": float(self.curve.max())}
 
+    @cached_property
+    def _templates(self) -> Mapping[tuple[Value, ...], Template]:
+        """Template of every combination of corner, temperature and words."""
+        swept = {name: values for name, values in self.sweep.items() if isinstance(self.params[name], Choice)}
+        first = {name: values[0] for name, values in self.sweep.items()}
+        found: dict[tuple[Value, ...], Template] = {}
+        for corner, temp, *others in itertools.product(self.corners, self.temps, *swept.values()):
+            chosen = words(self._resolve({**first, **dict(zip(swept, others, strict=True))}))
+            key = self._key(str(corner), float(temp), chosen)
+            if key not in found:
+                found[key] = self._template(str(corner), float(temp), chosen)
+        return found
+
+    def _key(self, corner: str, temp: float, chosen: Mapping[str, str]) -> tuple[Value, ...]:
+        """What a template depends on: where a technology has no library per corner, corners are numbers alone."""
+        return (corner if self.technology.libraries else "", temp, *chosen.values())
+
     def _template(self, corner: str, temp: float, chosen: Mapping[str, str]) -> Template:
-        key = (corner if self.technology.libraries else "", temp, *chosen.values())
-        if key not in self._templates:
-            self._templates[key] = render(
-                title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
-                netlist=self.netlist,
-                library=self.technology.library(corner),
-                bench=self.bench,
-                choices=chosen,
-                declared=[*self.technology.process, *(n for n, p in self.params.items() if isinstance(p, Number))],
-                asked=self._asked(),
-                temp=temp,
-                options=self.options,
-            )
-        return self._templates[key]
+        numbers_of = (name for name, parameter in self.params.items() if isinstance(parameter, Number))
+        return render(
+            title=f"{self.circuit.name}.{self.bench.name}, {self.technology.name}, {temp:g} degC",
+            netlist=self.netlist,
+            library=self.technology.library(corner),
+            bench=self.bench,
+            choices=chosen,
+            declared=[*self.technology.process, *numbers_of],
+            asked=self._asked(),
+            temp=temp,
+            options=self.options,
+        )
 
     def _asked(self) -> set[str]:
         """What a corner and the request say of the circuit itself."""
@@ -298,7 +255,7 @@ def _corners(technology: Technology, corners: Sequence[str]) -> tuple[str, ...]:
     names = check_list("corners", corners)
     for corner in names:
         if not isinstance(corner, str):
-            raise _wrong("one of corners", corner, "a name")
+            raise refusal("one of corners", corner, "a name")
         technology.corner(corner)
     return distinct("corner", names)
 

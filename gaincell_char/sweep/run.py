@@ -21,7 +21,8 @@ from ..spice.pool import Pool, check_timeout
 from ..spice.reader import read_netlist
 from ..spice.simulator_options import check_options
 from ..storage.untrusted import ABSOLUTE_ZERO, check_name
-from .plan import Point, SweepPlan, check_count, check_list, check_mapping, check_number
+from .arguments import check_count, check_list, check_mapping, check_number
+from .plan import Point, SweepPlan
 
 OK, FAILED, NOT_RUN = "ok", "failed", "not run"
 KEPT_FAILURES = 20

@@ -11,7 +11,7 @@ from ..declare.attention_head import ModelName
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import FittedModel, parameter
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_model
-from ..sweep.plan import check_number
+from ..sweep.arguments import check_number
 from .checks import Guard, check_broadcast
 
 _WIDEST_SPREAD = 10.0

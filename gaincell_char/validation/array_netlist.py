@@ -17,6 +17,7 @@ from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_tech
 from ..spice.deck import Deck, Template, render
 from ..spice.hierarchy import find_devices
 from ..spice.measure import measure
+from ..sweep.identity import digest
 from ..technology.schema import Technology
 
 CLAMPS = ("ideal", "resistor", "passive")
@@ -93,6 +94,15 @@ class ArrayCircuit:
     def t_read(self) -> float:
         """When the conversion window opens [s]: the charge is complete."""
         return self["t_reset"] + 2 * self["t_gap"] + self["t_max"]
+
+    @cached_property
+    def decided(self) -> str:
+        """Hash of everything that decides a result, but for stored voltages and pulses: decks, and what is measured."""
+        one = np.zeros((1, 1))
+        decks = [self.columns(one, np.array([self["t_max"]]))]
+        if self.decoupled:
+            decks = [self.row(one[0], self["t_max"]), self.conversion(0 * self.times)]
+        return digest([deck.text for deck in decks], self._bench, self.operation, self.values)
 
     def columns(self, v_store: Floats, t_pulse: Floats, *, waves: Sequence[str] = ()) -> Deck:
         """Return the deck of columns with their converters.

@@ -29,11 +29,13 @@ from ..storage.frames import parsed
 from ..storage.manifest import Manifest
 from ..storage.tables import shown_path
 from ..storage.untrusted import shown
-from ..sweep.identity import source_digest
+from ..sweep.identity import digest, source_digest
 from .array_netlist import ArrayCircuit
 
 SHORTEST = 60e-12
 """Pulses [s] below this are none: a driver's edge takes as long."""
+_SOURCE = ("montecarlo.sampling", "storage.shards", "validation")
+"""Modules that a case runs through, beside those of every point."""
 _COLUMNS = 7  # stream of the seed
 _SAME_PULSE = 1e-18  # [s]
 _MOST, _MOST_NUMBERS = 100_000, 50_000_000
@@ -185,41 +187,35 @@ class Validation:
     def source_digest(self) -> str:
         """Hash of the source code that decides what SPICE says of a case."""
         circuits = [self.declared.cell, *(o.converter for o in self.declared.operations)]
-        return source_digest([*dict.fromkeys(circuits), f"heads.{self.head}"])
+        return source_digest([*dict.fromkeys(circuits), f"heads.{self.head}"], _SOURCE)
 
     def digest(self, todo: Sequence["Case"]) -> str:
-        """Hash of everything that decides the results, but for the source code and the simulator's version.
+        """Hash of everything that decides the results, but for the source code and the simulator.
 
-        The pulses of the values come from the software model, so each case counts with what drives it.
+        Records count by the pulses that they lead to: what drives each case is a part of its key.
         """
-        decks = [digest for name in self.operations for digest in self._decks(self.declared.operation(name))]
-        parts = [self.request, decks, load_technology(self.technology).digest, [case.digest for case in todo]]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return digest([(self._decided[case.operation.name], case.digest) for case in todo])
 
     @cached_property
     def _decided(self) -> dict[str, str]:
         """Operation -> hash of everything that decides a row of it, but for what drives its case."""
-        names = ("head", "technology", "clamp", "r_clamp", "c_wire", "r_wire", "mismatch")
-        common = [getattr(self, name) for name in names]
-        common += [self.seed if self.mismatch else None, load_technology(self.technology).digest, self.source_digest]
+        held = (self.clamp, self.r_clamp, self.c_wire, self.r_wire)
+        drawn = (self.mismatch, self.seed if self.mismatch else None)
+        common = (self.declared, held, drawn, load_technology(self.technology).digest)
         return {
-            operation.name: hashlib.sha256(json.dumps([common, self._decks(operation)]).encode()).hexdigest()
-            for operation in self.declared.operations
+            operation.name: digest(common, self.circuit(operation).decided) for operation in self.declared.operations
         }
 
-    def keys(self, case: "Case") -> list[str]:
+    def keys(self, case: "Case", simulator: str) -> list[str]:
         """Key of each column of a case: a row that has it is of this comparison, whatever folder it lies in."""
-        about = f"{self._decided[case.operation.name]} {case.digest}"
-        return [hashlib.sha256(f"{about} {column}".encode()).hexdigest()[:16] for column in case.columns]
+        about = (self._decided[case.operation.name], self.source_digest, simulator, case.digest)
+        return [digest(about, column) for column in case.columns]
 
-    def _decks(self, operation: Operation) -> list[str]:
-        circuit = self.circuit(operation)
-        decks = circuit.row(np.zeros(1), circuit["t_max"]), circuit.conversion(0 * circuit.times)
-        return [deck.digest for deck in decks]
-
-    def manifest(self, todo: Sequence["Case"]) -> Manifest:
-        """Return what the folder of these cases says."""
-        return Manifest(digest=self.digest(todo), source=self.source_digest, n=len(todo), request=self.request)
+    def manifest(self, todo: Sequence["Case"], simulator: str = "") -> Manifest:
+        """Return what the folder of these cases says, simulated by `simulator` if that is known."""
+        return Manifest(
+            digest=self.digest(todo), source=self.source_digest, simulator=simulator, n=len(todo), request=self.request
+        )
 
 
 def make_validation(

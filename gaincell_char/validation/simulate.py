@@ -16,7 +16,7 @@ from ..spice.deck import Deck
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool
 from ..storage import shards
-from ..storage.manifest import open_folder
+from ..storage.manifest import open_folder, read_manifest
 from ..storage.tables import shown_path
 from ..sweep.run import FAILED, KEPT_FAILURES, OK, Failure
 from .array_netlist import ArrayCircuit
@@ -57,7 +57,8 @@ def run_validation(
     StorageError
         If a result cannot be written.
     """
-    open_folder(folder, comparison.manifest(todo))
+    simulator = pool.start()
+    open_folder(folder, comparison.manifest(todo, simulator))
     done = finished_cases(comparison, folder, todo, say)
     good = set() if done is None else set(_places(done[done["status"] == OK]))
     left = [case for case in todo if not good.issuperset((case.number, column) for column in case.columns)]
@@ -97,10 +98,11 @@ def finished_cases(
     found = shards.read_shards(folder, say)
     if found is None:
         return None
+    simulator = read_manifest(folder).simulator
     expected = {
         (case.number, column): key
         for case in todo
-        for column, key in zip(case.columns, comparison.keys(case), strict=True)
+        for column, key in zip(case.columns, comparison.keys(case, simulator), strict=True)
     }
     found = found[[place in expected for place in _places(found)]]
     rows = shards.with_keys(found, [expected[place] for place in _places(found)])
@@ -140,7 +142,7 @@ def _one(comparison: Validation, case: Case, pool: Pool) -> _Simulated:
     circuit = comparison.circuit(case.operation)
     simulate = _by_cells if circuit.decoupled else _by_columns
     rows, failures = simulate(comparison, circuit, case, pool)
-    return _Simulated(rows=_frame(comparison, case, rows), failures=tuple(failures))
+    return _Simulated(rows=_frame(comparison, pool.start(), case, rows), failures=tuple(failures))
 
 
 _Columns = tuple[list[dict[str, Any]], list[Failure]]
@@ -274,7 +276,7 @@ def _failed(reason: str, spent: float) -> dict[str, Any]:
     return {"q_bl": nothing, "output": nothing, "dv_bl": nothing, "status": FAILED, "reason": reason, "spent_s": spent}
 
 
-def _frame(comparison: Validation, case: Case, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _frame(comparison: Validation, simulator: str, case: Case, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     where = [
         {
             "sample": case.number,
@@ -285,6 +287,6 @@ def _frame(comparison: Validation, case: Case, rows: Sequence[Mapping[str, Any]]
             "query": case.query,
             "column": column,
         }
-        for column, key in zip(case.columns, comparison.keys(case), strict=True)
+        for column, key in zip(case.columns, comparison.keys(case, simulator), strict=True)
     ]
     return pd.DataFrame([{**place, **row} for place, row in zip(where, rows, strict=True)])

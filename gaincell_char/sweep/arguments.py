@@ -1,0 +1,55 @@
+"""Arguments of Python functions: numbers, lists and mappings, or one sentence that says what they must be."""
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from ..declare.parameters import Value
+from ..errors import ParameterError
+from ..storage.untrusted import printable
+
+_LARGEST = float(np.finfo(float).max)
+
+
+def check_number(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST, kind: Any = Real) -> float:
+    """Return a finite number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    if isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    span = "" if low == -_LARGEST else f" of at least {low:g}" if high == _LARGEST else f" from {low:g} to {high:g}"
+    raise refusal(name, value, f"a {'whole' if kind is Integral else 'finite'} number{span}")
+
+
+def check_count(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST) -> int:
+    """Return a whole number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    check_number(name, value, low, high, Integral)
+    return int(value)
+
+
+def check_list(name: str, values: Any) -> list[Any]:
+    """Return what a list contains, or raise `ParameterError`; a text is no list."""
+    if isinstance(values, str | bytes | bytearray) or not np.iterable(values):
+        raise refusal(name, values, "a list")
+    return list(values)
+
+
+def check_mapping(name: str, values: Any) -> dict[str, Any]:
+    """Return a mapping, or raise `ParameterError`; None stands for an empty one."""
+    if not isinstance(values, Mapping | None):
+        raise refusal(name, values, "a mapping of names to values")
+    return dict(values or {})
+
+
+def check_values(name: str, values: Any) -> dict[str, Value]:
+    """Return a mapping of names to finite numbers or words, or raise `ParameterError`; None stands for an empty one."""
+    return {k: v if isinstance(v, str) else check_number(k, v) for k, v in check_mapping(name, values).items()}
+
+
+def refusal(name: str, value: Any, right: str) -> ParameterError:
+    """Return an error that says what a value must be."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = f"({type(value).__name__})"
+    return ParameterError(f"{name} = {printable(text)[:60]} must be {right}")
