@@ -42,7 +42,7 @@ def _folder_of(tmp_path, comparison, todo):
     manifest.open_folder(tmp_path / "c", comparison.manifest(todo))
     for case in todo:
         rows = [{"q_bl": 0.0, "output": 1e-9, "dv_bl": 0.0, "status": "ok", "reason": "", "spent_s": 0.1}]
-        shards.write_shard(tmp_path / "c", simulate._frame(comparison, case, rows * len(case.columns)))
+        shards.write_shard(tmp_path / "c", simulate._frame(comparison, "", case, rows * len(case.columns)))
     return tmp_path / "c"
 
 
@@ -75,6 +75,15 @@ def test_rows_of_the_same_comparison_are_used_whatever_else_is_asked_for(tmp_pat
         found = simulate.finished_cases(comparison, folder, todo, said.append)
         assert len(found) == sum(len(case.columns) for case in todo)
     assert not said
+
+
+def test_records_of_another_name_that_give_the_same_pulses_resume_a_comparison(tmp_path):
+    """What counts is what SPICE is given: decks and stimuli."""
+    home = Path(str(registry.files("gaincell_char.fits"))) / "gc28"
+    (first, todo), (other, same) = _comparison(), _comparison(records=str(home))
+    folder = _folder_of(tmp_path, first, todo)
+    manifest.open_folder(folder, other.manifest(same))
+    assert len(simulate.finished_cases(other, folder, same)) == sum(len(case.columns) for case in same)
 
 
 def test_rows_without_keys_or_of_other_source_count_as_not_simulated(tmp_path, monkeypatch):
