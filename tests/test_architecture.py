@@ -108,6 +108,35 @@ def test_machinery_names_no_circuit_and_no_technology():
     assert not wrong, "\n".join(["let registry find it instead:", *wrong])
 
 
+def _names_of_circuits() -> set[str]:
+    """Parameters, outputs and studies of all circuits, and heads: those that are no plain English words."""
+    found = set(registry.head_names())
+    for circuit in map(registry.load_circuit, registry.circuit_names()):
+        found |= {*circuit.params, *(study.key for study in circuit.studies), *(model.name for model in circuit.models)}
+        for bench in circuit.benches:
+            found |= {*bench.params, *(output.name for output in bench.outputs)}
+    return {name for name in found if "_" in name} | {"vdd"}
+
+
+def _nodes_of_circuits() -> set[str]:
+    ports = (registry.load_netlist(name).subcircuits[name].ports for name in map(_block, registry.circuit_names()))
+    return {port for some in ports for port in some}
+
+
+def _block(circuit: str) -> str:
+    """The subcircuit that a circuit's netlist is about: its own, or that of the circuit it shares."""
+    blocks = registry.load_netlist(circuit).subcircuits
+    return circuit if circuit in blocks else next(iter(blocks))
+
+
+def test_what_comes_before_the_application_names_no_part_of_a_circuit():
+    """Only `torch`, `validation` and what is built on them may know cells and converters."""
+    names, nodes = "|".join(_names_of_circuits()), "|".join(_nodes_of_circuits())
+    application = tuple(ORDER[ORDER.index("torch") :])
+    wrong = _misused(said=rf"(?<![\w.])({names})(?!\w)|\b[vi]\(({nodes})\)", by=("circuits", *application))
+    assert not wrong, "\n".join(["let the declaration say it:", *wrong])
+
+
 def test_each_power_has_one_holder():
     starts = r"subprocess\b|multiprocessing(?!\.connection)|pty\b|concurrent\.futures\.Process"
     wrong = _misused(imported=r"PySpice\b", said=r"\bNgSpiceShared\b", by=("spice.ngspice", "spice.worker"))

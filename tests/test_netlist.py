@@ -13,7 +13,7 @@ from gaincell_char.declare.parameters import Params, number, numbers, words
 from gaincell_char.errors import NetlistError
 from gaincell_char.spice.arithmetic import references
 from gaincell_char.spice.blocks import prune
-from gaincell_char.spice.deck import Deck, Template, render
+from gaincell_char.spice.deck import Conditions, Deck, Template, render
 from gaincell_char.spice.names import check_instances, undeclared
 from gaincell_char.spice.netlist import Netlist, as_netlist
 from gaincell_char.spice.reader import read_netlist
@@ -88,8 +88,8 @@ def template(body, save=("v(b)",)):
 def rendered(**changes):
     request = {
         "title": "divider.half", "netlist": as_netlist(DIVIDER), "library": as_netlist(LIBRARY), "bench": BENCH,
-        "temp": 27.0,
-        "choices": {"flavour": "svt"}, "declared": list(PARAMS), "options": {"gmin": 1e-15, "reltol": 1e-6},
+        "choices": {"flavour": "svt"}, "declared": list(PARAMS),
+        "conditions": Conditions(temp=changes.pop("temp", 27.0), options={"gmin": 1e-15, "reltol": 1e-6}),
     }  # fmt: skip
     return render(**{**request, **changes})
 

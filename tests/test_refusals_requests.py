@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 import zipfile
+from pathlib import Path
 
 import click
 import numpy as np
@@ -79,7 +80,7 @@ def test_rows_of_the_same_comparison_are_used_whatever_else_is_asked_for(tmp_pat
 
 def test_records_of_another_name_that_give_the_same_pulses_resume_a_comparison(tmp_path):
     """What counts is what SPICE is given: decks and stimuli."""
-    home = Path(str(registry.files("gaincell_char.fits"))) / "gc28"
+    home = Path(__file__).parents[1] / "fits" / "gc28"
     (first, todo), (other, same) = _comparison(), _comparison(records=str(home))
     folder = _folder_of(tmp_path, first, todo)
     manifest.open_folder(folder, other.manifest(same))

@@ -92,7 +92,7 @@ class Head:
     cell_line : callable
         Suffix of the cell, its bitline node, its row nodes -> instance of the cell, which stores on ``st<suffix>``.
     levels_input, levels_store, levels_output : int
-        Quantisation of pulse widths in [0, 1], of stored voltages in [0, vdd], of outputs in [-1, 1].
+        Quantisation of pulse widths in [0, 1], of stored voltages from 0 to the supply, of outputs in [-1, 1].
     """
 
     name: str

@@ -14,7 +14,7 @@ from .parameters import Params, Value
 T = TypeVar("T")
 Floats = NDArray[np.float64]
 Waveforms = Mapping[str, Floats]
-"""Vector name as saved, lower case (``"time"``, ``"v(bl)"``, ``"i(vbl)"``) -> samples."""
+"""Vector name as saved, lower case (``"time"``, ``"v(out)"``, ``"i(vsupply)"``) -> samples."""
 Numbers = Mapping[str, float]
 """Numeric parameter name -> value."""
 
@@ -186,7 +186,7 @@ class Model:
     equation : str
         The formula as a reader would write it.
     held_at : callable, optional
-        Parameters -> value of those swept parameters that are not inputs (``{"v_in": vdd}``).
+        Parameters -> value of those swept parameters that are not inputs (``{"bias": 0.9}``).
     linear : bool
         The function is linear in every coefficient that is not fixed.
     """

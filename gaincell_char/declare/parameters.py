@@ -24,7 +24,7 @@ class Number:
     Attributes
     ----------
     default : float or callable
-        The value, or a function of the other parameters (``lambda p: p["vdd"] / 2``).
+        The value, or a function of the other parameters (``lambda p: p["supply"] / 2``).
     unit, doc : str
         SI unit and one-line meaning.
     low, high : float

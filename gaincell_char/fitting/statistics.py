@@ -146,7 +146,7 @@ def _quantile(ordered: Floats, p: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """A limit of an output: ``i_bl @ v_store=0.9 > 8u``; `where` picks places of the grid, all unless given."""
+    """A limit of an output: ``current @ bias=0.9 > 8u``; `where` picks places of the grid, all unless given."""
 
     output: str
     relation: str
@@ -197,7 +197,7 @@ def _parts(text: str) -> tuple[str, str | None, str, str]:
     limit = text[relation.end() :].strip() if relation else ""
     odd = not (output and limit) or (at and not where) or "=" in output or re.search(r"[<>=\s]", limit)
     if relation is None or odd:
-        raise ParameterError(f"spec {text!r}: write OUTPUT > LIMIT, <, >= or <=, for example 'i_bl@v_store=0.9 > 8u'")
+        raise ParameterError(f"spec {text!r}: write OUTPUT > LIMIT, <, >= or <=, for example 'current@bias=0.9 > 8u'")
     return output, where if at else None, relation[0], limit
 
 

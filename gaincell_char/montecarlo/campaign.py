@@ -233,50 +233,49 @@ def plan_campaign(
     NetlistError
         If something varies where it cannot be reached.
     """
-    seed, block, steps = check_count("seed", seed), check_count("block", block, 1), Steps() if steps is None else steps
+    steps = Steps() if steps is None else steps
     if not isinstance(steps, Steps):
         raise ParameterError(f"steps is of type {type(steps).__name__}; it takes Steps(...)")
-    sweep, set_ = check_mapping("sweep", sweep), check_values("set_", set_)
-    declared = registry.load_circuit(circuit).spread(bench)
-    grid = dict(declared.sweep) if declared else {}
-    given = {name: values for name, values in grid.items() if name not in set_} | sweep
-    options = {**steps.options, **check_values("options", conditions.pop("options", None))}
+    drawn = sampling.make_sampler(sampler, check_count("seed", seed), check_count("block", block, 1))
+    conditions["options"] = {**steps.options, **check_values("options", conditions.get("options"))}
+    held = check_values("set_", set_)
     plan = registry.plan_bench(
         circuit,
         bench,
         technology=technology,
         netlist=netlist,
-        sweep=given,
+        sweep=_grid_of_a_sample(circuit, bench, held) | check_mapping("sweep", sweep),
         own_sweep=False,
-        set_=set_,
-        options=options,
+        set_=held,
         **conditions,
     )
     plan = replace(plan, max_step=steps.max_step)
     _check(plan, vary, steps.copies)
-    request = {
-        "circuit": circuit,
-        "bench": bench,
-        "vary": vary,
-        "sampler": sampler,
-        "seed": seed,
-        "block": block,
+    said = {
         "technology": technology if isinstance(technology, str) else technology.name,
         "netlist": netlist.text if isinstance(netlist, Netlist) else netlist,
-        "set_": set_,
-        "steps": steps.model_dump(),
-        **_grid(plan),
     }
-    drawn = sampling.make_sampler(sampler, seed, block)
+    request = said | {"vary": vary, "set_": held, "steps": steps.model_dump()} | _asked(plan, drawn)
     campaign = Campaign(plan=plan, vary=vary, sampler=drawn, copies=steps.copies, request=request)
     campaign.check_first()
     return campaign
 
 
-def _grid(plan: SweepPlan) -> dict[str, Any]:
-    """What of a request the plan has decided, as JSON holds it."""
+def _grid_of_a_sample(circuit: str, bench: str, held: Values) -> dict[str, Grid]:
+    """What the circuit declares for Monte Carlo of a bench, less what is held."""
+    declared = registry.load_circuit(circuit).spread(bench)
+    return {name: values for name, values in (declared.sweep if declared else {}).items() if name not in held}
+
+
+def _asked(plan: SweepPlan, drawn: Sampler) -> dict[str, Any]:
+    """What of a request the plan and the sampler have decided, as JSON holds it."""
     curve = {plan.bench.curve.name: plan.curve.tolist()} if plan.bench.curve else {}
     return {
+        "circuit": plan.circuit.name,
+        "bench": plan.bench.name,
+        "sampler": drawn.kind,
+        "seed": drawn.seed,
+        "block": drawn.block,
         "sweep": {name: list(values) for name, values in plan.sweep.items()} | curve,
         "corners": list(plan.corners),
         "temps": list(plan.temps),

@@ -1,4 +1,4 @@
-"""Arithmetic as SPICE netlists write it: ``{n_units*w_src}``, ``{(1+process_mu_n)*(1+dmu)}``."""
+"""Arithmetic as SPICE netlists write it: ``{2*w+140n}``, ``{(1+a)*(1+b)}``."""
 
 import ast
 import math

@@ -26,7 +26,7 @@ def inside(target: str, copy: int) -> str:
 
 
 def probe(vector: str, copy: int) -> str:
-    """Name of a saved vector inside one copy: ``v(st)``, ``i(vbl)``."""
+    """Name of a saved vector inside one copy: ``v(out)``, ``i(vsource)``."""
     match = _PROBE.match(vector)
     if match is None:
         return vector

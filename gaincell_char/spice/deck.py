@@ -90,6 +90,14 @@ class Deck:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """At which temperature [degC] a deck is simulated, and with which simulator options."""
+
+    temp: float
+    options: Mapping[str, float]
+
+
 def alter(target: str, value: float) -> str:
     """Return the simulator command that gives one number of a device another value.
 
@@ -112,8 +120,7 @@ def render(
     bench: Bench,
     choices: Mapping[str, str],
     declared: Sequence[str],
-    temp: float,
-    options: Mapping[str, float],
+    conditions: Conditions,
     asked: Collection[str] = (),
 ) -> Template:
     """Put circuit, bench and technology together into a `Template`.
@@ -132,7 +139,7 @@ def render(
     NetlistError
         If the text refers to a name that nobody declares, or defines one that is declared or the technology's.
     """
-    _check_names(declared, options, bench)
+    _check_names(declared, conditions.options, bench)
     title = " ".join(title.split())
     save = tuple(dict.fromkeys([*bench.save, *bench.initial]))
     user = _chosen(netlist + _bench(bench, save), choices)
@@ -145,7 +152,8 @@ def render(
         check_instances(whole)
     except NetlistError as error:
         raise NetlistError(f"{title}: {error}") from None
-    return Template(title=title, temp=temp, options=tuple(options.items()), body=whole.text, save=save)
+    options = tuple(conditions.options.items())
+    return Template(title=title, temp=conditions.temp, options=options, body=whole.text, save=save)
 
 
 def _bench(bench: Bench, save: Sequence[str]) -> Netlist:

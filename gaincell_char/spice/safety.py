@@ -52,7 +52,7 @@ _NAMES = {
     **dict.fromkeys("jqtuwz", 4),
     **dict.fromkeys("mosy", 5),
 }
-# Part of a node or model that a parameter's word replaces: n_{read_flavour}.
+# Part of a node or model that a parameter's word replaces: n_{flavour}.
 _CHOICE = re.compile(r"\{[a-z]\w*\}", re.IGNORECASE)
 _NAME = r"[a-z_]\w*"
 _VALUE = r"(?:\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[=<>!]=|[^ ={}'\"])+"

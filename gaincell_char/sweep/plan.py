@@ -12,7 +12,7 @@ import numpy as np
 from ..declare.circuit import Bench, Circuit, Curve, Flavours, Floats, Grid, Tran
 from ..declare.parameters import Choice, Number, Params, Value, Values, numbers, words
 from ..errors import ParameterError, TechnologyError
-from ..spice.deck import Deck, Template, render
+from ..spice.deck import Conditions, Deck, Template, render
 from ..spice.netlist import Netlist
 from ..spice.simulator_options import TOLERANCES, check_options
 from ..technology.schema import Technology
@@ -173,8 +173,7 @@ class SweepPlan:
             choices=chosen,
             declared=[*self.technology.process, *numbers_of],
             asked=self._asked(),
-            temp=temp,
-            options=self.options,
+            conditions=Conditions(temp=temp, options=self.options),
         )
 
     def _asked(self) -> set[str]:
@@ -214,32 +213,41 @@ def make_plan(
         If a name is unknown, a value of another kind or out of range, or a sweep is empty or repeats a value.
     """
     chosen = circuit.bench(bench)
-    params = circuit.params | chosen.params
-    held = check_values("set_", set_)
-    given = params.check({**_sizes(circuit, chosen, technology, params), **held})
-    wanted = check_mapping("sweep", sweep)
+    wanted, held = check_mapping("sweep", sweep), check_values("set_", set_)
     if both := wanted.keys() & held.keys():
         raise ParameterError(f"{', '.join(sorted(both))}: both swept and set")
-    known = numbers(params.resolve(given))
-    own = {**chosen.sweep, **_axes(circuit, chosen, technology, params)}
-    curve = _curve(chosen.curve, {**own, **wanted}, known)
-    grids = _swept(chosen, own, wanted, held, own_sweep=own_sweep)
-    axes = {name: _values(name, params[name], grid, known, technology.flavours) for name, grid in grids.items()}
     plan = SweepPlan(
         circuit=circuit,
         bench=chosen,
         technology=technology,
         netlist=netlist,
-        sweep=axes,
-        curve=curve,
         corners=_corners(technology, corners),
         temps=_temps(technology, temps),
-        fixed=_constant(params, given, axes),
-        given=given,
         options=_options(circuit, chosen, technology, check_values("options", options)),
+        **_grid(circuit, chosen, technology, wanted, held, own_sweep=own_sweep),
     )
     plan.check()
     return plan
+
+
+def _grid(
+    circuit: Circuit,
+    bench: Bench,
+    technology: Technology,
+    wanted: Mapping[str, Grid],
+    held: Values,
+    *,
+    own_sweep: bool,
+) -> dict[str, Any]:
+    """Fields of a plan that say what is swept, and the value of what is not."""
+    params = circuit.params | bench.params
+    given = params.check({**_sizes(circuit, bench, technology, params), **held})
+    known = numbers(params.resolve(given))
+    own = {**bench.sweep, **_axes(circuit, bench, technology, params)}
+    curve = _curve(bench.curve, {**own, **wanted}, known)
+    grids = _swept(bench, own, wanted, held, own_sweep=own_sweep)
+    axes = {name: _values(name, params[name], grid, known, technology.flavours) for name, grid in grids.items()}
+    return {"sweep": axes, "curve": curve, "given": given, "fixed": _constant(params, given, axes)}
 
 
 def _swept(

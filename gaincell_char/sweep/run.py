@@ -113,7 +113,7 @@ def simulate(
     analysis : Op or Tran
         What to run; analyses in the netlist are ignored.
     save : sequence of str
-        Vectors, as ``"v(out)"`` and ``"i(vdd)"``.
+        Vectors, as ``"v(out)"`` and ``"i(vsupply)"``.
     params : mapping, optional
         Value of every ``{name}`` in the netlist.
     timeout_s : float, optional
@@ -126,8 +126,7 @@ def simulate(
     NetlistError
         If the netlist is unsafe or incomplete.
     ParameterError
-        If an argument is of another kind, a name is not a plain one, a value not a finite number, the netlist uses a
-        name without a value, or the timeout is not that of the pool.
+        If an argument is of another kind, or the netlist uses a name without a value.
     SimulationError
         If ngspice does not give the result.
     """
@@ -137,11 +136,16 @@ def simulate(
     checked = check_options(_numbers("options", options))
     template = _any_template(str(netlist), values, save, temp, checked)
     deck = Deck(template=template, params=values, analysis=analysis, initial={})
-    with contextlib.nullcontext(pool) if pool else Pool(1, timeout_s=timeout_s) as simulators:
-        [(_, outcome)] = simulators.map([deck], lambda d: d, count=1)
+    outcome = _outcome(deck, pool, timeout_s)
     if outcome.reason:
         raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
     return outcome.vectors
+
+
+def _outcome(deck: Deck, pool: Pool | None, timeout_s: float) -> Outcome:
+    with contextlib.nullcontext(pool) if pool else Pool(1, timeout_s=timeout_s) as simulators:
+        [(_, outcome)] = simulators.map([deck], lambda d: d, count=1)
+    return outcome
 
 
 def _any_template(

@@ -14,7 +14,7 @@ from ..declare.parameters import Params, numbers, words
 from ..errors import ParameterError
 from ..montecarlo import sampling
 from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
-from ..spice.deck import Deck, Template, render
+from ..spice.deck import Conditions, Deck, Template, render
 from ..spice.hierarchy import find_devices
 from ..spice.measure import measure
 from ..sweep.identity import digest
@@ -325,8 +325,7 @@ class ArrayCircuit:
             bench=bench,
             choices=words(self.values),
             declared=declared,
-            temp=self.temp,
-            options=bench.options,
+            conditions=Conditions(temp=self.temp, options=bench.options),
         )
 
 
