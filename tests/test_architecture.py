@@ -120,7 +120,7 @@ def _names_of_circuits() -> set[str]:
 
 def _nodes_of_circuits() -> set[str]:
     ports = (registry.load_netlist(name).subcircuits[name].ports for name in map(_block, registry.circuit_names()))
-    return {port for some in ports for port in some}
+    return {port for some in ports for port in some} - {"in", "out"}
 
 
 def _block(circuit: str) -> str:
