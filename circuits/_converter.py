@@ -34,17 +34,14 @@ T_RESET = 5e-9
 """Reset after which less than 1 ps of the conversion before is left."""
 SHORT_RESET = 3e-9
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
-# fmt: off
 _Q_KNEE = 7e-15
 """Threshold [C] for which the charges below are written down; they move with the parameter ``q_knee``."""
-KNEE = 1e-15 * np.array([
-    0, 2, 4, 5, *np.arange(5.5, 9.1, 0.25), *np.arange(9.5, 12.1, 0.5), 13, 14, 16, 18, 20, 23, 26, 30, 35, 40, 50, 60,
-])
+_ABOVE = (13, 14, 16, 18, 20, 23, 26, 30, 35, 40, 50, 60)
+KNEE = 1e-15 * np.array([0, 2, 4, 5, *np.arange(5.5, 9.1, 0.25), *np.arange(9.5, 12.1, 0.5), *_ABOVE])
 """Charges [C] at which the comparator's delay changes, dense around its threshold."""
 COARSE_KNEE = 1e-15 * np.array([0, 2, 4, 5, 6, 7, 8, 10, 12, 16, 23, 35, 60])
 """The same for the side without the threshold."""
 FEW = np.array([0.0, 0.006, 0.01, 0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0, 1.17])
-# fmt: on
 """Charges for corners, of full scale."""
 
 

@@ -2,8 +2,13 @@
 
 import ast
 import re
+import statistics
+from collections import Counter
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 from gaincell_char import registry
 
@@ -28,7 +33,9 @@ ORDER = [
     "__main__",
 ]
 PUBLIC_FACE = "__init__"
-LONGEST_FUNCTION, LONGEST_MODULE = 50, 350
+LONGEST_FUNCTION, LONGEST_MODULE = 45, 350
+MEDIAN_MODULE, P90_BODY = 130, 18
+MOST_ARGUMENTS, MANY_ARGUMENTS, DENSEST = 8, 5, 2
 MOST_MODULES_ON_TOP, MOST_PACKAGES = 5, 13
 ROOT = Path(__file__).parents[1]
 FILES = [f for top in ("gaincell_char", "circuits") for f in sorted((ROOT / top).rglob("*.*"))]
@@ -154,11 +161,84 @@ def test_each_power_has_one_holder():
     )
 
 
+def _functions() -> list[tuple[str, ast.FunctionDef]]:
+    # In circuits/ the long functions are declarations, and length is no measure of those.
+    return [
+        (file, node)
+        for file, tree in TREES.items()
+        if file.startswith("gaincell_char/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    ]
+
+
 def test_functions_and_modules_stay_short():
     sizes = [(file, TEXTS[file].count("\n"), LONGEST_MODULE) for file in TREES]
-    # In circuits/ the long functions are declarations, and length is no measure of those.
-    for file in (f for f in TREES if f.startswith("gaincell_char/")):
-        functions = [n for n in ast.walk(TREES[file]) if isinstance(n, ast.FunctionDef)]
-        sizes += [(f"{file} {f.name}", f.end_lineno - f.lineno + 1, LONGEST_FUNCTION) for f in functions]
+    sizes += [(f"{file} {f.name}", f.end_lineno - f.lineno + 1, LONGEST_FUNCTION) for file, f in _functions()]
     wrong = [f"{what}: {lines} lines, the most is {most}" for what, lines, most in sizes if lines > most]
     assert not wrong, "\n".join(wrong)
+
+
+def test_most_functions_and_modules_are_much_shorter():
+    modules = [TEXTS[file].count("\n") for file in TREES if file.startswith("gaincell_char/")]
+    assert statistics.median(modules) < MEDIAN_MODULE
+    bodies = sorted(_body_lines(function) for _, function in _functions())
+    assert bodies[int(0.9 * len(bodies))] <= P90_BODY
+
+
+def _body_lines(function: ast.FunctionDef) -> int:
+    """Lines of a function below its docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def test_functions_take_few_arguments():
+    """A command takes what its options say; beside those, a few public functions take more than eight."""
+    many = []
+    for file, function in _functions():
+        if any(isinstance(d, ast.Name) and d.id == "overload" for d in function.decorator_list):
+            continue
+        given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        count = len([argument for argument in given if argument.arg not in ("self", "cls")])
+        if count > MOST_ARGUMENTS and not file.startswith("gaincell_char/cli/"):
+            many.append(f"{file} {function.name}: {count}")
+    assert len(many) <= MANY_ARGUMENTS, "\n".join(many)
+
+
+def test_statements_are_not_dense():
+    """At most two comprehensions or conditional expressions in one statement."""
+    dense = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.IfExp)
+    wrong = []
+    for file, tree in TREES.items():
+        for statement in (node for node in ast.walk(tree) if isinstance(node, ast.stmt)):
+            count = sum(isinstance(node, dense) for node in _own_expressions(statement))
+            if count > DENSEST:
+                wrong.append(f"{file}:{statement.lineno}: {count} in one statement")
+    assert not wrong, "\n".join(wrong)
+
+
+def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Everything in a statement but the statements inside of it."""
+    for child in ast.iter_child_nodes(statement):
+        if not isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from ast.walk(child)
+
+
+def test_formatting_is_skipped_nowhere():
+    wrong = [file for file, text in TEXTS.items() if file.endswith(".py") and "# fmt:" in text]
+    assert not wrong, wrong
+
+
+def test_no_two_classes_and_no_two_modules_have_one_name():
+    found = Counter(node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert not {name for name, count in found.items() if count > 1}
+    modules = Counter(_name(file)[-1] for file in TREES if "/targets/" not in file and not file.endswith("__init__.py"))
+    assert not {name for name, count in modules.items() if count > 1}
+
+
+@pytest.mark.parametrize("package", sorted(set(ORDER) - {"errors", "units", "registry", "__main__"}))
+def test_each_package_says_what_comes_in_what_goes_out_and_where_to_start(package):
+    text = ast.get_docstring(TREES[f"gaincell_char/{package}/__init__.py"])
+    assert re.search(r"comes? in|takes", text)
+    assert re.search(r"goes? out|come out", text)
+    assert "Start with" in text

@@ -228,37 +228,37 @@ def plan_campaign(
 
     Raises
     ------
-    ParameterError
-        If a name is unknown, a value of another kind or out of range, or dies are to be drawn around a corner.
-    NetlistError
-        If something varies where it cannot be reached.
+    ParameterError, NetlistError
+        If an argument makes no sense, dies are to be drawn around a corner, or something varies out of reach.
     """
-    steps = Steps() if steps is None else steps
-    if not isinstance(steps, Steps):
-        raise ParameterError(f"steps is of type {type(steps).__name__}; it takes Steps(...)")
+    steps, held = _steps(steps), check_values("set_", set_)
     drawn = sampling.make_sampler(sampler, check_count("seed", seed), check_count("block", block, 1))
+    conditions["sweep"] = _grid_of_a_sample(circuit, bench, held) | check_mapping("sweep", sweep)
     conditions["options"] = {**steps.options, **check_values("options", conditions.get("options"))}
-    held = check_values("set_", set_)
-    plan = registry.plan_bench(
-        circuit,
-        bench,
-        technology=technology,
-        netlist=netlist,
-        sweep=_grid_of_a_sample(circuit, bench, held) | check_mapping("sweep", sweep),
-        own_sweep=False,
-        set_=held,
-        **conditions,
-    )
-    plan = replace(plan, max_step=steps.max_step)
+    named: dict[str, Any] = {"technology": technology, "netlist": netlist, "set_": held, "own_sweep": False}
+    plan = replace(registry.plan_bench(circuit, bench, **named, **conditions), max_step=steps.max_step)
     _check(plan, vary, steps.copies)
-    said = {
-        "technology": technology if isinstance(technology, str) else technology.name,
-        "netlist": netlist.text if isinstance(netlist, Netlist) else netlist,
-    }
-    request = said | {"vary": vary, "set_": held, "steps": steps.model_dump()} | _asked(plan, drawn)
+    request = _asked(plan, drawn) | _sources(technology, netlist)
+    request |= {"vary": vary, "set_": held, "steps": steps.model_dump()}
     campaign = Campaign(plan=plan, vary=vary, sampler=drawn, copies=steps.copies, request=request)
     campaign.check_first()
     return campaign
+
+
+def _steps(steps: Steps | None) -> Steps:
+    if steps is None:
+        return Steps()
+    if not isinstance(steps, Steps):
+        raise ParameterError(f"steps is of type {type(steps).__name__}; it takes Steps(...)")
+    return steps
+
+
+def _sources(technology: str | Technology, netlist: Netlist | str | None) -> dict[str, str | None]:
+    """What a request says of the technology and of the netlist, as JSON holds it."""
+    return {
+        "technology": technology if isinstance(technology, str) else technology.name,
+        "netlist": netlist.text if isinstance(netlist, Netlist) else netlist,
+    }
 
 
 def _grid_of_a_sample(circuit: str, bench: str, held: Values) -> dict[str, Grid]:

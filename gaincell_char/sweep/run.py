@@ -109,9 +109,7 @@ def simulate(
     Parameters
     ----------
     netlist : str or PySpice Circuit
-        SPICE text, or anything whose ``str()`` is.
-    analysis : Op or Tran
-        What to run; analyses in the netlist are ignored.
+        SPICE text, or anything whose ``str()`` is; analyses in it are ignored.
     save : sequence of str
         Vectors, as ``"v(out)"`` and ``"i(vsupply)"``.
     params : mapping, optional
@@ -132,8 +130,7 @@ def simulate(
     """
     timeout_s = own_timeout(timeout_s, pool)
     _check_analysis(analysis)
-    values = _numbers("params", params)
-    checked = check_options(_numbers("options", options))
+    values, checked = _numbers("params", params), check_options(_numbers("options", options))
     template = _any_template(str(netlist), values, save, temp, checked)
     deck = Deck(template=template, params=values, analysis=analysis, initial={})
     outcome = _outcome(deck, pool, timeout_s)
