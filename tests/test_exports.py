@@ -14,6 +14,7 @@ import pytest
 from gaincell_char import registry
 from gaincell_char.errors import ExportError, GaincellError
 from gaincell_char.export import export, export_names, files, load_target, printing
+from gaincell_char.export.templates import fill_template
 from gaincell_char.export.trace import trace
 from gaincell_char.fitting.fit import held_out
 from gaincell_char.fitting.record import Record
@@ -160,6 +161,17 @@ def test_what_cannot_be_expressed_is_refused_and_nothing_is_written(name, target
         export(registry.load_record("gc28", name), target, tmp_path / "out", model=model)
     assert refusal.value.exit_status == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_no_value_brings_a_line_into_a_program(separator):
+    """Whatever reaches a template: the lines of an exported program are those of the template."""
+    lines = ["first", f"second{separator}third"]
+    with pytest.raises(ExportError, match=r"'second.*third' cannot be exported: it has more than one line"):
+        fill_template("gaincell_circuit.py.j2", notes=lines)
+    with pytest.raises(ExportError, match="it has more than one line"):
+        fill_template("gaincell_circuit.py.j2", notes=[f"last{separator}"])
+    assert fill_template("gaincell_circuit.py.j2", notes=lines[:1]).startswith("# first\n")
 
 
 def test_a_file_that_differs_is_never_overwritten(tmp_path):

@@ -1,5 +1,7 @@
 """What a simulator of analog arrays takes from a cell's record: numbers as JSON, the formula as Python text."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from ..errors import ExportError
 from ..fitting.fitted import FittedModel, parameter
 from . import printing, related_records
 from .target import Request
+from .templates import fill_template
 from .trace import trace
 
 LOST = (
@@ -29,6 +32,19 @@ def refuses(request: Request) -> str:
             f"{fit.output} of {', '.join(fit.inputs)} is not what a cell gives for a pulse, so all of it would be lost"
         )
     return ""
+
+
+def files(request: Request, stem: str, lost: str) -> Mapping[str, str]:
+    """A Python program, from the template of its name, and the JSON that it reads."""
+    arguments, body = formula(request)
+    program = fill_template(
+        f"{stem}.py.j2",
+        notes=request.notes(lost),
+        arguments=arguments,
+        formula=body,
+        equation=request.chosen()[0].equation,
+    )
+    return {f"{stem}.py": program, f"{stem}.json": json.dumps(numbers(request), indent=1) + "\n"}
 
 
 def formula(request: Request) -> tuple[str, str]:

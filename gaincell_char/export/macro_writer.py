@@ -121,10 +121,9 @@ def names(made: MacroParts, text: MacroText, parameter: str) -> Callable[[str], 
 
 def fill(
     made: MacroParts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str
-) -> str:
-    """Put formulas and parameters into the text; ``parameter`` is how one is written, as ``p_{}``."""
+) -> list[str]:
+    """Lines of the text with formulas and parameters in it; ``parameter`` is how one is written, as ``p_{}``."""
     named = names(made, text, parameter)
     written = _PARAMETER.sub(lambda match: parameter.format(match[1]), text.text)
-    return _QUANTITY.sub(
-        lambda match: write(made.formulas[match[1]], named), "\n".join(filter(None, written.splitlines()))
-    )
+    lines = filter(None, written.splitlines())
+    return [_QUANTITY.sub(lambda match: write(made.formulas[match[1]], named), line) for line in lines]

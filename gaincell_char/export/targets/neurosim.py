@@ -15,6 +15,7 @@ from ...errors import ExportError
 from ...fitting.fitted import RandomCircuits, parameter
 from .. import related_records
 from ..target import Request, Target
+from ..templates import fill_template
 
 _STATES = (
     "bias and noise other than cell to cell, decay, the curve between the states, and the sign: the smallest current "
@@ -35,29 +36,18 @@ def _files(request: Request) -> Mapping[str, str]:
         )
     # The tables are read as they are, without comments, so what else there is to say stands beside them.
     if head is not None:
-        name, frame, lost = "mem_states", _states(request, head, random), _STATES
+        name, frame, lost, levels = "mem_states", _states(request, head, random), _STATES, head.levels_store
     else:
+        levels = related_records.converter(request)[0].levels_input
         name, frame, lost = "output_noise", _output(request, random), _OUTPUT
-    notes = [*request.notes(lost), _stated(random), *(_states_use(head) if head is not None else _output_use(request))]
-    return {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n"), f"{name}.txt": "\n".join(notes) + "\n"}
-
-
-def _states_use(head: Head) -> list[str]:
-    """How NeuroSim is told to read the table of states, and what it does with it."""
-    bits = (head.levels_store - 1).bit_length()
-    return [
-        f"use: NeuroSim V1.5 reads mem_states.csv with --bitcell {bits}, for {head.levels_store} states; it needs CUDA",
-        "use: state 0 has mean 0 and the spread of its cell, so half of its drawn conductances are below 0",
-    ]
-
-
-def _output_use(request: Request) -> list[str]:
-    """How NeuroSim is told to read the table of outputs."""
-    head, _ = related_records.converter(request)
-    bits = (head.levels_input - 1).bit_length()
-    return [
-        f"use: NeuroSim V1.5 reads output_noise.csv with --adc_precision {bits} --output_noise -1; it needs CUDA",
-    ]
+    text = fill_template(
+        f"{name}.txt.j2",
+        notes=request.notes(lost),
+        spread=_stated(random),
+        levels=levels,
+        bits=(levels - 1).bit_length(),
+    )
+    return {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n"), f"{name}.txt": text}
 
 
 def _stated(random: RandomCircuits) -> str:

@@ -4,25 +4,27 @@ from collections.abc import Mapping
 
 from .. import macro_writer, printing
 from ..target import Request, Target
+from ..templates import fill_template
 
 _PARAMETER = "{{{}}}"
 
 
 def _files(request: Request) -> Mapping[str, str]:
     made = macro_writer.sharing(macro_writer.parts(request))
-    named = macro_writer.names(made, made.macro.spice, _PARAMETER)
-    notes = request.notes(made.macro.not_modelled)
-    usage = f"stands in for the transistor netlist: gaincell sweep {made.name} {request.record.bench} --netlist FILE"
-    lines = [
-        *(f"* {line}" for line in [*notes, usage]),
-        f".subckt {made.name} {' '.join(made.ports)}",
-        *(f"+ {name}={value!r}" for name, value in made.values.items()),
-        *(f"b{name} {name} 0 v={printing.spice(formula, named)}" for name, formula in made.helpers.items()),
-        macro_writer.fill(made, made.macro.spice, printing.spice, _PARAMETER),
-        f".ends {made.name}",
-        *filter(None, [made.macro.spice.appendix]),
-    ]
-    return {f"{made.name}.cir": "\n".join(lines) + "\n"}
+    spice = made.macro.spice
+    named = macro_writer.names(made, spice, _PARAMETER)
+    text = fill_template(
+        "spice.cir.j2",
+        notes=request.notes(made.macro.not_modelled),
+        name=made.name,
+        bench=request.record.bench,
+        ports=made.ports,
+        parameters=made.values,
+        nodes={name: printing.spice(formula, named) for name, formula in made.helpers.items()},
+        body=macro_writer.fill(made, spice, printing.spice, _PARAMETER),
+        appendix=spice.appendix.splitlines(),
+    )
+    return {f"{made.name}.cir": text}
 
 
 TARGET = Target(

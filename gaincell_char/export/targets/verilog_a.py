@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from ...errors import ExportError
 from .. import macro_writer, printing
 from ..target import Request, Target
+from ..templates import fill_template
 
-_PARAMETER = "p_{}"
+_PARAMETER = "p_{}"  # as the template declares them
 
 
 def _refuses(request: Request) -> str:
@@ -16,23 +17,20 @@ def _refuses(request: Request) -> str:
 
 def _files(request: Request) -> Mapping[str, str]:
     made = macro_writer.parts(request)
-    text = made.macro.verilog_a
-    if text is None:
+    verilog_a = made.macro.verilog_a
+    if verilog_a is None:
         raise ExportError(_refuses(request))
-    lines = [
-        *(f"// {line}" for line in request.notes(made.macro.not_modelled)),
-        '`include "disciplines.vams"',
-        f"module {made.name}({', '.join(made.ports)});",
-        f"  inout {', '.join(made.ports)};",
-        f"  electrical {', '.join([*made.ports, *text.nodes])};",
-        *(f"  parameter real {_PARAMETER.format(name)} = {value!r};" for name, value in made.values.items()),
-        *(f"  real {name};" for name in text.variables),
-        "  analog begin",
-        macro_writer.fill(made, text, printing.verilog_a, _PARAMETER),
-        "  end",
-        "endmodule",
-    ]
-    return {f"{made.name}.va": "\n".join(lines) + "\n"}
+    text = fill_template(
+        "verilog_a.va.j2",
+        notes=request.notes(made.macro.not_modelled),
+        name=made.name,
+        ports=made.ports,
+        nodes=verilog_a.nodes,
+        parameters=made.values,
+        variables=verilog_a.variables,
+        body=macro_writer.fill(made, verilog_a, printing.verilog_a, _PARAMETER),
+    )
+    return {f"{made.name}.va": text}
 
 
 TARGET = Target(
