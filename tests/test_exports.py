@@ -13,7 +13,7 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.errors import ExportError, GaincellError
-from gaincell_char.export import export, export_names, files, load_target, printing
+from gaincell_char.export import export, export_files, export_names, load_target, printing
 from gaincell_char.export.templates import fill_template
 from gaincell_char.export.trace import trace
 from gaincell_char.fitting.fit import held_out
@@ -29,7 +29,7 @@ UNTRACED = {"three_leaks"}
 
 def macro(name):
     record = registry.load_record("gc28", name)
-    return record, files(record, "spice")[f"{record.circuit}.cir"]
+    return record, export_files(record, "spice")[f"{record.circuit}.cir"]
 
 
 def on_grid(dataset, fit):
@@ -100,7 +100,7 @@ def test_a_deck_with_the_macro_model_runs_in_ngspice_by_hand(name, tmp_path):
 @pytest.mark.parametrize("model", ["softplus", "cubic", "ekv_2d", "cubic_2d"])
 def test_a_held_current_is_exported_from_the_dc_record_too(model, pool):
     record = registry.load_record("gc28", "gain_cell.dc")
-    text = files(record, "spice", model=model)["gain_cell.cir"]
+    text = export_files(record, "spice", model=model)["gain_cell.cir"]
     sweep = {"v_store": [0.0, 0.3, 0.9], "v_in": [0.6, 0.9] if model.endswith("2d") else [0.9], "v_bl": [0.45]}
     result = characterize(registry.plan_bench("gain_cell", "dc", netlist=text, sweep=sweep), pool=pool)
     inputs, output = on_grid(result.dataset, record.fit(model))
@@ -132,7 +132,7 @@ def test_every_record_is_exported_with_its_origin_or_refused_with_a_reason(targe
     for records, name in ALL:
         record = registry.load_record(records, name)
         try:
-            content = files(record, target)
+            content = export_files(record, target)
         except ExportError as error:
             refusals.append(str(error))
             continue
@@ -216,7 +216,7 @@ def test_a_wrong_request_is_one_sentence_and_status_2(gaincell, words, said):
 
 def test_tables_hold_the_coefficients_and_the_model():
     record = registry.load_record("gc28", "gain_cell.dc")
-    content = files(record, "csv", model="ekv_2d")
+    content = export_files(record, "csv", model="ekv_2d")
     coefficients = pd.read_csv(io.StringIO(content["gain_cell.ekv_2d.coefficients.csv"]), comment="#")
     assert dict(zip(coefficients["name"], coefficients["value"], strict=True)) == record.fit("ekv_2d").values()
     table = pd.read_csv(io.StringIO(content["gain_cell.ekv_2d.table.csv"]), comment="#")
@@ -228,7 +228,7 @@ def test_tables_hold_the_coefficients_and_the_model():
 @pytest.mark.parametrize(("records", "name"), ALL)
 def test_every_packaged_record_keeps_to_the_schema(records, name):
     record = registry.load_record(records, name)
-    content = files(record, "json-schema")
+    content = export_files(record, "json-schema")
     schema = json.loads(content["record.schema.json"])
     jsonschema.Draft202012Validator.check_schema(schema)
     raw = json.loads(content[f"{name}.json"])
@@ -237,7 +237,7 @@ def test_every_packaged_record_keeps_to_the_schema(records, name):
 
 
 def test_a_record_that_lacks_something_breaks_the_schema():
-    content = files(registry.load_record("paper", "gain_cell.dc"), "json-schema")
+    content = export_files(registry.load_record("paper", "gain_cell.dc"), "json-schema")
     schema, raw = json.loads(content["record.schema.json"]), json.loads(content["gain_cell.dc.json"])
     del raw["fits"][0]["coefficients"]["c0"]["unit"]
     with pytest.raises(jsonschema.ValidationError, match="'unit' is a required property"):

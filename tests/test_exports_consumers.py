@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gaincell_char import registry
-from gaincell_char.export import export, files
+from gaincell_char.export import export, export_files
 from gaincell_char.torch import load_exported
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def term_by_term(c, x, v_store, x_max, offset):
 
 def circuit_of(records, model=None):
     record = registry.load_record(records, "gain_cell.dc")
-    return json.loads(files(record, "gaincellattention", model=model)["gaincell_circuit.json"])
+    return json.loads(export_files(record, "gaincellattention", model=model)["gaincell_circuit.json"])
 
 
 def test_the_ten_published_coefficients_come_back_from_the_four_that_they_determine():
@@ -257,7 +257,7 @@ def test_aihwkit_computes_with_the_cells_curve(name, model, tmp_path):
 )
 def test_neurosim_tables_hold_level_mean_and_sigma(name, table, header):
     record = registry.load_record("gc28", name)
-    text = files(record, "neurosim")[f"{table}.csv"]
+    text = export_files(record, "neurosim")[f"{table}.csv"]
     assert text.splitlines()[0] == header
     data = pd.read_csv(io.StringIO(text))
     levels = data.iloc[:, 0].to_numpy()

@@ -21,7 +21,7 @@ from ..storage.tables import check_writable, make_folder, write_bytes
 from ..storage.untrusted import MOST_TABLE, read_bytes, shown
 from .target import Request, Target
 
-__all__ = ["Request", "Target", "export", "export_names", "files", "load_target"]
+__all__ = ["Request", "Target", "export", "export_files", "export_names", "load_target"]
 
 
 def export_names() -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def load_target(name: str) -> Target:
     raise ExportError(f"no export format {name!r}; have {', '.join(export_names())}")
 
 
-def files(
+def export_files(
     record: Record,
     to: str,
     *,
@@ -146,14 +146,14 @@ def export(
 ) -> list[Path]:
     """Write a record in another format into a folder and return the files.
 
-    Parameters and errors are those of `files`.
+    Parameters and errors are those of `export_files`.
 
     Raises
     ------
     RequestError
         If the folder cannot be written, or already holds one of the files with another content.
     """
-    content = files(record, to, model=model, companions=companions, at=at)
+    content = export_files(record, to, model=model, companions=companions, at=at)
     folder = make_folder(Path(folder))
     if odd := [name for name in content if Path(name).name != name]:
         raise ExportError(f"{to}: {shown(odd[0])} is no name of a file; rename the record's study")
