@@ -15,7 +15,7 @@ from gaincell_char import registry
 from gaincell_char.errors import ExportError, GaincellError
 from gaincell_char.export import export, export_files, export_names, load_target, printing
 from gaincell_char.export.templates import fill_template
-from gaincell_char.export.trace import trace
+from gaincell_char.export.trace import trace_model
 from gaincell_char.fitting.fit import held_out
 from gaincell_char.fitting.record import Record
 from gaincell_char.sweep.run import characterize
@@ -119,9 +119,9 @@ def test_what_is_printed_of_a_traced_model_computes_the_same(name):
         model = circuit.model(fit.model)
         inputs = {i: rng.uniform(*fit.box[i], 500) for i in fit.inputs}
         expected = model.function(*inputs.values(), **fit.values())
-        formula = trace(model.function, dict.fromkeys(model.inputs), tuple(model.coefficients))
+        formula = trace_model(model)
         values = {**inputs, **fit.values(), "np": np, **words}
-        for language in (printing.python, printing.spice):
+        for language in (printing.format_python, printing.format_spice):
             printed = eval(language(formula, lambda symbol: symbol), values)  # noqa: S307  our own text
             np.testing.assert_allclose(printed, expected, rtol=0, atol=1e-13 * fit.full_range, err_msg=fit.model)
 

@@ -1,14 +1,14 @@
 """The programs and texts that targets write: Jinja templates, files ``*.j2`` in ``targets/``.
 
-A template prints one line at a time: a value that contains a line separator is refused, whatever it is.  Words of a
-record pass a filter of `escape` besides: ``comment`` in a comment, ``docstring`` between the quotation marks of one.
+A value that contains a line separator is refused, whatever it is, so the lines of an export are those of its template.
+Words of a record also pass a filter: ``comment`` in a comment, ``docstring`` between the quotation marks of one.
 """
 
 import jinja2
 
 from ..errors import ExportError
 from ..storage.untrusted import shown
-from .escape import comment, docstring
+from .escape import escape_comment, escape_docstring
 
 
 def _check_one_line(value: object) -> str:
@@ -28,15 +28,22 @@ _ENVIRONMENT = jinja2.Environment(
     keep_trailing_newline=True,
     auto_reload=False,
 )
-_ENVIRONMENT.filters.update(comment=comment, docstring=docstring)
+_ENVIRONMENT.filters.update(comment=escape_comment, docstring=escape_docstring)
 
 
-def fill_template(name: str, /, **values: object) -> str:
+def fill_template(template: str, /, **values: object) -> str:
     """Return a template of ``targets/`` with these values in it.
+
+    Parameters
+    ----------
+    template : str
+        Its file name.
+    **values
+        What the template prints, by the names that it uses.
 
     Raises
     ------
     ExportError
         If a value has more than one line.
     """
-    return _ENVIRONMENT.get_template(name).render(values)
+    return _ENVIRONMENT.get_template(template).render(values)

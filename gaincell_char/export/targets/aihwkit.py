@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from .. import device_data
 from ..target import Request, Target
 
-
-def _files(request: Request) -> Mapping[str, str]:
-    return device_data.files(request, "gaincell_aihwkit", _LOST)
-
-
 _LOST = f"{device_data.LOST}; the dependence on drive, which aihwkit takes as linear"
+
+
+def _make_files(request: Request) -> Mapping[str, str]:
+    return device_data.make_files(request, "gaincell_aihwkit", _LOST)
+
+
 TARGET = Target(
     name="aihwkit",
     doc="IOParameters, a noise model with curve, spread and decay, and their JSON",
-    refuses=device_data.refuses,
-    files=_files,
+    make_files=_make_files,
+    explain_refusal=device_data.explain_refusal,
     needs_others=True,
 )

@@ -10,14 +10,14 @@ from .. import device_data
 from ..target import Request, Target
 
 
-def _files(request: Request) -> Mapping[str, str]:
-    return device_data.files(request, "gaincell_crosssim", device_data.LOST)
+def _make_files(request: Request) -> Mapping[str, str]:
+    return device_data.make_files(request, "gaincell_crosssim", device_data.LOST)
 
 
 TARGET = Target(
     name="crosssim",
     doc="a device class with curve, spread and decay, and its JSON",
-    refuses=device_data.refuses,
-    files=_files,
+    make_files=_make_files,
+    explain_refusal=device_data.explain_refusal,
     needs_others=True,
 )

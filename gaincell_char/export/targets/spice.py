@@ -6,30 +6,29 @@ from .. import macro_writer, printing
 from ..target import Request, Target
 from ..templates import fill_template
 
-_PARAMETER = "{{{}}}"
+_SPICE = macro_writer.Language(format=printing.format_spice, parameter="{{{}}}")
 
 
-def _files(request: Request) -> Mapping[str, str]:
-    made = macro_writer.sharing(macro_writer.parts(request))
-    spice = made.macro.spice
-    named = macro_writer.names(made, spice, _PARAMETER)
+def _make_files(request: Request) -> Mapping[str, str]:
+    parts = macro_writer.factor_out(macro_writer.make_parts(request))
+    spice = parts.macro.spice
     text = fill_template(
         "spice.cir.j2",
-        notes=request.notes(made.macro.not_modelled),
-        name=made.name,
+        notes=request.write_notes(parts.macro.not_modelled),
+        name=parts.name,
         bench=request.record.bench,
-        ports=made.ports,
-        parameters=made.values,
-        nodes={name: printing.spice(formula, named) for name, formula in made.helpers.items()},
-        body=macro_writer.fill(made, spice, printing.spice, _PARAMETER),
+        ports=parts.ports,
+        parameters=parts.values,
+        helpers=macro_writer.write_helpers(parts, spice, _SPICE),
+        body=macro_writer.write_lines(parts, spice, _SPICE),
         appendix=spice.appendix.splitlines(),
     )
-    return {f"{made.name}.cir": text}
+    return {f"{parts.name}.cir": text}
 
 
 TARGET = Target(
     name="spice",
     doc="behavioural .subckt of B sources, with the ports of the transistor netlist",
-    refuses=macro_writer.refuses,
-    files=_files,
+    make_files=_make_files,
+    explain_refusal=macro_writer.explain_refusal,
 )
