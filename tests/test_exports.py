@@ -192,9 +192,9 @@ def test_the_command_writes_what_python_writes(gaincell, tmp_path):
     status, out, _ = gaincell("export", "--list")
     assert status == 0
     assert all(name in out and load_target(name).doc.split()[0] in out for name in export_names())
-    at = gaincell("export", "gc28/gain_cell.dc_corners", "--to", "csv", "--model", "cubic", "--at", "corner=ss",
-                  "--at", "temp=125")  # fmt: skip
-    assert at[0] == 0
+    wanted = ("--model", "cubic", "--at", "corner=ss", "--at", "temp=125")
+    status, _, _ = gaincell("export", "gc28/gain_cell.dc_corners", "--to", "csv", *wanted)
+    assert status == 0
     assert "corner = ss, temp = 125.0" in (tmp_path / "gain_cell.cubic.table.csv").read_text()
 
 

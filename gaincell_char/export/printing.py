@@ -13,6 +13,11 @@ Refer = Callable[[str], str]
 """Name of a symbol -> how the text refers to it."""
 
 
+def _is_negative(term: Expression) -> bool:
+    """Tell whether a term is written with a minus."""
+    return bool(term.as_coeff_Mul()[0].is_negative)
+
+
 class _Printer(CodePrinter):  # type: ignore[misc]
     """What the three languages have in common: numbers in full, whole powers as products.
 
@@ -51,7 +56,7 @@ class _Printer(CodePrinter):  # type: ignore[misc]
         return self.power.format(self._print(base), self._print(exponent))
 
     def _print_Mul(self, product: Expression) -> str:
-        if product.as_coeff_Mul()[0].is_negative:
+        if _is_negative(product):
             return f"-{self.parenthesize(-product, PRECEDENCE['Mul'])}"
         above, below = sympy.fraction(product, exact=True)
         if below == 1:
@@ -59,10 +64,11 @@ class _Printer(CodePrinter):  # type: ignore[misc]
         return f"{self.parenthesize(above, PRECEDENCE['Mul'])}/({self._print(below)})"
 
     def _print_Add(self, total: Expression) -> str:
-        terms = [(term.as_coeff_Mul()[0].is_negative, term) for term in total.args]
-        ordered = sorted(terms, key=lambda term: bool(term[0]))
-        signed = [("-" if negative else "+", -term if negative else term) for negative, term in ordered]
-        return "".join(sign + self.parenthesize(term, PRECEDENCE["Mul"]) for sign, term in signed).removeprefix("+")
+        text = ""
+        for term in sorted(total.args, key=_is_negative):
+            sign, size = ("-", -term) if _is_negative(term) else ("+", term)
+            text += sign + self.parenthesize(size, PRECEDENCE["Mul"])
+        return text.removeprefix("+")
 
     def _print_exp(self, function: Expression) -> str:
         return f"{self.prefix}exp({self._print(function.args[0])})"

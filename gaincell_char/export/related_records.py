@@ -31,7 +31,7 @@ def require_cell_head(request: Request) -> Head:
 
 
 def is_converter(request: Request) -> bool:
-    """Tell whether the record describes what is at the foot of a head's columns."""
+    """Tell whether the record is of a circuit that ends the columns of a head."""
     return bool(_find_operations(request))
 
 

@@ -1,4 +1,4 @@
-"""The two tables that NeuroSim V1.5 reads: memory states, and the output of what is at the foot of a column.
+"""The two tables that NeuroSim V1.5 reads: memory states, and the output of what ends a column.
 
 ``mem_states.csv`` (states, mean, std) comes from the record of a cell, ``output_noise.csv`` (output, mean, std) from
 that of a converter; both need the spread that a Monte Carlo campaign puts into a record.
