@@ -15,7 +15,7 @@ from gaincell_char import registry
 from gaincell_char.errors import ExportError, GaincellError
 from gaincell_char.export import export, export_files, export_names, load_target, printing
 from gaincell_char.export.templates import fill_template
-from gaincell_char.export.trace import trace_model
+from gaincell_char.export.trace import Functions, make_symbol, to_expression, trace_model
 from gaincell_char.fitting.fit import held_out
 from gaincell_char.fitting.record import Record
 from gaincell_char.sweep.run import characterize
@@ -124,6 +124,20 @@ def test_what_is_printed_of_a_traced_model_computes_the_same(name):
         for language in (printing.format_python, printing.format_spice):
             printed = eval(language(formula, lambda symbol: symbol), values)  # noqa: S307  our own text
             np.testing.assert_allclose(printed, expected, rtol=0, atol=1e-13 * fit.full_range, err_msg=fit.model)
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "log1p", "sqrt", "abs"])
+def test_every_function_that_models_use_is_printed_in_words_of_the_language(name):
+    """Whether a packaged model uses it or not."""
+    formula = to_expression(getattr(Functions, name)(make_symbol("x")))
+    words = {"ln": np.log, "exp": np.exp, "abs": np.abs, "pow": np.power}
+    for printed, known in (
+        (printing.format_python(formula, str), {"np": np}),
+        (printing.format_spice(formula, str), words),
+        (printing.format_verilog_a(formula, str), words),
+    ):
+        computed = eval(printed, {**known, "x": 0.7})  # noqa: S307  our own text
+        assert computed == pytest.approx(getattr(np, name)(0.7), rel=1e-15)
 
 
 @pytest.mark.parametrize("target", export_names())
