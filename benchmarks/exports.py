@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gaincell_char import registry, units
-from gaincell_char.export import files
+from gaincell_char.export import export_files
 from gaincell_char.fitting.fit import Fit, held_out
 from gaincell_char.fitting.record import Record
 from gaincell_char.spice.pool import Pool
@@ -44,7 +44,7 @@ def compare(name: str, pool: Pool) -> dict[str, Any]:
     """Errors [SI] at the points the fit did not see, and the time of both."""
     record = registry.load_record(TECHNOLOGY, name)
     fit = next(fit for fit in record.fits if fit.form == "best")
-    text = files(record, "spice", model=fit.model)[f"{record.circuit}.cir"]
+    text = export_files(record, "spice", model=fit.model)[f"{record.circuit}.cir"]
     simulate(record, fit, text, pool)  # the first load of everything is not measured
     inputs, macro, macro_s = simulate(record, fit, text, pool)
     _, transistors, transistors_s = simulate(record, fit, None, pool)

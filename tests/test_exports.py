@@ -13,8 +13,9 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.errors import ExportError, GaincellError
-from gaincell_char.export import export, export_names, files, load_target, printing
-from gaincell_char.export.trace import trace
+from gaincell_char.export import export, export_files, export_names, load_target, printing
+from gaincell_char.export.templates import fill_template
+from gaincell_char.export.trace import Functions, make_symbol, to_expression, trace_model
 from gaincell_char.fitting.fit import held_out
 from gaincell_char.fitting.record import Record
 from gaincell_char.sweep.run import characterize
@@ -28,7 +29,7 @@ UNTRACED = {"three_leaks"}
 
 def macro(name):
     record = registry.load_record("gc28", name)
-    return record, files(record, "spice")[f"{record.circuit}.cir"]
+    return record, export_files(record, "spice")[f"{record.circuit}.cir"]
 
 
 def on_grid(dataset, fit):
@@ -99,7 +100,7 @@ def test_a_deck_with_the_macro_model_runs_in_ngspice_by_hand(name, tmp_path):
 @pytest.mark.parametrize("model", ["softplus", "cubic", "ekv_2d", "cubic_2d"])
 def test_a_held_current_is_exported_from_the_dc_record_too(model, pool):
     record = registry.load_record("gc28", "gain_cell.dc")
-    text = files(record, "spice", model=model)["gain_cell.cir"]
+    text = export_files(record, "spice", model=model)["gain_cell.cir"]
     sweep = {"v_store": [0.0, 0.3, 0.9], "v_in": [0.6, 0.9] if model.endswith("2d") else [0.9], "v_bl": [0.45]}
     result = characterize(registry.plan_bench("gain_cell", "dc", netlist=text, sweep=sweep), pool=pool)
     inputs, output = on_grid(result.dataset, record.fit(model))
@@ -118,11 +119,25 @@ def test_what_is_printed_of_a_traced_model_computes_the_same(name):
         model = circuit.model(fit.model)
         inputs = {i: rng.uniform(*fit.box[i], 500) for i in fit.inputs}
         expected = model.function(*inputs.values(), **fit.values())
-        formula = trace(model.function, dict.fromkeys(model.inputs), tuple(model.coefficients))
+        formula = trace_model(model)
         values = {**inputs, **fit.values(), "np": np, **words}
-        for language in (printing.python, printing.spice):
+        for language in (printing.format_python, printing.format_spice):
             printed = eval(language(formula, lambda symbol: symbol), values)  # noqa: S307  our own text
             np.testing.assert_allclose(printed, expected, rtol=0, atol=1e-13 * fit.full_range, err_msg=fit.model)
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "log1p", "sqrt", "abs"])
+def test_every_function_that_models_use_is_printed_in_words_of_the_language(name):
+    """Whether a packaged model uses it or not."""
+    formula = to_expression(getattr(Functions, name)(make_symbol("x")))
+    words = {"ln": np.log, "exp": np.exp, "abs": np.abs, "pow": np.power}
+    for printed, known in (
+        (printing.format_python(formula, str), {"np": np}),
+        (printing.format_spice(formula, str), words),
+        (printing.format_verilog_a(formula, str), words),
+    ):
+        computed = eval(printed, {**known, "x": 0.7})  # noqa: S307  our own text
+        assert computed == pytest.approx(getattr(np, name)(0.7), rel=1e-15)
 
 
 @pytest.mark.parametrize("target", export_names())
@@ -131,7 +146,7 @@ def test_every_record_is_exported_with_its_origin_or_refused_with_a_reason(targe
     for records, name in ALL:
         record = registry.load_record(records, name)
         try:
-            content = files(record, target)
+            content = export_files(record, target)
         except ExportError as error:
             refusals.append(str(error))
             continue
@@ -162,6 +177,17 @@ def test_what_cannot_be_expressed_is_refused_and_nothing_is_written(name, target
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("separator", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_no_value_brings_a_line_into_a_program(separator):
+    """Whatever reaches a template: the lines of an exported program are those of the template."""
+    lines = ["first", f"second{separator}third"]
+    with pytest.raises(ExportError, match=r"'second.*third' cannot be exported: it has more than one line"):
+        fill_template("gaincell_circuit.py.j2", notes=lines)
+    with pytest.raises(ExportError, match="it has more than one line"):
+        fill_template("gaincell_circuit.py.j2", notes=[f"last{separator}"])
+    assert fill_template("gaincell_circuit.py.j2", notes=lines[:1]).startswith("# first\n")
+
+
 def test_a_file_that_differs_is_never_overwritten(tmp_path):
     record = registry.load_record("gc28", "gain_cell.pulse")
     [written] = export(record, "spice", tmp_path)
@@ -180,9 +206,9 @@ def test_the_command_writes_what_python_writes(gaincell, tmp_path):
     status, out, _ = gaincell("export", "--list")
     assert status == 0
     assert all(name in out and load_target(name).doc.split()[0] in out for name in export_names())
-    at = gaincell("export", "gc28/gain_cell.dc_corners", "--to", "csv", "--model", "cubic", "--at", "corner=ss",
-                  "--at", "temp=125")  # fmt: skip
-    assert at[0] == 0
+    wanted = ("--model", "cubic", "--at", "corner=ss", "--at", "temp=125")
+    status, _, _ = gaincell("export", "gc28/gain_cell.dc_corners", "--to", "csv", *wanted)
+    assert status == 0
     assert "corner = ss, temp = 125.0" in (tmp_path / "gain_cell.cubic.table.csv").read_text()
 
 
@@ -204,7 +230,7 @@ def test_a_wrong_request_is_one_sentence_and_status_2(gaincell, words, said):
 
 def test_tables_hold_the_coefficients_and_the_model():
     record = registry.load_record("gc28", "gain_cell.dc")
-    content = files(record, "csv", model="ekv_2d")
+    content = export_files(record, "csv", model="ekv_2d")
     coefficients = pd.read_csv(io.StringIO(content["gain_cell.ekv_2d.coefficients.csv"]), comment="#")
     assert dict(zip(coefficients["name"], coefficients["value"], strict=True)) == record.fit("ekv_2d").values()
     table = pd.read_csv(io.StringIO(content["gain_cell.ekv_2d.table.csv"]), comment="#")
@@ -216,7 +242,7 @@ def test_tables_hold_the_coefficients_and_the_model():
 @pytest.mark.parametrize(("records", "name"), ALL)
 def test_every_packaged_record_keeps_to_the_schema(records, name):
     record = registry.load_record(records, name)
-    content = files(record, "json-schema")
+    content = export_files(record, "json-schema")
     schema = json.loads(content["record.schema.json"])
     jsonschema.Draft202012Validator.check_schema(schema)
     raw = json.loads(content[f"{name}.json"])
@@ -225,7 +251,7 @@ def test_every_packaged_record_keeps_to_the_schema(records, name):
 
 
 def test_a_record_that_lacks_something_breaks_the_schema():
-    content = files(registry.load_record("paper", "gain_cell.dc"), "json-schema")
+    content = export_files(registry.load_record("paper", "gain_cell.dc"), "json-schema")
     schema, raw = json.loads(content["record.schema.json"]), json.loads(content["gain_cell.dc.json"])
     del raw["fits"][0]["coefficients"]["c0"]["unit"]
     with pytest.raises(jsonschema.ValidationError, match="'unit' is a required property"):

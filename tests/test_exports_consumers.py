@@ -13,12 +13,17 @@ import pytest
 import torch
 
 from gaincell_char import registry
-from gaincell_char.export import export, files
+from gaincell_char.export import export, export_files
 from gaincell_char.torch import load_exported
 
 ROOT = Path(__file__).parents[1]
-CELLS = [("gain_cell.dc", "softplus"), ("gain_cell.dc", "cubic"), ("gain_cell.dc", "ekv_2d"),
-         ("gain_cell.pulse_both", "softplus_charge"), ("gain_cell_switched.dc", "switched_2d")]  # fmt: skip
+CELLS = [
+    ("gain_cell.dc", "softplus"),
+    ("gain_cell.dc", "cubic"),
+    ("gain_cell.dc", "ekv_2d"),
+    ("gain_cell.pulse_both", "softplus_charge"),
+    ("gain_cell_switched.dc", "switched_2d"),
+]
 each_cell = pytest.mark.parametrize(("name", "model"), CELLS)
 
 
@@ -44,7 +49,7 @@ def term_by_term(c, x, v_store, x_max, offset):
 
 def circuit_of(records, model=None):
     record = registry.load_record(records, "gain_cell.dc")
-    return json.loads(files(record, "gaincellattention", model=model)["gaincell_circuit.json"])
+    return json.loads(export_files(record, "gaincellattention", model=model)["gaincell_circuit.json"])
 
 
 def test_the_ten_published_coefficients_come_back_from_the_four_that_they_determine():
@@ -84,18 +89,37 @@ def _their_attention(tokens):
         )
 
     return types.SimpleNamespace(
-        att_score_scaler=scaler(), weight_average_scaler=scaler(), k_scaler=scaler(), v_scaler=scaler(),
-        mask=torch.ones(tokens, tokens).tril(), decay=types.SimpleNamespace(decay_mask=torch.zeros(tokens, tokens)),
-    )  # fmt: skip
-
-
-def test_the_loader_puts_the_circuit_into_an_attention_module(tmp_path):
-    export(registry.load_record("paper", "gain_cell.dc"), "gaincellattention", tmp_path)
-    circuit = load_file(tmp_path / "gaincell_circuit.py", "gaincell_circuit").Circuit.load(
-        tmp_path / "gaincell_circuit.json"
+        att_score_scaler=scaler(),
+        weight_average_scaler=scaler(),
+        k_scaler=scaler(),
+        v_scaler=scaler(),
+        mask=torch.ones(tokens, tokens).tril(),
+        decay=types.SimpleNamespace(decay_mask=torch.zeros(tokens, tokens)),
     )
+
+
+def _decayed_scores(c, x, y, mask):
+    """The published form, each order of the stored voltage decayed by a power of the mask."""
+    orders = [i for i in range(4) for _ in range(4 - i)]
+    total = 0.0
+    for order in range(4):
+        own = [value if k == order else 0 for k, value in zip(orders, c, strict=True)]
+        currents = term_by_term(own, x[..., None], y[:, None], 0.9, 0.45)
+        total = total + currents.sum(-2) * mask**order
+    return total
+
+
+@pytest.fixture
+def published_circuit(tmp_path):
+    """What the exported loader makes of the published record."""
+    export(registry.load_record("paper", "gain_cell.dc"), "gaincellattention", tmp_path)
+    loader = load_file(tmp_path / "gaincell_circuit.py", "gaincell_circuit")
+    return loader.Circuit.load(tmp_path / "gaincell_circuit.json")
+
+
+def test_the_loader_puts_the_circuit_into_an_attention_module(published_circuit):
     attention = _their_attention(tokens=6)
-    circuit.install(attention)
+    published_circuit.install(attention)
     scalers = [attention.att_score_scaler, attention.weight_average_scaler]
     assert [s.a.item() for s in scalers] == pytest.approx([1 / 80, 1 / 40])
     assert [s.range_a for s in scalers] == [[1 / 80, 1 / 80], [1 / 40, 1 / 40]]
@@ -105,21 +129,22 @@ def test_the_loader_puts_the_circuit_into_an_attention_module(tmp_path):
     assert attention.weights_clamping_bounds == pytest.approx([0.0, 0.9])
     age = torch.arange(6)[:, None] - torch.arange(6)[None]
     torch.testing.assert_close(attention.decay.decay_mask.tril(), torch.exp(-1.6e-4 * age).tril())
+
+
+def test_the_products_of_an_attention_module_are_the_published_ones_and_their_gradient_is_linear(published_circuit):
+    attention = _their_attention(tokens=6)
+    published_circuit.install(attention)
     x = torch.rand(2, 5, 3, dtype=torch.float64, requires_grad=True)
     y = (0.9 * torch.rand(2, 3, 4, dtype=torch.float64)).requires_grad_()
     mask = torch.rand(5, 4, dtype=torch.float64)
-    aged = [term_by_term([c if k == order else 0 for k, c in zip(ORDERS, circuit.c, strict=True)],
-                         x.detach().numpy()[..., None], y.detach().numpy()[:, None], 0.9, 0.45).sum(-2)
-            * mask.numpy() ** order for order in range(4)]  # fmt: skip
     scores = attention.similarity(x, y, mask)
-    np.testing.assert_allclose(scores.detach(), sum(aged), rtol=1e-12)
+    expected = _decayed_scores(published_circuit.c, x.detach().numpy(), y.detach().numpy(), mask.numpy())
+    np.testing.assert_allclose(scores.detach(), expected, rtol=1e-12)
     scores.sum().backward()
     np.testing.assert_allclose(y.grad, 19.3 * (x.detach().transpose(-1, -2) @ mask.expand(2, 5, 4)), rtol=1e-12)
     before = attention.weight_average(x, y, torch.ones(5, 3, dtype=torch.float64))
     np.testing.assert_allclose(before.detach(), attention.similarity(x, y, torch.ones(5, 4)).detach(), rtol=1e-12)
 
-
-ORDERS = [i for i in range(4) for _ in range(4 - i)]
 
 # --- CrossSim ----------------------------------------------------------------------------------------
 
@@ -137,20 +162,26 @@ def crosssim(monkeypatch):
     """CrossSim itself, or NumPy and an empty base class under its names."""
     if importlib.util.find_spec("simulator") is None:
         modules = {
-            "simulator": types.ModuleType("simulator"), "simulator.devices": types.ModuleType("simulator.devices"),
+            "simulator": types.ModuleType("simulator"),
+            "simulator.devices": types.ModuleType("simulator.devices"),
             "simulator.backend": types.SimpleNamespace(ComputeBackend=lambda: np),
             "simulator.devices.idevice": types.SimpleNamespace(EmptyDevice=_Empty),
-        }  # fmt: skip
+        }
         for name, module in modules.items():
             monkeypatch.setitem(sys.modules, name, module)
 
     def made(device, *, spreads=False, style=None):
         core = {} if style is None else {"core": types.SimpleNamespace(style=types.SimpleNamespace(name=style))}
         parameters = types.SimpleNamespace(
-            Gmin_norm=0.1, Gmax_norm=1.0, Grange_norm=0.9, clip_conductance=False, cell_bits=0, time=0,
+            Gmin_norm=0.1,
+            Gmax_norm=1.0,
+            Grange_norm=0.9,
+            clip_conductance=False,
+            cell_bits=0,
+            time=0,
             programming_error=types.SimpleNamespace(enable=spreads, model="GainCell"),
             root=types.SimpleNamespace(**core),
-        )  # fmt: skip
+        )
         return device(parameters, types.SimpleNamespace(magnitude=0.0))
 
     return made
@@ -257,7 +288,7 @@ def test_aihwkit_computes_with_the_cells_curve(name, model, tmp_path):
 )
 def test_neurosim_tables_hold_level_mean_and_sigma(name, table, header):
     record = registry.load_record("gc28", name)
-    text = files(record, "neurosim")[f"{table}.csv"]
+    text = export_files(record, "neurosim")[f"{table}.csv"]
     assert text.splitlines()[0] == header
     data = pd.read_csv(io.StringIO(text))
     levels = data.iloc[:, 0].to_numpy()

@@ -13,7 +13,7 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.declare.macro_model import MacroText
-from gaincell_char.export import files
+from gaincell_char.export import export_files
 
 COMPILER = os.environ.get("GAINCELL_OPENVAF") or shutil.which("openvaf-r") or shutil.which("openvaf")
 NGSPICE = os.environ.get("GAINCELL_OSDI_NGSPICE") or shutil.which("ngspice")
@@ -62,7 +62,7 @@ def run(deck, saved, model, folder):
 @pytest.mark.parametrize("name", INPUTS)
 def test_the_compiled_module_computes_the_model(name, tmp_path):
     record = registry.load_record("gc28", name)
-    model = compiled(files(record, "verilog-a")[f"{record.circuit}.va"], record.circuit, tmp_path)
+    model = compiled(export_files(record, "verilog-a")[f"{record.circuit}.va"], record.circuit, tmp_path)
     if not (NGSPICE and loads_models(tmp_path)):
         pytest.skip("compiled, not run: this ngspice loads no compiled models; 46 does, from Debian's backports")
     fit = next(fit for fit in record.fits if fit.form == "best")
@@ -84,4 +84,4 @@ def test_the_compiled_module_computes_the_model(name, tmp_path):
 def test_every_model_with_a_macro_compiles(name, tmp_path):
     record = registry.load_record("gc28", name)
     for fit in record.fits:
-        compiled(files(record, "verilog-a", model=fit.model)[f"{record.circuit}.va"], fit.model, tmp_path)
+        compiled(export_files(record, "verilog-a", model=fit.model)[f"{record.circuit}.va"], fit.model, tmp_path)

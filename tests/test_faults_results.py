@@ -17,7 +17,7 @@ import pytest
 
 import gaincell_char
 from gaincell_char import registry
-from gaincell_char.export import files
+from gaincell_char.export import export_files
 
 ROWS = {
     "F1": (
@@ -384,7 +384,7 @@ def test_a_comparison_says_on_the_terminal_what_its_gate_counted(gaincell):
     ],
 )
 def test_files_for_other_tools_say_what_they_need_and_change(record, target, file, words):
-    text = " ".join(files(registry.load_record("gc28", record), target, companions="gc28")[file].split())
+    text = " ".join(export_files(registry.load_record("gc28", record), target, companions="gc28")[file].split())
     for word in words:
         assert word in text, word
     section = " ".join((DOCS / "exports.md").read_text().split())

@@ -22,7 +22,7 @@ from hostile import ATTACKS, Trap
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Op
 from gaincell_char.errors import DataError, GaincellError, NetlistError
-from gaincell_char.export import export_names, files
+from gaincell_char.export import export_files, export_names
 from gaincell_char.fitting.record import read_record
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.spice.deck import Deck, Template
@@ -209,7 +209,7 @@ def test_a_record_made_in_python_cannot_put_a_line_into_an_exported_program(tmp_
     """The second lock: every field, attack and format, for a record that no reader has seen."""
     trap = Trap(tmp_path)
     source = _source(target)
-    make = partial(files, to=target, companions="gc28")
+    make = partial(export_files, to=target, companions="gc28")
     written, run_too = 0, {trap.fill(attack) for attack in LINES[:4:3]}
     for field, put in FIELDS.items():
         try:

@@ -1,15 +1,18 @@
 """What a simulator of analog arrays takes from a cell's record: numbers as JSON, the formula as Python text."""
 
-from typing import Any
+import json
+from collections.abc import Mapping
 
 import numpy as np
 
+from ..declare.attention_head import Head
 from ..declare.circuit import Floats
-from ..errors import ExportError
-from ..fitting.fitted import FittedModel, parameter
+from ..fitting.fit import Fit
+from ..fitting.fitted import FittedModel, RandomCircuits, parameter
 from . import printing, related_records
 from .target import Request
-from .trace import trace
+from .templates import fill_template
+from .trace import trace_model
 
 LOST = (
     "the sign of a current where weights are conductances above 0 (its zero is a state within the range), "
@@ -18,11 +21,10 @@ LOST = (
 _POINTS, _FINE = 33, 257
 
 
-def refuses(request: Request) -> str:
-    """Why a model is no weight of an array."""
-    fit, model = request.chosen()
-    head = related_records.cell_head(request)
-    if head is None:
+def explain_refusal(request: Request) -> str:
+    """Return why a model is no weight of an array; nothing if it is one."""
+    fit, model = request.require_model()
+    if related_records.find_cell_head(request) is None:
         return f"it takes a current or charge of an attention head's cell, and {request.circuit.name} is none"
     if all(model.name not in macro.models for macro in request.circuit.macros):
         return (
@@ -31,33 +33,55 @@ def refuses(request: Request) -> str:
     return ""
 
 
-def formula(request: Request) -> tuple[str, str]:
-    """Arguments and body of a Python function of the model, coefficients as ``c["name"]``."""
-    _, model = request.chosen()
-    traced = trace(model.function, dict.fromkeys(model.inputs), tuple(model.coefficients))
+def make_files(request: Request, stem: str, lost: str) -> Mapping[str, str]:
+    """Return a Python program and the JSON that it reads, as file name -> content.
 
-    def named(name: str) -> str:
+    Parameters
+    ----------
+    stem : str
+        File name of both without its suffix; that of the template is ``<stem>.py.j2``.
+    lost : str
+        What the program does not express.
+
+    Raises
+    ------
+    ExportError
+        If the request lacks a record or a model that is needed.
+    """
+    fit, _ = request.require_model()
+    arguments, formula = python_formula(request)
+    notes = request.write_notes(lost)
+    program = fill_template(f"{stem}.py.j2", notes=notes, arguments=arguments, equation=fit.equation, formula=formula)
+    return {f"{stem}.py": program, f"{stem}.json": json.dumps(collect_numbers(request), indent=1) + "\n"}
+
+
+def python_formula(request: Request) -> tuple[str, str]:
+    """Return arguments and body of a Python function of the model, coefficients as ``c["name"]``."""
+    _, model = request.require_model()
+
+    def refer(name: str) -> str:
         return name if name in model.inputs else f'c["{name}"]'
 
-    return ", ".join(model.inputs), printing.python(traced, named)
+    return ", ".join(model.inputs), printing.format_python(trace_model(model), refer)
 
 
-def numbers(request: Request) -> dict[str, Any]:
-    """Coefficients, ranges, full scale, spread, limits and decay, for JSON."""
-    fit, model = request.chosen()
-    head = related_records.cell_head(request)
-    if head is None:
-        raise ExportError(refuses(request))
+def collect_numbers(request: Request) -> dict[str, object]:
+    """Return coefficients, ranges, full scale, spread, limits and decay, for JSON.
+
+    Raises
+    ------
+    ExportError
+        If the record is of no cell of an attention head, or another record of the head is missing.
+    """
+    fit, model = request.require_model()
+    head = related_records.require_cell_head(request)
     low, high = fit.box[fit.inputs[0]]
-    axis = np.linspace(low, high, _POINTS)
-    drive = [np.full_like(axis, fit.box[name][1]) for name in fit.inputs[1:]]
-    curve = _curve(FittedModel(fit=fit, function=model.function), low, high)
+    curve = _sample_curve(FittedModel(fit=fit, function=model.function), low, high)
     full = float(np.abs(curve).max())
-    random = related_records.random_circuits(request)
-    sigma = random.sigma(axis, *drive[: len(random.fit.inputs) - 1]) if random else np.zeros_like(axis)
-    t_max, limits = _limits(request)
+    sigma = _sample_sigma(fit, related_records.load_random_circuits(request), full)
+    t_max, limits = _find_limits(request, head)
     over = t_max if fit.unit == "A" else 1.0
-    _, decay = related_records.companion(request, head.decay, next(iter(head.decay_forms.values())))
+    _, decay = related_records.load_decay(request, head)
     return {
         "coefficients": fit.values(),
         "unit": fit.unit,
@@ -67,29 +91,41 @@ def numbers(request: Request) -> dict[str, Any]:
         "curve": (curve / full).tolist(),
         "v_ref": decay.coefficients["v_ref"].value,
         "full": full,
-        "drive": [list(fit.box[n]) for n in fit.inputs[1:]],
-        "sigma": {"at": axis.tolist(), "relative": (sigma / full).tolist(), "known": random is not None},
+        "drive": [list(fit.box[name]) for name in fit.inputs[1:]],
+        "sigma": sigma,
         "tau": decay.coefficients["tau"].value,
-        "limit": {k: q / (full * over) for k, q in limits.items()},
+        "limit": {operation: charge / (full * over) for operation, charge in limits.items()},
         "levels": {"input": head.levels_input, "store": head.levels_store, "output": head.levels_output},
-        "about": request.about(LOST),
+        "about": request.describe(LOST),
     }
 
 
-def _curve(model: FittedModel, low: float, high: float) -> Floats:
+def _sample_curve(model: FittedModel, low: float, high: float) -> Floats:
     """Output over the first input at full drive, in equal steps."""
     axis = np.linspace(low, high, _FINE)
-    drive = [np.full_like(axis, model.fit.box[name][1]) for name in model.fit.inputs[1:]]
-    return np.asarray(model(axis, *drive), dtype=float)
+    return np.asarray(model(axis, *_full_drive(model.fit, axis)), dtype=float)
 
 
-def _limits(request: Request) -> tuple[float, dict[str, float]]:
+def _sample_sigma(fit: Fit, random: RandomCircuits | None, full: float) -> dict[str, object]:
+    """Spread over the first input at full drive, as a fraction of full scale; 0 where the record states none."""
+    axis = np.linspace(*fit.box[fit.inputs[0]], _POINTS)
+    sigma = np.zeros_like(axis)
+    if random is not None:
+        sigma = random.sigma(axis, *_full_drive(fit, axis)[: len(random.fit.inputs) - 1])
+    return {"at": axis.tolist(), "relative": (sigma / full).tolist(), "known": random is not None}
+
+
+def _full_drive(fit: Fit, axis: Floats) -> list[Floats]:
+    """The inputs beside the first one at the upper ends of their ranges, along an axis."""
+    return [np.full_like(axis, fit.box[name][1]) for name in fit.inputs[1:]]
+
+
+def _find_limits(request: Request, head: Head) -> tuple[float, dict[str, float]]:
     """Longest pulse [s], and the charge [C] at which each converter of the head saturates."""
-    head = related_records.cell_head(request)
     limits = {}
     t_max = 0.0
-    for operation in head.operations if head else ():
-        record, fit = related_records.companion(request, operation.converter, related_records.published(operation))
+    for operation in head.operations:
+        record, fit = related_records.load_converter(request, operation)
         t_max = parameter(record, "t_max")
         limits[operation.name] = t_max / fit.coefficients["gain"].value
     return t_max, limits

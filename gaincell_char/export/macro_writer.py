@@ -11,8 +11,9 @@ from sympy.codegen.cfunctions import log1p
 from .. import registry
 from ..declare.macro_model import Macro, MacroText
 from ..errors import ExportError
+from .printing import Refer
 from .target import Request
-from .trace import Expression, plain, symbol
+from .trace import Expression, make_symbol, to_expression
 
 _QUANTITY = re.compile(r"<(\w+)>")
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -31,7 +32,7 @@ class MacroParts:
     formulas : mapping of str to sympy expression
         Quantity -> formula.
     helpers : mapping of str to sympy expression
-        Node -> formula that others share, by `sharing`.
+        Node -> formula that others contain, by `factor_out`.
     """
 
     name: str
@@ -42,10 +43,26 @@ class MacroParts:
     helpers: Mapping[str, Expression] = field(default_factory=dict)
 
 
-def refuses(request: Request) -> str:
-    """Why a model has no macro-model."""
-    fit, model = request.chosen()
-    if _macro(request) is None:
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """How a language writes what a macro-model contains.
+
+    Attributes
+    ----------
+    format : callable
+        Formula, and how the text refers to a symbol -> text.
+    parameter : str
+        How the text refers to a parameter, as ``p_{}``.
+    """
+
+    format: Callable[[Expression, Refer], str]
+    parameter: str
+
+
+def explain_refusal(request: Request) -> str:
+    """Return why a model has no macro-model; nothing if it has one."""
+    fit, model = request.require_model()
+    if _find_macro(request) is None:
         have = ", ".join(name for macro in request.circuit.macros for name in macro.models) or "no model"
         return (
             f"{fit.output} of {', '.join(model.inputs)} says nothing of currents and voltages at the ports of "
@@ -54,36 +71,38 @@ def refuses(request: Request) -> str:
     return ""
 
 
-def _macro(request: Request) -> Macro | None:
-    name = request.chosen()[1].name
-    return next((macro for macro in request.circuit.macros if name in macro.models), None)
+def _find_macro(request: Request) -> Macro | None:
+    _, model = request.require_model()
+    return next((macro for macro in request.circuit.macros if model.name in macro.models), None)
 
 
-def parts(request: Request) -> MacroParts:
+def make_parts(request: Request) -> MacroParts:
     """Trace the model and read ports and parameters.
 
     Raises
     ------
     ExportError
-        If the record lacks a parameter that the text needs.
+        If the model has no macro-model, or the record lacks a parameter that the text needs.
     """
-    fit, model = request.chosen()
-    macro = _macro(request)
+    fit, model = request.require_model()
+    macro = _find_macro(request)
     if macro is None:
-        raise ExportError(refuses(request))
+        raise ExportError(explain_refusal(request))
     given = request.record.parameters
     if missing := [name for name in macro.parameters if isinstance(given.get(name, ""), str)]:
         raise ExportError(f"the record does not say {', '.join(missing)}, which the macro-model needs")
-    values = {**{name: float(given[name]) for name in macro.parameters}, **fit.values()}
-    function = partial(model.function, **{name: symbol(name) for name in model.coefficients})
-    inputs = [symbol(name) for name in macro.spice.signals]
-    formulas = {name: plain(quantity(function, *inputs)) for name, quantity in macro.quantities.items()}
+    function = partial(model.function, **{name: make_symbol(name) for name in model.coefficients})
+    inputs = [make_symbol(name) for name in macro.spice.signals]
     return MacroParts(
-        name=request.circuit.name, ports=_ports(request.circuit.name), macro=macro, values=values, formulas=formulas
+        name=request.circuit.name,
+        ports=_read_ports(request.circuit.name),
+        macro=macro,
+        values={**{name: float(given[name]) for name in macro.parameters}, **fit.values()},
+        formulas={name: to_expression(quantity(function, *inputs)) for name, quantity in macro.quantities.items()},
     )
 
 
-def _ports(circuit: str) -> tuple[str, ...]:
+def _read_ports(circuit: str) -> tuple[str, ...]:
     """Ports of the transistor netlist."""
     block = registry.load_netlist(circuit).subcircuits.get(circuit)
     if block is None:
@@ -91,40 +110,43 @@ def _ports(circuit: str) -> tuple[str, ...]:
     return block.ports
 
 
-def sharing(made: MacroParts) -> MacroParts:
-    """Give what stands in a formula more than once a node of its own, if it is a pure number of about 1.
+def factor_out(parts: MacroParts) -> MacroParts:
+    """Give what appears in a formula more than once a node of its own, if it is a pure number of about 1.
 
     Sums with a logarithm are; a current as the voltage of a node would be below the simulator's tolerance.
     """
-    whole = sympy.Tuple(*made.formulas.values())
-    sums = {part for part in sympy.preorder_traversal(whole) if part.is_Add and any(map(_is_log1p, part.args))}
-    names = {part: f"pure_{number}" for number, part in enumerate(sorted(sums, key=str))}
-    nodes = {part: symbol(name).expression for part, name in names.items()}
-    formulas = {name: formula.xreplace(nodes) for name, formula in made.formulas.items()}
-    return replace(made, formulas=formulas, helpers={name: part for part, name in names.items()})
+    whole = sympy.Tuple(*parts.formulas.values())
+    sums = {term for term in sympy.preorder_traversal(whole) if term.is_Add and any(map(_is_log1p, term.args))}
+    names = {term: f"pure_{number}" for number, term in enumerate(sorted(sums, key=str))}
+    nodes = {term: make_symbol(name).expression for term, name in names.items()}
+    formulas = {name: formula.xreplace(nodes) for name, formula in parts.formulas.items()}
+    return replace(parts, formulas=formulas, helpers={name: term for term, name in names.items()})
 
 
 def _is_log1p(expression: Expression) -> bool:
     return isinstance(expression, log1p)
 
 
-def names(made: MacroParts, text: MacroText, parameter: str) -> Callable[[str], str]:
+def write_helpers(parts: MacroParts, text: MacroText, language: Language) -> dict[str, str]:
+    """Return node -> formula, for the formulas that have nodes of their own."""
+    refer = _make_refer(parts, text, language)
+    return {name: language.format(formula, refer) for name, formula in parts.helpers.items()}
+
+
+def write_lines(parts: MacroParts, text: MacroText, language: Language) -> list[str]:
+    """Return the lines of the circuit's text with formulas and parameters in it."""
+    refer = _make_refer(parts, text, language)
+    written = _PARAMETER.sub(lambda match: language.parameter.format(match[1]), text.text)
+    lines = filter(None, written.splitlines())
+    return [_QUANTITY.sub(lambda match: language.format(parts.formulas[match[1]], refer), line) for line in lines]
+
+
+def _make_refer(parts: MacroParts, text: MacroText, language: Language) -> Refer:
     """How the text refers to signals, helpers and parameters."""
 
-    def named(name: str) -> str:
-        if name in made.helpers:
+    def refer(name: str) -> str:
+        if name in parts.helpers:
             return f"v({name})"
-        return text.signals[name] if name in text.signals else parameter.format(name)
+        return text.signals[name] if name in text.signals else language.parameter.format(name)
 
-    return named
-
-
-def fill(
-    made: MacroParts, text: MacroText, write: Callable[[Expression, Callable[[str], str]], str], parameter: str
-) -> str:
-    """Put formulas and parameters into the text; ``parameter`` is how one is written, as ``p_{}``."""
-    named = names(made, text, parameter)
-    written = _PARAMETER.sub(lambda match: parameter.format(match[1]), text.text)
-    return _QUANTITY.sub(
-        lambda match: write(made.formulas[match[1]], named), "\n".join(filter(None, written.splitlines()))
-    )
+    return refer

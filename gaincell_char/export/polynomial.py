@@ -6,7 +6,7 @@ import sympy
 
 from ..declare.circuit import Model
 from ..fitting.fit import Fit
-from .trace import plain, symbol, trace
+from .trace import make_symbol, to_expression, trace_model
 
 ORDER = 3
 TERMS = tuple((i, j) for i in range(ORDER + 1) for j in range(ORDER + 1 - i))
@@ -14,13 +14,13 @@ TERMS = tuple((i, j) for i in range(ORDER + 1) for j in range(ORDER + 1 - i))
 _UNKNOWN = "w"
 
 
-def refuses(fit: Fit, model: Model) -> str:
-    """Why a model is no such polynomial."""
+def explain_refusal(fit: Fit, model: Model) -> str:
+    """Return why a model is no such polynomial; nothing if it is one."""
     if fit.unit != "A" or len(model.inputs) > 2:
         return (
             f"it takes a current over one or two voltages, not {fit.output} [{fit.unit}] over {', '.join(fit.inputs)}"
         )
-    if _terms(fit, model, 0.0) is None:
+    if _find_terms(fit, model, 0.0) is None:
         return (
             f"it takes a polynomial of order {ORDER}, and {fit.equation} is none; "
             "the shape beyond third order would be lost: export the paper form"
@@ -28,28 +28,34 @@ def refuses(fit: Fit, model: Model) -> str:
     return ""
 
 
-def _terms(fit: Fit, model: Model, v_ref: float) -> Mapping[tuple[int, int], float] | None:
+def _find_terms(fit: Fit, model: Model, v_ref: float) -> Mapping[tuple[int, int], float] | None:
     """Coefficients by powers, the first input counted from ``v_ref``; None if there are others."""
-    traced = trace(model.function, dict.fromkeys(model.inputs), tuple(model.coefficients))
-    first, *rest = (symbol(name).expression for name in model.inputs)
-    unknown = symbol(_UNKNOWN).expression
-    shifted = traced.subs(first, unknown + plain(v_ref))
+    first, *rest = (make_symbol(name).expression for name in model.inputs)
+    unknown = make_symbol(_UNKNOWN).expression
+    shifted = trace_model(model).subs(first, unknown + to_expression(v_ref))
     # Asked first: to expand what is none takes minutes.
     if not shifted.is_polynomial(unknown, *rest):
         return None
     polynomial = sympy.Poly(shifted, unknown, *rest)
-    values = {sympy.Symbol(name, real=True): sympy.Float(value, 30) for name, value in fit.values().items()}
+    values = {make_symbol(name).expression: sympy.Float(value, 30) for name, value in fit.values().items()}
     found = {(*powers, 0)[:2]: float(term.subs(values)) for powers, term in polynomial.terms()}
     return found if all(sum(powers) <= ORDER for powers in found) else None
 
 
-def published(fit: Fit, model: Model, v_ref: float, v_in: float) -> list[float]:
-    """Coefficients C_ij [A/V^(i+j)] in the published loop order.
+def find_coefficients(fit: Fit, model: Model, v_ref: float, v_in: float) -> list[float]:
+    """Return the coefficients C_ij [A/V^(i+j)] in the published loop order.
 
     A model of the first input alone was fitted at one ``v_in``, which determines ``sum_j C_ij v_in^j`` only.  As the
     published ten coefficients do, the least ones are returned: C_ij = k_i v_in^j / sum_m v_in^(2m).
+
+    Parameters
+    ----------
+    v_ref : float
+        Voltage from which the first input is counted [V].
+    v_in : float
+        Second voltage of a model that has no such input [V].
     """
-    terms = _terms(fit, model, v_ref) or {}
+    terms = _find_terms(fit, model, v_ref) or {}
     if len(model.inputs) == 2:
         return [terms.get(powers, 0.0) for powers in TERMS]
     return [terms.get((i, 0), 0.0) * v_in**j / sum(v_in ** (2 * m) for m in range(ORDER + 1 - i)) for i, j in TERMS]

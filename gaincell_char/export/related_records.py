@@ -10,34 +10,48 @@ from ..registry import find_record, head_names, load_head, load_random
 from .target import Request
 
 
-def cell_head(request: Request) -> Head | None:
-    """The head whose cell the record describes."""
+def find_cell_head(request: Request) -> Head | None:
+    """Return the head whose cell the record describes, if there is one."""
     heads = map(load_head, head_names())
     return next((head for head in heads if head.cell == request.record.circuit), None)
 
 
-def is_converter(request: Request) -> bool:
-    """Whether the record describes what stands at the foot of a head's columns."""
-    return bool(_operations(request))
-
-
-def converter(request: Request) -> tuple[Head, Operation]:
-    """The head and the operation whose converter the record describes."""
-    return _operations(request)[0]
-
-
-def _operations(request: Request) -> list[tuple[Head, Operation]]:
-    pairs = [(head, operation) for head in map(load_head, head_names()) for operation in head.operations]
-    return [(head, operation) for head, operation in pairs if operation.converter == request.record.circuit]
-
-
-def companion(request: Request, circuit: str, name: ModelName) -> tuple[Record, Fit]:
-    """Record and fit of another circuit of the head.
+def require_cell_head(request: Request) -> Head:
+    """Return the head whose cell the record describes.
 
     Raises
     ------
     ExportError
-        If the request's companions do not hold it.
+        If it is no cell of a head.
+    """
+    head = find_cell_head(request)
+    if head is None:
+        raise ExportError(f"{request.circuit.name} is no cell of an attention head")
+    return head
+
+
+def is_converter(request: Request) -> bool:
+    """Tell whether the record is of a circuit that ends the columns of a head."""
+    return bool(_find_operations(request))
+
+
+def find_converter(request: Request) -> tuple[Head, Operation]:
+    """Return the head and the operation whose converter the record describes; only where `is_converter`."""
+    return _find_operations(request)[0]
+
+
+def _find_operations(request: Request) -> list[tuple[Head, Operation]]:
+    pairs = [(head, operation) for head in map(load_head, head_names()) for operation in head.operations]
+    return [(head, operation) for head, operation in pairs if operation.converter == request.record.circuit]
+
+
+def load_related(request: Request, circuit: str, name: ModelName) -> tuple[Record, Fit]:
+    """Return record and fit of another circuit of the head.
+
+    Raises
+    ------
+    ExportError
+        If the request's companions do not contain it.
     """
     if not request.companions:
         raise ExportError(
@@ -53,18 +67,37 @@ def companion(request: Request, circuit: str, name: ModelName) -> tuple[Record, 
         ) from None
 
 
-def published(operation: Operation) -> ModelName:
-    """The converter's model of the published form: heads declare the worst first."""
-    return next(iter(operation.forms.values()))
+def load_converter(request: Request, operation: Operation) -> tuple[Record, Fit]:
+    """Return record and published fit of an operation's converter.
+
+    Raises
+    ------
+    ExportError
+        If the request's companions do not contain it.
+    """
+    published, *_ = operation.forms.values()  # heads declare the worst form first
+    return load_related(request, operation.converter, published)
 
 
-def numbers(record: Record) -> Numbers:
-    """Parameters that are numbers."""
+def load_decay(request: Request, head: Head) -> tuple[Record, Fit]:
+    """Return record and published fit of how the stored voltage of a head's cell decays.
+
+    Raises
+    ------
+    ExportError
+        If the request's companions do not contain it.
+    """
+    published, *_ = head.decay_forms.values()
+    return load_related(request, head.decay, published)
+
+
+def select_numbers(record: Record) -> Numbers:
+    """Return the parameters of a record that are numbers."""
     return {name: float(value) for name, value in record.parameters.items() if not isinstance(value, str)}
 
 
-def random_circuits(request: Request) -> RandomCircuits | None:
-    """The record's first model with random coefficients; None if it is not of a Monte Carlo campaign."""
+def load_random_circuits(request: Request) -> RandomCircuits | None:
+    """Return the record's first model with random coefficients; None if it is not of a Monte Carlo campaign."""
     spread = request.record.spread
     if not spread or not spread.random:
         return None

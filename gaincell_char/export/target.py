@@ -1,7 +1,7 @@
 """What an export target is: a name, what it can express, and a function that makes its files."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
@@ -9,7 +9,7 @@ from ..declare.circuit import Circuit, Model
 from ..errors import ExportError
 from ..fitting.fit import Fit
 from ..fitting.record import Record
-from .escape import comment
+from .escape import escape_comment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,10 @@ class Request:
 
     Attributes
     ----------
+    digest : str
+        Says which record it is.
+    circuit : Circuit
+        The one that the record describes.
     fit, model : optional
         The fitted model, for targets that express one.
     companions : str or Path
@@ -31,8 +35,14 @@ class Request:
     model: Model | None
     companions: str | Path
 
-    def chosen(self) -> tuple[Fit, Model]:
-        """Fit and model; only for targets that express one."""
+    def require_model(self) -> tuple[Fit, Model]:
+        """Return fit and model, for targets that express one.
+
+        Raises
+        ------
+        ExportError
+            If none was chosen.
+        """
         if self.fit is None or self.model is None:
             raise ExportError("this export has no model")
         return self.fit, self.model
@@ -42,20 +52,25 @@ class Request:
         """Circuit, study and technology in three words."""
         return f"{self.record.circuit} {self.record.study} {self.record.technology}"
 
-    def notes(self, lost: str = "") -> list[str]:
-        """Lines of provenance for the head of a file, plain ASCII."""
-        lines = [
-            f"{self.title}: written by gaincell-char {__version__} from the record with digest {self.digest}",
-            *([f"source: {self.record.provenance.source}"] if self.record.provenance.source else []),
-            *_errors(self.fit),
-            *([f"not expressed: {lost}"] if lost else []),
-        ]
-        return [comment(line) for line in lines]
+    def write_notes(self, lost: str = "") -> list[str]:
+        """Return lines of provenance for the beginning of a file, plain ASCII.
 
-    def about(self, lost: str = "") -> dict[str, object]:
-        """The same as values, for JSON."""
-        fit = self.fit
-        errors = fit.held_out or fit.fitted if fit else None
+        Parameters
+        ----------
+        lost : str
+            What the format does not express.
+        """
+        lines = [f"{self.title}: written by gaincell-char {__version__} from the record with digest {self.digest}"]
+        if source := self.record.provenance.source:
+            lines.append(f"source: {source}")
+        if self.fit is not None:
+            lines += _write_fit(self.fit)
+        if lost:
+            lines.append(f"not expressed: {lost}")
+        return [escape_comment(line) for line in lines]
+
+    def describe(self, lost: str = "") -> dict[str, object]:
+        """Return the same as values, for JSON."""
         return {
             "circuit": self.record.circuit,
             "study": self.record.study,
@@ -63,19 +78,12 @@ class Request:
             "record_digest": self.digest,
             "package": f"gaincell-char {__version__}",
             "source": self.record.provenance.source,
-            "model": fit.model if fit else None,
-            "conditions": fit.conditions if fit else {},
-            "box": fit.box if fit else {},
-            "unit": fit.unit if fit else "",
-            "error_rms": errors.rms if errors else None,
-            "error_worst": abs(errors.worst) if errors else None,
+            **_describe_fit(self.fit),
             "not_expressed": lost,
         }
 
 
-def _errors(fit: Fit | None) -> list[str]:
-    if fit is None:
-        return []
+def _write_fit(fit: Fit) -> list[str]:
     at = ", ".join(f"{name} = {value}" for name, value in fit.conditions.items())
     box = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
     errors = fit.held_out or fit.fitted
@@ -83,23 +91,39 @@ def _errors(fit: Fit | None) -> list[str]:
     return [f"model {fit.model} at {at or 'the published conditions'}; holds for {box}", f"error of the fit: {off}"]
 
 
+def _describe_fit(fit: Fit | None) -> dict[str, object]:
+    if fit is None:
+        return {"model": None, "conditions": {}, "box": {}, "unit": "", "error_rms": None, "error_worst": None}
+    errors = fit.held_out or fit.fitted
+    return {
+        "model": fit.model,
+        "conditions": fit.conditions,
+        "box": fit.box,
+        "unit": fit.unit,
+        "error_rms": errors.rms if errors else None,
+        "error_worst": abs(errors.worst) if errors else None,
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A format a record can be exported to; each stands in a file of its own in ``targets/``.
+    """A format a record can be exported to; each is in a file of its own in ``targets/``.
 
     Attributes
     ----------
-    needs_others : bool
-        It reads other records of the technology beside the one that it is given.
-    refuses : callable, optional
+    doc : str
+        What the files contain, in one line.
+    make_files : callable
+        Request -> file name -> content.
+    explain_refusal : callable, optional
         Request with a model -> why it cannot be expressed and what would be lost, or nothing; a target without it
         takes whole records.
-    files : callable
-        Request -> file name -> content.
+    needs_others : bool
+        It reads other records of the technology beside the one that it is given.
     """
 
     name: str
     doc: str
-    files: Callable[[Request], Mapping[str, str | bytes]]
-    refuses: Callable[[Request], str] | None = field(default=None)
+    make_files: Callable[[Request], Mapping[str, str | bytes]]
+    explain_refusal: Callable[[Request], str] | None = None
     needs_others: bool = False

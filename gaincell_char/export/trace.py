@@ -1,16 +1,17 @@
 """A model function -> a formula: the function is called once, with symbols instead of arrays.
 
-So no target holds a second copy of a formula.  Sympy is imported when something is traced, not before.
+So no target contains a second copy of a formula.  Sympy is imported when something is traced, not before.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Self, SupportsFloat, TypeAlias
 
 import sympy
 from sympy.codegen.cfunctions import log1p
 
-Expression = Any
-"""A sympy expression."""
+from ..declare.circuit import Model
+
+Expression: TypeAlias = Any
+"""A sympy expression; sympy declares no types."""
 
 
 class Clip(sympy.Function):  # type: ignore[misc]
@@ -29,35 +30,38 @@ class Symbolic:
         """Functions that models find by `formula.namespace`."""
         return Functions
 
-    def __add__(self, other: Any) -> Self:
-        return type(self)(self.expression + plain(other))
+    def __add__(self, other: "Operand") -> Self:
+        return type(self)(self.expression + to_expression(other))
 
-    def __radd__(self, other: Any) -> Self:
-        return type(self)(plain(other) + self.expression)
+    def __radd__(self, other: "Operand") -> Self:
+        return type(self)(to_expression(other) + self.expression)
 
-    def __sub__(self, other: Any) -> Self:
-        return type(self)(self.expression - plain(other))
+    def __sub__(self, other: "Operand") -> Self:
+        return type(self)(self.expression - to_expression(other))
 
-    def __rsub__(self, other: Any) -> Self:
-        return type(self)(plain(other) - self.expression)
+    def __rsub__(self, other: "Operand") -> Self:
+        return type(self)(to_expression(other) - self.expression)
 
-    def __mul__(self, other: Any) -> Self:
-        return type(self)(self.expression * plain(other))
+    def __mul__(self, other: "Operand") -> Self:
+        return type(self)(self.expression * to_expression(other))
 
-    def __rmul__(self, other: Any) -> Self:
-        return type(self)(plain(other) * self.expression)
+    def __rmul__(self, other: "Operand") -> Self:
+        return type(self)(to_expression(other) * self.expression)
 
-    def __truediv__(self, other: Any) -> Self:
-        return type(self)(self.expression / plain(other))
+    def __truediv__(self, other: "Operand") -> Self:
+        return type(self)(self.expression / to_expression(other))
 
-    def __rtruediv__(self, other: Any) -> Self:
-        return type(self)(plain(other) / self.expression)
+    def __rtruediv__(self, other: "Operand") -> Self:
+        return type(self)(to_expression(other) / self.expression)
 
-    def __pow__(self, other: Any) -> Self:
-        return type(self)(self.expression ** plain(other))
+    def __pow__(self, other: "Operand") -> Self:
+        return type(self)(self.expression ** to_expression(other))
 
     def __neg__(self) -> Self:
         return type(self)(-self.expression)
+
+
+Operand: TypeAlias = Symbolic | SupportsFloat
 
 
 class Functions:
@@ -66,62 +70,49 @@ class Functions:
     @staticmethod
     def exp(x: Symbolic) -> Symbolic:
         """Exponential."""
-        return Symbolic(sympy.exp(plain(x)))
+        return Symbolic(sympy.exp(to_expression(x)))
 
     @staticmethod
     def log(x: Symbolic) -> Symbolic:
         """Natural logarithm."""
-        return Symbolic(sympy.log(plain(x)))
+        return Symbolic(sympy.log(to_expression(x)))
 
     @staticmethod
     def log1p(x: Symbolic) -> Symbolic:
         """``log(1 + x)``, exact for a small `x`."""
-        return Symbolic(log1p(plain(x)))
+        return Symbolic(log1p(to_expression(x)))
 
     @staticmethod
     def sqrt(x: Symbolic) -> Symbolic:
         """Square root."""
-        return Symbolic(sympy.sqrt(plain(x)))
+        return Symbolic(sympy.sqrt(to_expression(x)))
 
     @staticmethod
     def abs(x: Symbolic) -> Symbolic:
         """Absolute value."""
-        return Symbolic(sympy.Abs(plain(x)))
+        return Symbolic(sympy.Abs(to_expression(x)))
 
     @staticmethod
-    def clip(x: Symbolic, low: Any, high: Any) -> Symbolic:
+    def clip(x: Symbolic, low: Operand, high: Operand) -> Symbolic:
         """`x` limited to ``[low, high]``."""
-        return Symbolic(Clip(plain(x), plain(low), plain(high)))
+        return Symbolic(Clip(to_expression(x), to_expression(low), to_expression(high)))
 
 
-def plain(value: Any) -> Expression:
-    """Sympy's view of a symbol, or of a number, which whole floats enter as integers so that they print as such."""
+def to_expression(value: Operand) -> Expression:
+    """Return the sympy expression of a symbol, or of a number; whole floats become integers, to be printed as such."""
     if isinstance(value, Symbolic):
         return value.expression
     number = float(value)
     return sympy.Integer(int(number)) if number.is_integer() else sympy.sympify(number)
 
 
-def symbol(name: str) -> Symbolic:
-    """A real number called `name`."""
+def make_symbol(name: str) -> Symbolic:
+    """Return a real number called `name`."""
     return Symbolic(sympy.Symbol(name, real=True))
 
 
-def trace(function: Callable[..., Any], arguments: Mapping[str, Any], coefficients: tuple[str, ...]) -> Expression:
-    """Formula of a model.
-
-    Parameters
-    ----------
-    function : callable
-        A model's function.
-    arguments : mapping of str to number
-        Input -> number; an input that is None stays a symbol of its name.
-    coefficients : tuple of str
-        Names of the keyword arguments; all stay symbols.
-
-    Returns
-    -------
-    sympy expression
-    """
-    inputs = [symbol(name) if value is None else Symbolic(plain(value)) for name, value in arguments.items()]
-    return plain(function(*inputs, **{name: symbol(name) for name in coefficients}))
+def trace_model(model: Model) -> Expression:
+    """Return the formula of a model, in symbols called as its inputs and coefficients are."""
+    inputs = [make_symbol(name) for name in model.inputs]
+    coefficients = {name: make_symbol(name) for name in model.coefficients}
+    return to_expression(model.function(*inputs, **coefficients))

@@ -1,47 +1,62 @@
 """Coefficients, and the model evaluated over its box, as tables for a spreadsheet."""
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from ...declare.circuit import Model
+from ...fitting.fit import Fit
 from ...fitting.fitted import FittedModel
-from ..escape import cell, comment
+from ..escape import escape_cell, escape_comment
 from ..target import Request, Target
 
 _POINTS = {1: 201, 2: 41}
 _FEW = 11
+_LOST = "correlations of the coefficients, and the formula but for its text"
 
 
-def _files(request: Request) -> Mapping[str, str]:
-    fit, _ = request.chosen()
-    notes = request.notes("correlations of the coefficients, and the formula but for its text")
-    head = "".join(f"# {line}\n" for line in [*notes, f"equation: {comment(fit.equation)}"])
-    rows = [
-        {"name": cell(name), "value": e.value, "stderr": e.stderr, "unit": cell(e.unit), "doc": cell(e.doc)}
-        for name, e in fit.coefficients.items()
-    ]
-    function = FittedModel(fit=fit, function=request.chosen()[1].function)
-    axes = [np.linspace(*span, _POINTS.get(len(fit.box), _FEW)) for span in fit.box.values()]
-    grid = [x.ravel() for x in np.meshgrid(*axes, indexing="ij")]
-    table = {**dict(zip(fit.box, grid, strict=True)), fit.output: np.asarray(function(*grid), dtype=float)}
+def _make_files(request: Request) -> Mapping[str, str]:
+    fit, model = request.require_model()
+    lines = [*request.write_notes(_LOST), f"equation: {escape_comment(fit.equation)}"]
+    notes = "".join(f"# {line}\n" for line in lines)
     name = f"{request.record.circuit}.{fit.model}"
     return {
-        f"{name}.coefficients.csv": head + _text(pd.DataFrame(rows)),
-        f"{name}.table.csv": head + _text(pd.DataFrame(table)),
+        f"{name}.coefficients.csv": notes + _write_csv(_tabulate_coefficients(fit)),
+        f"{name}.table.csv": notes + _write_csv(_tabulate_output(fit, model)),
     }
 
 
-def _text(frame: pd.DataFrame) -> str:
-    buffer = io.StringIO()
-    frame.to_csv(buffer, index=False, lineterminator="\n", na_rep="nan")
-    return buffer.getvalue()
+def _tabulate_coefficients(fit: Fit) -> pd.DataFrame:
+    rows = [
+        {
+            "name": escape_cell(name),
+            "value": estimate.value,
+            "stderr": estimate.stderr,
+            "unit": escape_cell(estimate.unit),
+            "doc": escape_cell(estimate.doc),
+        }
+        for name, estimate in fit.coefficients.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _tabulate_output(fit: Fit, model: Model) -> pd.DataFrame:
+    """Inputs over the box in equal steps, and the output."""
+    points = _POINTS.get(len(fit.box), _FEW)
+    axes = [np.linspace(*span, points) for span in fit.box.values()]
+    grid = [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
+    output = np.asarray(FittedModel(fit=fit, function=model.function)(*grid), dtype=float)
+    return pd.DataFrame({**dict(zip(fit.box, grid, strict=True)), fit.output: output})
+
+
+def _write_csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, lineterminator="\n", na_rep="nan")
 
 
 TARGET = Target(
     name="csv",
     doc="coefficients, and the output over the box in steps, as two tables in SI units",
-    refuses=lambda _: "",
-    files=_files,
+    make_files=_make_files,
+    explain_refusal=lambda _: "",
 )

@@ -7,14 +7,14 @@ from ...fitting.record import Record
 from ..target import Request, Target
 
 
-def _files(request: Request) -> Mapping[str, str]:
+def _make_files(request: Request) -> Mapping[str, str]:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$comment": "; ".join(request.notes()),
+        "$comment": "; ".join(request.write_notes()),
         **Record.model_json_schema(),
     }
     name = f"{request.record.circuit}.{request.record.study}"
     return {"record.schema.json": json.dumps(schema, indent=1) + "\n", f"{name}.json": request.record.to_json()}
 
 
-TARGET = Target(name="json-schema", doc="JSON Schema of records, and this record as it is", files=_files)
+TARGET = Target(name="json-schema", doc="JSON Schema of records, and this record as it is", make_files=_make_files)

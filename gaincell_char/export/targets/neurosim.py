@@ -1,10 +1,11 @@
-"""The two tables that NeuroSim V1.5 reads: memory states, and the output of what stands at the foot of a column.
+"""The two tables that NeuroSim V1.5 reads: memory states, and the output of what ends a column.
 
 ``mem_states.csv`` (states, mean, std) comes from the record of a cell, ``output_noise.csv`` (output, mean, std) from
 that of a converter; both need the spread that a Monte Carlo campaign puts into a record.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,17 +16,25 @@ from ...errors import ExportError
 from ...fitting.fitted import RandomCircuits, parameter
 from .. import related_records
 from ..target import Request, Target
-
-_STATES = (
-    "bias and noise other than cell to cell, decay, the curve between the states, and the sign: the smallest current "
-    "is subtracted as by a dummy column"
-)
-_OUTPUT = "correlation between levels: a converter's gain and offset stay what they are from read to read"
+from ..templates import fill_template
 
 
-def _files(request: Request) -> Mapping[str, str]:
-    random = related_records.random_circuits(request)
-    head = related_records.cell_head(request)
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """One table; its file names, and that of the template of what is said of it, begin with ``name``.
+
+    ``levels`` is how many rows it has, and ``lost`` what it does not express.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    levels: int
+    lost: str
+
+
+def _make_files(request: Request) -> Mapping[str, str]:
+    random = related_records.load_random_circuits(request)
+    head = related_records.find_cell_head(request)
     if head is None and not related_records.is_converter(request):
         raise ExportError(f"neurosim takes a cell or a converter; all of {request.circuit.name} would be lost")
     if random is None:
@@ -33,65 +42,62 @@ def _files(request: Request) -> Mapping[str, str]:
             f"neurosim takes a mean and a sigma, and {request.title} holds no spread; use the record of a Monte Carlo "
             "campaign (gaincell mc), as a study that ends in _both"
         )
-    # The tables are read as they are, without comments, so what else there is to say stands beside them.
-    if head is not None:
-        name, frame, lost = "mem_states", _states(request, head, random), _STATES
-    else:
-        name, frame, lost = "output_noise", _output(request, random), _OUTPUT
-    notes = [*request.notes(lost), _stated(random), *(_states_use(head) if head is not None else _output_use(request))]
-    return {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n"), f"{name}.txt": "\n".join(notes) + "\n"}
+    table = _tabulate_output(request, random) if head is None else _tabulate_states(request, head, random)
+    # The tables are read as they are, without comments, so what else there is to say is in a file of its own.
+    text = fill_template(
+        f"{table.name}.txt.j2",
+        notes=request.write_notes(table.lost),
+        spread=_describe_spread(random),
+        levels=table.levels,
+        bits=(table.levels - 1).bit_length(),
+    )
+    return {f"{table.name}.csv": table.frame.to_csv(index=False, lineterminator="\n"), f"{table.name}.txt": text}
 
 
-def _states_use(head: Head) -> list[str]:
-    """How NeuroSim is told to read the table of states, and what it does with it."""
-    bits = (head.levels_store - 1).bit_length()
-    return [
-        f"use: NeuroSim V1.5 reads mem_states.csv with --bitcell {bits}, for {head.levels_store} states; it needs CUDA",
-        "use: state 0 has mean 0 and the spread of its cell, so half of its drawn conductances are below 0",
-    ]
-
-
-def _output_use(request: Request) -> list[str]:
-    """How NeuroSim is told to read the table of outputs."""
-    head, _ = related_records.converter(request)
-    bits = (head.levels_input - 1).bit_length()
-    return [
-        f"use: NeuroSim V1.5 reads output_noise.csv with --adc_precision {bits} --output_noise -1; it needs CUDA",
-    ]
-
-
-def _stated(random: RandomCircuits) -> str:
+def _describe_spread(random: RandomCircuits) -> str:
     fit = random.fit
+    box = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
     return (
         f"random model {fit.model}: explains {fit.explained:.4g} of the variance, sigma within {fit.sigma_error:.2g} "
-        f"over {fit.n_samples} samples, "
-        f"measured for {', '.join(f'{name} {low:g}..{high:g}' for name, (low, high) in fit.box.items())}"
+        f"over {fit.n_samples} samples, measured for {box}"
     )
 
 
-def _states(request: Request, head: Head, random: RandomCircuits) -> pd.DataFrame:
+def _tabulate_states(request: Request, head: Head, random: RandomCircuits) -> _Table:
     """Conductance [S] of every level of the stored voltage, at the supply and over the longest pulse."""
     vdd = parameter(request.record, "vdd")
     levels = np.linspace(0.0, vdd, head.levels_store)
     pulses = [np.full_like(levels, random.fit.box[name][1]) for name in random.fit.inputs[1:]]
     over = vdd * (pulses[0] if pulses else 1.0)
-    mean = _nominal(request, random, levels, *pulses)
+    mean = _evaluate_nominal(request, random, levels, *pulses)
     sigma = random.sigma(levels, *pulses)
-    return pd.DataFrame({"states": np.arange(levels.size), "mean": (mean - mean.min()) / over, "std": sigma / over})
+    columns = {"states": np.arange(levels.size), "mean": (mean - mean.min()) / over, "std": sigma / over}
+    return _Table(
+        name="mem_states",
+        frame=pd.DataFrame(columns),
+        levels=head.levels_store,
+        lost="bias and noise other than cell to cell, decay, the curve between the states, and the sign: the smallest "
+        "current is subtracted as by a dummy column",
+    )
 
 
-def _output(request: Request, random: RandomCircuits) -> pd.DataFrame:
+def _tabulate_output(request: Request, random: RandomCircuits) -> _Table:
     """Pulse of every level of charge, both in steps of the levels that an input pulse has."""
-    head, operation = related_records.converter(request)
-    _, published = related_records.companion(request, operation.converter, related_records.published(operation))
+    head, operation = related_records.find_converter(request)
+    _, published = related_records.load_converter(request, operation)
     step = parameter(request.record, "t_max") / (head.levels_input - 1)
     output = np.arange(head.levels_input, dtype=np.float64)
     charges = output * step / published.coefficients["gain"].value
-    mean, sigma = _nominal(request, random, charges), random.sigma(charges)
-    return pd.DataFrame({"output": output.astype(int), "mean": mean / step, "std": sigma / step})
+    mean, sigma = _evaluate_nominal(request, random, charges), random.sigma(charges)
+    return _Table(
+        name="output_noise",
+        frame=pd.DataFrame({"output": output.astype(int), "mean": mean / step, "std": sigma / step}),
+        levels=head.levels_input,
+        lost="correlation between levels: a converter's gain and offset stay what they are from read to read",
+    )
 
 
-def _nominal(request: Request, random: RandomCircuits, *inputs: Floats) -> Floats:
+def _evaluate_nominal(request: Request, random: RandomCircuits, *inputs: Floats) -> Floats:
     function = request.circuit.model(random.nominal.model).function
     return np.asarray(function(*inputs, **random.nominal.values()), dtype=float)
 
@@ -99,6 +105,6 @@ def _nominal(request: Request, random: RandomCircuits, *inputs: Floats) -> Float
 TARGET = Target(
     name="neurosim",
     doc="mem_states.csv from a cell's record, output_noise.csv from a converter's, both with their spread",
-    files=_files,
+    make_files=_make_files,
     needs_others=True,
 )

@@ -4,30 +4,31 @@ from collections.abc import Mapping
 
 from .. import macro_writer, printing
 from ..target import Request, Target
+from ..templates import fill_template
 
-_PARAMETER = "{{{}}}"
+_SPICE = macro_writer.Language(format=printing.format_spice, parameter="{{{}}}")
 
 
-def _files(request: Request) -> Mapping[str, str]:
-    made = macro_writer.sharing(macro_writer.parts(request))
-    named = macro_writer.names(made, made.macro.spice, _PARAMETER)
-    notes = request.notes(made.macro.not_modelled)
-    usage = f"stands in for the transistor netlist: gaincell sweep {made.name} {request.record.bench} --netlist FILE"
-    lines = [
-        *(f"* {line}" for line in [*notes, usage]),
-        f".subckt {made.name} {' '.join(made.ports)}",
-        *(f"+ {name}={value!r}" for name, value in made.values.items()),
-        *(f"b{name} {name} 0 v={printing.spice(formula, named)}" for name, formula in made.helpers.items()),
-        macro_writer.fill(made, made.macro.spice, printing.spice, _PARAMETER),
-        f".ends {made.name}",
-        *filter(None, [made.macro.spice.appendix]),
-    ]
-    return {f"{made.name}.cir": "\n".join(lines) + "\n"}
+def _make_files(request: Request) -> Mapping[str, str]:
+    parts = macro_writer.factor_out(macro_writer.make_parts(request))
+    spice = parts.macro.spice
+    text = fill_template(
+        "spice.cir.j2",
+        notes=request.write_notes(parts.macro.not_modelled),
+        name=parts.name,
+        bench=request.record.bench,
+        ports=parts.ports,
+        parameters=parts.values,
+        helpers=macro_writer.write_helpers(parts, spice, _SPICE),
+        body=macro_writer.write_lines(parts, spice, _SPICE),
+        appendix=spice.appendix.splitlines(),
+    )
+    return {f"{parts.name}.cir": text}
 
 
 TARGET = Target(
     name="spice",
     doc="behavioural .subckt of B sources, with the ports of the transistor netlist",
-    refuses=macro_writer.refuses,
-    files=_files,
+    make_files=_make_files,
+    explain_refusal=macro_writer.explain_refusal,
 )

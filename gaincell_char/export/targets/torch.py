@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from ...errors import ExportError
 from ..target import Request, Target
 
+_LOST = "random coefficients and statistics of a Monte Carlo campaign"
 
-def _files(request: Request) -> Mapping[str, str | bytes]:
+
+def _make_files(request: Request) -> Mapping[str, str | bytes]:
     from ...torch.exchange import model_files  # PyTorch only when it is asked for
 
     if not request.record.fits:
         raise ExportError(f"torch takes fitted models, and {request.title} has none; its statistics would be lost")
-    return model_files(request.record, request.about("random coefficients and statistics of a Monte Carlo campaign"))
+    return model_files(request.record, request.describe(_LOST))
 
 
 TARGET = Target(
     name="torch",
     doc="every fitted model: coefficients as safetensors, the rest as JSON, for gaincell_char.torch.load_exported",
-    files=_files,
+    make_files=_make_files,
 )

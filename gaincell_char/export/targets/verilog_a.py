@@ -5,39 +5,39 @@ from collections.abc import Mapping
 from ...errors import ExportError
 from .. import macro_writer, printing
 from ..target import Request, Target
+from ..templates import fill_template
 
-_PARAMETER = "p_{}"
-
-
-def _refuses(request: Request) -> str:
-    why = macro_writer.refuses(request)
-    return why or ("" if macro_writer.parts(request).macro.verilog_a else "its circuit declares no Verilog-A text")
+# The template declares the parameters by these names.
+_VERILOG_A = macro_writer.Language(format=printing.format_verilog_a, parameter="p_{}")
 
 
-def _files(request: Request) -> Mapping[str, str]:
-    made = macro_writer.parts(request)
-    text = made.macro.verilog_a
-    if text is None:
-        raise ExportError(_refuses(request))
-    lines = [
-        *(f"// {line}" for line in request.notes(made.macro.not_modelled)),
-        '`include "disciplines.vams"',
-        f"module {made.name}({', '.join(made.ports)});",
-        f"  inout {', '.join(made.ports)};",
-        f"  electrical {', '.join([*made.ports, *text.nodes])};",
-        *(f"  parameter real {_PARAMETER.format(name)} = {value!r};" for name, value in made.values.items()),
-        *(f"  real {name};" for name in text.variables),
-        "  analog begin",
-        macro_writer.fill(made, text, printing.verilog_a, _PARAMETER),
-        "  end",
-        "endmodule",
-    ]
-    return {f"{made.name}.va": "\n".join(lines) + "\n"}
+def _explain_refusal(request: Request) -> str:
+    if why := macro_writer.explain_refusal(request):
+        return why
+    return "" if macro_writer.make_parts(request).macro.verilog_a else "its circuit declares no Verilog-A text"
+
+
+def _make_files(request: Request) -> Mapping[str, str]:
+    parts = macro_writer.make_parts(request)
+    verilog_a = parts.macro.verilog_a
+    if verilog_a is None:
+        raise ExportError(_explain_refusal(request))
+    text = fill_template(
+        "verilog_a.va.j2",
+        notes=request.write_notes(parts.macro.not_modelled),
+        name=parts.name,
+        ports=parts.ports,
+        nodes=verilog_a.nodes,
+        parameters=parts.values,
+        variables=verilog_a.variables,
+        body=macro_writer.write_lines(parts, verilog_a, _VERILOG_A),
+    )
+    return {f"{parts.name}.va": text}
 
 
 TARGET = Target(
     name="verilog-a",
     doc="the same as a Verilog-A module, for simulators that load compiled models",
-    refuses=_refuses,
-    files=_files,
+    make_files=_make_files,
+    explain_refusal=_explain_refusal,
 )
