@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.declare.circuit import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
+from gaincell_char.declare.bench import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
 from gaincell_char.declare.parameters import Params, flavour, number
 
 T_MAX = 15e-9

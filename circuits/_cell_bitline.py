@@ -11,18 +11,9 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.declare.array_math import Array, polynomial
-from gaincell_char.declare.circuit import (
-    Bench,
-    Coefficient,
-    Figure,
-    Grid,
-    Model,
-    Numbers,
-    Output,
-    Study,
-    Tran,
-    Waveforms,
-)
+from gaincell_char.declare.bench import Bench, Grid, Numbers, Output, Tran, Waveforms
+from gaincell_char.declare.datasheet import Figure, Study
+from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number
 
 from . import _cell

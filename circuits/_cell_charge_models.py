@@ -1,7 +1,7 @@
 """Models of what a pulse moves in a gain cell: charge, the write, energy."""
 
 from gaincell_char.declare.array_math import Array, polynomial
-from gaincell_char.declare.circuit import Model
+from gaincell_char.declare.model import Model
 
 from ._cell_models import (
     V_REF,

@@ -1,7 +1,8 @@
 """Behavioural models of gain cells."""
 
 from gaincell_char.declare.array_math import Array, polynomial, softplus
-from gaincell_char.declare.circuit import Coefficient, Model, Numbers
+from gaincell_char.declare.bench import Numbers
+from gaincell_char.declare.model import Coefficient, Model
 
 
 def cubic(v_store: Array, *, c0: float, c1: float, c2: float, c3: float, v_ref: float) -> Array:

@@ -1,7 +1,7 @@
 """Random models of gain cells: gain and shift of each branch."""
 
 from gaincell_char.declare.array_math import Array, polynomial
-from gaincell_char.declare.circuit import Coefficient, RandomModel
+from gaincell_char.declare.model import Coefficient, RandomModel
 
 from ._cell_models import branch
 

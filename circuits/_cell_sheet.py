@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gaincell_char.declare.circuit import Figure, Merit, MonteCarloBench, Numbers, Study
+from gaincell_char.declare.bench import Numbers
+from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 
 from . import _cell_random_models
 from ._cell import LEVELS, T_MAX, levels

@@ -1,7 +1,7 @@
 """Models of a gain cell with switched word lines."""
 
 from gaincell_char.declare.array_math import Array
-from gaincell_char.declare.circuit import Coefficient, Model
+from gaincell_char.declare.model import Coefficient, Model
 
 from ._cell_models import VDD, branch, branch_coefficients
 

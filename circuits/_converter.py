@@ -13,18 +13,9 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.declare.array_math import Array, namespace
-from gaincell_char.declare.circuit import (
-    Bench,
-    Coefficient,
-    Floats,
-    Grid,
-    Merit,
-    Model,
-    Numbers,
-    Output,
-    Tran,
-    Waveforms,
-)
+from gaincell_char.declare.bench import Bench, Floats, Grid, Numbers, Output, Tran, Waveforms
+from gaincell_char.declare.datasheet import Merit
+from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, flavour, number
 from gaincell_char.errors import DataError, ParameterError
 

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.declare.array_math import Array
-from gaincell_char.declare.circuit import Coefficient, Derived, Floats, Numbers
+from gaincell_char.declare.bench import Derived, Floats, Numbers
+from gaincell_char.declare.model import Coefficient
 
 from ._converter import full_scale, moved
 

@@ -1,7 +1,7 @@
 """Models of how a stored voltage decays, and of the current that leaks."""
 
 from gaincell_char.declare.array_math import Array, namespace
-from gaincell_char.declare.circuit import Coefficient, Model
+from gaincell_char.declare.model import Coefficient, Model
 
 _SUBSTEPS = 12
 

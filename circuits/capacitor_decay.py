@@ -11,23 +11,9 @@ import numpy as np
 import xarray as xr
 from scipy.interpolate import CubicSpline
 
-from gaincell_char.declare.circuit import (
-    Bench,
-    Circuit,
-    Curve,
-    Derived,
-    Figure,
-    Flavours,
-    Floats,
-    Merit,
-    MonteCarloBench,
-    Numbers,
-    Op,
-    Output,
-    Study,
-    Tran,
-    Waveforms,
-)
+from gaincell_char.declare.bench import Bench, Curve, Derived, Flavours, Floats, Numbers, Op, Output, Tran, Waveforms
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.parameters import Params, number
 
 from . import _cell, _decay_models, gain_cell

@@ -10,17 +10,10 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.declare.array_math import Array, clamp
-from gaincell_char.declare.circuit import (
-    Circuit,
-    Figure,
-    Floats,
-    Merit,
-    Model,
-    MonteCarloBench,
-    Numbers,
-    RandomModel,
-    Study,
-)
+from gaincell_char.declare.bench import Floats, Numbers
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
+from gaincell_char.declare.model import Model, RandomModel
 
 from . import _converter, _converter_macro
 from . import _converter_spread as spreads

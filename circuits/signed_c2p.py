@@ -10,19 +10,10 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.declare.array_math import Array, clamp
-from gaincell_char.declare.circuit import (
-    Circuit,
-    Derived,
-    Figure,
-    Floats,
-    Merit,
-    Model,
-    MonteCarloBench,
-    Numbers,
-    Output,
-    RandomModel,
-    Study,
-)
+from gaincell_char.declare.bench import Derived, Floats, Numbers, Output
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
+from gaincell_char.declare.model import Model, RandomModel
 
 from . import _converter, _converter_macro
 from . import _converter_spread as spreads

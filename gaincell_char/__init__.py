@@ -16,7 +16,7 @@ if not (Path(__file__).parent / "circuits").is_dir() and (_CHECKOUT / "pyproject
     __path__.append(str(_CHECKOUT))
 
 if TYPE_CHECKING:
-    from .declare.circuit import Op, Tran
+    from .declare.bench import Op, Tran
     from .errors import GaincellError
     from .fitting.record import Record, read_record
     from .montecarlo.campaign import plan_campaign
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "GaincellError": "errors",
-    "Op": "declare.circuit",
+    "Op": "declare.bench",
     "Pool": "spice.pool",
     "Record": "fitting.record",
-    "Tran": "declare.circuit",
+    "Tran": "declare.bench",
     "characterize": "sweep.run",
     "collect": "montecarlo.results",
     "load_circuit": "registry",

@@ -21,7 +21,10 @@ rl out vss {r_load}
 """
 CIRCUIT = '''"""Source follower: the output follows the input, a threshold lower."""
 
-from gaincell_char.declare.circuit import Bench, Circuit, Coefficient, Figure, Model, Op, Output, Study
+from gaincell_char.declare.bench import Bench, Op, Output
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Figure, Study
+from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.array_math import Array
 from gaincell_char.declare.parameters import Params, flavour, number
 

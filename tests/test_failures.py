@@ -21,7 +21,7 @@ import pytest
 
 from gaincell_char import cli, registry
 from gaincell_char.cli import console
-from gaincell_char.declare.circuit import Op, Output, Tran
+from gaincell_char.declare.bench import Op, Output, Tran
 from gaincell_char.errors import NgspiceMissingError, RequestError, SimulationError, StorageError
 from gaincell_char.spice import ngspice
 from gaincell_char.spice import pool as pools

@@ -24,7 +24,7 @@ from hostile import paths
 
 import gaincell_char
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Op
+from gaincell_char.declare.bench import Op
 from gaincell_char.errors import DataError, GaincellError, RequestError
 from gaincell_char.fitting.record import read_record
 from gaincell_char.spice.pool import Pool

@@ -20,7 +20,7 @@ import pytest
 from hostile import ATTACKS, Trap
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Op
+from gaincell_char.declare.bench import Op
 from gaincell_char.errors import DataError, GaincellError, NetlistError
 from gaincell_char.export import export_files, export_names
 from gaincell_char.fitting.record import read_record

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Coefficient, Model
+from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.errors import DataError, FitError
 from gaincell_char.fitting import fit
 from gaincell_char.fitting.fit import fit_model, held_out

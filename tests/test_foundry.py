@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Op
+from gaincell_char.declare.bench import Op
 from gaincell_char.errors import RequestError, TechnologyError
 from gaincell_char.spice.blocks import prune
 from gaincell_char.spice.netlist import as_netlist

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Op
+from gaincell_char.declare.bench import Op
 from gaincell_char.errors import GaincellError
 from gaincell_char.export import export, export_names
 from gaincell_char.montecarlo import execute, results

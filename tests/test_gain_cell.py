@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Op
+from gaincell_char.declare.bench import Op
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.sweep.run import characterize, simulate
 from netlists import with_devices

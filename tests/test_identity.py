@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from gaincell_char import declare, registry
-from gaincell_char.declare.circuit import Bench, Circuit, Output
+from gaincell_char.declare.bench import Bench, Output
+from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.parameters import Params, number
 from gaincell_char.errors import DataError, RequestError
 from gaincell_char.montecarlo.campaign import plan_campaign

@@ -8,7 +8,7 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from PySpice.Unit import u_kOhm, u_uF
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Bench, Op, Output, Tran
+from gaincell_char.declare.bench import Bench, Op, Output, Tran
 from gaincell_char.declare.parameters import Params, number, numbers, words
 from gaincell_char.errors import NetlistError
 from gaincell_char.spice.arithmetic import references

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Op, Tran
+from gaincell_char.declare.bench import Op, Tran
 from gaincell_char.spice.deck import Deck, Template
 from gaincell_char.spice.ngspice import Outcome
 from gaincell_char.spice.pool import Pool

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Curve, Output
+from gaincell_char.declare.bench import Curve, Output
 from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
 from gaincell_char.spice.ngspice import Outcome

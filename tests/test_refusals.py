@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PySpice.Spice.Netlist import Circuit
 
 from gaincell_char import cli, registry
-from gaincell_char.declare.circuit import Op
+from gaincell_char.declare.bench import Op
 from gaincell_char.declare.parameters import number
 from gaincell_char.errors import DataError, GaincellError, NetlistError, ParameterError, RequestError
 from gaincell_char.fitting.fit import fit_model

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Op, Tran
+from gaincell_char.declare.bench import Op, Tran
 from gaincell_char.errors import DataError, ParameterError, RequestError
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.montecarlo.execute import run_campaign

@@ -10,7 +10,10 @@ import pytest
 import xarray as xr
 
 from gaincell_char import registry, report
-from gaincell_char.declare.circuit import Bench, Circuit, Coefficient, Figure, Merit, Model, Op, Output, Study
+from gaincell_char.declare.bench import Bench, Op, Output
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Figure, Merit, Study
+from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number, numbers
 from gaincell_char.errors import ParameterError, RequestError
 from gaincell_char.fitting.fit import LeftOut, fit_all

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from gaincell_char.declare.circuit import Bench, Circuit, Curve, Derived, Op, Output
+from gaincell_char.declare.bench import Bench, Curve, Derived, Op, Output
+from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
 from gaincell_char.spice.netlist import Netlist

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gaincell_char import registry
-from gaincell_char.declare.circuit import Coefficient, RandomModel
+from gaincell_char.declare.model import Coefficient, RandomModel
 from gaincell_char.errors import DataError, FitError
 from gaincell_char.fitting import statistics
 from gaincell_char.fitting.variation import VariationSummary, basis, fit_random

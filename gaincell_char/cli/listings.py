@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from .. import registry, units
-from ..declare.circuit import Bench, Circuit
+from ..declare.bench import Bench
+from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Params, Values
 from ..fitting.record import Record
 from .console import table

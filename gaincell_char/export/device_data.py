@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..declare.attention_head import Head
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..fitting.fit import Fit
 from ..fitting.fitted import FittedModel, RandomCircuits, parameter
 from . import printing, related_records

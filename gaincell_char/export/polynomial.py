@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import sympy
 
-from ..declare.circuit import Model
+from ..declare.model import Model
 from ..fitting.fit import Fit
 from .trace import make_symbol, to_expression, trace_model
 

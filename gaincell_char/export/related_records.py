@@ -1,7 +1,7 @@
 """Other records of the technology that a format reads beside its own, by what an attention head declares."""
 
 from ..declare.attention_head import Head, ModelName, Operation
-from ..declare.circuit import Numbers
+from ..declare.bench import Numbers
 from ..errors import DataError, ExportError
 from ..fitting.fit import Fit
 from ..fitting.fitted import RandomCircuits

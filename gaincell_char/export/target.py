@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
-from ..declare.circuit import Circuit, Model
+from ..declare.circuit import Circuit
+from ..declare.model import Model
 from ..errors import ExportError
 from ..fitting.fit import Fit
 from ..fitting.record import Record

@@ -8,7 +8,7 @@ from typing import Any, Self, SupportsFloat, TypeAlias
 import sympy
 from sympy.codegen.cfunctions import log1p
 
-from ..declare.circuit import Model
+from ..declare.model import Model
 
 Expression: TypeAlias = Any
 """A sympy expression; sympy declares no types."""

@@ -9,7 +9,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, model_validator
 from scipy.optimize import least_squares
 
-from ..declare.circuit import Coefficient, Floats, Model, Numbers
+from ..declare.bench import Floats, Numbers
+from ..declare.model import Coefficient, Model
 from ..errors import DataError, FitError
 from ..storage.untrusted import Conditions, Count, Finite, Label, Name, NotNegative, Text
 from .points import Selection, select

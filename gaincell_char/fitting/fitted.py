@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 import scipy.stats
 
-from ..declare.circuit import Circuit, Floats, Model, RandomModel
+from ..declare.bench import Floats
+from ..declare.circuit import Circuit
+from ..declare.model import Model, RandomModel
 from ..declare.parameters import Choice, Number
 from ..errors import DataError, ParameterError
 from .fit import Fit

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..declare.circuit import Floats, Model, Numbers
+from ..declare.bench import Floats, Numbers
+from ..declare.model import Model
 from ..errors import DataError
 
 SIGMA = "sigma"

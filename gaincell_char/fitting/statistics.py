@@ -14,7 +14,7 @@ import pandas as pd
 import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import ParameterError
 from ..storage.untrusted import shown
 from ..units import parse

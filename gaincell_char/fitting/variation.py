@@ -6,7 +6,8 @@ from typing import Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from ..declare.circuit import Floats, RandomModel
+from ..declare.bench import Floats
+from ..declare.model import RandomModel
 from ..errors import FitError
 from ..storage.untrusted import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
 from .fit import held_out

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import DataError, FitError, ParameterError
 from ..fitting import statistics
 from ..fitting.fit import Fit

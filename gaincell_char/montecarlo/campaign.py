@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import registry
-from ..declare.circuit import Floats, Grid
+from ..declare.bench import Floats, Grid
 from ..declare.parameters import Values
 from ..errors import DataError, ParameterError
 from ..spice.batch import Batch, program

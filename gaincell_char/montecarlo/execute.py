@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import GaincellError, ParameterError, RequestError
 from ..spice.batch import Batch
 from ..spice.ngspice import Outcome

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import DataError
 from ..storage import shards
 from ..storage.manifest import read_manifest

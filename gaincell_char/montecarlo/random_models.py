@@ -7,7 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from .. import registry
-from ..declare.circuit import Floats, RandomModel
+from ..declare.bench import Floats
+from ..declare.model import RandomModel
 from ..declare.parameters import numbers
 from ..errors import DataError, FitError
 from ..fitting.fit import Fit, fit_all

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import ParameterError, SimulationError
 from ..spice.batch import Batch
 from ..spice.copies import copy_name

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from .. import __version__
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import DataError
 from ..sweep.arguments import check_count
 from ..sweep.run import OK, as_folder

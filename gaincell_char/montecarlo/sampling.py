@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, qmc
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import ParameterError
 from ..spice.arithmetic import evaluate
 from ..spice.hierarchy import Device

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import DataError
 from ..fitting.statistics import CONFIDENCE, tail_of
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.circuit import Floats, Tran
+from ..declare.bench import Floats, Tran
 from ..errors import ParameterError, SimulationError
 from ..spice.pool import Pool
 from ..sweep.step_control import MeasuredSetting, StepControlSurvey, Steps

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__, registry
-from ..declare.circuit import MonteCarloBench
+from ..declare.datasheet import MonteCarloBench
 from ..fitting import statistics
 from ..montecarlo.analysis import Analysis, SampledQuantity
 from ..montecarlo.campaign import Campaign

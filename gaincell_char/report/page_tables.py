@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..declare.circuit import Merit
+from ..declare.datasheet import Merit
 from ..declare.parameters import Value
 from ..fitting.fit import Errors, Fit
 from ..sweep.run import OK

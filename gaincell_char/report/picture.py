@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..declare.circuit import Figure, Floats, Model, Numbers
+from ..declare.bench import Floats, Numbers
+from ..declare.datasheet import Figure
+from ..declare.model import Model
 from ..declare.parameters import Value, numbers
 from ..errors import ParameterError
 from ..fitting.fit import Fit, held_out

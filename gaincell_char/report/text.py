@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import units
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..declare.parameters import Value
 
 _JOIN = "\N{NO-BREAK SPACE}"

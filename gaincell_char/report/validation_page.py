@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from .. import __version__
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..spice.deck import Deck
 from ..storage import tables
 from ..sweep.run import OK, Failure

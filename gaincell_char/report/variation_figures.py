@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from . import text
 from .figures import BEST, INK, PAPER, axis_label, render
 from .picture import AxisQuantity

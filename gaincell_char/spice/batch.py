@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from ..declare.circuit import Floats, Output
+from ..declare.bench import Floats, Output
 from .copies import inside, unstacked
 from .deck import Deck
 from .measure import measure

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from ..declare.circuit import Waveforms
+from ..declare.bench import Waveforms
 from .cards import Card
 from .deck import Deck, Template
 from .netlist import Netlist, Subcircuit

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from textwrap import dedent
 
-from ..declare.circuit import Analysis, Bench
+from ..declare.bench import Analysis, Bench
 from ..errors import NetlistError
 from ..storage.untrusted import check_name, shown
 from .blocks import prune

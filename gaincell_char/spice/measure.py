@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.circuit import Floats, Output, Waveforms
+from ..declare.bench import Floats, Output, Waveforms
 from ..errors import GaincellError
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
-from ..declare.circuit import Floats, Op, Tran
+from ..declare.bench import Floats, Op, Tran
 from ..errors import NgspiceMissingError
 from ..storage.untrusted import check_name, printable
 from .deck import Deck, Template, alter

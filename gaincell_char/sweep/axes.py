@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from .. import units
-from ..declare.circuit import Curve
+from ..declare.bench import Curve
 from ..declare.parameters import Choice, Number, Params, Value
 from ..errors import ParameterError
 

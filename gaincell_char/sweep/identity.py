@@ -32,7 +32,7 @@ def digest(*parts: object) -> str:
     """Hash of values, which may be declarations: two that differ anywhere have different ones.
 
     A function counts with its source, its defaults, what it closes over, and the functions and constants of its own
-    package that it uses.
+    package that it uses.  Names of modules do not count: a file may move.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _texts(value: object, around: Set[int]) -> Iterator[bytes]:
 
 
 def _fields(value: object, names: Iterable[str], around: Set[int]) -> Iterator[bytes]:
-    yield f"{type(value).__module__}.{type(value).__qualname__}".encode()
+    yield type(value).__qualname__.encode()
     for name in names:
         yield name.encode()
         yield from _texts(getattr(value, name), around)
@@ -94,7 +94,7 @@ def _function(value: Any, around: Set[int]) -> Iterator[bytes]:
         case MethodType():
             yield from _texts(("method", value.__self__, value.__func__), around)
         case FunctionType() if id(value) not in around:
-            yield f"{value.__module__}.{value.__qualname__}".encode()
+            yield value.__qualname__.encode()
             yield _source(value.__code__)
             inside = around | {id(value)}
             yield from _texts((value.__defaults__, value.__kwdefaults__), inside)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.circuit import Bench, Circuit, Curve, Flavours, Floats, Grid, Tran
+from ..declare.bench import Bench, Curve, Flavours, Floats, Grid, Tran
+from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Number, Params, Value, Values, numbers, words
 from ..errors import ParameterError, TechnologyError
 from ..spice.deck import Conditions, Deck, Template, render

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from .. import __version__
-from ..declare.circuit import Analysis, Op, Tran, Waveforms
+from ..declare.bench import Analysis, Op, Tran, Waveforms
 from ..errors import ParameterError, SimulationError
 from ..spice.deck import Deck, Template, check_vector
 from ..spice.measure import measure

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..declare.attention_head import Head, Operation
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import DataError
 from ..fitting.fit import Fit
 from ..registry import find_record, load_random

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..declare.attention_head import Head, Operation, Pulse
-from ..declare.circuit import Bench, Floats, Tran, Waveforms
+from ..declare.bench import Bench, Floats, Tran, Waveforms
 from ..declare.parameters import Params, numbers, words
 from ..errors import ParameterError
 from ..montecarlo import sampling

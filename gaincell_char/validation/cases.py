@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..declare.attention_head import Head, Operation
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import DataError, ParameterError
 from ..montecarlo import sampling
 from ..registry import (

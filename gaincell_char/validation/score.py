@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .. import units
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import ParameterError
 from ..fitting.statistics import Proportion, wilson
 from ..sweep.run import OK

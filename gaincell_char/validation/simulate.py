@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..errors import DataError, SimulationError
 from ..spice.deck import Deck
 from ..spice.ngspice import Outcome

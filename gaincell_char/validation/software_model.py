@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..declare.circuit import Floats
+from ..declare.bench import Floats
 from ..torch.bitline import Bitline
 from ..torch.predict import SoftwareModel
 from .cases import Validation

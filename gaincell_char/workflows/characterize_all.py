@@ -11,7 +11,10 @@ import xarray as xr
 from scipy.stats import qmc
 
 from .. import __version__, registry
-from ..declare.circuit import Circuit, Merit, Model, Numbers, Study
+from ..declare.bench import Numbers
+from ..declare.circuit import Circuit
+from ..declare.datasheet import Merit, Study
+from ..declare.model import Model
 from ..declare.parameters import numbers
 from ..errors import DataError, RequestError
 from ..fitting.fit import Fit, LeftOut, fit_all

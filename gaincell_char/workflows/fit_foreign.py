@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__, registry
-from ..declare.circuit import Bench, Circuit, Curve, Floats, Model, Output
+from ..declare.bench import Bench, Curve, Floats, Output
+from ..declare.circuit import Circuit
+from ..declare.model import Model
 from ..declare.parameters import Choice, Number, Values, numbers
 from ..errors import DataError, ParameterError
 from ..fitting.fit import Fit, fit_model

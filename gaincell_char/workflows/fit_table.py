@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from .. import registry
-from ..declare.circuit import Bench, Circuit
+from ..declare.bench import Bench
+from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, numbers
 from ..errors import DataError
 from ..fitting.fit import fit_all

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import registry
-from ..declare.circuit import Analysis, Floats, Op, Tran, Waveforms
+from ..declare.bench import Analysis, Floats, Op, Tran, Waveforms
 from ..declare.parameters import Params, Value
 from ..errors import GaincellError, ParameterError
 from ..spice.blocks import prune

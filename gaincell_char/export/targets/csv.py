@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...declare.circuit import Model
+from ...declare.model import Model
 from ...fitting.fit import Fit
 from ...fitting.fitted import FittedModel
 from ..escape import escape_cell, escape_comment

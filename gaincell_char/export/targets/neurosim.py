@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...declare.attention_head import Head
-from ...declare.circuit import Floats
+from ...declare.bench import Floats
 from ...errors import ExportError
 from ...fitting.fitted import RandomCircuits, parameter
 from .. import related_records

@@ -1,0 +1,82 @@
+"""What the main job sweeps, fits and draws of a circuit, and what Monte Carlo measures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .bench import Derived, Grid, Numbers
+from .model import RandomModel
+from .parameters import Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One sweep of the main job: a bench, at which density, at which conditions.
+
+    ``models`` names the models to fit: all of the bench's unless given.
+    """
+
+    bench: str
+    name: str = ""
+    models: tuple[str, ...] | None = None
+    sweep: Mapping[str, Grid] = field(default_factory=dict)
+    corners: tuple[str, ...] = ("tt",)
+    temps: tuple[float, ...] = (27.0,)
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    options: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Name of the study's dataset and record: the bench's, unless it has one of its own."""
+        return self.name or self.bench
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One picture of the datasheet: an output against x, one line per value of `group_by`, models on top.
+
+    ``at`` picks values of other dimensions; `models` are drawn left to right as paper form, best form.  A picture
+    with a ``overview_position`` stands on the overview sheet, in the order of these letters.
+    """
+
+    study: str
+    output: str
+    x: str
+    title: str
+    group_by: str = ""
+    models: tuple[str, ...] = ()
+    at: Callable[[Numbers], dict[str, float]] = lambda _: {}
+    log_x: bool = False
+    lines: int = 10
+    overview_position: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merit:
+    """A figure of merit: one number a designer compares circuits by.
+
+    With ``along`` it is a place on that dimension of the study, and infinite where that lies beyond its last value.
+    """
+
+    name: str
+    unit: str
+    doc: str
+    study: str
+    compute: Callable[[Any, Numbers], float]
+    along: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonteCarloBench:
+    """What Monte Carlo of a bench measures: the grid of every sample, and what is computed from it.
+
+    ``features`` are numbers per sample, computed along a dimension of the grid; the picture of the campaign
+    draws ``output`` over ``x``.
+    """
+
+    bench: str
+    sweep: Mapping[str, Grid]
+    x: str
+    output: str
+    features: tuple[Derived, ...] = ()
+    models: tuple[RandomModel, ...] = ()
