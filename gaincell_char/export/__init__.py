@@ -1,6 +1,7 @@
 """A record -> files that other tools read: macro-models, device classes, tables.
 
-Targets are found in ``targets/``; each is one file that ends in ``TARGET = Target(...)``.
+What comes in is a record and the name of a format; what goes out are the texts of files, and what they leave out.
+Start with `target`, which says what a format is: each is one file in ``targets/`` that ends in ``TARGET = Target(...)``.
 """
 
 import hashlib
