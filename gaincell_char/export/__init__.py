@@ -1,7 +1,7 @@
 """A record -> files that other tools read: macro-models, device classes, tables.
 
 What comes in is a record and the name of a format; what goes out are the texts of files, and what they leave out.
-Start with `target`, which says what a format is: each is one file in ``targets/`` that ends in ``TARGET = Target(...)``.
+Start with `target`, which says what a format is; each format is a file in ``targets/`` that ends in ``TARGET = ...``.
 """
 
 import hashlib
