@@ -249,7 +249,8 @@ def test_figures_refer_to_what_exists(circuit):
             assert circuit.model(name).output == figure.output, figure.title
 
 
-def test_merits_are_numbers_made_from_what_exists(circuit):
+def test_merits_are_computed_from_what_their_study_gives(circuit):
+    """That they are right, tests/test_known_answers.py says."""
     plans = study_plans(circuit)
     for merit in circuit.merits:
         request = plans[merit.study]
@@ -257,7 +258,10 @@ def test_merits_are_numbers_made_from_what_exists(circuit):
         for output in request.bench.outputs:
             values = data[output.name]
             values.values = np.linspace(-1.0, 2.0, values.size).reshape(values.shape)
+        before = data.copy(deep=True)
         assert isinstance(merit.compute(data, numbers(request.fixed)), float), merit.name
+        assert data.identical(before), merit.name
+        assert merit.along in {"", *dimensions(request)}, merit.name
 
 
 def conditions(circuit, bench):
