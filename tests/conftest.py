@@ -15,6 +15,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from gaincell_char import cli, registry
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.errors import NgspiceMissingError
+from gaincell_char.montecarlo import verify
 from gaincell_char.spice.ngspice import find_library
 from gaincell_char.sweep.run import Pool
 from gaincell_char.technology.schema import Technology
@@ -22,6 +23,8 @@ from gaincell_char.technology.schema import Technology
 # A shell starts its background jobs with Ctrl-C ignored, and so would start every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+ALL = os.environ.get("GAINCELL_TESTS") == "all"
 
 
 @cache
@@ -39,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "pool" in getattr(item, "fixturenames", ()):
             item.add_marker("ngspice")
-    if os.environ.get("GAINCELL_TESTS") != "all":
+    if not ALL:
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
@@ -61,6 +64,13 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         return
     monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda _, file, **__: file.write(b"\x89PNG"))
     monkeypatch.setattr(FigureCanvasSVG, "print_svg", lambda _, file, **__: file.write("<svg/>"))
+
+
+@pytest.fixture(autouse=True)
+def _quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a campaign, simulate one of its points again in new processes, not four; test_campaign.py has all four."""
+    if not ALL:
+        monkeypatch.setattr(verify, "_POINTS", 1)
 
 
 @pytest.fixture(scope="session")
