@@ -1,8 +1,11 @@
 """What every test may ask for: simulators, circuits, technologies."""
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -34,6 +37,50 @@ def _missing() -> str:
     except NgspiceMissingError as error:
         return str(error)
     return ""
+
+
+RUN = "GAINCELL_TEST_RUN"
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a name that its processes inherit, and a folder of its own for what is temporary."""
+    if not _is_worker(config):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # where pytest keeps its own
+        folder = tempfile.mkdtemp(prefix="gaincell-tests-")
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        os.environ[RUN] = Path(folder).name
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that leaves a process or a scratch folder behind."""
+    if _is_worker(session.config):
+        return
+    end = time.monotonic() + 10
+    while (left := left_behind(os.environ[RUN], Path(os.environ["TMPDIR"]))) and time.monotonic() < end:
+        time.sleep(0.1)
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    if left:
+        session.config.get_terminal_writer().write("\nleft behind by these tests:\n" + "\n".join(left) + "\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def left_behind(run: str, folder: Path) -> list[str]:
+    """Processes of a run that live, and its scratch folders."""
+    found = [str(path) for path in folder.glob(".gaincell-*")]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            inherited = f"{RUN}={run}".encode() in (process / "environ").read_bytes().split(b"\0")
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ")  # none: it has ended, and nobody looked
+        except OSError:
+            continue
+        if inherited and words and process.name != str(os.getpid()):
+            found.append(f"process {process.name}: {words.decode(errors='replace')[:200]}")
+    return found
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -473,7 +473,7 @@ def test_a_packaged_spread_is_that_of_today(name):
         record.circuit, record.bench, vary=spread.vary, sampler=spread.sampler, seed=spread.seed,
         steps=pareto.choose(5e-4).steps,
     )  # fmt: skip
-    assert record.provenance.plan_digest == planned.digest, "regenerate the record: benchmarks/spread_records.py"
+    assert record.provenance.plan_digest == planned.digest, "regenerate the record: tools/spread_records.py"
     assert record.parameters == pytest.approx(dict(planned.plan.fixed), abs=0)
     assert spread.n_ok + sum(spread.failed.values()) == spread.n_points == spread.n_requested * len(planned.points)
     declared = registry.load_circuit(record.circuit).spread(record.bench)
