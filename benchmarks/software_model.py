@@ -3,7 +3,7 @@
     python benchmarks/software_model.py --out measured            every part but the last, about six minutes
     python benchmarks/software_model.py --out measured whole      a 64x64 array in one netlist, about 15 minutes
 
-Each part writes ``measured/model_<part>.json``; benchmarks/readme_model.py makes the tables from them.
+Each part writes ``measured/model_<part>.json``; tools/readme_model.py makes the tables from them.
 """
 
 import argparse

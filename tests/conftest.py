@@ -1,8 +1,11 @@
 """What every test may ask for: simulators, circuits, technologies."""
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +18,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from gaincell_char import cli, registry
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.errors import NgspiceMissingError
+from gaincell_char.montecarlo import verify
 from gaincell_char.spice.ngspice import find_library
 from gaincell_char.sweep.run import Pool
 from gaincell_char.technology.schema import Technology
@@ -22,6 +26,8 @@ from gaincell_char.technology.schema import Technology
 # A shell starts its background jobs with Ctrl-C ignored, and so would start every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+ALL = os.environ.get("GAINCELL_TESTS") == "all"
 
 
 @cache
@@ -33,13 +39,57 @@ def _missing() -> str:
     return ""
 
 
+RUN = "GAINCELL_TEST_RUN"
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a name that its processes inherit, and a folder of its own for what is temporary."""
+    if not _is_worker(config):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # where pytest keeps its own
+        folder = tempfile.mkdtemp(prefix="gaincell-tests-")
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        os.environ[RUN] = Path(folder).name
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that leaves a process or a scratch folder behind."""
+    if _is_worker(session.config):
+        return
+    end = time.monotonic() + 10
+    while (left := left_behind(os.environ[RUN], Path(os.environ["TMPDIR"]))) and time.monotonic() < end:
+        time.sleep(0.1)
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    if left:
+        session.config.get_terminal_writer().write("\nleft behind by these tests:\n" + "\n".join(left) + "\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def left_behind(run: str, folder: Path) -> list[str]:
+    """Processes of a run that live, and its scratch folders."""
+    found = [str(path) for path in folder.glob(".gaincell-*")]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            inherited = f"{RUN}={run}".encode() in (process / "environ").read_bytes().split(b"\0")
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ")  # none: it has ended, and nobody looked
+        except OSError:
+            continue
+        if inherited and words and process.name != str(os.getpid()):
+            found.append(f"process {process.name}: {words.decode(errors='replace')[:200]}")
+    return found
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Whoever asks for `pool` needs ngspice, marked or not; what is long is left to ``./go test --all``."""
     for item in items:
         if "pool" in getattr(item, "fixturenames", ()):
             item.add_marker("ngspice")
-    if os.environ.get("GAINCELL_TESTS") != "all":
+    if not ALL:
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
@@ -61,6 +111,13 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         return
     monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda _, file, **__: file.write(b"\x89PNG"))
     monkeypatch.setattr(FigureCanvasSVG, "print_svg", lambda _, file, **__: file.write("<svg/>"))
+
+
+@pytest.fixture(autouse=True)
+def _quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a campaign, simulate one of its points again in new processes, not four; test_campaign.py has all four."""
+    if not ALL:
+        monkeypatch.setattr(verify, "_POINTS", 1)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,11 @@ def same(a, b):
     return a.equals(b) and (a.attrs == b.attrs)
 
 
+@pytest.fixture(autouse=True)
+def _quick_check():
+    """Here campaigns are checked as they are in earnest."""
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The uninterrupted campaign."""

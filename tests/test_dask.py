@@ -33,9 +33,20 @@ def table(folder):
     return results.flat_results(planned(), rows, N)
 
 
+def local_cluster(**how):
+    return distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, **how)
+
+
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as local:
+    with local_cluster(processes=True) as local:
+        yield local
+
+
+@pytest.fixture(scope="module")
+def threads():
+    """A scheduler at an address of its own, its workers in this process."""
+    with local_cluster(processes=False, protocol="tcp") as local:
         yield local
 
 
@@ -65,9 +76,9 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits(cluster, pool, tmp_pa
 
 @pytest.mark.ngspice
 @pytest.mark.filterwarnings("ignore")
-def test_the_command_takes_the_address_of_a_scheduler(cluster, gaincell):
+def test_the_command_takes_the_address_of_a_scheduler(threads, gaincell):
     words = ["mc", "gain_cell", "dc", "-n", "32", "--axis", "v_store=0.9", "--vary", "mismatch", "-o", "c", "--dask"]
-    status, out, err = gaincell(*words, cluster.scheduler_address)
+    status, out, err = gaincell(*words, threads.scheduler_address)
     assert (status, err) == (0, "gaincell: left out: random_cell: 1 inputs are too few for 4 coefficients\n")
     assert "32 points simulated" in out
 

@@ -53,7 +53,7 @@ def circuit_of(records, model=None):
 
 
 def test_the_ten_published_coefficients_come_back_from_the_four_that_they_determine():
-    published = load_file(ROOT / "benchmarks" / "paper_records.py", "paper_records")
+    published = load_file(ROOT / "tools" / "paper_records.py", "paper_records")
     circuit = circuit_of("paper")
     np.testing.assert_allclose(circuit["c"], published.C, rtol=1e-7)
     assert [circuit[k] for k in ("x_max", "offset", "a", "decay_factor")] == pytest.approx([0.9, 0.45, 19.3, 1.6e-4])

@@ -323,8 +323,13 @@ def test_a_network_can_be_trained_on_it(tmp_path):
     record, _ = fit_external(lab(), "gain_cell", ["cubic"], LAB)
     (tmp_path / "gain_cell.dc.json").write_text(record.to_json())
     cell = GainCell.from_records(tmp_path, form="cubic")
-    found = cell(torch.tensor(V), torch.ones(len(V), dtype=torch.float64))
-    assert torch.isfinite(found).all()
+    v_store = torch.tensor(V, requires_grad=True)
+    charge = cell(v_store, torch.full((len(V),), 2e-9, dtype=torch.float64))
+    np.testing.assert_allclose(charge.detach(), 2e-9 * I_BL, rtol=1e-9, atol=1e-24)
+    charge.sum().backward()
+    # Of the published polynomial, between the ends of the table.
+    slope = 2e-9 * np.gradient(I_BL, V)[1:-1]
+    np.testing.assert_allclose(v_store.grad[1:-1], slope, rtol=0, atol=0.02 * np.abs(slope).max())
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_what_a_technology_lacks_costs_its_studies_and_is_told_with_circuit_and_
     from dataclasses import replace
 
     leak = replace(own.studies[1], sweep={"v_store": [0.0, 0.3, 0.6, 0.9]}, temps=(27.0,), models=())
-    lacking = replace(leak, name="leak_nope", set_={"write_flavour": "nope"})
+    lacking = replace(leak, name="leak_nope", fixed={"write_flavour": "nope"})
     fewer = replace(own, studies=(leak, lacking), figures=(), merits=())
     monkeypatch.setattr(registry, "load_circuit", lambda _: fewer)
     status, _, err = gaincell("run", "--circuit", "capacitor_decay", "--workers", 1)

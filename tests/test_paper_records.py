@@ -50,8 +50,8 @@ def test_a_published_record_names_its_source_and_claims_no_error_of_its_own(name
 
 def test_the_script_writes_exactly_what_is_committed(tmp_path):
     before = {p.name: json.loads(p.read_text()) for p in (ROOT / "fits" / "paper").glob("*.json")}
-    script = (ROOT / "benchmarks" / "paper_records.py").read_text()
-    copy = tmp_path / "benchmarks" / "paper_records.py"
+    script = (ROOT / "tools" / "paper_records.py").read_text()
+    copy = tmp_path / "tools" / "paper_records.py"
     copy.parent.mkdir()
     (tmp_path / "fits").mkdir()
     copy.write_text(script)

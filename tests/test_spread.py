@@ -1,5 +1,8 @@
 """Random coefficients: read back from samples whose coefficients are known, split by what was drawn; pictures."""
 
+import io
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,9 +106,19 @@ Y = AxisQuantity(name="i_bl", unit="A", doc="bitline current")
 V = AxisQuantity(name="v_store", unit="V", doc="stored voltage")
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 300])
-@pytest.mark.parametrize("spread", [0.0, 1e-6])
-def test_every_picture_can_be_drawn_of_any_number_of_samples(n, spread):
+@pytest.mark.parametrize(
+    ("n", "spread", "shown", "hidden"),
+    [
+        (0, 1e-6, ["no sample finished", "fewer than three samples", "too few samples"], ["median", "normal: mean"]),
+        (1, 1e-6, ["median", "fewer than three samples", "too few samples"], ["normal: mean", "no sample"]),
+        (2, 1e-6, ["median", "fewer than three samples", "all: 1.823 µA"], ["normal: mean", "no sample"]),
+        (2, 0.0, ["median", "fewer than three samples", "all: 0 A"], ["normal: mean", "no sample"]),
+        (300, 0.0, ["median", "always 1.247\u00a0µA", "mean of the first n"], ["normal: mean", "too few", "fewer"]),
+        (300, 1e-6, ["median", "normal: mean 1.141 µA", "limit", "all: 1.141 µA"], ["too few", "fewer than", "always"]),
+    ],
+)
+def test_every_picture_of_any_number_of_samples_says_what_it_shows(n, spread, shown, hidden):
+    """One sample more has failed: it is counted nowhere."""
     rng = np.random.default_rng(1)
     curves = np.sin(X)[None, :] * 1e-5 + spread * rng.normal(size=(n + 1, 1))
     curves[0] = np.nan
@@ -114,9 +127,16 @@ def test_every_picture_can_be_drawn_of_any_number_of_samples(n, spread):
         variation_figures.distribution(curves[:, 3], label=Y, title="cell", limits=(9e-6,)),
         variation_figures.running(statistics.convergence(curves[:, 3]), label=Y, title="cell"),
     ]
-    for png, svg in drawn:
-        assert png.startswith(b"\x89PNG")
-        assert "<svg" in svg
+    together = "".join(svg for _, svg in drawn)
+    assert together.count(f"cell ({n} samples)") == 2
+    for words in shown:
+        assert words in together
+    for words in hidden:
+        assert words not in together
+    for png, _ in drawn:
+        pixels = plt.imread(io.BytesIO(png))
+        assert min(pixels.shape[:2]) > 300
+        assert 0.005 < np.mean(pixels[..., :3] != 1.0) < 0.5  # a title at least, and paper around it
 
 
 def test_pictures_say_what_they_show():

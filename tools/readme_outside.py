@@ -1,7 +1,7 @@
 """Write README.md's table of technologies, foreign data and exports.
 
-    python benchmarks/exports.py -o exports.json
-    python benchmarks/readme_outside.py exports.json
+    python tools/exports.py -o exports.json
+    python tools/readme_outside.py exports.json
 
 Fits come from the packaged records, the refit is made here.  No number of the table is typed by hand.
 """

@@ -1,7 +1,7 @@
 """What the long form of the tests says about hostile files, technologies and kills: the tables of docs/security.md.
 
     ./go test --all --junitxml=tests.xml
-    python benchmarks/safety.py tests.xml
+    python tools/safety.py tests.xml
 
 No number of the tables is typed by hand.  The script fails if a test it counts was not run.
 """

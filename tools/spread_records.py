@@ -1,6 +1,6 @@
 """Run the Monte Carlo campaigns whose records are packaged in ``fits/``, and draw the picture of the docs.
 
-``python benchmarks/spread_records.py FOLDER`` keeps the campaigns in FOLDER, so that a second call only simulates
+``python tools/spread_records.py FOLDER`` keeps the campaigns in FOLDER, so that a second call only simulates
 what is missing.
 """
 

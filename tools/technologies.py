@@ -1,6 +1,6 @@
 """Retention of silicon and oxide-semiconductor cells over twelve decades, and what fits in each technology.
 
-    python benchmarks/technologies.py
+    python tools/technologies.py
 
 simulates the retention, reads the packaged records, and writes the tables of docs/technologies.md and the picture
 docs/images/retention.png.  No number of a table is typed by hand.

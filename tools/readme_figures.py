@@ -1,7 +1,7 @@
 """Write the table of README.md from what `gaincell run` left in a folder, and the picture beside it.
 
     gaincell run --out results
-    python benchmarks/readme_figures.py results [--tests]
+    python tools/readme_figures.py results [--tests]
 
 With ``--tests`` the test suite is run and timed, too.  No number of the table is typed by hand.
 """

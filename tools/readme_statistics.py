@@ -3,7 +3,7 @@
     python benchmarks/mc_throughput.py --out measured/mc_throughput.json
     python benchmarks/sampling_efficiency.py --out measured/sampling_efficiency.json
     python benchmarks/mc_campaign.py --out measured/mc_campaign.json
-    python benchmarks/readme_statistics.py measured
+    python tools/readme_statistics.py measured
 
 No number of the tables is typed by hand.
 """

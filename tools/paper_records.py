@@ -1,6 +1,6 @@
 """Write fits/paper: the constants of the published software model, as records like our own.
 
-    python benchmarks/paper_records.py
+    python tools/paper_records.py
 
 Source: Leroux et al., Nat. Comput. Sci. 5, 813-824 (2025), Methods, and the code its authors published
 (MIT licence).  The only numbers typed here are the published ones; what follows from them is computed.

@@ -1,6 +1,6 @@
 """What a fit to somebody else's table is worth: writes the table of docs/external-data.md.
 
-python benchmarks/external_data.py
+python tools/external_data.py
 """
 
 import re

@@ -2,7 +2,7 @@
 
     python benchmarks/software_model.py --out measured
     python benchmarks/software_model.py --out measured whole
-    python benchmarks/readme_model.py measured
+    python tools/readme_model.py measured
 
 No number of the tables is typed by hand.
 """

@@ -1,6 +1,6 @@
 """Macro-models beside the transistors they stand for: the table of docs/exports.md.
 
-    python benchmarks/exports.py [-o exports.json]
+    python tools/exports.py [-o exports.json]
 
 Each bench is run twice over its own grid, one process each, once with the transistor netlist and once with the
 exported subcircuit.  No number of the table is typed by hand.
