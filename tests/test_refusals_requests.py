@@ -207,7 +207,9 @@ def test_every_module_that_decides_a_row_is_part_of_its_identity():
     assert {".".join(name.split(".")[:2]) for name in left} == set(DECIDES_NO_ROW)
 
 
-@pytest.mark.parametrize("name", ["simulate", "cases", "execute", "campaign", "worker", "pool", "shards", "measure"])
+@pytest.mark.parametrize(
+    "name", ["simulate", "cases", "execute", "chunks", "campaign", "worker", "pool", "shards", "measure"]
+)
 def test_a_change_of_source_is_another_campaign(monkeypatch, tmp_path, name):
     before = identity.source_digest(["gain_cell"])
     file = identity._file

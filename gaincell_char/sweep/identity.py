@@ -21,6 +21,7 @@ _MODULES = (
     "registry",
     "montecarlo.sampling",
     "montecarlo.campaign",
+    "montecarlo.chunks",
     "montecarlo.execute",
     "montecarlo.finished",
     "storage.shards",
