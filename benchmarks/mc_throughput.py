@@ -37,7 +37,7 @@ import numpy as np
 
 from gaincell_char import registry
 from gaincell_char.montecarlo.campaign import Campaign, plan_campaign
-from gaincell_char.montecarlo.execute import sample
+from gaincell_char.montecarlo.execute import simulate_samples
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweep.step_control import Steps
 
@@ -86,7 +86,7 @@ class Ours:
         self.campaign, self.workers, self.spent_s = campaign, workers, 0.0
         began = time.perf_counter()
         self._pool = Pool(workers)
-        sample(campaign, 2 * workers * campaign.copies, self._pool)
+        simulate_samples(campaign, 2 * workers * campaign.copies, self._pool)
         self.start_s = time.perf_counter() - began
 
     def __enter__(self) -> Self:
@@ -97,7 +97,7 @@ class Ours:
 
     def run(self, n: int) -> list[float]:
         """The main output of every sample."""
-        items = sample(self.campaign, n, self._pool)
+        items = simulate_samples(self.campaign, n, self._pool)
         self.spent_s += sum(item.spent_s for item in items)
         name = self.campaign.plan.bench.outputs[0].name
         return [float(item.values[name]) for item in items]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gaincell_char.montecarlo.campaign import plan_campaign
-from gaincell_char.montecarlo.execute import sample
+from gaincell_char.montecarlo.execute import simulate_samples
 from gaincell_char.spice.pool import Pool
 
 COUNTS = (64, 256, 1024)
@@ -26,7 +26,7 @@ def outputs(kind: str, seed: int, n: int, pool: Pool) -> Any:
     campaign = plan_campaign(
         "gain_cell", "dc", vary="both", sampler=kind, seed=seed, block=n, sweep={"v_store": list(V_STORE)}
     )
-    found = [float(item.values["i_bl"]) for item in sample(campaign, n, pool)]
+    found = [float(item.values["i_bl"]) for item in simulate_samples(campaign, n, pool)]
     return np.array(found).reshape(n, len(V_STORE))
 
 

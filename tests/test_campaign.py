@@ -95,7 +95,7 @@ def test_parts_of_an_array_of_jobs_make_the_whole(whole, pool, tmp_path):
 
 def test_any_executor_will_do(whole, tmp_path):
     with ThreadPoolExecutor(2) as executor:
-        execute.run_campaign(planned(), N, tmp_path, executor=executor)
+        execute.run_campaign(planned(), N, tmp_path, pool=executor)
     assert same(table(planned(), tmp_path), whole)
 
 
@@ -114,10 +114,10 @@ def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
             GaincellError, match=r"lost \d+ of \d+ parts, the first to ValueError: .*'lost'; what is finished is kept"
         ),
     ):
-        execute.run_campaign(planned(), N, tmp_path, executor=executor)
+        execute.run_campaign(planned(), N, tmp_path, pool=executor)
     assert 0 < len(shards.read_shards(tmp_path)) < 2 * N
     with ThreadPoolExecutor(2) as executor:
-        execute.run_campaign(planned(), N, tmp_path, executor=executor)
+        execute.run_campaign(planned(), N, tmp_path, pool=executor)
     assert same(table(planned(), tmp_path), whole)
 
 
@@ -176,7 +176,7 @@ def test_a_damaged_shard_is_put_aside_and_simulated_again(whole, pool, tmp_path)
     data[len(data) // 2] ^= 0xFF
     shard.write_bytes(data)
     said = []
-    done = execute.run_campaign(planned(), N, tmp_path, pool=pool, say=said.append)
+    done = execute.run_campaign(planned(), N, tmp_path, pool=pool, listener=execute.Listener(say=said.append))
     assert said == [f"{shard} is damaged; it is put aside as {shard.stem}.damaged, its points will be simulated again"]
     assert done.simulated > 0
     assert same(table(planned(), tmp_path), whole)
@@ -288,7 +288,7 @@ def test_a_hung_sample_ends_after_its_time_and_the_others_go_on(tmp_path, monkey
     """A stopped child answers nothing: it is killed, its group is taken apart, the campaign is whole."""
     monkeypatch.setattr(execute, "_SAMPLES_PER_CHUNK", 8)
     with Pool(1, timeout_s=2.0) as one:
-        execute.sample(planned(), 4, one)
+        execute.simulate_samples(planned(), 4, one)
         os.kill(one._all[0]._process.pid, signal.SIGSTOP)
         done = execute.run_campaign(planned(), N, tmp_path, pool=one)
     assert (done.simulated, done.failed) == (2 * N, 0)
@@ -305,7 +305,7 @@ def test_every_sample_can_be_replayed_exactly(whole):
 def test_the_printed_deck_of_a_sample_gives_its_numbers(pool, tmp_path):
     """The deck of one sample alone, run by the ngspice program, agrees with the campaign."""
     campaign = planned(copies=1)
-    [item] = [i for i in execute.sample(campaign, 3, pool) if (i.sample, i.point) == (2, 1)]
+    [item] = [i for i in execute.simulate_samples(campaign, 3, pool) if (i.sample, i.point) == (2, 1)]
     deck = campaign.deck(2, 1, campaign.draws(3)[2])
     (tmp_path / "a.cir").write_text(deck.text)
     subprocess.run(
@@ -365,13 +365,13 @@ def test_curves_make_a_row_per_value(pool, tmp_path):
     assert list(found.columns[:2]) == ["id", "sample"]
     assert found["v_store"].between(0.3, 0.9).all()
     rows = results.complete(campaign, read_finished(campaign, tmp_path, 4), 4)
-    cube = results.cube(campaign, rows, 4)
-    assert cube["v_store"].dims == ("sample", "corner", "temp", "v_init", "time")
-    assert cube["v_store"].to_numpy().ravel().tolist() == found["v_store"].tolist()
+    grid = results.to_grid(campaign, rows, 4)
+    assert grid["v_store"].dims == ("sample", "corner", "temp", "v_init", "time")
+    assert grid["v_store"].to_numpy().ravel().tolist() == found["v_store"].tolist()
 
 
 def test_draws_are_written_next_to_the_results():
-    drawn = results.drawn(planned(), 5)
+    drawn = results.tabulate_draws(planned(), 5)
     assert list(drawn.columns) == ["sample", *(v.name for v in planned().variables)]
     assert (drawn.iloc[:, 1:].to_numpy() == planned().draws(5)).all()
     assert drawn.attrs["sigma"]["process_vth_n"] == 0.015

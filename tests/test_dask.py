@@ -67,7 +67,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits(cluster, pool, tmp_pa
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        done = execute.run_campaign(planned(), N, tmp_path / "there", executor=client.get_executor())
+        done = execute.run_campaign(planned(), N, tmp_path / "there", pool=client.get_executor())
         killer.join()
         assert pids[0] not in [w["pid"] for w in client.run(lambda: {"pid": os.getpid()}).values()]
     assert (done.simulated, done.failed) == (N, 0)

@@ -451,14 +451,14 @@ def test_spreads_are_declared_of_what_there_is(circuit):
 def test_every_spread_runs_and_has_its_features(circuit, pool):
     for spread in circuit.spreads:
         planned = plan_campaign(circuit.name, spread.bench, vary="both")
-        items = execute.sample(planned, 3, pool)
+        items = execute.simulate_samples(planned, 3, pool)
         assert not [item.reason for item in items if item.reason]
         outputs = {o.name: [item.values[o.name].tolist() for item in items] for o in planned.plan.bench.outputs}
-        cube = results.cube(planned, pd.DataFrame(outputs), 3)
-        main = cube[spread.output]
+        grid = results.to_grid(planned, pd.DataFrame(outputs), 3)
+        main = grid[spread.output]
         assert (main.std("sample") > 0).any()
         for feature in spread.features:
-            value = feature.compute(cube)
+            value = feature.compute(grid)
             assert feature.along not in value.dims
             assert np.isfinite(value).all(), feature.name
 
@@ -492,7 +492,7 @@ def test_the_random_cells_of_a_record_are_made_again(name, pool):
     [stored] = record.spread.random
     n = record.spread.n_requested // 8
     planned = plan_campaign(record.circuit, record.bench, vary=record.spread.vary, seed=record.spread.seed)
-    items = execute.sample(planned, n, pool)
+    items = execute.simulate_samples(planned, n, pool)
     rows = pd.DataFrame([{"i_bl": float(item.values["i_bl"]), "status": OK, "reason": ""} for item in items])
     made = analysis.analyse(planned, rows, n, pool=pool).random[0]
     for old, new in zip(stored.coefficients, made.coefficients, strict=True):

@@ -226,7 +226,14 @@ def _spec(name):
         return None
 
 
-MORE = ("montecarlo.sampling", "montecarlo.campaign", "montecarlo.execute", "montecarlo.finished", "storage.shards")
+MORE = (
+    "montecarlo.sampling",
+    "montecarlo.campaign",
+    "montecarlo.chunks",
+    "montecarlo.execute",
+    "montecarlo.finished",
+    "storage.shards",
+)
 
 
 def test_every_module_that_decides_a_row_is_part_of_its_identity():

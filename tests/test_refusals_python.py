@@ -11,7 +11,7 @@ from gaincell_char.declare.bench import Op, Tran
 from gaincell_char.errors import DataError, ParameterError, RequestError
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.montecarlo.execute import run_campaign
-from gaincell_char.montecarlo.results import collect, drawn
+from gaincell_char.montecarlo.results import collect, tabulate_draws
 from gaincell_char.sweep.run import characterize, simulate
 from gaincell_char.torch import (
     Attention,
@@ -312,7 +312,7 @@ def test_a_campaign_of_the_wrong_kind_is_refused_by_name(name, request_):
 @pytest.mark.parametrize("n", [*NO_NUMBERS.values(), 1.5, 0, -1, 10**12])
 def test_a_number_of_samples_that_makes_no_sense(campaign, tmp_path, n):
     for use in (lambda: run_campaign(campaign, n, tmp_path), lambda: collect(campaign, tmp_path, n),
-                lambda: drawn(campaign, n)):  # fmt: skip
+                lambda: tabulate_draws(campaign, n)):  # fmt: skip
         with pytest.raises(ParameterError, match=r"^n = "):
             use()
 

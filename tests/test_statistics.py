@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.fitting import statistics as s
-from gaincell_char.montecarlo.sensitivity import contributions
+from gaincell_char.montecarlo.sensitivity import estimate_contributions
 
 RNG = np.random.default_rng(11)
 SAMPLES = arrays(float, st.integers(20, 60), elements=st.floats(-1e3, 1e3), unique=True)
@@ -142,7 +142,7 @@ def _known(n=2000):
 
 def test_contributions_are_the_known_shares():
     draws, values, groups = _known()
-    found = contributions(draws, values, groups).set_index("group")
+    found = estimate_contributions(draws, values, groups).set_index("group")
     for group, share in {"a": 10 / 15, "b": 4 / 15, "c": 0.0, "rest": 1 / 15}.items():
         row = found.loc[group]
         assert row["share"] == pytest.approx(share, abs=0.03)
@@ -159,7 +159,7 @@ def test_devices_that_do_nothing_do_not_add_up():
         draws = pd.DataFrame(rng.normal(size=(300, 40)), columns=[f"m{i}" for i in range(40)])
         values = 3 * draws["m0"] + rng.normal(size=300)
         groups = {name: name if name == "m0" else "idle" for name in draws.columns}
-        found = contributions(draws, values, groups, n_bootstrap=100, seed=repeat).set_index("group")
+        found = estimate_contributions(draws, values, groups, n_bootstrap=100, seed=repeat).set_index("group")
         covered += bool(found.loc["rest", "low"] <= 0.1 <= found.loc["rest", "high"])
         bias += found.loc["idle", "share"] / 20
     # Squared slopes would give the 39 idle devices 39 / 300 of what is left, and no interval that holds the rest.
@@ -171,14 +171,14 @@ def test_contributions_bear_missing_samples():
     draws, values, groups = _known()
     missing = values.copy()
     missing[::7] = np.nan
-    found, whole = (contributions(draws, v, groups).set_index("group") for v in (missing, values))
+    found, whole = (estimate_contributions(draws, v, groups).set_index("group") for v in (missing, values))
     assert np.abs(found["share"] - whole["share"]).max() < 0.03
 
 
 def test_what_is_not_linear_is_the_rest():
     draws = pd.DataFrame(RNG.normal(size=(3000, 2)), columns=["a", "b"])
     values = (draws["a"] + draws["a"] * draws["b"]).to_numpy()
-    found = contributions(draws, values, {"a": "a", "b": "b"}).set_index("group")["share"]
+    found = estimate_contributions(draws, values, {"a": "a", "b": "b"}).set_index("group")["share"]
     assert found["rest"] == pytest.approx(0.5, abs=0.06)
 
 
@@ -189,7 +189,7 @@ def test_what_is_not_linear_is_the_rest():
 def test_contributions_that_nobody_can_know_are_refused(n, spoil, says):
     draws, values, groups = _known(n)
     with pytest.raises(DataError, match=says):
-        contributions(draws, values * spoil + 1.0 * (spoil == 0), groups)
+        estimate_contributions(draws, values * spoil + 1.0 * (spoil == 0), groups)
 
 
 @settings(max_examples=20)

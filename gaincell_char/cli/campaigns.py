@@ -11,8 +11,9 @@ from .. import registry, report
 from ..errors import GaincellError, RequestError
 from ..fitting import statistics
 from ..fitting.statistics import Spec
-from ..montecarlo import analysis, execute, results, verify
+from ..montecarlo import analysis, quantities, results, verify
 from ..montecarlo.campaign import Campaign
+from ..montecarlo.chunks import PointResult
 from ..montecarlo.finished import read_finished
 from ..spice.pool import Pool
 from ..storage import manifest, tables
@@ -28,7 +29,7 @@ def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
     units |= {f.name: f.unit for f in (declared.features if declared else ())}
     specs = [statistics.parse_spec(text, units) for text in texts]
     for spec in specs:
-        analysis.check_spec(planned, spec)
+        quantities.check_spec(planned, spec)
     return specs
 
 
@@ -63,7 +64,7 @@ def finish(
     began = time.perf_counter()
     rows = results.complete(planned, rows, n)
     tables.write_frame(results.flat_results(planned, rows, n), out / "results.parquet")
-    tables.write_frame(results.drawn(planned, n), out / "draws.parquet")
+    tables.write_frame(results.tabulate_draws(planned, n), out / "draws.parquet")
     found = verify.check(planned, rows, n, timeout_s=pool.timeout_s)
     analysed = analysis.analyse(planned, rows, n, pool=pool, specs=specs, check=found)
     page = report.write_campaign(out, planned, analysed, found, failed)
@@ -90,7 +91,7 @@ def failure(rows: pd.DataFrame, kept: Path) -> GaincellError:
     )
 
 
-def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[execute.PointResult]) -> list[Failure]:
+def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[PointResult]) -> list[Failure]:
     """The first few failed points with their decks, and with the log of those that failed in this call."""
     logs = {(item.sample, item.point): item.log for item in now}
     failed = rows[rows["status"] == FAILED].head(KEPT_FAILURES)

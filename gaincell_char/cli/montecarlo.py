@@ -274,18 +274,16 @@ def _simulate(
                 planned,
                 count,
                 out,
-                pool=None if executor else pool,
-                executor=executor,
+                pool=pool if executor is None else executor,
                 timeout_s=timeout if executor else None,
                 part=part,
                 retry_failed=retry,
-                tick=tick,
-                say=say,
+                listener=execute.Listener(tick=tick, say=say),
             )
         if done.stopped or goal is None or part[1] > 1:
             return done
         rows = results.complete(planned, finished_rows(planned, count, out), count)
-        width = analysis.width(planned, rows, count, goal, specs)
+        width = analysis.compute_width(planned, rows, count, goal, specs)
         note(f"{count} samples: {goal.statistic} is known to {100 * width:.3g} %")
         if width < goal.limit:
             return done

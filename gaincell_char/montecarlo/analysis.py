@@ -1,16 +1,15 @@
 """What a finished campaign says: moments, quantiles, contributions, yield, worst samples, random coefficients."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from ..declare.bench import Floats
-from ..errors import DataError, FitError, ParameterError
+from ..errors import DataError, FitError
 from ..fitting import statistics
 from ..fitting.fit import Fit
 from ..fitting.record import Origin, Record, make_record
@@ -20,34 +19,12 @@ from ..spice.pool import Pool
 from ..sweep.run import OK
 from . import random_models, results
 from .campaign import Campaign
+from .quantities import SampledQuantity, list_quantities, pick_shown, spec_passes
 from .sampling import PROCESS
-from .sensitivity import contributions
+from .sensitivity import estimate_contributions
 from .verify import Verification
 
-_MOST_SHOWN, _FEW = 9, 8
 _PROBABILITIES = (0.00135, 0.05, 0.5, 0.95, 0.99865)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampledQuantity:
-    """One number per sample: an output at one place of the grid, or a feature; ``main`` ones are shown one by one.
-
-    An infinite value lies beyond ``end`` [unit].
-    """
-
-    name: str
-    unit: str
-    doc: str
-    where: Mapping[str, Any]
-    values: Floats
-    main: bool
-    end: float = float("inf")
-
-    @property
-    def label(self) -> str:
-        """Name and place."""
-        at = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.where.items())
-        return f"{self.name} at {at}" if at else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +42,7 @@ class Analysis:
     """
 
     n: int
-    cube: xr.Dataset
+    grid: xr.Dataset
     quantities: tuple[SampledQuantity, ...]
     moments: pd.DataFrame
     quantiles: pd.DataFrame
@@ -81,7 +58,7 @@ class Analysis:
     @property
     def shown(self) -> list[SampledQuantity]:
         """What a page shows one by one: features, or else the main output spread evenly over the grid."""
-        return _some(self.quantities)
+        return pick_shown(self.quantities)
 
 
 def analyse(
@@ -104,108 +81,63 @@ def analyse(
     check : Verification, optional
         What the record states as the error of the simulation.
     """
-    cube = results.cube(campaign, rows, n)
-    features = _features(campaign, cube)
-    quantities = (*features, *_outputs(campaign, cube, main=not features))
-    draws = campaign.draws(n)
-    typical = random_models.typical(campaign, pool)
-    fits, left_out = random_models.nominal_fits(campaign, pool)
-    random: list[RandomFit] = []
-    for model in random_models.random_models(campaign):
-        try:
-            random += random_models.random_fits(campaign, model, cube, typical, fits, draws)
-        except (FitError, DataError) as error:
-            left_out.append(str(error))
-    shown = _some(quantities)
-    shares, why_not = _contributions(campaign, shown, draws)
-    spread = _spread(campaign, rows, n, quantities, random)
+    grid, draws = results.to_grid(campaign, rows, n), campaign.draws(n)
+    quantities = list_quantities(campaign, grid)
+    typical = random_models.simulate_typical_grid(campaign, pool)
+    models = _fit_models(campaign, pool, grid, typical, draws)
+    shares, why_not = _contributions(campaign, pick_shown(quantities), draws)
+    spread = _spread(campaign, rows, n, quantities, models.random)
+    numerics = dict(check.tight) if check else {}
     return Analysis(
         n=n,
-        cube=cube,
+        grid=grid,
         quantities=quantities,
         moments=_moments(quantities),
         quantiles=_quantiles(quantities),
         contributions=shares,
-        worst=_worst(campaign, shown),
+        worst=_worst(campaign, pick_shown(quantities)),
         yields=_yields(quantities, specs),
         typical=typical,
-        fits=tuple(fits),
-        random=tuple(random),
-        left_out=(*left_out, *why_not),
-        record=_record(campaign, rows, fits, spread, pool.version, dict(check.tight) if check else {}),
+        fits=tuple(models.fits),
+        random=tuple(models.random),
+        left_out=(*models.left_out, *why_not),
+        record=_record(campaign, rows, models.fits, spread, pool.version, numerics),
     )
 
 
-def width(campaign: Campaign, rows: pd.DataFrame, n: int, goal: Goal, specs: Sequence[Spec]) -> float:
+@dataclass(frozen=True, kw_only=True)
+class _FittedModels:
+    """Nominal models of the typical circuit, random coefficients of the samples, and what could not be fitted."""
+
+    fits: list[Fit]
+    random: list[RandomFit]
+    left_out: list[str]
+
+
+def _fit_models(campaign: Campaign, pool: Pool, grid: xr.Dataset, typical: xr.Dataset, draws: Floats) -> _FittedModels:
+    fits, left_out = random_models.fit_nominal(campaign, pool)
+    random: list[RandomFit] = []
+    for model in random_models.declared_models(campaign):
+        try:
+            random += random_models.fit_random_model(campaign, model, grid, typical, fits, draws)
+        except (FitError, DataError) as error:
+            left_out.append(str(error))
+    return _FittedModels(fits=fits, random=random, left_out=left_out)
+
+
+def compute_width(campaign: Campaign, rows: pd.DataFrame, n: int, goal: Goal, specs: Sequence[Spec]) -> float:
     """How well a goal's statistic is known: its half-width, of the quantity where it is widest."""
-    cube = results.cube(campaign, rows, n)
-    features = _features(campaign, cube)
-    quantities = (*features, *_outputs(campaign, cube, main=not features))
+    quantities = list_quantities(campaign, results.to_grid(campaign, rows, n))
     if goal.statistic == "yield":
         return max(goal.width(spec_passes(quantities, spec)) for spec in specs)
     return max(goal.width(quantity.values) for quantity in quantities if quantity.main)
 
 
-def _features(campaign: Campaign, cube: xr.Dataset) -> list[SampledQuantity]:
-    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
-    found: list[SampledQuantity] = []
-    for feature in declared.features if declared else ():
-        if cube.sizes.get(feature.along, 0) > 1:
-            end = float(cube[feature.along].max()) if feature.censored else float("inf")
-            found += _split(feature.name, feature.unit, feature.doc, feature.compute(cube), main=True, end=end)
-    return found
-
-
-def _outputs(campaign: Campaign, cube: xr.Dataset, *, main: bool) -> list[SampledQuantity]:
-    outputs = campaign.plan.bench.outputs
-    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
-    chosen = declared.output if declared else outputs[0].name
-    return [
-        quantity
-        for output in outputs
-        for quantity in _split(output.name, output.unit, output.doc, cube[output.name], main and output.name == chosen)
-    ]
-
-
-def _split(
-    name: str, unit: str, doc: str, array: xr.DataArray, main: bool, end: float = float("inf")
-) -> list[SampledQuantity]:
-    """One quantity per place of the grid; a dimension of one value names no place."""
-    others = [str(dim) for dim in array.dims if dim != "sample"]
-    stacked = array.transpose("sample", *others)
-    told = [dim for dim in others if array.sizes[dim] > 1]
-    return [
-        SampledQuantity(
-            name=name,
-            unit=unit,
-            doc=doc,
-            where={d: array[d].to_numpy()[i] for d, i in zip(others, index, strict=True) if d in told},
-            values=stacked.to_numpy()[(slice(None), *index)],
-            main=main,
-            end=end,
-        )
-        for index in np.ndindex(*(array.sizes[dim] for dim in others))
-    ]
-
-
-def _some(quantities: Sequence[SampledQuantity]) -> list[SampledQuantity]:
-    """What a page shows one by one: features, or else the main output spread evenly over the grid."""
-    chosen = [q for q in quantities if q.main]
-    picked = np.unique(np.linspace(0, len(chosen) - 1, min(len(chosen), _MOST_SHOWN)).round().astype(int))
-    return [chosen[i] for i in picked]
-
-
 def _moments(quantities: Sequence[SampledQuantity]) -> pd.DataFrame:
-    rows = []
+    rows: list[dict[str, object]] = []
     for quantity in quantities:
-        rows.append(
-            {
-                "name": quantity.name,
-                "unit": quantity.unit,
-                **quantity.where,
-                **vars(statistics.moments(quantity.values)),
-            }
-        )
+        found = vars(statistics.moments(quantity.values))
+        rows.append({"name": quantity.name, "unit": quantity.unit, **quantity.where, **found})
     return pd.DataFrame(rows)
 
 
@@ -230,13 +162,14 @@ def _contributions(
             left_out.append(f"contributions to {quantity.label}: {beyond} samples are beyond the end of what was swept")
             continue
         try:
-            found = contributions(table, quantity.values, groups)
+            shares = estimate_contributions(table, quantity.values, groups)
         except DataError as error:
             left_out.append(f"contributions to {quantity.label}: {error}")
             continue
-        parts.append(found.assign(quantity=quantity.label))
+        parts.append(shares.assign(quantity=quantity.label))
     columns = ["quantity", "group", "share", "low", "high"]
-    return (pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)), left_out
+    found = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    return found, left_out
 
 
 def _worst(campaign: Campaign, quantities: Sequence[SampledQuantity]) -> pd.DataFrame:
@@ -265,62 +198,11 @@ def _yields(quantities: Sequence[SampledQuantity], specs: Sequence[Spec]) -> tup
     return tuple(found)
 
 
-def spec_passes(quantities: Sequence[SampledQuantity], spec: Spec) -> Any:
-    """Sample -> whether it meets a spec everywhere the spec holds; one that failed does not.
-
-    Raises
-    ------
-    DataError
-        If the spec holds nowhere.
-    """
-    chosen = [q for q in quantities if q.name == spec.output and _holds(q.where, spec.where)]
-    if not chosen:
-        raise DataError(f"spec {spec.text!r} holds nowhere; have {'; '.join(q.label for q in quantities[:8])}")
-    return np.logical_and.reduce([spec.passes(q.values) for q in chosen])
-
-
-def check_spec(campaign: Campaign, spec: Spec) -> None:
-    """Raise `ParameterError` if a spec names a place that the grid of a campaign does not have."""
-    plan = campaign.plan
-    places: dict[str, Sequence[Any]] = dict(plan.dims)
-    if plan.bench.curve is not None:
-        places[plan.bench.curve.name] = plan.curve.tolist()
-    declared = plan.circuit.spread(plan.bench.name)
-    for feature in declared.features if declared else ():
-        if feature.name == spec.output:
-            axis = places.pop(feature.along, [])
-            if feature.censored and len(axis) and spec.limit > max(axis):
-                raise ParameterError(
-                    f"spec {spec.text!r}: {spec.output} is only known up to {max(axis):g} {feature.unit}, the end of "
-                    f"{feature.along}; sweep further with --axis {feature.along}=..."
-                )
-    places = {name: values for name, values in places.items() if len(values) > 1}
-    for name, value in spec.where.items():
-        if name not in places:
-            raise ParameterError(
-                f"spec {spec.text!r}: {spec.output} does not vary over {name}; "
-                f"it does over {', '.join(places) or 'nothing'}"
-            )
-        if not any(_holds({name: there}, {name: value}) for there in places[name]):
-            shown = ", ".join(v if isinstance(v, str) else f"{v:g}" for v in places[name][:_FEW]) + (
-                ", ..." if len(places[name]) > _FEW else ""
-            )
-            raise ParameterError(f"spec {spec.text!r}: {name} = {value:g} is not in the grid; have {shown}")
-
-
-def _holds(where: Mapping[str, Any], wanted: Mapping[str, float]) -> bool:
-    return all(
-        name in where and not isinstance(where[name], str) and np.isclose(float(where[name]), value, rtol=1e-6)
-        for name, value in wanted.items()
-    )
-
-
 def _spread(
     campaign: Campaign, rows: pd.DataFrame, n: int, quantities: Sequence[SampledQuantity], random: list[RandomFit]
 ) -> VariationSummary:
-    failed = rows.loc[rows["status"] != OK, "reason"].value_counts()
-    shown = _some(quantities)
-    table = statistics.correlation(pd.DataFrame({q.label: q.values for q in shown}).replace(np.inf, np.nan))
+    reasons = rows.loc[rows["status"] != OK, "reason"].value_counts()
+    shown = pick_shown(quantities)
     return VariationSummary(
         vary=campaign.vary,
         sampler=campaign.sampler.kind,
@@ -328,12 +210,19 @@ def _spread(
         n_requested=n,
         n_points=len(rows),
         n_ok=int((rows["status"] == OK).sum()),
-        failed={k: int(v) for k, v in failed.items()},
-        outputs=[_output_spread(q) for q in quantities],
+        failed={reason: int(count) for reason, count in reasons.items()},
+        outputs=list(map(_output_spread, quantities)),
         correlated=[q.label for q in shown],
-        correlation=[[None if np.isnan(c) else float(c) for c in row] for row in table.to_numpy()],
+        correlation=_correlation(shown),
         random=random,
     )
+
+
+def _correlation(quantities: Sequence[SampledQuantity]) -> list[list[float | None]]:
+    """Correlation of every two quantities; None where it is not known."""
+    columns = pd.DataFrame({q.label: q.values for q in quantities}).replace(np.inf, np.nan)
+    table = statistics.correlation(columns)
+    return table.astype(object).where(table.notna(), None).to_numpy().tolist()
 
 
 def _output_spread(quantity: SampledQuantity) -> OutputSpread:

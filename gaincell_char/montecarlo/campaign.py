@@ -30,6 +30,7 @@ from .sampling import Sampler, Variable
 _SOURCE = (
     "montecarlo.sampling",
     "montecarlo.campaign",
+    "montecarlo.chunks",
     "montecarlo.execute",
     "montecarlo.finished",
     "storage.shards",

@@ -1,10 +1,11 @@
 """Run a campaign: in child processes of this machine, or anywhere an executor reaches; nothing finished is lost."""
 
+import contextlib
 import pickle
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,12 @@ import pandas as pd
 
 from ..declare.bench import Floats
 from ..errors import GaincellError, ParameterError, RequestError
-from ..spice.batch import Batch
-from ..spice.ngspice import Outcome
-from ..spice.pool import Pool, Simulator
+from ..spice.pool import Pool
 from ..storage import manifest, shards
 from ..sweep.arguments import check_count
 from ..sweep.run import FAILED, KEPT_FAILURES, OK, as_folder, own_timeout
 from .campaign import Campaign
+from .chunks import Chunk, Group, PointResult, simulate_chunk, simulate_pickled, start_anywhere
 from .finished import point_keys, read_finished
 
 _SAMPLES_PER_CHUNK = 128
@@ -28,80 +28,6 @@ _CHUNKS_PER_WORKER = 8
 _FLUSH_S, _FLUSH_SHARE = 1.0, 0.05
 # Chunks for an executor are sized for this many workers at least.
 _REMOTE_WORKERS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """Groups of samples for one simulator: pickles, and needs nothing but this package where it is served."""
-
-    grouped: Batch
-    alone: Batch
-    runs: tuple[tuple[int, int], ...]
-
-    def single(self, point: int, row: int) -> Batch:
-        """Return one of its samples alone, by its row."""
-        return Batch(
-            decks=self.alone.decks,
-            save=self.alone.save,
-            copies=1,
-            targets=self.alone.targets,
-            rows=self.grouped.rows,
-            runs=((point, row),),
-            program=self.alone.program,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class PointResult:
-    """One point of one sample: its outputs, or why there are none, with the log and whether the child was lost."""
-
-    sample: int
-    point: int
-    values: Mapping[str, Floats] = field(default_factory=dict)
-    reason: str = ""
-    log: str = ""
-    fatal: bool = False
-    spent_s: float = 0.0
-
-
-Group = tuple[PointResult, ...]
-"""The samples of one deck at one point: stored together, so that none is simulated twice."""
-
-
-def serve(simulator: Simulator, chunk: Chunk, timeout_s: float) -> Iterator[Group]:
-    """Simulate a chunk; a group that fails is taken apart, so that each of its samples fails or not by itself."""
-    copies = chunk.grouped.copies
-    torn: list[tuple[int, int, int]] = []
-    outcomes = simulator.run(chunk.grouped, timeout_s)
-    for (point, first), (_, row), outcome in zip(chunk.runs, chunk.grouped.runs, outcomes, strict=True):
-        if outcome.reason and copies > 1:
-            torn.append((point, first, row))
-        else:
-            yield tuple(_finished(first + k, point, outcome, k, copies) for k in range(copies))
-    for point, first, row in torn:
-        singles = [next(iter(simulator.run(chunk.single(point, row + k), timeout_s))) for k in range(copies)]
-        yield tuple(_finished(first + k, point, outcome, 0, 1) for k, outcome in enumerate(singles))
-
-
-def _finished(sample: int, point: int, outcome: Outcome, copy: int, copies: int) -> PointResult:
-    return PointResult(
-        sample=sample,
-        point=point,
-        values={name: v[copy] for name, v in outcome.vectors.items()},
-        reason=outcome.reason,
-        log=outcome.log,
-        fatal=outcome.fatal,
-        spent_s=outcome.spent_s / copies,
-    )
-
-
-def serve_anywhere(payload: bytes, timeout_s: float) -> list[Group]:
-    """Simulate a pickled chunk in a process of its own: what an executor is handed."""
-    simulator = Simulator()
-    try:
-        return list(serve(simulator, pickle.loads(payload), timeout_s))  # noqa: S301  from our own parent
-    finally:
-        simulator.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,33 +44,49 @@ class CampaignProgress:
     failures: tuple[PointResult, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Who is told how a campaign goes.
+
+    Attributes
+    ----------
+    tick : callable
+        Told how many more points are finished.
+    say : callable
+        Told of a damaged shard, and of points that are of another campaign.
+    """
+
+    tick: Callable[[int], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
+
+
+_SILENT = Listener()
+
+
 def run_campaign(
     campaign: Campaign,
     n: int,
     folder: Path | str,
     *,
-    pool: Pool | None = None,
-    executor: Executor | None = None,
+    pool: Pool | Executor | None = None,
     timeout_s: float | None = None,
     part: tuple[int, int] = (1, 1),
     retry_failed: bool = False,
-    tick: Callable[[int], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    listener: Listener = _SILENT,
 ) -> CampaignProgress:
     """Simulate the first `n` samples of a campaign, less what `folder` holds already.
 
     Parameters
     ----------
-    pool : Pool, optional
-        Simulators of this machine to use; one per core by default.
-    executor : Executor, optional
-        Where to simulate instead: Dask, MPI or any other ``concurrent.futures`` executor.
+    pool : Pool or Executor, optional
+        Simulators of this machine to use, one per core by default; or where to simulate instead: Dask, MPI or any
+        other ``concurrent.futures`` executor.
     timeout_s : float, optional
-        Time after which a run is ended [s]; 60 s by default.  A pool has its own, which this may not contradict.
+        Time after which a run is ended [s]; 60 s by default.  A `Pool` has its own, which this may not contradict.
     part : (int, int)
         ``(2, 8)`` simulates the second of eight parts, for arrays of jobs that share the folder.
-    tick, say : callable
-        Told how many more points are finished, and of a damaged shard.
+    retry_failed : bool
+        Simulate points that failed once more.
 
     Raises
     ------
@@ -153,55 +95,56 @@ def run_campaign(
     StorageError
         If a shard cannot be written.
     """
-    timeout_s = own_timeout(timeout_s, pool)
+    timeout_s = own_timeout(timeout_s, pool if isinstance(pool, Pool) else None)
     folder, part, n = as_folder(folder), check_part(part), campaign.check_samples(check_count("n", n))
-    if pool is None and executor is None:
-        with Pool(timeout_s=timeout_s) as own:
-            return run_campaign(campaign, n, folder, pool=own, part=part, retry_failed=retry_failed, tick=tick, say=say)
-    simulator = pool.start() if pool else _simulator_of(executor)
-    manifest.open_folder(folder, campaign.manifest(n, simulator))
-    began = time.perf_counter()
-    work = _Work(campaign, n)
-    kept = work.drop(read_finished(campaign, folder, n, say, work.values), retry_failed)
-    tick(kept)
-    writer = _Writer(work, folder, simulator)
+    with Pool(timeout_s=timeout_s) if pool is None else contextlib.nullcontext(pool) as where:
+        simulator = _simulator_of(where)
+        manifest.open_folder(folder, campaign.manifest(n, simulator))
+        began = time.perf_counter()
+        work = _Work(campaign, n)
+        kept = work.drop(read_finished(campaign, folder, n, listener.say, work.values), retry_failed)
+        listener.tick(kept)
+        writer = _Writer(work, folder, simulator)
+        _simulate_work(work, part, writer, where, timeout_s, listener)
+        stopped = isinstance(where, Pool) and where.stop.is_set()
+        return writer.progress(n, kept, time.perf_counter() - began, stopped)
+
+
+def _simulate_work(
+    work: "_Work",
+    part: tuple[int, int],
+    writer: "_Writer",
+    pool: Pool | Executor,
+    timeout_s: float,
+    listener: Listener,
+) -> None:
+    """Simulate what is left of a part; what is finished is written even if it ends early."""
     try:
-        chunks = work.chunks(part, pool.workers if pool else _REMOTE_WORKERS)
-        for group in _groups(chunks, pool, executor, timeout_s):
+        chunks = work.chunks(part, pool.workers if isinstance(pool, Pool) else _REMOTE_WORKERS)
+        for group in _simulate_chunks(chunks, pool, timeout_s):
             writer.add(group)
-            tick(len(group))
+            listener.tick(len(group))
     finally:
         writer.flush()
-    stopped = pool is not None and pool.stop.is_set()
-    return writer.progress(n, kept, time.perf_counter() - began, stopped)
 
 
-def _groups(chunks: Iterable[Chunk], pool: Pool | None, executor: Executor | None, timeout_s: float) -> Iterator[Group]:
+def _simulate_chunks(chunks: Iterable[Chunk], pool: Pool | Executor, timeout_s: float) -> Iterator[Group]:
     """Everything that finishes, as it does; not what the user's Ctrl-C ended."""
-    if executor is not None:
-        yield from _elsewhere(executor, chunks, timeout_s)
-    elif pool is not None:
-        for group in pool.stream(chunks, partial(serve, timeout_s=pool.timeout_s)):
-            if not (pool.stop.is_set() and any(item.fatal for item in group)):
-                yield group
+    if not isinstance(pool, Pool):
+        yield from _simulate_elsewhere(pool, chunks, timeout_s)
+        return
+    for group in pool.stream(chunks, partial(simulate_chunk, timeout_s=pool.timeout_s)):
+        if not (pool.stop.is_set() and any(item.fatal for item in group)):
+            yield group
 
 
-def start_anywhere() -> str:
-    """Start a simulator in a process of its own, and return what it is: ``"ngspice 39"``."""
-    simulator = Simulator()
-    try:
-        return f"ngspice {simulator.start()}"
-    finally:
-        simulator.close()
+def _simulator_of(pool: Pool | Executor) -> str:
+    """What simulates there: ``"ngspice 39"``."""
+    return pool.start() if isinstance(pool, Pool) else pool.submit(start_anywhere).result()
 
 
-def _simulator_of(executor: Executor | None) -> str:
-    """What simulates where an executor does."""
-    return executor.submit(start_anywhere).result() if executor else ""
-
-
-def _elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> Iterator[Group]:
-    futures = [executor.submit(serve_anywhere, pickle.dumps(chunk), timeout_s) for chunk in chunks]
+def _simulate_elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> Iterator[Group]:
+    futures = [executor.submit(simulate_pickled, pickle.dumps(chunk), timeout_s) for chunk in chunks]
     lost: list[Exception] = []
     for future in as_completed(futures):
         error = future.exception()
@@ -216,18 +159,22 @@ def _elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) ->
         )
 
 
-def sample(campaign: Campaign, n: int, pool: Pool) -> list[PointResult]:
+def simulate_samples(campaign: Campaign, n: int, pool: Pool) -> list[PointResult]:
     """Simulate the first `n` samples and keep them in memory, by sample and point."""
     chunks = _Work(campaign, n).chunks((1, 1), pool.workers)
-    items = (item for group in _groups(chunks, pool, None, pool.timeout_s) for item in group if item.sample < n)
-    return sorted(items, key=lambda item: (item.sample, item.point))
+    groups = _simulate_chunks(chunks, pool, pool.timeout_s)
+    return sorted((item for group in groups for item in group if item.sample < n), key=_place)
 
 
-def typical(campaign: Campaign, pool: Pool) -> list[PointResult]:
+def simulate_typical(campaign: Campaign, pool: Pool) -> list[PointResult]:
     """Simulate the circuit with every deviation at 0, over the whole grid."""
     work = _Work(campaign, 1, np.zeros((campaign.copies, len(campaign.variables))))
-    groups = _groups(work.chunks((1, 1), 1), pool, None, pool.timeout_s)
-    return sorted((item for group in groups for item in group if item.sample == 0), key=lambda item: item.point)
+    groups = _simulate_chunks(work.chunks((1, 1), 1), pool, pool.timeout_s)
+    return sorted((item for group in groups for item in group if item.sample == 0), key=_place)
+
+
+def _place(item: PointResult) -> tuple[int, int]:
+    return item.sample, item.point
 
 
 def check_part(part: tuple[int, int]) -> tuple[int, int]:
@@ -301,7 +248,7 @@ class _Writer:
         failed = [item for item in group if item.reason]
         self.failed += len(failed)
         if failed:  # the first by number, whoever finished first
-            self.failures = sorted([*self.failures, *failed], key=lambda i: (i.sample, i.point))[:KEPT_FAILURES]
+            self.failures = sorted([*self.failures, *failed], key=_place)[:KEPT_FAILURES]
         now = time.perf_counter()
         if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
             self.flush()
@@ -327,7 +274,7 @@ class _Writer:
         self._flushed = time.perf_counter()
 
     def _frame(self) -> pd.DataFrame:
-        items = sorted(self._waiting, key=lambda item: (item.sample, item.point))
+        items = sorted(self._waiting, key=_place)
         samples, points = [i.sample for i in items], [i.point for i in items]
         keys = self._work.keys(self._simulator, points, samples)
         columns: dict[str, Any] = {"sample": samples, "point": points, "key": keys}

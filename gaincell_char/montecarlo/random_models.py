@@ -1,5 +1,7 @@
 """The typical circuit of a campaign, its nominal models, and the random coefficients of every sample."""
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from .. import registry
-from ..declare.bench import Floats
+from ..declare.bench import Floats, Numbers
 from ..declare.model import RandomModel
 from ..declare.parameters import numbers
 from ..errors import DataError, FitError
@@ -21,30 +23,34 @@ from .campaign import Campaign
 from .sampling import PROCESS
 
 
-def typical(campaign: Campaign, pool: Pool) -> xr.Dataset:
-    """Every output of the circuit with all deviations at 0, over the grid."""
-    items = execute.typical(campaign, pool)
-    frame = pd.DataFrame(
-        {
-            output.name: [np.asarray(i.values[output.name]).tolist() if i.values else None for i in items]
-            for output in campaign.plan.bench.outputs
-        }
-    )
-    return results.cube(campaign, frame, 1).isel(sample=0)
+def simulate_typical_grid(campaign: Campaign, pool: Pool) -> xr.Dataset:
+    """Simulate the circuit with all deviations at 0: every output over the grid, NaN where it failed."""
+    items = execute.simulate_typical(campaign, pool)
+    rows = [{name: np.asarray(value).tolist() for name, value in item.values.items()} for item in items]
+    frame = pd.DataFrame(rows, columns=[output.name for output in campaign.plan.bench.outputs])
+    return results.to_grid(campaign, frame, 1).isel(sample=0)
 
 
-def random_models(campaign: Campaign) -> tuple[RandomModel, ...]:
-    """What the circuit declares for this bench."""
+def declared_models(campaign: Campaign) -> tuple[RandomModel, ...]:
+    """Random models that the circuit declares for this bench."""
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
     return declared.models if declared else ()
 
 
-def nominal_fits(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
-    """Fits of the nominal models to the typical circuit over the bench's own sweep."""
+def fit_nominal(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
+    """Fit the nominal models to the typical circuit over the bench's own sweep.
+
+    Returns
+    -------
+    fits : list of Fit
+        One per model, corner and temperature.
+    left_out : list of str
+        Why others could not be made.
+    """
     fits: list[Fit] = []
     left_out: list[str] = []
     request, circuit = campaign.request, campaign.plan.circuit
-    for model in (circuit.model(random.nominal) for random in random_models(campaign)):
+    for model in (circuit.model(random.nominal) for random in declared_models(campaign)):
         plan = registry.plan_bench(
             request["circuit"],
             request["bench"],
@@ -64,30 +70,51 @@ def nominal_fits(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
     return fits, left_out
 
 
-def random_fits(
-    campaign: Campaign, model: RandomModel, cube: xr.Dataset, typical: xr.Dataset, fits: Sequence[Fit], draws: Floats
+def fit_random_model(
+    campaign: Campaign, model: RandomModel, grid: xr.Dataset, typical: xr.Dataset, fits: Sequence[Fit], draws: Floats
 ) -> list[RandomFit]:
-    """One fit per corner and temperature."""
-    inner = [str(d) for d in cube[model.output].dims if d not in ("sample", "corner", "temp")]
-    if strange := [name for name in inner if name not in model.inputs and cube.sizes[name] > 1]:
+    """Fit a random model to every sample's deviation from the typical circuit: one fit per corner and temperature.
+
+    Parameters
+    ----------
+    grid, typical : Dataset
+        Outputs of every sample, and of the typical circuit, over the same grid.
+    fits : sequence of Fit
+        Of the nominal model.
+    draws : ndarray, shape (n_samples, n_variables)
+        Standard normal numbers of each sample.
+
+    Raises
+    ------
+    DataError
+        If the grid also sweeps something that is no input of the model.
+    FitError
+        If there is no nominal fit, or the samples do not determine the model.
+    """
+    deviations = grid[model.output] - typical[model.output]
+    inner = [str(dim) for dim in deviations.dims if dim not in ("sample", "corner", "temp")]
+    if strange := [name for name in inner if name not in model.inputs and grid.sizes[name] > 1]:
         raise DataError(f"{model.name}: the grid also sweeps {', '.join(strange)}; leave that out")
-    values = numbers(campaign.plan.fixed)
-    grid = np.meshgrid(*(cube[name].to_numpy() for name in inner), indexing="ij")
-    axes = {name: axis.ravel() for name, axis in zip(inner, grid, strict=True)}
-    size = next(iter(axes.values())).size if axes else 1
-    inputs = {name: axes.get(name, np.full(size, values.get(name, np.nan))) for name in model.inputs}
+    inputs = _inputs(model, grid, inner, numbers(campaign.plan.fixed))
     parts = ["process" if v.group == PROCESS else "mismatch" for v in campaign.variables]
     found = []
-    for corner in campaign.plan.corners:
-        for temp in campaign.plan.temps:
-            at: dict[str, float | str] = {"corner": corner, "temp": float(temp)}
-            samples = (
-                cube[model.output].sel(at).transpose("sample", *inner).to_numpy().reshape(cube.sizes["sample"], -1)
-            )
-            centre = typical[model.output].sel(at).transpose(*inner).to_numpy().reshape(-1)
-            nominal = _nominal_at(fits, model.nominal, at)
-            found.append(fit_random(model, nominal, inputs, samples - centre, draws, parts, at))
+    for corner, temp in itertools.product(campaign.plan.corners, campaign.plan.temps):
+        at: dict[str, float | str] = {"corner": corner, "temp": float(temp)}
+        samples = deviations.sel(at).transpose("sample", *inner).to_numpy()
+        samples = samples.reshape(len(samples), -1)
+        found.append(fit_random(model, _nominal_at(fits, model.nominal, at), inputs, samples, draws, parts, at))
     return found
+
+
+def _inputs(model: RandomModel, grid: xr.Dataset, inner: Sequence[str], fixed: Numbers) -> dict[str, Floats]:
+    """Value of each input at every place of the flattened grid; one that was not swept has its fixed value."""
+    axes = [grid[name].to_numpy() for name in inner]
+    swept = dict(zip(inner, np.meshgrid(*axes, indexing="ij"), strict=True))
+    size = math.prod(len(axis) for axis in axes)
+    inputs = {}
+    for name in model.inputs:
+        inputs[name] = swept[name].ravel() if name in swept else np.full(size, fixed.get(name, np.nan))
+    return inputs
 
 
 def _nominal_at(fits: Sequence[Fit], name: str, at: Mapping[str, float | str]) -> dict[str, float]:

@@ -104,8 +104,8 @@ def attrs(campaign: Campaign, rows: pd.DataFrame, n: int) -> dict[str, Any]:
     }
 
 
-def drawn(campaign: Campaign, n: int) -> pd.DataFrame:
-    """What each sample drew: a row per sample, a column per variable, in units of its sigma at the first point.
+def tabulate_draws(campaign: Campaign, n: int) -> pd.DataFrame:
+    """Return what each sample drew: a row per sample, a column per variable, in units of its sigma at the first point.
 
     Raises
     ------
@@ -124,26 +124,24 @@ def drawn(campaign: Campaign, n: int) -> pd.DataFrame:
     return table
 
 
-def cube(campaign: Campaign, rows: pd.DataFrame, n: int) -> xr.Dataset:
+def to_grid(campaign: Campaign, rows: pd.DataFrame, n: int) -> xr.Dataset:
     """Every output over sample, corner, temperature, what was swept and the bench's curve; NaN where it failed."""
-    plan = campaign.plan
-    dims = ("sample", *plan.dims)
-    coords: dict[str, Any] = {"sample": np.arange(n), **{name: list(values) for name, values in plan.dims.items()}}
-    inner: tuple[str, ...] = ()
-    if plan.bench.curve is not None:
-        inner = (plan.bench.curve.name,)
-        coords[plan.bench.curve.name] = plan.curve
-    shape = (n, *plan.shape, *(len(plan.curve) for _ in inner))
-    data = {
-        output.name: ((*dims, *inner), _array(rows[output.name], shape, len(plan.curve) if inner else 1))
-        for output in plan.bench.outputs
-    }
+    plan, curve = campaign.plan, campaign.plan.bench.curve
+    coords: dict[str, list[Any]] = {"sample": list(range(n)), **{name: list(v) for name, v in plan.dims.items()}}
+    if curve is not None:
+        coords[curve.name] = plan.curve.tolist()
+    shape = [len(values) for values in coords.values()]
+    length = len(plan.curve) if curve is not None else None
+    data = {}
+    for output in plan.bench.outputs:
+        data[output.name] = (tuple(coords), _to_array(rows[output.name], length).reshape(shape))
     return xr.Dataset(data, coords)
 
 
-def _array(column: "pd.Series[Any]", shape: tuple[int, ...], width: int) -> Floats:
-    if width == 1:
-        return column.to_numpy(dtype=float).reshape(shape)
-    empty = np.full(width, np.nan)
+def _to_array(column: "pd.Series[Any]", length: int | None) -> Floats:
+    """Numbers of one output, a row of `length` each where the output is a curve; NaN where it failed."""
+    if length is None:
+        return column.to_numpy(dtype=float)
+    empty = np.full(length, np.nan)
     cells = [np.asarray(cell, dtype=float) if cell is not None and np.ndim(cell) else empty for cell in column]
-    return np.stack(cells).reshape(shape)
+    return np.stack(cells)

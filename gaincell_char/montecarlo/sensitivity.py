@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..declare.bench import Floats
 from ..errors import DataError
 from ..fitting.statistics import CONFIDENCE, tail_of
 
+Counts = NDArray[np.int64]
 
-def contributions(
+
+def estimate_contributions(
     draws: pd.DataFrame,
     values: ArrayLike,
     groups: Mapping[str, str],
@@ -38,8 +40,7 @@ def contributions(
     -------
     DataFrame
         Columns group, share, low, high: largest first, at the end ``rest``, which is not linear in any draw.  The
-        interval is the bootstrap's percentiles over samples, moved by the bootstrap's own bias; NaN where a resample
-        repeats so few samples that it does not determine the slopes.
+        interval is that of `_bootstrap_interval`.
 
     Raises
     ------
@@ -48,17 +49,9 @@ def contributions(
     """
     tail = tail_of(confidence)
     x, y = _finished(draws, values)
-    if lost := [str(name) for name in draws.columns if name not in groups]:
-        raise DataError(f"no group is given for {', '.join(lost)}; every variable needs one")
-    names = list(dict.fromkeys(groups[name] for name in draws.columns))
-    belongs = np.array([[groups[name] == group for group in names] for name in draws.columns], dtype=float)
-    table = np.column_stack([np.ones(len(y)), x, y])
-    shares = _shares((table.T @ table)[None], belongs)[0]
-    again = _shares(_resampled(table, n_bootstrap, seed), belongs)
-    low, high = np.full((2, len(shares)), np.nan)
-    if len(again):
-        low, middle, high = np.quantile(again, [tail, 0.5, 1 - tail], axis=0)
-        low, high = low + shares - middle, high + shares - middle
+    names, membership = _group_variables([str(name) for name in draws.columns], groups)
+    shares = _compute_shares(x, y, np.ones(len(y), dtype=np.int64), membership)
+    low, high = _bootstrap_interval(shares, _resample_shares(x, y, membership, n_bootstrap, seed), tail)
     found = pd.DataFrame({"group": [*names, "rest"], "share": shares, "low": low, "high": high})
     order = [*np.argsort(-shares[:-1], kind="stable"), len(names)]
     return found.iloc[order].reset_index(drop=True)
@@ -80,29 +73,52 @@ def _finished(draws: pd.DataFrame, values: ArrayLike) -> tuple[Floats, Floats]:
     return x, (y - y.mean()) / y.std()
 
 
-def _resampled(table: Floats, count: int, seed: int) -> Floats:
-    """Products of the columns of `table` over each resample; none if one resample does not determine the slopes."""
-    n, width = table.shape
+def _group_variables(variables: list[str], groups: Mapping[str, str]) -> tuple[list[str], Floats]:
+    """Names of the groups, and 1 where a variable belongs to one, shape (n_variables, n_groups)."""
+    if lost := [name for name in variables if name not in groups]:
+        raise DataError(f"no group is given for {', '.join(lost)}; every variable needs one")
+    names = list(dict.fromkeys(groups[name] for name in variables))
+    return names, np.array([[groups[name] == group for group in names] for name in variables], dtype=float)
+
+
+def _compute_shares(x: Floats, y: Floats, times: Counts, membership: Floats) -> Floats:
+    """Share of each group, then the rest, where sample i is there ``times[i]`` times.
+
+    Least squares by the covariances of draws and value; variance of a slope: Seber and Lee, Linear Regression
+    Analysis, 2003, sections 3.1 to 3.3.  The draws are independent, so that their covariance is well-conditioned; one
+    that does not vary has slope 0.
+    """
+    n, n_variables = int(times.sum()), x.shape[1]
+    covariance = np.cov(np.column_stack([x, y]), rowvar=False, fweights=times, ddof=0)
+    among_draws, with_value, variance = covariance[:-1, :-1], covariance[:-1, -1], covariance[-1, -1]
+    slopes = np.linalg.lstsq(among_draws, with_value)[0]
+    residual_variance = max(variance - slopes @ with_value, 0.0)
+    slope_variances = residual_variance / (n - 1 - n_variables) * np.diag(np.linalg.pinv(among_draws))
+    shares = ((slopes**2 - slope_variances) * np.diag(among_draws) / variance) @ membership
+    return np.append(shares, 1 - shares.sum())
+
+
+def _resample_shares(x: Floats, y: Floats, membership: Floats, count: int, seed: int) -> Floats:
+    """Shares of each bootstrap resample, a row each; no row if one resample does not determine the slopes."""
+    n, unknowns = len(y), x.shape[1] + 2
     rng = np.random.default_rng(seed)
-    products = np.empty((count, width, width))
-    for product in products:
+    shares = np.empty((count, membership.shape[1] + 1))
+    for row in shares:
         times = rng.multinomial(n, np.full(n, 1 / n))
-        if np.count_nonzero(times) < width:
-            return np.empty((0, width, width))
-        product[:] = (table * times[:, None]).T @ table
-    return products
+        if np.count_nonzero(times) < unknowns:
+            return shares[:0]
+        row[:] = _compute_shares(x, y, times, membership)
+    return shares
 
 
-def _shares(products: Floats, belongs: Floats) -> Floats:
-    """Share of each group, then the rest, for each matrix of products of the columns 1, draws, value."""
-    n, sums = products[:, :1, :1], products[:, :1, 1:]
-    centred = products[:, 1:, 1:] - sums.transpose(0, 2, 1) * sums / n
-    gram, cross, total = centred[:, :-1, :-1], centred[:, :-1, -1:], centred[:, -1, -1]
-    power = np.diagonal(gram, axis1=1, axis2=2)
-    # A little of the diagonal keeps a draw that does not vary solvable.
-    inverse = np.linalg.inv(gram + 1e-9 * power.mean(axis=1)[:, None, None] * np.eye(gram.shape[1]))
-    slopes = (inverse @ cross)[:, :, 0]
-    left = total - np.sum(slopes * cross[:, :, 0], axis=1)
-    noise = np.maximum(left, 0)[:, None] / (n[:, 0] - 1 - gram.shape[1]) * np.diagonal(inverse, axis1=1, axis2=2)
-    shares = ((slopes**2 - noise) * power / total[:, None]) @ belongs
-    return np.column_stack([shares, 1 - shares.sum(axis=1)])
+def _bootstrap_interval(shares: Floats, resampled: Floats, tail: float) -> tuple[Floats, Floats]:
+    """Percentiles over resamples, moved by the bootstrap's own bias, that of its median; NaN without resamples.
+
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 10 and 13.  Not `scipy.stats.bootstrap`: it
+    has no such interval, and would not notice a resample of so few samples that it does not determine the slopes.
+    """
+    if not len(resampled):
+        nothing = np.full(len(shares), np.nan)
+        return nothing, nothing
+    low, middle, high = np.quantile(resampled, [tail, 0.5, 1 - tail], axis=0)
+    return low + shares - middle, high + shares - middle

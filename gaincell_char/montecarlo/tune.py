@@ -14,7 +14,7 @@ from ..errors import ParameterError, SimulationError
 from ..spice.pool import Pool
 from ..sweep.step_control import MeasuredSetting, StepControlSurvey, Steps
 from .campaign import Campaign, plan_campaign
-from .execute import sample
+from .execute import simulate_samples
 
 _TIGHTER = 100.0
 _RELTOL = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
@@ -127,7 +127,7 @@ def _tried(
 
 def _outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str, Floats]:
     """Output -> values by sample and point, NaN where one failed."""
-    items = sample(campaign, samples, pool)
+    items = simulate_samples(campaign, samples, pool)
     inner = campaign.plan.curve.shape if campaign.plan.bench.curve else ()
     return {
         o.name: np.array([item.values.get(o.name, np.full(inner, np.nan)) for item in items])

@@ -12,8 +12,9 @@ import pandas as pd
 from .. import __version__, registry
 from ..declare.datasheet import MonteCarloBench
 from ..fitting import statistics
-from ..montecarlo.analysis import Analysis, SampledQuantity
+from ..montecarlo.analysis import Analysis
 from ..montecarlo.campaign import Campaign
+from ..montecarlo.quantities import SampledQuantity
 from ..montecarlo.verify import Verification
 from ..storage import tables
 from ..sweep.run import Failure
@@ -162,10 +163,10 @@ def _label(quantity: SampledQuantity) -> picture.AxisQuantity:
 def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
     """The main output over its axis, at the first place of every other dimension; one picture per condition."""
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
-    if declared is None or analysed.cube.sizes.get(declared.x, 0) < 2 or declared.output not in analysed.cube:
+    if declared is None or analysed.grid.sizes.get(declared.x, 0) < 2 or declared.output not in analysed.grid:
         return
     output = campaign.plan.bench.output(declared.output)
-    whole = analysed.cube[declared.output]
+    whole = analysed.grid[declared.output]
     others = [str(d) for d in whole.dims if d not in ("sample", declared.x)]
     for index in np.ndindex(*(whole.sizes[d] for d in others)):
         at = dict(zip(others, index, strict=True))
@@ -180,7 +181,7 @@ def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _
 
 def _band(campaign: Campaign, analysed: Analysis, declared: MonteCarloBench, at: dict[str, int], title: str) -> Drawn:
     output = campaign.plan.bench.output(declared.output)
-    whole = analysed.cube[declared.output]
+    whole = analysed.grid[declared.output]
     return variation_figures.band(
         whole[declared.x].to_numpy(),
         whole.isel(at).transpose("sample", declared.x).to_numpy(),
@@ -204,10 +205,10 @@ def _axis(campaign: Campaign, name: str) -> picture.AxisQuantity:
 def _model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: str) -> Any:
     """Sigma of the compact model over the axis, where it has one; None otherwise."""
     for fit in analysed.random:
-        place = {d: analysed.cube[d].to_numpy()[i] for d, i in at.items()}
+        place = {d: analysed.grid[d].to_numpy()[i] for d, i in at.items()}
         if not fit.conditions.items() <= place.items():
             continue
-        axis = analysed.cube[x].to_numpy()
+        axis = analysed.grid[x].to_numpy()
         held = {**campaign.plan.fixed, **place}
         inputs = [axis if name == x else np.full(axis.shape, float(held[name])) for name in fit.inputs]
         return registry.load_random(analysed.record, fit.model, **fit.conditions).sigma(*inputs)

@@ -1,6 +1,7 @@
 """One fitted model as an nn.Module: elementwise, in SI units, differentiable."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -155,7 +156,7 @@ class GainCell(Element):
     ) -> Self:
         """Return the cell of a head from a set of records; the best form there is by default."""
         declared = load_head(head)
-        name = chosen(declared.forms, form or best_form(records, head))
+        name = choose_model(declared.forms, form or best_form(records, head))
         model = find_model(records, declared.cell, name)
         return cls(model, outside, gradient, _published_gain(records, declared.cell, name), _window(records, head))
 
@@ -216,7 +217,7 @@ class Decay(Element):
     ) -> Self:
         """Return the decay of a head's cell; ``temp=85.0`` picks a temperature."""
         declared = load_head(head)
-        name = chosen(declared.decay_forms, form or best_form(records, head))
+        name = choose_model(declared.decay_forms, form or best_form(records, head))
         return cls(find_model(records, declared.decay, name, **conditions), outside)
 
     @staticmethod
@@ -278,7 +279,7 @@ class _Converter(Element):
     ) -> Self:
         """Return the converter of a head from a set of records; the best form there is by default."""
         operation = load_head(head).operation(cls.operation)
-        name = chosen(operation.forms, form or best_form(records, head))
+        name = choose_model(operation.forms, form or best_form(records, head))
         return cls(find_model(records, operation.converter, name), outside)
 
 
@@ -294,12 +295,17 @@ class SignedC2P(_Converter):
     operation = "values"
 
 
-def chosen(forms: Any, form: str) -> ModelName:
-    """Return the model of a form."""
+def choose_model(forms: Mapping[str, ModelName], form: str) -> ModelName:
+    """Return the model of a form.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such form.
+    """
     if not isinstance(form, str) or form not in forms:
         raise ParameterError(f"no form {form!r}; have {', '.join(forms)}")
-    name: ModelName = forms[form]
-    return name
+    return forms[form]
 
 
 def _window(records: str | Path, head: str) -> float:

@@ -13,7 +13,7 @@ from ..fitting.fit import Fit
 from ..registry import find_record, load_random
 from .array import GainCellArray
 from .bitline import Bitline
-from .elements import Element, best_form, chosen, find_model
+from .elements import Element, best_form, choose_model, find_model
 
 SLICED = "sliced"
 
@@ -51,7 +51,7 @@ class SoftwareModel:
 
     def converter(self, form: str) -> Element:
         """The converter's model of a form."""
-        name = chosen(self.operation.forms, self._still(form))
+        name = choose_model(self.operation.forms, self._still(form))
         return Element(find_model(self.records, self.operation.converter, name), outside="extrapolate")
 
     def draw(self, v_store: Floats, t_pulse: Floats, draws: int, seed: int) -> Floats:

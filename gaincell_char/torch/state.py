@@ -16,7 +16,7 @@ from ..storage.tables import make_folder, make_inside, shown_path, write_bytes, 
 from ..storage.untrusted import Finite, Name
 from .array import GainCellArray
 from .bitline import MOST_SLICES, Bitline
-from .elements import chosen
+from .elements import choose_model
 from .files import read_tensors
 
 SCHEMA_VERSION = 1
@@ -124,7 +124,7 @@ def _array(about: _ArrayFile, tensors: dict[str, Tensor], records: Path) -> Gain
 def _needed(array: GainCellArray) -> list[str]:
     """Names of the records an array is built from."""
     head = load_head(array.head)
-    names = [f"{head.cell}.{chosen(head.forms, array.form).study}"]
+    names = [f"{head.cell}.{choose_model(head.forms, array.form).study}"]
     names += [f"{head.operations[0].converter}.{next(iter(head.operations[0].forms.values())).study}"]
     names += [f"{head.cell}.{head.sliced.study}"] if array.bitline.kind != "ideal" else []
     names += [f"{head.cell}.{head.random.study}"] if array.random is not None else []

@@ -1,0 +1,155 @@
+"""Numbers of a campaign, one per sample: each output at each place of the grid, each feature; limits on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..declare.bench import Floats
+from ..errors import DataError, ParameterError
+from ..fitting.statistics import Spec
+from .campaign import Campaign
+
+_MOST_SHOWN = 9
+_MOST_NAMED = 8
+"""Quantities, or values of an axis, that a message lists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledQuantity:
+    """One number per sample: an output at one place of the grid, or a feature; ``main`` ones are shown one by one.
+
+    An infinite value lies beyond ``end`` [unit].
+    """
+
+    name: str
+    unit: str
+    doc: str
+    where: Mapping[str, float | str]
+    values: Floats
+    main: bool
+    end: float = float("inf")
+
+    @property
+    def label(self) -> str:
+        """Name and place."""
+        at = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.where.items())
+        return f"{self.name} at {at}" if at else self.name
+
+
+def list_quantities(campaign: Campaign, grid: xr.Dataset) -> tuple[SampledQuantity, ...]:
+    """Every feature of a campaign, then every output over its grid, which is that of `results.to_grid`."""
+    features = _features(campaign, grid)
+    return (*features, *_outputs(campaign, grid, main=not features))
+
+
+def pick_shown(quantities: Sequence[SampledQuantity]) -> list[SampledQuantity]:
+    """What a page shows one by one: features, or else the main output spread evenly over the grid."""
+    chosen = [q for q in quantities if q.main]
+    picked = np.unique(np.linspace(0, len(chosen) - 1, min(len(chosen), _MOST_SHOWN)).round().astype(int))
+    return [chosen[i] for i in picked]
+
+
+def _features(campaign: Campaign, grid: xr.Dataset) -> list[SampledQuantity]:
+    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
+    found: list[SampledQuantity] = []
+    for feature in declared.features if declared else ():
+        if grid.sizes.get(feature.along, 0) > 1:
+            end = float(grid[feature.along].max()) if feature.censored else float("inf")
+            found += _split(feature.name, feature.unit, feature.doc, feature.compute(grid), main=True, end=end)
+    return found
+
+
+def _outputs(campaign: Campaign, grid: xr.Dataset, *, main: bool) -> list[SampledQuantity]:
+    outputs = campaign.plan.bench.outputs
+    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
+    chosen = declared.output if declared else outputs[0].name
+    found: list[SampledQuantity] = []
+    for output in outputs:
+        shown = main and output.name == chosen
+        found += _split(output.name, output.unit, output.doc, grid[output.name], main=shown)
+    return found
+
+
+def _split(
+    name: str, unit: str, doc: str, array: xr.DataArray, *, main: bool, end: float = float("inf")
+) -> list[SampledQuantity]:
+    """One quantity per place of the grid; a dimension of one value names no place."""
+    others = [str(dim) for dim in array.dims if dim != "sample"]
+    told = [dim for dim in others if array.sizes[dim] > 1]
+    found = []
+    for index in np.ndindex(*(array.sizes[dim] for dim in others)):
+        at_place = array.isel(dict(zip(others, index, strict=True)))
+        where = {dim: at_place[dim].item() for dim in told}
+        values = at_place.to_numpy()
+        found.append(SampledQuantity(name=name, unit=unit, doc=doc, where=where, values=values, main=main, end=end))
+    return found
+
+
+def spec_passes(quantities: Sequence[SampledQuantity], spec: Spec) -> NDArray[np.bool_]:
+    """Sample -> whether it meets a spec everywhere the spec holds; one that failed does not.
+
+    Raises
+    ------
+    DataError
+        If the spec holds nowhere.
+    """
+    chosen = [q for q in quantities if q.name == spec.output and _holds(q.where, spec.where)]
+    if not chosen:
+        have = "; ".join(q.label for q in quantities[:_MOST_NAMED])
+        raise DataError(f"spec {spec.text!r} holds nowhere; have {have}")
+    return np.asarray(np.logical_and.reduce([spec.passes(q.values) for q in chosen]))
+
+
+def check_spec(campaign: Campaign, spec: Spec) -> None:
+    """Refuse a spec that names a place which the grid of a campaign does not have.
+
+    Raises
+    ------
+    ParameterError
+        If it does, or its limit lies beyond what the campaign can see of a censored feature.
+    """
+    axes = {name: values for name, values in _axes(campaign, spec).items() if len(values) > 1}
+    for name, value in spec.where.items():
+        if name not in axes:
+            raise ParameterError(
+                f"spec {spec.text!r}: {spec.output} does not vary over {name}; "
+                f"it does over {', '.join(axes) or 'nothing'}"
+            )
+        if not any(_holds({name: there}, {name: value}) for there in axes[name]):
+            raise ParameterError(f"spec {spec.text!r}: {name} = {value:g} is not in the grid; have {_few(axes[name])}")
+
+
+def _axes(campaign: Campaign, spec: Spec) -> dict[str, Sequence[Any]]:
+    """Axes of the grid that the output or feature of a spec is known over; a feature uses up its own."""
+    plan = campaign.plan
+    axes: dict[str, Sequence[Any]] = dict(plan.dims)
+    if plan.bench.curve is not None:
+        axes[plan.bench.curve.name] = plan.curve.tolist()
+    declared = plan.circuit.spread(plan.bench.name)
+    for feature in declared.features if declared else ():
+        if feature.name == spec.output:
+            axis = axes.pop(feature.along, [])
+            if feature.censored and len(axis) and spec.limit > max(axis):
+                raise ParameterError(
+                    f"spec {spec.text!r}: {spec.output} is only known up to {max(axis):g} {feature.unit}, the end of "
+                    f"{feature.along}; sweep further with --axis {feature.along}=..."
+                )
+    return axes
+
+
+def _few(values: Sequence[float | str]) -> str:
+    shown = ", ".join(v if isinstance(v, str) else f"{v:g}" for v in values[:_MOST_NAMED])
+    return f"{shown}, ..." if len(values) > _MOST_NAMED else shown
+
+
+def _holds(where: Mapping[str, float | str], wanted: Mapping[str, float]) -> bool:
+    """Whether a place is the one that is wanted, as far as that says."""
+    for name, value in wanted.items():
+        there = where.get(name)
+        if there is None or isinstance(there, str) or not np.isclose(float(there), value, rtol=1e-6):
+            return False
+    return True
