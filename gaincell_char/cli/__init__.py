@@ -4,7 +4,7 @@ import errno
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def show(circuit: str, tech: str) -> None:
 @command_options.TECH
 @command_options.NETLIST
 def netlist(
-    circuit: str, bench: str, settings: Sequence[str], corner: str, temp: str, tech: str, netlist: Path | None
+    circuit: str, bench: str, settings: Mapping[str, str], corner: str, temp: str, tech: str, netlist: Path | None
 ) -> None:
     """Print the complete deck of one run, ready for ngspice -b.
 
@@ -181,8 +181,8 @@ def sweep(
     axes: Sequence[str],
     corner: str,
     temp: str,
-    settings: Sequence[str],
-    simulator_options: Sequence[str],
+    settings: Mapping[str, str],
+    simulator_options: Mapping[str, str],
     output: Path,
     tech: str,
     netlist: Path | None,

@@ -12,13 +12,27 @@ from ..errors import DataError, ParameterError, RequestError
 from ..storage import foreign_tables, tables
 from ..workflows import fit_foreign, fit_table
 from . import listings, requests
+from .assignments import Assignments, assignments
 from .console import OUT, note, say
 
-_PAIRS = "OURS=THEIRS,..."
+_PAIRS = Assignments("OURS=THEIRS", several=True)
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--map", "columns", metavar=_PAIRS, default="", help="Which column is what, as v_store=Vst,i_bl=Id."),
-    click.option("--units", metavar="OURS=UNIT,...", default="", help="Units of columns, as i_bl=uA; SI if not given."),
-    click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="What the table lacks, as vdd=1.2."),
+    click.option(
+        "--map",
+        "columns",
+        metavar="OURS=THEIRS,...",
+        default="",
+        type=_PAIRS,
+        help="Which column is what, as v_store=Vst,i_bl=Id.",
+    ),
+    click.option(
+        "--units",
+        metavar="OURS=UNIT,...",
+        default="",
+        type=_PAIRS,
+        help="Units of columns, as i_bl=uA; SI if not given.",
+    ),
+    assignments("--set", "settings", help="What the table lacks, as vdd=1.2."),
     click.option("--sigma", metavar="COLUMN", default="", help="Standard deviation of the output, point by point."),
     click.option(
         "--nan", type=click.Choice(fit_foreign.NAN), default="refuse", show_default=True, help="Rows without a number."
@@ -79,8 +93,8 @@ def fit(
         if bench is not None and owner.bench(bench).name != model.bench:
             raise ParameterError(f"--bench {bench}: model {model.name} is of bench {model.bench}")
     reading = fit_foreign.Reading(
-        columns=_pairs(elsewhere["columns"]),
-        units=_pairs(elsewhere["units"]),
+        columns=elsewhere["columns"],
+        units=elsewhere["units"],
         set_=requests.settings(owner, owner.model(models[0]).bench, elsewhere["settings"]),
         **{name: elsewhere[name] for name in ("sigma", "nan", "outliers", "duplicates")},
     )
@@ -101,15 +115,3 @@ def _check_belongs(data: Path, circuit: str, bench: str | None) -> None:
     except DataError:  # a table from elsewhere, which has a reader of its own
         return
     fit_table.check_belongs(table, data, circuit=circuit, bench=bench)
-
-
-def _pairs(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in requests.words(text, "--map") if text else ():
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not (name and equals and value):
-            raise ParameterError(f"{pair!r}: write OURS=THEIRS, several with commas between them")
-        if name in found:
-            raise ParameterError(f"{name} is given twice")
-        found[name] = value
-    return found

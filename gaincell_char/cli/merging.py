@@ -1,6 +1,6 @@
 """The commands ``merge`` and ``tune``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def tune_(
     samples: int,
     output: Path,
     axes: Sequence[str],
-    settings: Sequence[str],
+    settings: Mapping[str, str],
     tech: str,
     workers: int,
     timeout: float,

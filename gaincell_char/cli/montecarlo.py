@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -179,8 +179,8 @@ def _planned(
     axes: Sequence[str],
     corner: str,
     temp: str,
-    settings: Sequence[str],
-    simulator_options: Sequence[str],
+    settings: Mapping[str, str],
+    simulator_options: Mapping[str, str],
     accuracy: str | None,
     tech: str,
     netlist: Path | None,
