@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from ..errors import FitError, GaincellError
 from ..spice.pool import Pool
 from ..storage import tables
 from ..workflows import characterize_all
-from ..workflows.characterize_all import CircuitPlan, CircuitResult, Folders, StudyResult
+from ..workflows.characterize_all import CircuitPlan, CircuitResult, Folders
 from . import command_options, listings
 from .console import OUT, note, say
 from .interrupts import Interrupts
@@ -76,11 +77,13 @@ def _simulate(planned: Sequence[CircuitPlan], pool: Pool, folders: Folders) -> l
     for problem in characterize_all.problems(planned):
         say(f"left out: {problem}")
 
-    def keep(result: StudyResult) -> None:
-        characterize_all.keep(result, folders)
-
     with progress("characterizing", sum(one.size for one in planned)) as tick:
-        return [characterize_all.run_circuit(one, pool, progress=tick, finished=keep) for one in planned]
+        return [
+            characterize_all.run_circuit(
+                one, pool, progress=tick, finished=partial(characterize_all.keep, folders=folders)
+            )
+            for one in planned
+        ]
 
 
 def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult], out: Path) -> GaincellError | None:

@@ -14,7 +14,7 @@ from ..montecarlo.tune import check_samples, tune
 from ..spice.pool import Pool
 from ..storage import manifest, tables
 from . import command_options, listings, requests
-from .campaigns import failed_points, failure, finish, finished_rows, read_specs, technology_of
+from .campaigns import failed_points, failure, finished_rows, read_specs, technology_of
 from .console import OUT, keep, note
 
 
@@ -40,6 +40,8 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     planned.check_samples(there.n)
     wanted = read_specs(planned, specs)
     manifest.check_places(folder, *manifest.FOLDERS)
+    from .campaign_results import finish  # imports matplotlib, which takes a second
+
     with Pool(workers, timeout_s=timeout) as pool:
         rows = finished_rows(planned, there.n, folder)
         failed = failed_points(planned, rows, ())

@@ -1,6 +1,8 @@
 """What users type, read into what a plan takes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -10,6 +12,16 @@ from ..declare.circuit import Circuit
 from ..declare.parameters import Value
 from ..errors import ParameterError
 from ..sweep.axes import parse_axis
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Options = TypeVar("Options", bound=DataclassInstance)
+
+
+def choose(kind: "type[Options]", given: Mapping[str, Any]) -> "Options":
+    """Return a dataclass of options, with those values of a command that are its fields."""
+    return kind(**{field.name: given[field.name] for field in fields(kind)})
 
 
 def settings(circuit: Circuit, bench: str, texts: Mapping[str, str]) -> dict[str, Value]:

@@ -134,16 +134,16 @@ def sweep(
         with progress(f"{circuit}.{bench}", request.size) as tick:
             result = characterize(request, pool=pool, progress=tick)
         tables.write_dataset(result.dataset, output)
-    counts = result.dataset.attrs
-    note(f"{counts['n_ok']} of {counts['n_points']} points in {time.perf_counter() - began:.1f} s, in {output}")
-    if result.failures:
-        _keep_failures(result, output, interrupts)
+    _tell(result, output, time.perf_counter() - began, interrupts)
     interrupts.check()
 
 
-def _keep_failures(result: Result, output: Path, interrupts: Interrupts) -> None:
-    """Write decks and logs of what failed beside the table, and raise; after a signal, only say it."""
+def _tell(result: Result, output: Path, wall_s: float, interrupts: Interrupts) -> None:
+    """Say what was simulated; decks and logs of what failed are kept, and it is an error unless a signal ended it."""
     counts = result.dataset.attrs
+    note(f"{counts['n_ok']} of {counts['n_points']} points in {wall_s:.1f} s, in {output}")
+    if not result.failures:
+        return
     kept = keep(result.failures, Path(f"{output}.failed"))
     failure = describe_failures(result.failures, counts["n_failed"], counts["n_points"], kept)
     if not interrupts.stopped:
