@@ -1,7 +1,7 @@
 """Options whose value is NAME=VALUE."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -9,10 +9,11 @@ from ..errors import ParameterError
 from .requests import words
 
 if TYPE_CHECKING:
-    _ParamType = click.ParamType[dict[str, str]]
+    _ParamType = click.ParamType[dict[str, str], str | Mapping[str, str]]
 else:
     _ParamType = click.ParamType  # not generic before click 8.4
-Decorator = Callable[[Any], Any]
+Command = TypeVar("Command", bound=Callable[..., object] | click.Command)
+"""A function that becomes a command, or one that is."""
 
 
 class Assignments(_ParamType):
@@ -33,7 +34,7 @@ class Assignments(_ParamType):
 
     def convert(
         self,
-        value: Any,
+        value: str | Mapping[str, str],
         param: click.Parameter | None,
         ctx: click.Context | None,  # noqa: ARG002  click's interface
     ) -> dict[str, str]:
@@ -59,7 +60,7 @@ class Assignments(_ParamType):
         return {name: value}
 
 
-def assignments(*names: str, help: str) -> Decorator:
+def assignments(*names: str, help: str) -> Callable[[Command], Command]:
     """Return an option NAME=VALUE that may be repeated; the command receives one mapping of names to values."""
     kind = Assignments()
     return click.option(*names, multiple=True, metavar=kind.form, type=kind, callback=_merge, help=help)

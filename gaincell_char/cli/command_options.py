@@ -5,7 +5,6 @@ What is wrong with one is said before anything starts.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from click.types import FloatParamType, IntParamType
@@ -51,7 +50,9 @@ def _check_once(order: Sequence[click.Parameter]) -> None:
             seen.add(parameter.name)
 
 
-def _texts(parameters: Sequence[click.Parameter], values: Mapping[str, Any]) -> Iterator[tuple[click.Parameter, str]]:
+def _texts(
+    parameters: Sequence[click.Parameter], values: Mapping[str, object]
+) -> Iterator[tuple[click.Parameter, str]]:
     """Every value as it was typed."""
     for parameter in parameters:
         value = values.get(parameter.name or "")

@@ -9,7 +9,7 @@ import click
 from ..errors import RequestError
 from ..storage import tables
 from ..workflows import fit_table
-from . import command_options, foreign, listings
+from . import command_options, foreign, listings, requests
 from .console import OUT, note, say
 
 
@@ -46,8 +46,9 @@ def fit_(
     if output.suffix != ".json":
         raise RequestError(f"{output}: a record is a .json file")
     tables.check_writable(output)
-    if foreign.is_meant(context, data, elsewhere):
-        foreign.fit(data, output, models, circuit, bench, elsewhere)
+    if foreign.is_meant(context, data):
+        options = requests.choose(foreign.ForeignOptions, elsewhere)
+        foreign.fit(data, output, models, circuit, bench, options)
         return
     table = tables.read_table(data)
     record, left_out = fit_table.fit_table(table, data, circuit=circuit, bench=bench, models=models)

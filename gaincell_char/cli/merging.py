@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import pandas as pd
@@ -13,6 +12,7 @@ from ..montecarlo import campaign
 from ..montecarlo.tune import check_samples, tune
 from ..spice.pool import Pool
 from ..storage import manifest, tables
+from ..sweep.step_control import MeasuredSetting
 from . import command_options, listings, requests
 from .campaigns import failed_points, failure, finished_rows, read_specs, technology_of
 from .console import OUT, keep, note
@@ -103,7 +103,7 @@ def tune_(
     note(f"{len(found.trials)} settings in {output}")
 
 
-def _front(trials: Sequence[Any]) -> pd.DataFrame:
+def _front(trials: Sequence[MeasuredSetting]) -> pd.DataFrame:
     return pd.DataFrame(
         {"setting": t.steps.label, "error": f"{100 * t.error:.4f} %", "cost": f"{1e3 * t.cost_s:.3f} ms"}
         for t in trials

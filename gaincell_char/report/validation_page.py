@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,7 +29,7 @@ def write_comparison(
     comparison: Validation,
     agreement: ValidationResult,
     waves: Mapping[str, tuple[pd.DataFrame, Deck]],
-    about: dict[str, Any],
+    about: Mapping[str, str | float],
     missing: Sequence[str] = (),
     failed: Sequence[Failure] = (),
 ) -> Written:
@@ -40,7 +39,7 @@ def write_comparison(
     ----------
     waves : mapping of str to (DataFrame, Deck)
         Operation -> waveforms of one column, and the deck they come from.
-    about : dict
+    about : mapping of str to str or float
         What was run: simulator, seconds.
     missing : sequence of str
         What could not be had for the page, and why.
@@ -74,7 +73,7 @@ def _page(
     comparison: Validation,
     agreement: ValidationResult,
     parts: PageParts,
-    about: dict[str, Any],
+    about: Mapping[str, str | float],
     failed: Sequence[Failure],
 ) -> str:
     lost = agreement.rows[agreement.rows["status"] != OK]
