@@ -375,7 +375,8 @@ def _interrupting(monkeypatch, after):
 
         yield tick
 
-    monkeypatch.setattr(cli, "progress", progress)
+    for module in (cli.sweeping, cli.main_job):
+        monkeypatch.setattr(module, "progress", progress)
 
 
 @pytest.mark.ngspice

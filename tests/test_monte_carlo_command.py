@@ -13,7 +13,7 @@ import pytest
 
 from gaincell_char import cli, read_record, registry
 from gaincell_char.errors import SimulationError
-from gaincell_char.montecarlo import execute
+from gaincell_char.montecarlo import execute, verify
 from gaincell_char.sweep.run import FAILED
 from gaincell_char.sweep.step_control import StepControlSurvey
 
@@ -240,7 +240,7 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
         _spoil(spoiled, 0.05)
         spoiled.setattr(
             "gaincell_char.montecarlo.verify.check",
-            lambda *_, **__: cli.campaigns.verify.Verification(ids=(), alone={}, tight={}),
+            lambda *_, **__: verify.Verification(ids=(), alone={}, tight={}),
         )
         status, _, err = gaincell(*instead(CELL, "-n", "100", "--axis", "v_store=0:0.9:3"))
     assert status == 1

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySpice.Spice.Netlist import Circuit
 
-from gaincell_char import cli, registry
+from gaincell_char import registry
 from gaincell_char.declare.bench import Op
 from gaincell_char.declare.parameters import number
 from gaincell_char.errors import DataError, GaincellError, NetlistError, ParameterError, RequestError
@@ -140,7 +140,7 @@ def test_a_grid_that_makes_no_sense_is_refused(refused, monkeypatch, words, sent
 
 
 def test_a_default_that_leaves_its_range_somewhere_in_the_grid_is_refused_before_the_first_run(refused, monkeypatch):
-    monkeypatch.setattr(cli, "Pool", lambda *_, **__: pytest.fail("it began to simulate"))
+    monkeypatch.setattr("gaincell_char.cli.sweeping.Pool", lambda *_, **__: pytest.fail("it began to simulate"))
     # v_inb = vdd - v_in unless it is given: only at the last corner of this grid that is -1.7 V.
     said = refused(*SWEEP, "--axis", "vdd=2,0.3", "--axis", "v_in=0,2")
     assert re.search(r"v_inb = -1\.7 V .* is outside \[-1, 6\] V", said)

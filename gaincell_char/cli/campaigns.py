@@ -1,25 +1,22 @@
 """What ``mc`` and ``merge`` do with the folder of a campaign."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .. import registry, report
+from .. import registry
 from ..errors import GaincellError, RequestError
 from ..fitting import statistics
 from ..fitting.statistics import Spec
-from ..montecarlo import analysis, quantities, results, verify
+from ..montecarlo import quantities
 from ..montecarlo.campaign import Campaign
 from ..montecarlo.chunks import PointResult
 from ..montecarlo.finished import read_finished
-from ..spice.pool import Pool
-from ..storage import manifest, tables
+from ..storage import manifest
 from ..sweep.run import FAILED, KEPT_FAILURES, Failure
-from . import listings
-from .console import OUT, note, say
+from .console import say
 
 
 def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
@@ -49,35 +46,6 @@ def finished_rows(planned: Campaign, n: int, out: Path) -> pd.DataFrame:
     found = read_finished(planned, out, n, say)
     rows = pd.DataFrame({"sample": [], "point": [], "status": [], "reason": []}) if found is None else found
     return rows[rows["sample"] < n]
-
-
-def finish(
-    planned: Campaign,
-    rows: pd.DataFrame,
-    n: int,
-    out: Path,
-    pool: Pool,
-    specs: Sequence[Spec],
-    failed: Sequence[Failure],
-) -> None:
-    """Write results, analyse them, draw the page, and print how it looks."""
-    began = time.perf_counter()
-    rows = results.complete(planned, rows, n)
-    tables.write_frame(results.flat_results(planned, rows, n), out / "results.parquet")
-    tables.write_frame(results.tabulate_draws(planned, n), out / "draws.parquet")
-    found = verify.check(planned, rows, n, timeout_s=pool.timeout_s)
-    analysed = analysis.analyse(planned, rows, n, pool=pool, specs=specs, check=found)
-    page = report.write_campaign(out, planned, analysed, found, failed)
-    OUT.print(listings.frame(report.campaign_headline(analysed)))
-    for fit in analysed.random:
-        note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
-    for text, share in analysed.yields:
-        note(f"{text}: yield {100 * share.value:.2f} % ({100 * share.low:.2f} to {100 * share.high:.2f} %)")
-    for reason in analysed.left_out:
-        say(f"left out: {reason}")
-    for part in page.missing:
-        say(f"the page lacks {part}")
-    note(f"analysed in {time.perf_counter() - began:.1f} s; open {page.path}")
 
 
 def failure(rows: pd.DataFrame, kept: Path) -> GaincellError:

@@ -5,7 +5,6 @@ What is wrong with one is said before anything starts.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from click.types import FloatParamType, IntParamType
@@ -13,6 +12,7 @@ from click.types import FloatParamType, IntParamType
 from .. import registry
 from ..errors import ParameterError
 from ..spice.pool import check_timeout
+from .assignments import assignments
 
 
 class Command(click.Command):
@@ -50,7 +50,9 @@ def _check_once(order: Sequence[click.Parameter]) -> None:
             seen.add(parameter.name)
 
 
-def _texts(parameters: Sequence[click.Parameter], values: Mapping[str, Any]) -> Iterator[tuple[click.Parameter, str]]:
+def _texts(
+    parameters: Sequence[click.Parameter], values: Mapping[str, object]
+) -> Iterator[tuple[click.Parameter, str]]:
     """Every value as it was typed."""
     for parameter in parameters:
         value = values.get(parameter.name or "")
@@ -83,7 +85,7 @@ WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Simulator
 TIMEOUT = click.option(
     "--timeout", default=60.0, show_default=True, callback=_timeout, help="Seconds after which a run is ended."
 )
-SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a parameter at a value.")
+SET = assignments("--set", "settings", help="Hold a parameter at a value.")
 NETLIST = click.option(
     "--netlist", type=click.Path(path_type=Path), help="A file that defines the circuit's subcircuit, instead of ours."
 )
@@ -92,8 +94,6 @@ AXIS = click.option(
 )
 CORNERS = click.option("--corner", default="tt", show_default=True, help="Process corners, as tt,ff,ss.")
 TEMPS = click.option("--temp", default="27", show_default=True, help="Temperatures in degC, as 27,85.")
-OPTION = click.option(
-    "--option", "simulator_options", multiple=True, metavar="NAME=VALUE", help="Simulator option, as reltol=1e-6."
-)
+OPTION = assignments("--option", "simulator_options", help="Simulator option, as reltol=1e-6.")
 INTERRUPTS = click.pass_obj
 """The command receives the `Interrupts` that are in force."""

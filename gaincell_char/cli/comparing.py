@@ -1,28 +1,29 @@
 """The command ``compare``."""
 
-import io
 import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
+import pandas as pd
 
-from .. import registry, report
-from ..errors import GaincellError, ParameterError, SimulationError
+from .. import registry
+from ..errors import GaincellError, ParameterError
 from ..spice.pool import Pool
 from ..storage import tables
 from ..storage.manifest import check_campaign_folder
 from ..sweep.run import FAILED, Failure
-from ..validation import score, simulate
+from ..validation import score
 from ..validation.array_netlist import CLAMPS
 from ..validation.cases import Case, Validation, cases, check_counts, make_validation
 from . import command_options, listings, requests
-from .console import OUT, keep, note, say
-from .interrupts import Interrupts
-from .progress import progress
+from .comparison_run import simulate_cases
+from .console import OUT, note, say
+
+if TYPE_CHECKING:
+    from ..report.parts import Written
 
 
 @click.command("compare", cls=command_options.Command)
@@ -64,15 +65,9 @@ def compare_(
     context: click.Context,
     /,
     out: Path,
-    inputs: Path | None,
-    instances: int,
-    tokens: int,
-    dim: int,
     draws: int,
     form: str | None,
     gate: bool,
-    tech: str,
-    operations: Sequence[str],
     workers: int | None,
     timeout: float,
     **request: Any,
@@ -89,39 +84,38 @@ def compare_(
     _check_effect(context)
     check_counts({"draws": (draws, 1)})
     tables.check_folder(out)
-    from ..validation.software_model import (  # needs PyTorch, which takes seconds to import
-        make_software_models,
-        pulses_of,
-    )
+    from .. import report  # imports matplotlib, which takes a second
+    from ..validation.software_model import make_software_models, pulses_of  # PyTorch takes several
 
-    comparison = make_validation(
-        path=inputs, instances=instances, tokens=tokens, dim=dim, technology=tech, operations=operations, **request
-    )
+    comparison = make_validation(path=request.pop("inputs"), technology=request.pop("tech"), **request)
     models = make_software_models(comparison)
     _check_form(form, models)
     todo = list(cases(comparison, pulses_of(models[comparison.declared.operations[0].name])))
     check_campaign_folder(out, comparison.manifest(todo))
     began = time.perf_counter()
     with Pool(workers, timeout_s=timeout) as pool:
-        done = _simulate(comparison, todo, out, pool, context.obj)
-        waves, missing = _waves(comparison, todo, pool)
-        simulator = f"ngspice {pool.version}"
-    rows = simulate.finished_cases(comparison, out, todo)
-    assert rows is not None  # noqa: S101  just written
-    judged = score.judge(comparison, models, rows, todo, draws)
-    about = {
-        "simulator": simulator,
-        "technology": tech,
-        "spice_s": float(rows["spent_s"].sum()),
-        "model_s": judged.model_s,
-        "wall_s": time.perf_counter() - began,
-        "columns": len(rows),
-    }
-    page = report.write_comparison(out, comparison, judged, waves, about, missing, done.failures)
-    tables.write_text(out / "compare.json", _described(comparison, todo, judged, about))
-    _tell(judged, page, f"{done.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
-    if (rows["status"] == FAILED).any():
-        raise _failure(rows, done.failures, out)
+        found = simulate_cases(comparison, todo, out, pool, context.obj)
+    judged = score.judge(comparison, models, found.rows, todo, draws)
+    about = found.about(judged, time.perf_counter() - began)
+    page = report.write_comparison(out, comparison, judged, found.waves, about, found.missing, found.failures)
+    tables.write_text(out / "compare.json", _describe(comparison, todo, judged, about))
+    OUT.print(listings.frame(report.comparison_headline(judged)))
+    _tell(judged, page, f"{found.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
+    if (found.rows["status"] == FAILED).any():
+        raise _failure(found.rows, found.failures, out)
+    _say_whether_they_agree(judged, form, gate=gate)
+
+
+def _tell(judged: score.ValidationResult, page: "Written", simulated: str) -> None:
+    for sentence in judged.explained():
+        note(sentence)
+    note(f"{simulated}; open {page.path}")
+    for part in page.missing:
+        say(f"the page lacks {part}")
+
+
+def _say_whether_they_agree(judged: score.ValidationResult, form: str | None, *, gate: bool) -> None:
+    """Say what is not decided and what disagrees; with a gate, to disagree is an error."""
     for sentence in judged.undecided():
         say(sentence)
     if sentences := judged.disagreements(form):
@@ -129,28 +123,6 @@ def compare_(
         if gate:
             raise GaincellError(message)
         say(message)
-
-
-def _simulate(
-    comparison: Validation, todo: Sequence[Case], out: Path, pool: Pool, interrupts: Interrupts
-) -> simulate.ValidationProgress:
-    """Simulate what the folder lacks, and keep the inputs and what failed beside it."""
-    with interrupts.stopping(pool), progress("comparing", len(todo)) as tick:
-        done = simulate.run_validation(comparison, todo, out, pool, tick=tick, say=say)
-        _keep_inputs(comparison, out)
-    if done.failures:
-        keep(done.failures, out / "failed")
-    interrupts.check()
-    return done
-
-
-def _tell(judged: score.ValidationResult, page: report.Written, simulated: str) -> None:
-    OUT.print(listings.frame(report.comparison_headline(judged)))
-    for sentence in judged.explained():
-        note(sentence)
-    note(f"{simulated}; open {page.path}")
-    for part in page.missing:
-        say(f"the page lacks {part}")
 
 
 def _check_effect(context: click.Context) -> None:
@@ -164,29 +136,13 @@ def _check_effect(context: click.Context) -> None:
         requests.refuse(context, ("r_clamp",), "only --clamp resistor has one")
 
 
-def _check_form(form: str | None, models: Mapping[str, Any]) -> None:
+def _check_form(form: str | None, models: Mapping[str, score.ModelUnderTest]) -> None:
     known = dict.fromkeys(name for model in models.values() for name in model.forms)
     if form is not None and form not in known:
         raise ParameterError(f"no form {form!r} in these records; have {', '.join(known)}")
 
 
-def _waves(comparison: Validation, todo: Sequence[Case], pool: Pool) -> tuple[dict[str, Any], list[str]]:
-    """Waveforms of one column of each operation; and why there are none of another."""
-    waves, missing = {}, []
-    for case in _first(todo):
-        try:
-            waves[case.operation.name] = simulate.waveforms(comparison, case, pool)
-        except SimulationError as error:
-            missing.append(f"the waveforms of {case.operation.doc}: {error}")
-    return waves, missing
-
-
-def _first(todo: Sequence[Case]) -> list[Case]:
-    """The first case of each operation."""
-    return list({case.operation.name: case for case in reversed(todo)}.values())
-
-
-def _failure(rows: Any, failures: Sequence[Failure], out: Path) -> GaincellError:
+def _failure(rows: pd.DataFrame, failures: Sequence[Failure], out: Path) -> GaincellError:
     """What failed in this call, or failed before and was not tried."""
     failed = rows.loc[rows["status"] == FAILED, "reason"]
     reason = failures[0].reason if failures else failed.iloc[0]
@@ -196,13 +152,9 @@ def _failure(rows: Any, failures: Sequence[Failure], out: Path) -> GaincellError
     )
 
 
-def _keep_inputs(comparison: Validation, out: Path) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, Q=comparison.inputs.q, K=comparison.inputs.k, V=comparison.inputs.v)
-    tables.write_bytes(out / "inputs.npz", buffer.getvalue())
-
-
-def _described(comparison: Validation, todo: Sequence[Case], judged: Any, about: dict[str, Any]) -> str:
+def _describe(
+    comparison: Validation, todo: Sequence[Case], judged: score.ValidationResult, about: Mapping[str, str | float]
+) -> str:
     coverage = [
         {"operation": c.operation, "level": c.level, **vars(c.share), "left_out": c.left_out} for c in judged.coverage
     ]

@@ -1,7 +1,7 @@
 """The command ``gaincell export``."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,7 +12,8 @@ from .. import registry, units
 from ..errors import DataError, ParameterError
 from ..fitting.record import Record
 from ..storage import tables
-from . import command_options, requests
+from . import command_options
+from .assignments import assignments
 from .console import OUT, note, table
 
 
@@ -40,9 +41,9 @@ def _record(name: str) -> Record:
     return registry.load_record(technology, study)
 
 
-def _conditions(texts: Sequence[str]) -> dict[str, float | str]:
+def _conditions(texts: Mapping[str, str]) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
-    for name, value in requests.assignments(texts).items():
+    for name, value in texts.items():
         try:
             found[name] = units.parse(value)
         except ParameterError:
@@ -57,12 +58,14 @@ def _conditions(texts: Sequence[str]) -> dict[str, float | str]:
     "-o", "--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Folder to write to."
 )
 @click.option("--model", help="Model to export; the best one that the format can express by default.")
-@click.option("--at", multiple=True, metavar="NAME=VALUE", help="Condition of the fit, as corner=ss or temp=85.")
+@assignments("--at", help="Condition of the fit, as corner=ss or temp=85.")
 @click.option(
     "--companions", help="Packaged set or folder with other records that a format reads; the record's set by default."
 )
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Show all formats.")
-def export(record: str, target: str, out: Path, model: str | None, at: Sequence[str], companions: str | None) -> None:
+def export(
+    record: str, target: str, out: Path, model: str | None, at: Mapping[str, str], companions: str | None
+) -> None:
     """Write RECORD, a .json file or TECH/CIRCUIT.STUDY of a packaged record, in the format of another tool.
 
     Every file says which record it was made from, the error of its fit, and what the format does not express.

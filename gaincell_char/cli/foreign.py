@@ -1,9 +1,8 @@
 """What ``fit`` does with a table from elsewhere."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,13 +11,27 @@ from ..errors import DataError, ParameterError, RequestError
 from ..storage import foreign_tables, tables
 from ..workflows import fit_foreign, fit_table
 from . import listings, requests
+from .assignments import Assignments, Command, assignments
 from .console import OUT, note, say
 
-_PAIRS = "OURS=THEIRS,..."
-_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--map", "columns", metavar=_PAIRS, default="", help="Which column is what, as v_store=Vst,i_bl=Id."),
-    click.option("--units", metavar="OURS=UNIT,...", default="", help="Units of columns, as i_bl=uA; SI if not given."),
-    click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="What the table lacks, as vdd=1.2."),
+_PAIRS = Assignments("OURS=THEIRS", several=True)
+_OPTIONS = (
+    click.option(
+        "--map",
+        "columns",
+        metavar="OURS=THEIRS,...",
+        default="",
+        type=_PAIRS,
+        help="Which column is what, as v_store=Vst,i_bl=Id.",
+    ),
+    click.option(
+        "--units",
+        metavar="OURS=UNIT,...",
+        default="",
+        type=_PAIRS,
+        help="Units of columns, as i_bl=uA; SI if not given.",
+    ),
+    assignments("--set", "settings", help="What the table lacks, as vdd=1.2."),
     click.option("--sigma", metavar="COLUMN", default="", help="Standard deviation of the output, point by point."),
     click.option(
         "--nan", type=click.Choice(fit_foreign.NAN), default="refuse", show_default=True, help="Rows without a number."
@@ -41,12 +54,28 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 )
 
 
-def OPTIONS(command: Any) -> Any:  # noqa: N802  used as the other options are
+def OPTIONS(command: Command) -> Command:  # noqa: N802  used as the other options are
     """Add every option of this kind to a command."""
-    return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
-def is_meant(context: click.Context, data: Path, elsewhere: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class ForeignOptions:
+    """Values of these options: ``columns`` maps our names to theirs, ``units`` our names to units."""
+
+    columns: Mapping[str, str]
+    units: Mapping[str, str]
+    settings: Mapping[str, str]
+    sigma: str
+    nan: str
+    outliers: str
+    duplicates: str
+    technology: str
+
+
+def is_meant(context: click.Context, data: Path) -> bool:
     """Whether a table is from elsewhere: its ending is none of ours, or one of these options says how to read it.
 
     Raises
@@ -54,12 +83,11 @@ def is_meant(context: click.Context, data: Path, elsewhere: Mapping[str, Any]) -
     ParameterError
         If such an option is given for a file that only this program writes.
     """
+    names = tuple(field.name for field in fields(ForeignOptions))
     if data.suffix not in foreign_tables.ENDINGS:
-        requests.refuse(
-            context, tuple(elsewhere), f"a {data.suffix or 'nameless'} table is one that gaincell sweep wrote"
-        )
+        requests.refuse(context, names, f"a {data.suffix or 'nameless'} table is one that gaincell sweep wrote")
         return False
-    return data.suffix not in tables.FORMATS or requests.is_given(context, tuple(elsewhere))
+    return data.suffix not in tables.FORMATS or requests.is_given(context, names)
 
 
 def fit(
@@ -68,9 +96,19 @@ def fit(
     models: Sequence[str],
     circuit: str | None,
     bench: str | None,
-    elsewhere: Mapping[str, Any],
+    options: ForeignOptions,
 ) -> None:
-    """Fit, write the record, and print how well it went."""
+    """Fit, write the record, and print how well it went.
+
+    Raises
+    ------
+    RequestError
+        If circuit or model is not named, or something cannot be read or written.
+    ParameterError
+        If a name is unknown, or a value of another kind or out of range.
+    DataError
+        If the table contains something else than the models need.
+    """
     if not circuit or not models:
         raise RequestError(f"{data}: a table from elsewhere needs --circuit NAME and --model NAME")
     _check_belongs(data, circuit, bench)
@@ -79,12 +117,15 @@ def fit(
         if bench is not None and owner.bench(bench).name != model.bench:
             raise ParameterError(f"--bench {bench}: model {model.name} is of bench {model.bench}")
     reading = fit_foreign.Reading(
-        columns=_pairs(elsewhere["columns"]),
-        units=_pairs(elsewhere["units"]),
-        set_=requests.settings(owner, owner.model(models[0]).bench, elsewhere["settings"]),
-        **{name: elsewhere[name] for name in ("sigma", "nan", "outliers", "duplicates")},
+        columns=options.columns,
+        units=options.units,
+        set_=requests.settings(owner, owner.model(models[0]).bench, options.settings),
+        sigma=options.sigma,
+        nan=options.nan,
+        outliers=options.outliers,
+        duplicates=options.duplicates,
     )
-    record, remarks = fit_foreign.fit_external(data, circuit, models, reading, technology=elsewhere["technology"])
+    record, remarks = fit_foreign.fit_external(data, circuit, models, reading, technology=options.technology)
     for remark in remarks:
         say(remark)
     tables.write_text(output, record.to_json())
@@ -101,15 +142,3 @@ def _check_belongs(data: Path, circuit: str, bench: str | None) -> None:
     except DataError:  # a table from elsewhere, which has a reader of its own
         return
     fit_table.check_belongs(table, data, circuit=circuit, bench=bench)
-
-
-def _pairs(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in requests.words(text, "--map") if text else ():
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not (name and equals and value):
-            raise ParameterError(f"{pair!r}: write OURS=THEIRS, several with commas between them")
-        if name in found:
-            raise ParameterError(f"{name} is given twice")
-        found[name] = value
-    return found

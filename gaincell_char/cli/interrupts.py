@@ -4,15 +4,15 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
 
 from ..spice.pool import Pool
 from ..storage.leave import leave
 from ..storage.scratch import remove_all
 from .console import say
 
+_Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_S = 2.0
 _IMPORT = "<frozen importlib._bootstrap>"
@@ -37,7 +37,7 @@ class Interrupts:
         self._pool: Pool | None = None
         self._number = 0
         self._leaving = threading.Event()
-        self._previous: dict[int, Any] = {}
+        self._previous: dict[int, _Handler] = {}
         self._unraisable = sys.unraisablehook
 
     def __enter__(self) -> "Interrupts":
@@ -110,7 +110,7 @@ class Interrupts:
 
         threading.Thread(target=send, daemon=True).start()
 
-    def _hear(self, unraisable: Any) -> None:
+    def _hear(self, unraisable: "sys.UnraisableHookArgs") -> None:
         """Say nothing about an `Interrupted` that ended in a callback of the interpreter: the signal comes again."""
         if not isinstance(unraisable.exc_value, Interrupted):
             self._unraisable(unraisable)

@@ -1,8 +1,7 @@
 """The commands ``merge`` and ``tune``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import pandas as pd
@@ -13,8 +12,9 @@ from ..montecarlo import campaign
 from ..montecarlo.tune import check_samples, tune
 from ..spice.pool import Pool
 from ..storage import manifest, tables
+from ..sweep.step_control import MeasuredSetting
 from . import command_options, listings, requests
-from .campaigns import failed_points, failure, finish, finished_rows, read_specs, technology_of
+from .campaigns import failed_points, failure, finished_rows, read_specs, technology_of
 from .console import OUT, keep, note
 
 
@@ -40,6 +40,8 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     planned.check_samples(there.n)
     wanted = read_specs(planned, specs)
     manifest.check_places(folder, *manifest.FOLDERS)
+    from .campaign_results import finish  # imports matplotlib, which takes a second
+
     with Pool(workers, timeout_s=timeout) as pool:
         rows = finished_rows(planned, there.n, folder)
         failed = failed_points(planned, rows, ())
@@ -77,7 +79,7 @@ def tune_(
     samples: int,
     output: Path,
     axes: Sequence[str],
-    settings: Sequence[str],
+    settings: Mapping[str, str],
     tech: str,
     workers: int,
     timeout: float,
@@ -101,7 +103,7 @@ def tune_(
     note(f"{len(found.trials)} settings in {output}")
 
 
-def _front(trials: Sequence[Any]) -> pd.DataFrame:
+def _front(trials: Sequence[MeasuredSetting]) -> pd.DataFrame:
     return pd.DataFrame(
         {"setting": t.steps.label, "error": f"{100 * t.error:.4f} %", "cost": f"{1e3 * t.cost_s:.3f} ms"}
         for t in trials

@@ -1,6 +1,8 @@
 """What users type, read into what a plan takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -11,34 +13,37 @@ from ..declare.parameters import Value
 from ..errors import ParameterError
 from ..sweep.axes import parse_axis
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def settings(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Value]:
-    """Read every NAME=VALUE of ``--set``."""
-    params = circuit.params | circuit.bench(bench).params
-    return {name: params[name].parse(name, value) for name, value in assignments(texts).items()}
+    Options = TypeVar("Options", bound=DataclassInstance)
 
 
-def assignments(texts: Sequence[str]) -> dict[str, str]:
-    """Read every NAME=VALUE.
+def choose(kind: "type[Options]", given: Mapping[str, Any]) -> "Options":
+    """Return a dataclass of options, with those values of a command that are its fields."""
+    return kind(**{field.name: given[field.name] for field in fields(kind)})
+
+
+def settings(circuit: Circuit, bench: str, texts: Mapping[str, str]) -> dict[str, Value]:
+    """Read the values of ``--set``.
 
     Raises
     ------
     ParameterError
-        If one has another form, or a name is given twice.
+        If a name is unknown, or a value of another kind or out of range.
     """
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (name and equals and value):
-            raise ParameterError(f"{text!r}: write NAME=VALUE")
-        if name in found:
-            raise ParameterError(f"{name} is given twice")
-        found[name] = value
-    return found
+    params = circuit.params | circuit.bench(bench).params
+    return {name: params[name].parse(name, value) for name, value in texts.items()}
 
 
 def refuse(context: click.Context, names: Sequence[str], why: str) -> None:
-    """Raise `ParameterError` if one of these options was given: it would have no effect, and `why` says so."""
+    """Refuse options that would have no effect; `why` says what makes them useless.
+
+    Raises
+    ------
+    ParameterError
+        If one of them was given.
+    """
     for parameter in context.command.params:
         if parameter.name in names and is_given(context, (parameter.name,)):
             raise ParameterError(f"{parameter.opts[0]} has no effect here: {why}")
@@ -50,7 +55,13 @@ def is_given(context: click.Context, names: Sequence[str]) -> bool:
 
 
 def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequence[Value]]:
-    """Read every ``--axis``."""
+    """Read every ``--axis``.
+
+    Raises
+    ------
+    ParameterError
+        If one has another form, names no parameter, or names one that another has named.
+    """
     chosen = circuit.bench(bench)
     axes: dict[str, Sequence[Value]] = {}
     for text in texts:
@@ -61,13 +72,25 @@ def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequen
     return axes
 
 
-def options(texts: Sequence[str]) -> dict[str, float]:
-    """Read every NAME=VALUE of ``--option``."""
-    return {name: units.parse(value) for name, value in assignments(texts).items()}
+def options(texts: Mapping[str, str]) -> dict[str, float]:
+    """Read the values of ``--option``.
+
+    Raises
+    ------
+    ParameterError
+        If one is no number.
+    """
+    return {name: units.parse(value) for name, value in texts.items()}
 
 
 def percent(text: str) -> float:
-    """Read ``0.05%`` as a fraction."""
+    """Read ``0.05%`` as a fraction.
+
+    Raises
+    ------
+    ParameterError
+        If it is no percentage between 0 and 100.
+    """
     number = text.strip().removesuffix("%")
     value = units.parse(number) / 100
     if not text.strip().endswith("%") or not 0 < value < 1:
@@ -90,5 +113,11 @@ def words(text: str, option: str) -> list[str]:
 
 
 def temps(text: str) -> list[float]:
-    """Read a comma-separated list of temperatures [degC]."""
+    """Read a comma-separated list of temperatures [degC].
+
+    Raises
+    ------
+    ParameterError
+        If a place in it is empty or no temperature.
+    """
     return [units.parse(word, "degC") for word in words(text, "--temp")]

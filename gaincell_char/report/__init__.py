@@ -1,4 +1,8 @@
-"""Results -> a page to look at: pictures, tables, one ``index.html``."""
+"""Results -> a page to look at: pictures, tables, one ``index.html``.
+
+What comes in are finished studies, an analysed campaign or a scored comparison; what goes out is a folder with the page.
+Start with `write` for the main job, `campaign_page` and `validation_page` for the other two.
+"""
 
 from .campaign_page import campaign_headline, write_campaign
 from .page_tables import headline, summary

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -13,7 +12,8 @@ from ..sweep.run import OK
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import text
 
-Rows = Iterator[dict[str, Any]]
+Row = Mapping[str, object]
+Rows = Iterator[Row]
 
 
 def summary(results: Sequence[CircuitResult]) -> pd.DataFrame:
@@ -45,9 +45,9 @@ def summary(results: Sequence[CircuitResult]) -> pd.DataFrame:
     return _frame(columns, (_summary_row(r, s, f) for r, s in _studies(results) for f in s.fits))
 
 
-def _summary_row(result: CircuitResult, study: StudyResult, fit: Fit) -> dict[str, Any]:
+def _summary_row(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
     errors = errors_of(fit)
-    measured: dict[str, Any] = {}
+    measured: dict[str, object] = {}
     if errors is not None:
         measured = {
             "R2": errors.r2,
@@ -90,25 +90,35 @@ def _headline_rows(result: CircuitResult) -> Rows:
     if not groups:
         yield {"circuit": result.circuit.name, **blank, **once}
     for study, fits in groups:
-        errors = [(e, f.full_range) for f in fits for e in [errors_of(f)] if e is not None]
-        lost = sum(one.model == fits[0].model for one in study.left_out)
-        unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
-        yield {
-            "circuit": result.circuit.name,
-            "study": study.study.key,
-            "form": fits[0].form,
-            "model": f"{fits[0].model}{unfitted}",
-            "R2": text.r2(min((e.r2 for e, _ in errors if e.r2 is not None), default=None)),
-            "NRMSE": text.percent(max((e.nrmse for e, _ in errors), default=None)),
-            "worst": text.percent(max((abs(e.worst) / full for e, full in errors), default=None)),
-            **once,
-        }
+        yield {"circuit": result.circuit.name, **_describe_worst(study, fits), **once}
         once = dict.fromkeys(once, "")
     for study in result.studies.values():
         for name in dict.fromkeys(one.model for one in study.left_out if one.model not in by_model(study)):
             form = result.circuit.model(name).form
             row = {"study": study.study.key, "model": f"{name} (NOT FITTED)", "form": form}
             yield {"circuit": result.circuit.name, **blank, **row, **dict.fromkeys(once, "")}
+
+
+def _describe_worst(study: StudyResult, fits: Sequence[Fit]) -> Row:
+    """A model at the worst of its conditions."""
+    lost = sum(one.model == fits[0].model for one in study.left_out)
+    unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
+    errors = _select_errors(fits)
+    known = [one.r2 for one, _ in errors if one.r2 is not None]
+    return {
+        "study": study.study.key,
+        "form": fits[0].form,
+        "model": f"{fits[0].model}{unfitted}",
+        "R2": text.r2(min(known, default=None)),
+        "NRMSE": text.percent(max((one.nrmse for one, _ in errors), default=None)),
+        "worst": text.percent(max((abs(one.worst) / full_range for one, full_range in errors), default=None)),
+    }
+
+
+def _select_errors(fits: Sequence[Fit]) -> list[tuple[Errors, float]]:
+    """Errors and full range of those fits that have errors."""
+    pairs = [(errors_of(fit), fit.full_range) for fit in fits]
+    return [(errors, full_range) for errors, full_range in pairs if errors is not None]
 
 
 def coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,7 +29,7 @@ def write_comparison(
     comparison: Validation,
     agreement: ValidationResult,
     waves: Mapping[str, tuple[pd.DataFrame, Deck]],
-    about: dict[str, Any],
+    about: Mapping[str, str | float],
     missing: Sequence[str] = (),
     failed: Sequence[Failure] = (),
 ) -> Written:
@@ -40,7 +39,7 @@ def write_comparison(
     ----------
     waves : mapping of str to (DataFrame, Deck)
         Operation -> waveforms of one column, and the deck they come from.
-    about : dict
+    about : mapping of str to str or float
         What was run: simulator, seconds.
     missing : sequence of str
         What could not be had for the page, and why.
@@ -74,11 +73,12 @@ def _page(
     comparison: Validation,
     agreement: ValidationResult,
     parts: PageParts,
-    about: dict[str, Any],
+    about: Mapping[str, str | float],
     failed: Sequence[Failure],
 ) -> str:
     lost = agreement.rows[agreement.rows["status"] != OK]
-    places = {name: (f"tables/waves_{name}.csv", f"decks/column_{name}.cir") for name in comparison.operations}
+    docs = {name: comparison.declared.operation(name).doc for name in comparison.operations}
+    best = {name: forms[-1] for name, forms in agreement.forms.items()}
     return page.fill(
         "compare.html.j2",
         title=comparison.declared.title,
@@ -87,19 +87,29 @@ def _page(
         rows=agreement.summary.to_dict("records"),
         coverage=agreement.coverage,
         request=comparison.request,
-        docs={name: comparison.declared.operation(name).doc for name in comparison.operations},
+        docs=docs,
         allowed=ALLOWED,
         disagreements=agreement.disagreements(),
         reasons=lost["reason"].value_counts().to_dict(),
         about=about,
         columns=len(agreement.rows),
-        best={name: forms[-1] for name, forms in agreement.forms.items()},
+        best=best,
         explained=[*agreement.explained(), *agreement.undecided()],
         missing=parts.missing,
         failures=failed_points(failed, out),
         lost=len(lost),
-        waves={name: files for name, files in places.items() if all((out / place).is_file() for place in files)},
+        waves=_list_waves(out, comparison),
     )
+
+
+def _list_waves(out: Path, comparison: Validation) -> dict[str, tuple[str, str]]:
+    """Table and deck of the waveforms of each operation, where both are there."""
+    found = {}
+    for name in comparison.operations:
+        files = (f"tables/waves_{name}.csv", f"decks/column_{name}.cir")
+        if all((out / place).is_file() for place in files):
+            found[name] = files
+    return found
 
 
 def scatter(agreement: ValidationResult, operation: str) -> Drawn:
@@ -160,12 +170,8 @@ def errors(agreement: ValidationResult, operation: str) -> Drawn:
 def waveform(waves: pd.DataFrame, title: str) -> Drawn:
     """Word lines, bitline and capacitor, output pulse and sign bit over one conversion."""
     time = _NANO * waves["time"].to_numpy(dtype=float)
-    words = [n for n in map(str, waves.columns) if n.startswith("v(wlr")]
-    panels: list[tuple[str, list[tuple[str, str]]]] = [
-        ("word lines [V]", [(n, n[2:-1]) for n in words]),
-        ("bitline [mV]", [(n, label) for n, label in _BITLINES.items() if n in waves]),
-        ("output [V]", [(n, label) for n, label in _OUTPUTS.items() if n in waves]),
-    ]
+    words = {name: name[2:-1] for name in map(str, waves.columns) if name.startswith("v(wlr")}
+    panels = [("word lines [V]", words), ("bitline [mV]", _BITLINES), ("output [V]", _OUTPUTS)]
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots(
@@ -174,8 +180,9 @@ def waveform(waves: pd.DataFrame, title: str) -> Drawn:
             sharex=True,
             gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.91, "bottom": 0.11, "hspace": 0.15},
         )
-        for ax, (label, lines) in zip(axes, panels, strict=True):
-            _lines(ax, time, waves, lines, label, left=lines == panels[-1][1])
+        for ax, (label, names) in zip(axes, panels, strict=True):
+            lines = {name: told for name, told in names.items() if name in waves}
+            _lines(ax, time, waves, lines, label, left=names is _OUTPUTS)
         axes[-1].set_xlabel("time [ns]")
         canvas.suptitle(f"One column of {title}", fontsize=_SMALL + 1.5)
 
@@ -187,11 +194,9 @@ _OUTPUTS = {"v(out0)": "pulse", "v(sgn0)": "sign bit"}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
-def _lines(
-    ax: Axes, time: Floats, waves: pd.DataFrame, lines: list[tuple[str, str]], label: str, *, left: bool
-) -> None:
+def _lines(ax: Axes, time: Floats, waves: pd.DataFrame, lines: Mapping[str, str], label: str, *, left: bool) -> None:
     factor = _MILLI if "[mV]" in label else 1.0
-    for (name, told), colour in zip(lines, _COLOURS, strict=False):
+    for (name, told), colour in zip(lines.items(), _COLOURS, strict=False):
         ax.plot(time, factor * waves[name], lw=1.4, color=colour, label=told)
     ax.set_ylabel(label)
     if factor == 1.0:

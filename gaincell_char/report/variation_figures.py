@@ -21,6 +21,7 @@ _SINGLES = 12
 _MOST_BARS = 14
 _TITLE_FITS, _LABEL_FITS = 58, 30
 _SMALL = 10.5
+_BAND_GRID = {"left": 0.15, "right": 0.97, "top": 0.87, "bottom": 0.12, "hspace": 0.12}
 _THREE_SIGMA = (0.135, 25.0, 50.0, 75.0, 99.865)
 
 
@@ -51,28 +52,14 @@ def band(
     place = x * across.factor
 
     def draw(canvas: Canvas) -> None:
-        top, low = canvas.subplots(
-            2,
-            1,
-            sharex=True,
-            height_ratios=[2.6, 1],
-            gridspec_kw={"left": 0.15, "right": 0.97, "top": 0.87, "bottom": 0.12, "hspace": 0.12},
-        )
+        top, low = canvas.subplots(2, 1, sharex=True, height_ratios=[2.6, 1], gridspec_kw=_BAND_GRID)
         _title(canvas, title, f"{len(good)} samples")
         if not len(good):
             return _say(top, "no sample finished")
         scale = text.scale(good, y_label.unit)
         _bands(top, place, good * scale.factor, nominal * scale.factor)
         top.set_ylabel(axis_label(y_label, scale.unit, _LABEL_FITS))
-        sigma = good.std(axis=0, ddof=1) if len(good) > 1 else np.zeros(x.size)
-        small = text.scale(sigma, y_label.unit)
-        low.plot(place, sigma * small.factor, color=BEST, lw=1.8, label="simulated")
-        if model is not None:
-            low.plot(place, model * small.factor, color=PAPER, lw=1.6, dashes=(4, 2), label="compact model")
-            low.legend(frameon=False, fontsize=_SMALL, loc="best", ncols=2)
-        if sigma.max() > 0:
-            low.set_ylim(bottom=0)
-        low.set_ylabel(f"sigma [{small.unit}]")
+        _sigma(low, place, good, model, y_label.unit)
         low.set_xlabel(axis_label(x_label, "" if log_x else across.unit, 60))
         if log_x:
             low.set_xscale("log")
@@ -80,6 +67,18 @@ def band(
         return None
 
     return render(draw, (_WIDTH, 5.2))
+
+
+def _sigma(ax: Axes, place: Floats, good: Floats, model: Floats | None, unit: str) -> None:
+    sigma = good.std(axis=0, ddof=1) if len(good) > 1 else np.zeros(place.size)
+    scale = text.scale(sigma, unit)
+    ax.plot(place, sigma * scale.factor, color=BEST, lw=1.8, label="simulated")
+    if model is not None:
+        ax.plot(place, model * scale.factor, color=PAPER, lw=1.6, dashes=(4, 2), label="compact model")
+        ax.legend(frameon=False, fontsize=_SMALL, loc="best", ncols=2)
+    if sigma.max() > 0:
+        ax.set_ylim(bottom=0)
+    ax.set_ylabel(f"sigma [{scale.unit}]")
 
 
 def _bands(ax: Axes, x: Floats, good: Floats, nominal: Floats) -> None:

@@ -50,10 +50,7 @@ def write_report(
     drawn = {result.circuit.name: _drawn(result, parts) for result in results}
     if sheet := _sheet(drawn):
         parts.picture("overview", "the overview of all circuits", partial(figures.overview, sheet))
-    for name, table in _TABLES.items():
-        tables.write_frame(table(results), out / "tables" / f"{name}.csv")
-    for result in results:
-        _write_decks(out, result)
+    _write_tables(out, results)
     text = page.render(
         out,
         technology,
@@ -83,6 +80,13 @@ def _sheet(drawn: dict[str, list[Picture]]) -> list[Picture]:
     for picture in (picture for group in drawn.values() for picture in group if picture.panel):
         panels.setdefault(picture.panel, picture)
     return [panels[letter] for letter in sorted(panels)] or [group[0] for group in drawn.values() if group]
+
+
+def _write_tables(out: Path, results: Sequence[CircuitResult]) -> None:
+    for name, table in _TABLES.items():
+        tables.write_frame(table(results), out / "tables" / f"{name}.csv")
+    for result in results:
+        _write_decks(out, result)
 
 
 def _write_decks(out: Path, result: CircuitResult) -> None:

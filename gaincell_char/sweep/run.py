@@ -82,7 +82,7 @@ def characterize(
     if pool is None:
         with Pool() as own:
             return characterize(plan, pool=own, only=only, progress=progress)
-    table = _Table(plan)
+    table = _GridTable(plan)
     points = plan.points() if only is None else (plan.point(index) for index in only)
     count = plan.size if only is None else len(only)
     for point, outcome in pool.map(points, lambda p: p.deck, count=count):
@@ -223,7 +223,7 @@ def _vector(name: str) -> str:
         raise ParameterError(f"save: {error}") from None
 
 
-class _Table:
+class _GridTable:
     """The dataset while it fills."""
 
     def __init__(self, plan: SweepPlan) -> None:

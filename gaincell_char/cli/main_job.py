@@ -1,0 +1,107 @@
+"""The command ``run``."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from .. import registry
+from ..errors import FitError, GaincellError
+from ..spice.pool import Pool
+from ..storage import tables
+from ..workflows import characterize_all
+from ..workflows.characterize_all import CircuitPlan, CircuitResult, Folders
+from . import command_options, listings
+from .console import OUT, note, say
+from .interrupts import Interrupts
+from .progress import progress
+from .sweeping import describe_failures
+
+
+@click.command(cls=command_options.Command)
+@click.option(
+    "-o", "--out", default="results", show_default=True, type=click.Path(path_type=Path), help="Folder to write."
+)
+@click.option("--circuit", "circuits", multiple=True, help="Only this circuit; may be repeated.")
+@click.option(
+    "--records", type=click.Path(path_type=Path), help="Also write the records here, as <circuit>.<study>.json."
+)
+@command_options.TECH
+@command_options.WORKERS
+@command_options.TIMEOUT
+@command_options.INTERRUPTS
+def run(
+    interrupts: Interrupts,
+    out: Path,
+    circuits: Sequence[str],
+    records: Path | None,
+    tech: str,
+    workers: int | None,
+    timeout: float,
+) -> None:
+    """Characterize every circuit: simulate all benches, fit all models, write page, pictures and records.
+
+    \b
+    Example:  gaincell run --out results
+    """
+    from .. import report  # imports matplotlib, which takes a second
+
+    began = time.perf_counter()
+    names = list(dict.fromkeys(circuits)) or registry.circuit_names()
+    chosen = [registry.load_circuit(name) for name in names]
+    technology = registry.load_technology(tech)
+    planned = [characterize_all.plan_circuit(circuit, tech) for circuit in chosen]
+    characterize_all.check_plans(planned)
+    with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
+        folders = characterize_all.prepare(out, records, technology.name)
+        results = _simulate(planned, pool, folders)
+        simulator = f"ngspice {pool.version}"
+    wall_s = time.perf_counter() - began
+    page = report.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
+    wall_s = time.perf_counter() - began
+    about = characterize_all.describe(results, technology.name, simulator, pool.workers, wall_s)
+    tables.write_text(out / "run.json", about)
+    OUT.print(listings.frame(report.headline(results)))
+    note(f"{wall_s:.1f} s; open {page.path}")
+    for part in page.missing:
+        say(f"the page lacks {part}")
+    interrupts.check()
+    if failure := _what_failed(planned, results, out):
+        raise failure
+
+
+def _simulate(planned: Sequence[CircuitPlan], pool: Pool, folders: Folders) -> list[CircuitResult]:
+    """Run every study that could be planned, and write each as soon as it is finished."""
+    for problem in characterize_all.problems(planned):
+        say(f"left out: {problem}")
+
+    with progress("characterizing", sum(one.size for one in planned)) as tick:
+        return [
+            characterize_all.run_circuit(
+                one, pool, progress=tick, finished=partial(characterize_all.keep, folders=folders)
+            )
+            for one in planned
+        ]
+
+
+def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult], out: Path) -> GaincellError | None:
+    """What of the main job failed: points before models before studies that could not be planned."""
+    studies = [study for result in results for study in result.studies.values()]
+    if failures := [failure for study in studies for failure in study.failures]:
+        failed = sum(int(s.dataset.attrs["n_failed"]) for s in studies)
+        return describe_failures(failures, failed, sum(one.size for one in planned), out / "failed")
+    if left_out := [reason for study in studies for reason in study.left_out]:
+        return FitError(f"{_many(len(left_out), 'model')} could not be fitted; the first: {left_out[0]}")
+    if problems := list(characterize_all.problems(planned)):
+        count = f"{len(problems)} {'study' if len(problems) == 1 else 'studies'}"
+        return GaincellError(f"{count} could not be run in this technology; the first: {problems[0]}")
+    return None
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+COMMANDS = (run,)

@@ -1,0 +1,198 @@
+"""What the page of the main job says of each circuit, study and model, as values for its template."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from ..declare.circuit import Circuit
+from ..declare.parameters import Params, Value, Values
+from ..fitting.fit import Errors, Fit, LeftOut
+from ..workflows.characterize_all import CircuitResult, StudyResult
+from . import page_tables, text
+from .picture import Picture
+
+Section = dict[str, object]
+"""Name in the template -> value."""
+
+
+def count_points(studies: Iterable[StudyResult]) -> dict[str, int]:
+    """Number of points of some studies: all, finished, failed and not run."""
+    counts = [study.dataset.attrs for study in studies]
+    total = {name: sum(int(count[f"n_{name}"]) for count in counts) for name in ("points", "ok", "failed")}
+    return {**total, "not_run": total["points"] - total["ok"] - total["failed"]}
+
+
+def describe_models(results: Sequence[CircuitResult]) -> list[Section]:
+    """Rows of the summary; ``span`` > 0 starts a circuit and is its number of rows."""
+    rows: list[Section] = []
+    for result in results:
+        own = page_tables.headline([result]).to_dict("records")
+        for number, row in enumerate(own):
+            named = {str(name): value for name, value in row.items()}
+            rows.append({**named, "title": result.circuit.title, "span": 0 if number else len(own)})
+    return rows
+
+
+def describe_circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture]) -> Section:
+    """The section of a circuit.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the page; files are linked if they are there.
+    drawn : sequence of Picture
+        The pictures of this circuit that were drawn.
+    """
+    circuit, studies = result.circuit, result.studies
+    return {
+        "name": circuit.name,
+        "title": circuit.title,
+        "wall_s": result.wall_s,
+        "counts": count_points(studies.values()),
+        "pictures": drawn,
+        "merits": [(merit, page_tables.merit_text(result, merit, value)) for merit, value in result.merits],
+        "models": _list_models(studies),
+        "left_out": _list_left_out(studies),
+        "problems": result.problems,
+        "numerics": _list_numerics(studies),
+        "failures": _list_failures(circuit, studies),
+        "studies": [_describe_study(out, circuit, key, study) for key, study in studies.items()],
+        "parameters": _list_parameters(result),
+    }
+
+
+def _list_models(studies: Mapping[str, StudyResult]) -> list[Section]:
+    return [_describe_model(study, fits) for study in studies.values() for fits in page_tables.by_model(study).values()]
+
+
+def _list_left_out(studies: Mapping[str, StudyResult]) -> list[tuple[str, LeftOut]]:
+    return [(key, reason) for key, study in studies.items() for reason in study.left_out]
+
+
+def _list_numerics(studies: Mapping[str, StudyResult]) -> list[Section]:
+    return [
+        {"study": key, "output": output, "deviation": deviation, "n": study.n_checked}
+        for key, study in studies.items()
+        for output, deviation in study.numerics.items()
+    ]
+
+
+def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
+    """A model: its first fit in full, and the errors and coefficients of all if there are several."""
+    units = _list_units(study.dataset)
+    first = fits[0]
+    return {
+        "name": first.model,
+        "form": first.form,
+        "study": study.study.key,
+        "equation": first.equation,
+        "output": first.output,
+        "unit": first.unit,
+        "conditions": text.conditions(first.conditions, units),
+        "coefficients": first.coefficients,
+        "full_range": first.full_range,
+        "box": [text.between(name, ends, units.get(name, "")) for name, ends in first.box.items()],
+        "errors": _list_errors(first, units),
+        "all_seen": first.held_out is None,
+        "others": _list_conditions(fits, units) if len(fits) > 1 else [],
+    }
+
+
+def _list_errors(fit: Fit, units: Mapping[str, str]) -> list[Section]:
+    """Columns of a model's table of errors: points that were used, points that were held out."""
+    found: list[Section] = []
+    for what, errors in (("used", fit.fitted), ("held out", fit.held_out)):
+        if errors is not None:
+            where = text.conditions(errors.worst_at, units).split(", ")
+            found.append({"what": what, "where": where, **_scale_errors(errors, fit)})
+    return found
+
+
+def _list_conditions(fits: Sequence[Fit], units: Mapping[str, str]) -> list[Section]:
+    """Rows of a model's table of conditions; only what differs between its fits is named."""
+    varied = [name for name in fits[0].conditions if len({fit.conditions[name] for fit in fits}) > 1]
+    return [_describe_condition(fit, varied, units) for fit in fits]
+
+
+def _describe_condition(fit: Fit, varied: Sequence[str], units: Mapping[str, str]) -> Section:
+    errors = page_tables.errors_of(fit)
+    scaled = [] if errors is None else [_scale_errors(errors, fit)]
+    return {
+        "conditions": text.conditions({name: fit.conditions[name] for name in varied}, units),
+        "values": [text.show(estimate.value, estimate.unit) for estimate in fit.coefficients.values()],
+        "errors": scaled,
+    }
+
+
+def _scale_errors(errors: Errors, fit: Fit) -> Section:
+    return {"e": errors, "worst_share": abs(errors.worst) / fit.full_range}
+
+
+def _list_units(dataset: xr.Dataset) -> dict[str, str]:
+    return {str(name): str(variable.attrs.get("units", "")) for name, variable in dataset.variables.items()}
+
+
+def _list_failures(circuit: Circuit, studies: Mapping[str, StudyResult]) -> list[Section]:
+    """Failed points whose decks and logs were kept."""
+    rows: list[Section] = []
+    for key, study in studies.items():
+        units = _list_units(study.dataset)
+        for number, failure in enumerate(study.failures, start=1):
+            place = f"failed/{circuit.name}.{key}.{number}"
+            where = text.conditions(failure.where, units)
+            files = {"deck": f"{place}.cir", "log": f"{place}.log"}
+            rows.append({"study": key, "where": where, "reason": failure.reason, **files})
+    return rows
+
+
+def _describe_study(out: Path, circuit: Circuit, key: str, study: StudyResult) -> Section:
+    units = _list_units(study.dataset)
+    dims = [str(d) for d in study.dataset.dims]
+    return {
+        "key": key,
+        "doc": study.plan.bench.doc,
+        "counts": count_points([study]),
+        "wall_s": study.wall_s,
+        "sweeps": [(d, text.span(study.dataset[d].to_numpy(), units[d])) for d in dims],
+        "held": _describe_values(study.plan.params, _select_held(circuit, study)),
+        "options": json.dumps(dict(study.plan.options))[1:-1].replace('"', ""),
+        "files": _list_files(out, f"{circuit.name}.{key}"),
+    }
+
+
+def _select_held(circuit: Circuit, study: StudyResult) -> Values:
+    """Parameters of the circuit that a study holds at another value than its default, then those of its bench."""
+    moved: dict[str, Value] = {}
+    own: dict[str, Value] = {}
+    for name, value in study.plan.fixed.items():
+        if name not in circuit.params:
+            own[name] = value
+        elif name in study.study.fixed:
+            moved[name] = value
+    return {**moved, **own}
+
+
+def _list_files(out: Path, name: str) -> list[tuple[str, str]]:
+    """Kind and place of those files of a study that are there."""
+    places = {
+        "deck": f"decks/{name}.cir",
+        "CSV": f"data/{name}.csv",
+        "NetCDF": f"data/{name}.nc",
+        "record": f"records/{name}.json",
+    }
+    return [(kind, place) for kind, place in places.items() if (out / place).is_file()]
+
+
+def _list_parameters(result: CircuitResult) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of what no study sweeps; of the others, their default."""
+    fixed: dict[str, Value] = {}
+    for study in result.studies.values():
+        fixed = {**study.plan.fixed, **fixed}
+    params = result.circuit.params
+    return _describe_values(params, {name: fixed[name] for name in params if name in fixed})
+
+
+def _describe_values(params: Params, values: Values) -> list[tuple[str, str, str]]:
+    return [(name, text.show_value(value, params[name].unit), params[name].doc) for name, value in values.items()]
