@@ -1,6 +1,6 @@
 """Results -> a page to look at: pictures, tables, one ``index.html``.
 
-What comes in are finished studies, an analysed campaign or a scored comparison; what goes out is a folder with the page.
+What comes in are finished studies, an analysed campaign or a scored comparison; what goes out is a folder with a page.
 Start with `write` for the main job, `campaign_page` and `validation_page` for the other two.
 """
 
