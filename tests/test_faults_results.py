@@ -278,7 +278,7 @@ def test_what_cannot_be_drawn_costs_itself_and_is_said(campaign, gaincell, monke
     def fails(*_, **__):
         raise KeyError("t_pulse")
 
-    monkeypatch.setattr(campaign_page.variation_figures, "distribution", fails)
+    monkeypatch.setattr(campaign_page.variation_figures, "draw_distribution", fails)
     Path("c/index.html").unlink()
     status, out, err = gaincell(*DECAY)
     assert status == 0

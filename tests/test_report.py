@@ -17,7 +17,7 @@ from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number, numbers
 from gaincell_char.errors import ParameterError, RequestError
 from gaincell_char.fitting.fit import LeftOut, fit_all
-from gaincell_char.report import figures, picture, text
+from gaincell_char.report import figures, picture_layout, text
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.tables import flat
 from gaincell_char.sweep.plan import make_plan
@@ -205,7 +205,7 @@ def test_deck_of_a_study_is_complete(out):
 
 def test_summary_states_errors_on_points_the_fit_did_not_see():
     result = _result()
-    summary = report.summary([result])
+    summary = report.tabulate_fits([result])
     for row, fit in zip(summary.to_dict("records"), result.studies["dc"].fits, strict=True):
         assert row["R2"] == fit.held_out.r2
         assert row["NRMSE %"] == 100 * fit.held_out.nrmse
@@ -216,8 +216,8 @@ def test_summary_states_errors_on_points_the_fit_did_not_see():
 def test_headline_takes_the_worst_condition_and_names_the_merit_once():
     result = _result()
     worst = max(fit.held_out.nrmse for fit in result.studies["dc"].fits if fit.model == "line")
-    lines = report.headline([result])
-    assert lines["NRMSE"].iloc[0] == text.percent(worst)
+    lines = report.tabulate_models([result])
+    assert lines["NRMSE"].iloc[0] == text.show_percent(worst)
     assert [bool(merit) for merit in lines["figure of merit"]] == [True, False]
 
 
@@ -227,12 +227,12 @@ def test_fit_that_saw_every_point_says_so(tmp_path):
     result = replace(result, studies={"dc": replace(result.studies["dc"], fits=seen)})
     page = _write(tmp_path, [result]).path.read_text()
     assert "the fit saw all of them" in page
-    assert set(report.summary([result])["held out"]) == {0}
+    assert set(report.tabulate_fits([result])["held out"]) == {0}
 
 
 def test_errors_drawn_are_model_less_data():
     result = _result(lost=[(0, 0, 3, 1)])
-    shown = picture.pictures(result)[0]
+    shown = picture_layout.lay_out_pictures(result)[0]
     fit = next(f for f in result.studies["dc"].fits if f.model == "curve" and f.conditions["temp"] == 27.0)
     panel = shown.panels[[m.name for m in shown.models].index("curve")]
     assert panel.error.size == len(VOLTS) * len(BIAS) - 1
@@ -244,29 +244,29 @@ def test_errors_drawn_are_model_less_data():
 def test_curve_of_a_model_passes_where_the_fit_says():
     result = _result()
     fit = next(f for f in result.studies["dc"].fits if f.model == "line" and f.conditions["temp"] == 85.0)
-    shown = next(p for p in picture.pictures(result) if p.name.endswith("by_bias.85degC"))
+    shown = next(p for p in picture_layout.lay_out_pictures(result) if p.name.endswith("by_bias.85degC"))
     for line in shown.lines:
         np.testing.assert_allclose(line.curves[0], fit.values()["g"] * line.curve_x)
 
 
 def test_picture_is_of_the_place_its_declaration_picks():
-    alone = picture.pictures(_result())[-1]
+    alone = picture_layout.lay_out_pictures(_result())[-1]
     expected = _study(TOY).dataset.i.sel(corner="tt", temp=85.0, bias=0.2)
     np.testing.assert_array_equal(alone.lines[0].y, expected)
 
 
 def test_failed_point_leaves_a_gap_and_no_result_says_so():
     lost = _result(lost=[(0, 0, 3, 1)])
-    [line] = [line for line in picture.pictures(lost)[0].lines if line.value == BIAS[1]]
+    [line] = [line for line in picture_layout.lay_out_pictures(lost)[0].lines if line.value == BIAS[1]]
     assert np.flatnonzero(np.isnan(line.y)).tolist() == [3]
     everything = _result(lost=list(np.ndindex(1, 2, 16, 3)), fitted=False)
-    _, svg = figures.png_and_svg(picture.pictures(everything)[0])
+    _, svg = figures.draw_picture(picture_layout.lay_out_pictures(everything)[0])
     assert "no point has a result" in _words(svg)
 
 
 def test_points_of_a_sweep_that_runs_down_are_drawn_in_order():
     down = replace(BARE, figures=TOY.figures[-1:], studies=(Study(bench="dc", temps=TEMPS, sweep={"v": VOLTS[::-1]}),))
-    [line] = picture.pictures(_result(down))[0].lines
+    [line] = picture_layout.lay_out_pictures(_result(down))[0].lines
     assert line.x.tolist() == sorted(VOLTS)
     assert (np.diff(line.y) > 0).all()
 
@@ -276,7 +276,7 @@ def test_family_of_conditions_takes_the_fit_of_each():
         TOY, figures=(Figure(study="dc", output="i", x="v", group_by="temp", title="T", models=("line",)),)
     )
     result = _result(family)
-    [shown] = picture.pictures(result)
+    [shown] = picture_layout.lay_out_pictures(result)
     slopes = [line.curves[0][-1] / line.curve_x[-1] for line in shown.lines]
     assert slopes == pytest.approx([f.values()["g"] for f in result.studies["dc"].fits if f.model == "line"])
     assert set(shown.panels[0].values) == set(TEMPS)
@@ -287,33 +287,33 @@ def test_model_that_holds_at_one_x_is_not_drawn_along_x():
         LINE, name="there", function=lambda bias, *, g: g * bias, inputs=("bias",), held_at=lambda _: {"v": 0.9}
     )
     figure = Figure(study="dc", output="i", x="v", group_by="bias", title="A", models=("there",))
-    [shown, _] = picture.pictures(_result(replace(TOY, models=(there,), figures=(figure,))))
+    [shown, _] = picture_layout.lay_out_pictures(_result(replace(TOY, models=(there,), figures=(figure,))))
     assert shown.models == shown.panels == ()
 
 
 def test_temperatures_share_an_axis_unless_that_flattens_one():
     result = _result()
-    cold, hot, _ = picture.pictures(result)
+    cold, hot, _ = picture_layout.lay_out_pictures(result)
     assert cold.y_span == hot.y_span
     result.studies["dc"].dataset.i[0, 1] *= 10
-    cold, hot, _ = picture.pictures(result)
+    cold, hot, _ = picture_layout.lay_out_pictures(result)
     assert cold.y_span[1] == pytest.approx(float(result.studies["dc"].dataset.i[0, 0].max()))
     assert hot.y_span[1] > 5 * cold.y_span[1]
 
 
 def test_many_lines_are_thinned_to_what_the_declaration_says():
     few = replace(TOY, figures=(replace(TOY.figures[0], lines=2),))
-    assert [line.value for line in picture.pictures(_result(few))[0].lines] == [BIAS[0], BIAS[-1]]
+    assert [line.value for line in picture_layout.lay_out_pictures(_result(few))[0].lines] == [BIAS[0], BIAS[-1]]
 
 
 def test_words_make_an_axis_too():
     by_corner = replace(TOY, figures=(Figure(study="dc", output="i", x="corner", group_by="bias", title="By corner"),))
-    _, svg = figures.png_and_svg(picture.pictures(_result(by_corner))[0])
+    _, svg = figures.draw_picture(picture_layout.lay_out_pictures(_result(by_corner))[0])
     assert "tt" in _words(svg)
 
 
 def test_same_data_give_the_same_files():
-    first, second = (figures.png_and_svg(picture.pictures(_result())[0]) for _ in range(2))
+    first, second = (figures.draw_picture(picture_layout.lay_out_pictures(_result())[0]) for _ in range(2))
     assert first == second
 
 
@@ -328,7 +328,7 @@ def test_same_data_give_the_same_files():
 )
 def test_picture_of_what_is_not_there_is_refused(figure, message):
     with pytest.raises(ParameterError, match=re.escape(message)):
-        picture.pictures(_result(replace(TOY, figures=(figure,))))
+        picture_layout.lay_out_pictures(_result(replace(TOY, figures=(figure,))))
 
 
 def test_circuit_without_pictures_models_and_merits_has_a_page(tmp_path):
@@ -377,7 +377,7 @@ def test_numbers_are_shown_with_prefix_and_unit(value, unit, shown):
     [(0.0123456, "1.23 %"), (1e-14, "< 1e-9 %"), (0.0, "0 %"), (None, "—"), (-0.5, f"{MINUS}50 %")],
 )
 def test_fractions_are_shown_in_percent(fraction, shown):
-    assert text.percent(fraction).replace("\N{NO-BREAK SPACE}", " ") == shown
+    assert text.show_percent(fraction).replace("\N{NO-BREAK SPACE}", " ") == shown
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_fractions_are_shown_in_percent(fraction, shown):
     [(0.75, "0.7500"), (0.9999977, "0.9999977"), (1.0, "1.000000000"), (-0.2, f"{MINUS}0.2000"), (None, "—")],
 )
 def test_r2_has_the_digits_that_tell_it_from_one(value, shown):
-    assert text.r2(value) == shown
+    assert text.show_r2(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ def test_r2_has_the_digits_that_tell_it_from_one(value, shown):
     [(0.9, "V", 1, "V"), (0.15, "V", 1e3, "mV"), (15e-9, "s", 1e9, "ns"), (1e-5, "A", 1e6, "µA"), (0.0, "A", 1, "A")],
 )
 def test_axis_takes_the_prefix_of_its_largest_value(largest, unit, factor, shown):
-    scale = text.scale(np.array([-largest, 0.0, np.nan]), unit)
+    scale = text.choose_scale(np.array([-largest, 0.0, np.nan]), unit)
     assert (scale.factor, scale.unit) == (pytest.approx(factor), shown)
 
 

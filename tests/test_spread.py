@@ -123,9 +123,9 @@ def test_every_picture_of_any_number_of_samples_says_what_it_shows(n, spread, sh
     curves = np.sin(X)[None, :] * 1e-5 + spread * rng.normal(size=(n + 1, 1))
     curves[0] = np.nan
     drawn = [
-        variation_figures.band(X, curves, x_label=V, y_label=Y, title="cell", nominal=np.sin(X) * 1e-5),
-        variation_figures.distribution(curves[:, 3], label=Y, title="cell", limits=(9e-6,)),
-        variation_figures.running(statistics.convergence(curves[:, 3]), label=Y, title="cell"),
+        variation_figures.draw_band(X, curves, x_label=V, y_label=Y, title="cell", nominal=np.sin(X) * 1e-5),
+        variation_figures.draw_distribution(curves[:, 3], label=Y, title="cell", limits=(9e-6,)),
+        variation_figures.draw_convergence(statistics.convergence(curves[:, 3]), label=Y, title="cell"),
     ]
     together = "".join(svg for _, svg in drawn)
     assert together.count(f"cell ({n} samples)") == 2
@@ -142,7 +142,7 @@ def test_every_picture_of_any_number_of_samples_says_what_it_shows(n, spread, sh
 def test_pictures_say_what_they_show():
     rng = np.random.default_rng(2)
     curves = np.sin(X)[None, :] * 1e-5 + 1e-6 * rng.normal(size=(200, 1))
-    _, band = variation_figures.band(
+    _, band = variation_figures.draw_band(
         X, curves, x_label=V, y_label=Y, title="The cell", nominal=np.sin(X) * 1e-5, model=np.full(X.size, 1e-6)
     )
     for words in (
@@ -153,12 +153,12 @@ def test_pictures_say_what_they_show():
         "compact model",
     ):
         assert words in band
-    _, histogram = variation_figures.distribution(curves[:, 3], label=Y, title="At one place", limits=(1e-6,))
+    _, histogram = variation_figures.draw_distribution(curves[:, 3], label=Y, title="At one place", limits=(1e-6,))
     for words in ("normal: mean", "sigma 0.9", "limit", "quantile of the normal distribution [sigma]"):
         assert words in histogram
     names = [f"x{i}" for i in range(20)]
     shares = pd.DataFrame({"group": [*names, "rest"], "share": 0.045, "low": 0.04, "high": 0.05})
-    _, bars = variation_figures.contribution(shares, title="i_bl")
+    _, bars = variation_figures.draw_contributions(shares, title="i_bl")
     assert "x13" in bars
     assert "x14" not in bars
     assert "6 others" in bars

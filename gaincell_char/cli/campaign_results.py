@@ -34,7 +34,7 @@ def finish(
     found = verify.check(planned, rows, n, timeout_s=pool.timeout_s)
     analysed = analysis.analyse(planned, rows, n, pool=pool, specs=specs, check=found)
     page = report.write_campaign(out, planned, analysed, found, failed)
-    OUT.print(listings.frame(report.campaign_headline(analysed)))
+    OUT.print(listings.frame(report.tabulate_campaign(analysed)))
     for fit in analysed.random:
         note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
     for text, share in analysed.yields:

@@ -99,7 +99,7 @@ def compare_(
     about = found.about(judged, time.perf_counter() - began)
     page = report.write_comparison(out, comparison, judged, found.waves, about, found.missing, found.failures)
     tables.write_text(out / "compare.json", _describe(comparison, todo, judged, about))
-    OUT.print(listings.frame(report.comparison_headline(judged)))
+    OUT.print(listings.frame(report.tabulate_comparison(judged)))
     _tell(judged, page, f"{found.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
     if (found.rows["status"] == FAILED).any():
         raise _failure(found.rows, found.failures, out)

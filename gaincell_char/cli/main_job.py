@@ -63,7 +63,7 @@ def run(
     wall_s = time.perf_counter() - began
     about = characterize_all.describe(results, technology.name, simulator, pool.workers, wall_s)
     tables.write_text(out / "run.json", about)
-    OUT.print(listings.frame(report.headline(results)))
+    OUT.print(listings.frame(report.tabulate_models(results)))
     note(f"{wall_s:.1f} s; open {page.path}")
     for part in page.missing:
         say(f"the page lacks {part}")

@@ -4,18 +4,18 @@ What comes in are finished studies, an analysed campaign or a scored comparison;
 Start with `write` for the main job, `campaign_page` and `validation_page` for the other two.
 """
 
-from .campaign_page import campaign_headline, write_campaign
-from .page_tables import headline, summary
+from .campaign_page import tabulate_campaign, write_campaign
+from .page_tables import tabulate_fits, tabulate_models
 from .parts import Written
-from .validation_page import comparison_headline, write_comparison
+from .validation_page import tabulate_comparison, write_comparison
 from .write import write_report
 
 __all__ = [
     "Written",
-    "campaign_headline",
-    "comparison_headline",
-    "headline",
-    "summary",
+    "tabulate_campaign",
+    "tabulate_comparison",
+    "tabulate_fits",
+    "tabulate_models",
     "write_campaign",
     "write_comparison",
     "write_report",

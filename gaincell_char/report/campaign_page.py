@@ -2,14 +2,15 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .. import __version__, registry
+from ..declare.bench import Floats
 from ..declare.datasheet import MonteCarloBench
 from ..fitting import statistics
 from ..montecarlo.analysis import Analysis
@@ -20,33 +21,54 @@ from ..storage import tables
 from ..sweep.run import Failure
 from ..sweep.step_control import Steps
 from . import page, picture, text, variation_figures
-from .parts import Drawn, PageParts, Written, failed_points
+from .parts import Drawn, PageParts, Written, describe_failures
 
 _MOST_BARS = 3
 
 
-def campaign_headline(analysed: Analysis) -> pd.DataFrame:
+def tabulate_campaign(analysed: Analysis) -> pd.DataFrame:
     """Mean and sigma of what the page shows one by one."""
-    rows = [_row(quantity) for quantity in analysed.shown]
-    return pd.DataFrame(
-        {
-            "quantity": row["label"],
-            "unit": row["unit"],
-            "mean": row["beyond"] or text.number(row["mean"], 6),
-            "sigma": text.number(row["sigma"], 6),
-            "samples": str(row["n"]),
-            "95 % of sigma": f"{text.number(row['sigma_low'], 4)} .. {text.number(row['sigma_high'], 4)}",
-        }
-        for row in rows
-    )
+    return pd.DataFrame(_tabulate_row(_describe_quantity(quantity)) for quantity in analysed.shown)
 
 
-def _row(quantity: SampledQuantity) -> dict[str, Any]:
-    ends = statistics.quantiles(quantity.values, (0.00135, 0.99865))["value"].to_numpy()
+@dataclass(frozen=True, kw_only=True)
+class _QuantityRow:
+    """A row of the page: moments, the quantiles at three sigmas, and how many values lie beyond ``end``."""
+
+    label: str
+    unit: str
+    end: float
+    low: float
+    high: float
+    beyond: str
+    moments: statistics.Moments
+
+
+def _tabulate_row(row: _QuantityRow) -> dict[str, str]:
+    found = row.moments
+    return {
+        "quantity": row.label,
+        "unit": row.unit,
+        "mean": row.beyond or text.show_number(found.mean, 6),
+        "sigma": text.show_number(found.sigma, 6),
+        "samples": str(found.n),
+        "95 % of sigma": f"{text.show_number(found.sigma_low, 4)} .. {text.show_number(found.sigma_high, 4)}",
+    }
+
+
+def _describe_quantity(quantity: SampledQuantity) -> _QuantityRow:
+    low, high = statistics.quantiles(quantity.values, (0.00135, 0.99865))["value"].to_numpy()
     found = statistics.moments(quantity.values)
-    beyond = f"{text.beyond(quantity.end, quantity.unit)} in {found.n_beyond} of {found.n}" if found.n_beyond else ""
-    about = {"label": quantity.label, "unit": quantity.unit, "low": ends[0], "high": ends[1], "end": quantity.end}
-    return {**about, **vars(found), "beyond": beyond}
+    beyond = f"{text.show_beyond(quantity.end, quantity.unit)} in {found.n_beyond} of {found.n}"
+    return _QuantityRow(
+        label=quantity.label,
+        unit=quantity.unit,
+        end=quantity.end,
+        low=low,
+        high=high,
+        beyond=beyond if found.n_beyond else "",
+        moments=found,
+    )
 
 
 def write_campaign(
@@ -66,16 +88,16 @@ def write_campaign(
     """
     tables.make_inside(out, "figures", "tables")
     parts = PageParts(out=out)
-    for name, caption, draw in _pictures(campaign, analysed):
-        parts.picture(name, caption, draw)
+    for name, caption, draw in _list_pictures(campaign, analysed):
+        parts.add_picture(name, caption, draw)
     for name in ("moments", "quantiles", "contributions", "worst"):
         tables.write_frame(getattr(analysed, name), out / "tables" / f"{name}.csv")
     tables.write_text(out / "record.json", analysed.record.to_json())
-    tables.write_text(out / "index.html", _page(out, campaign, analysed, check, parts, failed))
-    return parts.written()
+    tables.write_text(out / "index.html", _fill_page(out, campaign, analysed, check, parts, failed))
+    return parts.finish()
 
 
-def _page(
+def _fill_page(
     out: Path, campaign: Campaign, analysed: Analysis, check: Verification, parts: PageParts, failed: Sequence[Failure]
 ) -> str:
     circuit, about = campaign.plan.circuit, analysed.record.provenance
@@ -97,14 +119,14 @@ def _page(
         points=about.n_points,
         failed=about.n_failed,
         reasons=spread_of.failed,
-        failures=failed_points(failed, out),
+        failures=describe_failures(failed, out),
         sampler=campaign.sampler.kind,
         seed=campaign.sampler.seed,
         steps=Steps.model_validate(campaign.request["steps"]).label,
         tight=check.tight,
         simulator=about.simulator,
         version=__version__,
-        rows=[_row(quantity) for quantity in analysed.shown],
+        rows=[_describe_quantity(quantity) for quantity in analysed.shown],
         yields=analysed.yields,
         random=analysed.random,
         left_out=[*analysed.left_out, *parts.missing],
@@ -127,40 +149,40 @@ _VARY = {
 _Draw = Callable[[], Drawn]
 
 
-def _pictures(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
+def _list_pictures(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
     """Name, caption and drawing of every picture."""
-    yield from _bands(campaign, analysed)
+    yield from _list_bands(campaign, analysed)
     for number, quantity in enumerate(analysed.shown):
-        yield f"distribution_{number}", f"Distribution of {quantity.label}", partial(_distribution, quantity)
+        yield f"distribution_{number}", f"Distribution of {quantity.label}", partial(_draw_distribution, quantity)
     first = analysed.shown[len(analysed.shown) // 2]
-    yield "convergence", f"Mean and sigma of {first.label} by number of samples", partial(_convergence, first)
+    yield "convergence", f"Mean and sigma of {first.label} by number of samples", partial(_draw_convergence, first)
     names = list(dict.fromkeys(analysed.contributions["quantity"])) if len(analysed.contributions) else []
     for number, name in enumerate(names[:: max(1, len(names) // _MOST_BARS)]):
         caption = f"What the variance of {name} comes from"
-        yield f"contribution_{number}", caption, partial(_contribution, analysed.contributions, name)
+        yield f"contribution_{number}", caption, partial(_draw_contributions, analysed.contributions, name)
 
 
-def _distribution(quantity: SampledQuantity) -> Drawn:
-    return variation_figures.distribution(quantity.values, label=_label(quantity), title=quantity.label)
+def _draw_distribution(quantity: SampledQuantity) -> Drawn:
+    return variation_figures.draw_distribution(quantity.values, label=_label_quantity(quantity), title=quantity.label)
 
 
-def _convergence(quantity: SampledQuantity) -> Drawn:
-    return variation_figures.running(
-        statistics.convergence(quantity.values), label=_label(quantity), title=quantity.label
+def _draw_convergence(quantity: SampledQuantity) -> Drawn:
+    return variation_figures.draw_convergence(
+        statistics.convergence(quantity.values), label=_label_quantity(quantity), title=quantity.label
     )
 
 
-def _contribution(table: pd.DataFrame, name: str) -> Drawn:
-    return variation_figures.contribution(
+def _draw_contributions(table: pd.DataFrame, name: str) -> Drawn:
+    return variation_figures.draw_contributions(
         table.loc[table["quantity"] == name, ["group", "share", "low", "high"]], title=name
     )
 
 
-def _label(quantity: SampledQuantity) -> picture.AxisQuantity:
+def _label_quantity(quantity: SampledQuantity) -> picture.AxisQuantity:
     return picture.AxisQuantity(name=quantity.name, unit=quantity.unit, doc=quantity.doc)
 
 
-def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
+def _list_bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
     """The main output over its axis, at the first place of every other dimension; one picture per condition."""
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
     if declared is None or analysed.grid.sizes.get(declared.x, 0) < 2 or declared.output not in analysed.grid:
@@ -175,26 +197,28 @@ def _bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _
         yield (
             "_".join(["band", *map(str, index)]),
             f"{output.doc} of {whole.sizes['sample']} samples; {title}",
-            partial(_band, campaign, analysed, declared, at, title),
+            partial(_draw_band, campaign, analysed, declared, at, title),
         )
 
 
-def _band(campaign: Campaign, analysed: Analysis, declared: MonteCarloBench, at: dict[str, int], title: str) -> Drawn:
+def _draw_band(
+    campaign: Campaign, analysed: Analysis, declared: MonteCarloBench, at: dict[str, int], title: str
+) -> Drawn:
     output = campaign.plan.bench.output(declared.output)
     whole = analysed.grid[declared.output]
-    return variation_figures.band(
+    return variation_figures.draw_band(
         whole[declared.x].to_numpy(),
         whole.isel(at).transpose("sample", declared.x).to_numpy(),
-        x_label=_axis(campaign, declared.x),
+        x_label=_label_axis(campaign, declared.x),
         title=title,
         y_label=picture.AxisQuantity(name=output.name, unit=output.unit, doc=output.doc),
         nominal=analysed.typical[declared.output].isel(at).to_numpy(),
-        model=_model_sigma(campaign, analysed, at, declared.x),
+        model=_compute_model_sigma(campaign, analysed, at, declared.x),
         log_x=campaign.plan.bench.curve is not None,
     )
 
 
-def _axis(campaign: Campaign, name: str) -> picture.AxisQuantity:
+def _label_axis(campaign: Campaign, name: str) -> picture.AxisQuantity:
     curve = campaign.plan.bench.curve
     if curve is not None and curve.name == name:
         return picture.AxisQuantity(name=name, unit=curve.unit, doc=curve.doc)
@@ -202,7 +226,7 @@ def _axis(campaign: Campaign, name: str) -> picture.AxisQuantity:
     return picture.AxisQuantity(name=name, unit=parameter.unit, doc=parameter.doc)
 
 
-def _model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: str) -> Any:
+def _compute_model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: str) -> Floats | None:
     """Sigma of the compact model over the axis, where it has one; None otherwise."""
     for fit in analysed.random:
         place = {d: analysed.grid[d].to_numpy()[i] for d, i in at.items()}

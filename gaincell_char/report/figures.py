@@ -1,75 +1,46 @@
 """Draw pictures, as PNG and as SVG whose text is text.  Every drawing of the same data is the same file."""
 
-import io
-import textwrap
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from ..declare.parameters import Value
 from . import text
-from .picture import AxisQuantity, Line, Panel, Picture
+from .canvas import INK, PAPER, SMALL, bracket, choose_dashes, colour_form, colour_value, label_axis, render
+from .grids import choose_markers
+from .picture import Line, Panel, Picture
 
-# Okabe and Ito: told apart with every common colour blindness.
-INK, PAPER, BEST = "#222222", "#D55E00", "#0072B2"
-_CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "v", "D", "P", "X")
-_STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 12.0,
-    "text.parse_math": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.9,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e3e3e3",
-    "grid.linewidth": 0.8,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.color": INK,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gaincell",
-}
-_DPI = 160
 _OVERVIEW_DPI = 120
 # Inches.
 _WIDTH, _LEFT, _RIGHT, _LEGEND = 6.4, 1.12, 0.16, 1.16
 _TOP, _MAIN, _GAP, _PANEL, _BOTTOM = 0.95, 2.75, 0.36, 0.82, 0.62
 _MOST_MARKERS = {True: 20, False: 28}
-_SMALL = 10.5
 # Characters.
 _TITLE_FITS, _NAMES_FIT = 54, 30
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
-def png_and_svg(picture: Picture) -> tuple[bytes, str]:
+def draw_picture(picture: Picture) -> tuple[bytes, str]:
     """One picture in both formats."""
-    height = _height(picture)
+    height = _measure_height(picture)
 
     def draw(canvas: Canvas) -> None:
         _Drawing(canvas, picture, height).draw()
 
-    return render(draw, (_WIDTH, height), _DPI)
+    return render(draw, (_WIDTH, height))
 
 
-def overview(pictures: Sequence[Picture]) -> tuple[bytes, str]:
+def draw_overview(pictures: Sequence[Picture]) -> tuple[bytes, str]:
     """Several pictures on one sheet, two beside each other."""
     columns = min(2, len(pictures))
     rows = -(-len(pictures) // columns)
-    height = max(_height(p) for p in pictures) + 0.35
+    height = max(_measure_height(p) for p in pictures) + 0.35
 
     def draw(canvas: Canvas) -> None:
         parts = canvas.subfigures(rows, columns, squeeze=False, wspace=0.0, hspace=0.0).ravel()
@@ -79,20 +50,7 @@ def overview(pictures: Sequence[Picture]) -> tuple[bytes, str]:
     return render(draw, (_WIDTH * columns, height * rows), _OVERVIEW_DPI)
 
 
-def render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: float = _DPI) -> tuple[bytes, str]:
-    """What `draw` puts on a canvas of this size [inch], as PNG and SVG."""
-    with matplotlib.rc_context(_STYLE):
-        canvas = Canvas(figsize=size, dpi=dpi, facecolor="white")
-        draw(canvas)
-        png, svg = io.BytesIO(), io.StringIO()
-        raster: Any = FigureCanvasAgg(canvas)
-        raster.print_png(png, metadata={"Software": None})
-        vector: Any = FigureCanvasSVG(canvas)
-        vector.print_svg(svg, metadata={"Date": None})
-    return png.getvalue(), svg.getvalue()
-
-
-def _height(picture: Picture) -> float:
+def _measure_height(picture: Picture) -> float:
     return _TOP + _MAIN + len(picture.panels) * (_GAP + _PANEL) + _BOTTOM
 
 
@@ -103,33 +61,33 @@ class _Drawing:
         self.target, self.picture, self.height, self.heading = target, picture, height, heading
         self.top = _TOP + (0.35 if heading else 0.0)
         every_x = np.concatenate([line.x for line in picture.lines])
-        self.x_scale = text.scale(every_x, "" if picture.words else picture.x.unit)
+        self.x_scale = text.choose_scale(every_x, "" if picture.words else picture.x.unit)
         if picture.log_x:
             self.x_scale = text.Scale(factor=1.0, unit=picture.x.unit)
-        self.y_scale = text.scale(np.array(picture.y_span or (0.0,)), picture.y.unit)
+        self.y_scale = text.choose_scale(np.array(picture.y_span or (0.0,)), picture.y.unit)
 
     def draw(self) -> None:
         """Points and curves above, errors of each model below, on one x axis."""
         left, right = _LEFT, _RIGHT + (_LEGEND if self.picture.per else 0.0)
-        self._titles()
+        self._draw_titles()
         below = self.top + _MAIN
-        main = self._axes(left, right, self.top, _MAIN)
-        self._main(main)
+        main = self._add_axes(left, right, self.top, _MAIN)
+        self._draw_main(main)
         axes = [main]
         for i, panel in enumerate(self.picture.panels):
-            axes.append(self._axes(left, right, below + _GAP + i * (_GAP + _PANEL), _PANEL))
-            self._errors(axes[-1], i, panel)
+            axes.append(self._add_axes(left, right, below + _GAP + i * (_GAP + _PANEL), _PANEL))
+            self._draw_errors(axes[-1], i, panel)
         for ax in axes:
-            self._x_axis(ax, last=ax is axes[-1])
+            self._draw_x_axis(ax, last=ax is axes[-1])
         for ax in axes[:-1]:
             ax.tick_params(labelbottom=False)
-        self._family_legend(main)
+        self._draw_family_legend(main)
 
-    def _axes(self, left: float, right: float, top: float, height: float) -> Axes:
+    def _add_axes(self, left: float, right: float, top: float, height: float) -> Axes:
         box = (left / _WIDTH, 1 - (top + height) / self.height, (_WIDTH - left - right) / _WIDTH, height / self.height)
         return self.target.add_axes(box)
 
-    def _titles(self) -> None:
+    def _draw_titles(self) -> None:
         y = 1 - 0.1 / self.height
         if self.heading:
             self.target.text(0.16 / _WIDTH, y, self.heading, va="top", fontsize=15, fontweight="bold")
@@ -138,15 +96,15 @@ class _Drawing:
         size = 13 * min(1.0, _TITLE_FITS / len(self.picture.title or " "))
         self.target.text(0.16 / _WIDTH, y, self.picture.title, va="top", fontsize=size, fontweight=bold)
         y -= 0.25 / self.height
-        self.target.text(0.16 / _WIDTH, y, self.picture.caption, va="top", fontsize=_SMALL, color="#666666")
-        handles = self._handles()
+        self.target.text(0.16 / _WIDTH, y, self.picture.caption, va="top", fontsize=SMALL, color="#666666")
+        handles = self._list_handles()
         legend = self.target.legend(
             handles=handles,
             loc="upper left",
             bbox_to_anchor=(0.08 / _WIDTH, y - 0.2 / self.height),
             ncols=len(handles),
             frameon=False,
-            fontsize=_SMALL,
+            fontsize=SMALL,
             handlelength=1.9,
             columnspacing=1.3,
             handletextpad=0.5,
@@ -155,78 +113,82 @@ class _Drawing:
         )
         legend.set_zorder(5)
 
-    def _handles(self) -> list[Line2D]:
+    def _list_handles(self) -> list[Line2D]:
         models = self.picture.models
         form = " form" if sum(len(model.name) for model in models) <= _NAMES_FIT else ""
         handles = [Line2D([], [], color=INK, marker="o", mfc="none", ms=5.5, lw=0, label="SPICE")]
         for model in models:
-            colour = "#555555" if self.picture.per else _colour_of_form(model.form)
+            colour = "#555555" if self.picture.per else colour_form(model.form)
             label = f"{model.name.replace('_', ' ')} ({model.form}{form})"
-            handles.append(Line2D([], [], color=colour, ls=_dashes(model.form), lw=2, label=label))
+            handles.append(Line2D([], [], color=colour, ls=choose_dashes(model.form), lw=2, label=label))
         return handles
 
-    def _main(self, ax: Axes) -> None:
+    def _draw_main(self, ax: Axes) -> None:
         if self.picture.y_span is None:
             ax.text(0.5, 0.5, "no point has a result", transform=ax.transAxes, ha="center", va="center", color=PAPER)
         for number, line in enumerate(self.picture.lines):
-            self._line(ax, number, line)
+            self._draw_line(ax, number, line)
         low, high = self.picture.y_span or (0.0, 1.0)
         room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
         ax.set_ylim((low - room) * self.y_scale.factor, (high + room) * self.y_scale.factor)
         ax.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS))
-        ax.set_ylabel(axis_label(self.picture.y, self.y_scale.unit, 36), labelpad=4)
+        ax.set_ylabel(label_axis(self.picture.y, self.y_scale.unit, 36), labelpad=4)
         if low < 0 < high:
             ax.axhline(0.0, color="#999999", lw=0.9, zorder=1)
 
-    def _line(self, ax: Axes, number: int, line: Line) -> None:
+    def _draw_line(self, ax: Axes, number: int, line: Line) -> None:
         x, y = line.x * self.x_scale.factor, line.y * self.y_scale.factor
         many = self.picture.per is not None
-        colour = self._colour(line.value) if many else INK
+        colour = colour_value(line.value, self.picture.family) if many else INK
         if not self.picture.models:
             ax.plot(x, y, color=colour, lw=1.4, alpha=0.8, zorder=2)
         for model, curve in zip(self.picture.models, line.curves, strict=True):
             if curve is not None:
                 at, value = line.curve_x * self.x_scale.factor, curve * self.y_scale.factor
-                own = colour if many else _colour_of_form(model.form)
-                ax.plot(at, value, color=own, ls=_dashes(model.form), lw=1.5 if many else 2.0, zorder=2)
-        kept = _spread(x, _MOST_MARKERS[many], log=self.picture.log_x)
+                own = colour if many else colour_form(model.form)
+                ax.plot(at, value, color=own, ls=choose_dashes(model.form), lw=1.5 if many else 2.0, zorder=2)
+        kept = choose_markers(x, _MOST_MARKERS[many], log=self.picture.log_x)
         marker = _MARKERS[number % len(_MARKERS)] if many and not self.picture.models else "o"
         size = 4.2 if many else 5.5
         ax.plot(x[kept], y[kept], ls="none", marker=marker, ms=size, mfc="none", mec=colour, mew=1.1, zorder=3)
 
-    def _errors(self, ax: Axes, number: int, panel: Panel) -> None:
+    def _draw_errors(self, ax: Axes, number: int, panel: Panel) -> None:
         model = self.picture.models[number]
-        scale = text.scale(panel.error, self.picture.y.unit)
+        scale = text.choose_scale(panel.error, self.picture.y.unit)
         x, y = panel.x * self.x_scale.factor, panel.error * scale.factor
         known = [v for v in panel.values if v is not None]
-        of = {value: self._colour(value) if known else _colour_of_form(model.form) for value in set(panel.values)}
-        colours = np.array([of[value] for value in panel.values])
+        of = {value: colour_value(value, self.picture.family) for value in known}
+        own = INK if known else colour_form(model.form)
+        colours = np.array([own if value is None else of[value] for value in panel.values])
         used, held = ~panel.held, panel.held
         ax.scatter(x[used], y[used], s=9, c=colours[used], linewidths=0, zorder=2)
-        ax.scatter(x[held], y[held], s=26, facecolors="none", edgecolors=colours[held], linewidths=1.1, zorder=3)
+        ax.scatter(
+            x[held], y[held], s=26, facecolors="none", edgecolors=colours[held].tolist(), linewidths=1.1, zorder=3
+        )
         largest = float(np.abs(y[np.isfinite(y)]).max()) if np.isfinite(y).any() else 0.0
         ax.set_ylim(-1.25 * (largest or 1.0), 1.25 * (largest or 1.0))
         ax.yaxis.set_major_locator(MaxNLocator(3, symmetric=True, min_n_ticks=3))
         ax.axhline(0.0, color="#999999", lw=0.9, zorder=1)
-        ax.set_ylabel(f"error{_bracket(scale.unit)}")
-        title = f"{model.name.replace('_', ' ')} \N{MINUS SIGN} SPICE, NRMSE {text.percent(panel.nrmse)}"
-        ax.set_title(title, loc="left", fontsize=_SMALL, pad=4)
+        ax.set_ylabel(f"error{bracket(scale.unit)}")
+        title = f"{model.name.replace('_', ' ')} \N{MINUS SIGN} SPICE, NRMSE {text.show_percent(panel.nrmse)}"
+        ax.set_title(title, loc="left", fontsize=SMALL, pad=4)
         if number == 0:
-            self._held_legend(ax, any_held=bool(held.any()))
+            self._draw_held_legend(ax, any_held=bool(held.any()))
 
-    def _held_legend(self, ax: Axes, *, any_held: bool) -> None:
+    def _draw_held_legend(self, ax: Axes, *, any_held: bool) -> None:
         handles = [Line2D([], [], color=INK, marker="o", ms=3, lw=0, label="used")]
         if any_held:
             handles.append(Line2D([], [], color=INK, marker="o", mfc="none", ms=5, lw=0, label="held out"))
-        beside: tuple[Any, ...] = ("upper left", (1.02, 1.0), 1)
-        loc, corner, columns = beside if self.picture.per else ("lower right", (1.0, 0.98), 2)
+        beside = self.picture.per is not None
+        loc: Literal["upper left", "lower right"] = "upper left" if beside else "lower right"
+        corner, columns = ((1.02, 1.0), 1) if beside else ((1.0, 0.98), 2)
         ax.legend(
             handles=handles,
             loc=loc,
             bbox_to_anchor=corner,
             ncols=columns,
             frameon=False,
-            fontsize=_SMALL,
+            fontsize=SMALL,
             handlelength=1.0,
             handletextpad=0.3,
             columnspacing=0.9,
@@ -234,7 +196,7 @@ class _Drawing:
             borderaxespad=0.1,
         )
 
-    def _x_axis(self, ax: Axes, *, last: bool) -> None:
+    def _draw_x_axis(self, ax: Axes, *, last: bool) -> None:
         unit = self.picture.x.unit
         if self.picture.log_x:
             ax.set_xscale("log")
@@ -246,72 +208,34 @@ class _Drawing:
         else:
             ax.xaxis.set_major_locator(MaxNLocator(7, steps=_STEPS))
         if last:
-            ax.set_xlabel(axis_label(self.picture.x, self.x_scale.unit, 60))
+            ax.set_xlabel(label_axis(self.picture.x, self.x_scale.unit, 60))
 
-    def _colour(self, value: Value | None) -> str:
-        family = self.picture.family
-        if value is None or value not in family:
-            return INK
-        if isinstance(value, str):
-            return _CATEGORIES[family.index(value) % len(_CATEGORIES)]
-        ranks = sorted(v for v in family if not isinstance(v, str))
-        # The end of the map is too pale on white.
-        place = 0.86 * ranks.index(value) / max(1, len(ranks) - 1)
-        return matplotlib.colors.to_hex(matplotlib.colormaps["viridis"](place))
-
-    def _family_legend(self, ax: Axes) -> None:
+    def _draw_family_legend(self, ax: Axes) -> None:
         per = self.picture.per
         if per is None:
             return
         values = [(number, line.value) for number, line in enumerate(self.picture.lines) if line.value is not None]
         numeric = np.array([v for _, v in values if not isinstance(v, str)])
-        scale = text.scale(numeric, per.unit) if numeric.size else text.Scale(factor=1.0, unit="")
+        scale = text.choose_scale(numeric, per.unit) if numeric.size else text.Scale(factor=1.0, unit="")
         handles = []
         for number, value in values:
             label = value if isinstance(value, str) else f"{value * scale.factor:.4g}".replace("-", "\N{MINUS SIGN}")
             marker = "o" if self.picture.models else _MARKERS[number % len(_MARKERS)]
-            colour = self._colour(value)
+            colour = colour_value(value, self.picture.family)
             handles.append(Line2D([], [], color=colour, marker=marker, mfc="none", ms=4.5, lw=1.8, label=label))
         if numeric.size > 1 and bool(np.all(np.diff(numeric) > 0)):
             handles.reverse()
         ax.legend(
             handles=handles,
-            title=f"{per.name}{_bracket(scale.unit)}",
+            title=f"{per.name}{bracket(scale.unit)}",
             loc="upper left",
             bbox_to_anchor=(1.02, 1.03),
             frameon=False,
-            fontsize=_SMALL,
-            title_fontsize=_SMALL,
+            fontsize=SMALL,
+            title_fontsize=SMALL,
             handlelength=1.5,
             labelspacing=0.28,
             borderpad=0.0,
             alignment="left",
             borderaxespad=0.0,
         )
-
-
-def axis_label(quantity: AxisQuantity, unit: str, width: int) -> str:
-    """Meaning, name and unit, in lines of at most `width` characters."""
-    return "\n".join(textwrap.wrap(f"{quantity.doc}, {quantity.name}{_bracket(unit)}", width))
-
-
-def _bracket(unit: str) -> str:
-    # Not broken, so that a name and its unit stay on one line.
-    return f"\N{NO-BREAK SPACE}[{unit}]" if unit else ""
-
-
-def _colour_of_form(form: str) -> str:
-    return PAPER if form == "paper" else BEST
-
-
-def _dashes(form: str) -> Any:
-    return (0, (4, 2)) if form == "paper" else "-"
-
-
-def _spread(x: Any, most: int, *, log: bool) -> Any:
-    """Indices of at most about `most` points, evenly spread over the axis."""
-    if x.size <= most:
-        return np.arange(x.size)
-    place = np.log(x) if log and (x > 0).all() else x
-    wanted = np.linspace(place.min(), place.max(), most)
-    return np.unique([int(np.abs(place - w).argmin()) for w in wanted])

@@ -55,7 +55,7 @@ def fill(template: str, **values: object) -> str:
     """Return a template of this folder filled in; words are escaped."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.undefined = jinja2.StrictUndefined
-    environment.filters.update(show=text.show, percent=text.percent, number=text.number, r2=text.r2)
+    environment.filters.update(show=text.show, percent=text.show_percent, number=text.show_number, r2=text.show_r2)
     environment.filters["html_equation"] = html_equation
     folder = importlib.resources.files(__package__)
     style = Markup(folder.joinpath("style.css").read_text(encoding="utf-8"))  # noqa: S704

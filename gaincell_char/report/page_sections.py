@@ -28,7 +28,7 @@ def describe_models(results: Sequence[CircuitResult]) -> list[Section]:
     """Rows of the summary; ``span`` > 0 starts a circuit and is its number of rows."""
     rows: list[Section] = []
     for result in results:
-        own = page_tables.headline([result]).to_dict("records")
+        own = page_tables.tabulate_models([result]).to_dict("records")
         for number, row in enumerate(own):
             named = {str(name): value for name, value in row.items()}
             rows.append({**named, "title": result.circuit.title, "span": 0 if number else len(own)})
@@ -52,7 +52,7 @@ def describe_circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture])
         "wall_s": result.wall_s,
         "counts": count_points(studies.values()),
         "pictures": drawn,
-        "merits": [(merit, page_tables.merit_text(result, merit, value)) for merit, value in result.merits],
+        "merits": [(merit, page_tables.show_merit(result, merit, value)) for merit, value in result.merits],
         "models": _list_models(studies),
         "left_out": _list_left_out(studies),
         "problems": result.problems,
@@ -64,7 +64,9 @@ def describe_circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture])
 
 
 def _list_models(studies: Mapping[str, StudyResult]) -> list[Section]:
-    return [_describe_model(study, fits) for study in studies.values() for fits in page_tables.by_model(study).values()]
+    return [
+        _describe_model(study, fits) for study in studies.values() for fits in page_tables.group_fits(study).values()
+    ]
 
 
 def _list_left_out(studies: Mapping[str, StudyResult]) -> list[tuple[str, LeftOut]]:
@@ -90,10 +92,10 @@ def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
         "equation": first.equation,
         "output": first.output,
         "unit": first.unit,
-        "conditions": text.conditions(first.conditions, units),
+        "conditions": text.show_conditions(first.conditions, units),
         "coefficients": first.coefficients,
         "full_range": first.full_range,
-        "box": [text.between(name, ends, units.get(name, "")) for name, ends in first.box.items()],
+        "box": [text.show_range(name, ends, units.get(name, "")) for name, ends in first.box.items()],
         "errors": _list_errors(first, units),
         "all_seen": first.held_out is None,
         "others": _list_conditions(fits, units) if len(fits) > 1 else [],
@@ -105,7 +107,7 @@ def _list_errors(fit: Fit, units: Mapping[str, str]) -> list[Section]:
     found: list[Section] = []
     for what, errors in (("used", fit.fitted), ("held out", fit.held_out)):
         if errors is not None:
-            where = text.conditions(errors.worst_at, units).split(", ")
+            where = text.show_conditions(errors.worst_at, units).split(", ")
             found.append({"what": what, "where": where, **_scale_errors(errors, fit)})
     return found
 
@@ -117,10 +119,10 @@ def _list_conditions(fits: Sequence[Fit], units: Mapping[str, str]) -> list[Sect
 
 
 def _describe_condition(fit: Fit, varied: Sequence[str], units: Mapping[str, str]) -> Section:
-    errors = page_tables.errors_of(fit)
+    errors = page_tables.choose_errors(fit)
     scaled = [] if errors is None else [_scale_errors(errors, fit)]
     return {
-        "conditions": text.conditions({name: fit.conditions[name] for name in varied}, units),
+        "conditions": text.show_conditions({name: fit.conditions[name] for name in varied}, units),
         "values": [text.show(estimate.value, estimate.unit) for estimate in fit.coefficients.values()],
         "errors": scaled,
     }
@@ -141,7 +143,7 @@ def _list_failures(circuit: Circuit, studies: Mapping[str, StudyResult]) -> list
         units = _list_units(study.dataset)
         for number, failure in enumerate(study.failures, start=1):
             place = f"failed/{circuit.name}.{key}.{number}"
-            where = text.conditions(failure.where, units)
+            where = text.show_conditions(failure.where, units)
             files = {"deck": f"{place}.cir", "log": f"{place}.log"}
             rows.append({"study": key, "where": where, "reason": failure.reason, **files})
     return rows
@@ -155,7 +157,7 @@ def _describe_study(out: Path, circuit: Circuit, key: str, study: StudyResult) -
         "doc": study.plan.bench.doc,
         "counts": count_points([study]),
         "wall_s": study.wall_s,
-        "sweeps": [(d, text.span(study.dataset[d].to_numpy(), units[d])) for d in dims],
+        "sweeps": [(d, text.show_sweep(study.dataset[d].to_numpy(), units[d])) for d in dims],
         "held": _describe_values(study.plan.params, _select_held(circuit, study)),
         "options": json.dumps(dict(study.plan.options))[1:-1].replace('"', ""),
         "files": _list_files(out, f"{circuit.name}.{key}"),

@@ -16,7 +16,7 @@ Row = Mapping[str, object]
 Rows = Iterator[Row]
 
 
-def summary(results: Sequence[CircuitResult]) -> pd.DataFrame:
+def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per fit: how far off it is on points it did not see, and what the circuit achieves.
 
     The errors are those on held-out points; on the points used where a fit is too small to hold any out,
@@ -42,11 +42,11 @@ def summary(results: Sequence[CircuitResult]) -> pd.DataFrame:
         "figure of merit",
         "circuit wall s",
     )
-    return _frame(columns, (_summary_row(r, s, f) for r, s in _studies(results) for f in s.fits))
+    return _make_table(columns, (_describe_fit(r, s, f) for r, s in _list_studies(results) for f in s.fits))
 
 
-def _summary_row(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
-    errors = errors_of(fit)
+def _describe_fit(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
+    errors = choose_errors(fit)
     measured: dict[str, object] = {}
     if errors is not None:
         measured = {
@@ -55,7 +55,7 @@ def _summary_row(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
             "rms": errors.rms,
             "worst": errors.worst,
             "worst %": 100 * errors.worst / fit.full_range,
-            "where": plain(errors.worst_at),
+            "where": join_values(errors.worst_at),
         }
     return {
         "circuit": result.circuit.name,
@@ -64,36 +64,36 @@ def _summary_row(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
         "form": fit.form,
         "output": fit.output,
         "unit": fit.unit,
-        "conditions": plain(fit.conditions),
+        "conditions": join_values(fit.conditions),
         "coefficients": len(fit.covariance),
         **measured,
         "held out": fit.held_out.n if fit.held_out else 0,
         "used": fit.fitted.n if fit.fitted else 0,
-        "figure of merit": first_merit(result),
+        "figure of merit": show_first_merit(result),
         "circuit wall s": result.wall_s,
     }
 
 
-def headline(results: Sequence[CircuitResult]) -> pd.DataFrame:
+def tabulate_models(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per model and study, at the worst of its conditions, as words to read.
 
     A circuit's figure of merit and wall time stand in its first row only.
     """
     columns = ("circuit", "study", "model", "form", "R2", "NRMSE", "worst", "figure of merit", "wall time")
-    return _frame(columns, (row for result in results for row in _headline_rows(result)))
+    return _make_table(columns, (row for result in results for row in _describe_models(result)))
 
 
-def _headline_rows(result: CircuitResult) -> Rows:
-    once = {"figure of merit": first_merit(result), "wall time": f"{result.wall_s:.1f} s"}
+def _describe_models(result: CircuitResult) -> Rows:
+    once = {"figure of merit": show_first_merit(result), "wall time": f"{result.wall_s:.1f} s"}
     blank = dict.fromkeys(("study", "model", "form", "R2", "NRMSE", "worst"), text.NOTHING)
-    groups = [(study, fits) for study in result.studies.values() for fits in by_model(study).values()]
+    groups = [(study, fits) for study in result.studies.values() for fits in group_fits(study).values()]
     if not groups:
         yield {"circuit": result.circuit.name, **blank, **once}
     for study, fits in groups:
         yield {"circuit": result.circuit.name, **_describe_worst(study, fits), **once}
         once = dict.fromkeys(once, "")
     for study in result.studies.values():
-        for name in dict.fromkeys(one.model for one in study.left_out if one.model not in by_model(study)):
+        for name in dict.fromkeys(one.model for one in study.left_out if one.model not in group_fits(study)):
             form = result.circuit.model(name).form
             row = {"study": study.study.key, "model": f"{name} (NOT FITTED)", "form": form}
             yield {"circuit": result.circuit.name, **blank, **row, **dict.fromkeys(once, "")}
@@ -109,19 +109,19 @@ def _describe_worst(study: StudyResult, fits: Sequence[Fit]) -> Row:
         "study": study.study.key,
         "form": fits[0].form,
         "model": f"{fits[0].model}{unfitted}",
-        "R2": text.r2(min(known, default=None)),
-        "NRMSE": text.percent(max((one.nrmse for one, _ in errors), default=None)),
-        "worst": text.percent(max((abs(one.worst) / full_range for one, full_range in errors), default=None)),
+        "R2": text.show_r2(min(known, default=None)),
+        "NRMSE": text.show_percent(max((one.nrmse for one, _ in errors), default=None)),
+        "worst": text.show_percent(max((abs(one.worst) / full_range for one, full_range in errors), default=None)),
     }
 
 
 def _select_errors(fits: Sequence[Fit]) -> list[tuple[Errors, float]]:
     """Errors and full range of those fits that have errors."""
-    pairs = [(errors_of(fit), fit.full_range) for fit in fits]
+    pairs = [(choose_errors(fit), fit.full_range) for fit in fits]
     return [(errors, full_range) for errors, full_range in pairs if errors is not None]
 
 
-def coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
+def tabulate_coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per coefficient of each fit; no ``stderr`` where the value was given."""
     columns = ("circuit", "study", "model", "conditions", "coefficient", "value", "stderr", "unit", "meaning")
     rows = (
@@ -129,21 +129,21 @@ def coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
             "circuit": result.circuit.name,
             "study": study.study.key,
             "model": fit.model,
-            "conditions": plain(fit.conditions),
+            "conditions": join_values(fit.conditions),
             "coefficient": name,
             "value": estimate.value,
             "stderr": estimate.stderr,
             "unit": estimate.unit,
             "meaning": estimate.doc,
         }
-        for result, study in _studies(results)
+        for result, study in _list_studies(results)
         for fit in study.fits
         for name, estimate in fit.coefficients.items()
     )
-    return _frame(columns, rows)
+    return _make_table(columns, rows)
 
 
-def merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
+def tabulate_merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per figure of merit."""
     rows = (
         {
@@ -153,21 +153,21 @@ def merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
             "unit": m.unit,
             "meaning": m.doc,
             "study": m.study,
-            "as text": merit_text(r, m, value),
+            "as text": show_merit(r, m, value),
         }
         for r in results
         for m, value in r.merits
     )
-    return _frame(("circuit", "name", "value", "unit", "meaning", "study", "as text"), rows)
+    return _make_table(("circuit", "name", "value", "unit", "meaning", "study", "as text"), rows)
 
 
-def merit_text(result: CircuitResult, merit: Merit, value: float) -> str:
+def show_merit(result: CircuitResult, merit: Merit, value: float) -> str:
     """A figure of merit in words: ``> 30 ms`` where it lies beyond what its study swept."""
     end = float(result.studies[merit.study].dataset[merit.along].max()) if merit.along else math.inf
     return text.show(value, merit.unit, end=end)
 
 
-def numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
+def tabulate_numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per output: its largest deviation from a run with tighter tolerances."""
     rows = (
         {
@@ -178,54 +178,54 @@ def numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
             "deviation %": 100 * deviation,
             "points compared": study.n_checked,
         }
-        for result, study in _studies(results)
+        for result, study in _list_studies(results)
         for output, deviation in study.numerics.items()
     )
-    return _frame(("circuit", "study", "output", "deviation", "deviation %", "points compared"), rows)
+    return _make_table(("circuit", "study", "output", "deviation", "deviation %", "points compared"), rows)
 
 
-def failures(results: Sequence[CircuitResult]) -> pd.DataFrame:
+def tabulate_failures(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per point without a result: where it is, and why."""
-    return _frame(("circuit", "study", "where", "status", "reason"), _failures(results))
+    return _make_table(("circuit", "study", "where", "status", "reason"), _describe_failures(results))
 
 
-def _failures(results: Sequence[CircuitResult]) -> Rows:
-    for result, study in _studies(results):
+def _describe_failures(results: Sequence[CircuitResult]) -> Rows:
+    for result, study in _list_studies(results):
         table = study.dataset[["status", "reason"]].to_dataframe().reset_index()
         dims = [str(d) for d in study.dataset["status"].dims]
         for row in table[table["status"] != OK].to_dict("records"):
-            where = plain({name: row[name] for name in dims})
+            where = join_values({name: row[name] for name in dims})
             start = {"circuit": result.circuit.name, "study": study.study.key, "where": where}
             yield {**start, "status": row["status"], "reason": row["reason"]}
 
 
-def errors_of(fit: Fit) -> Errors | None:
+def choose_errors(fit: Fit) -> Errors | None:
     """Errors on the points a fit did not see, or, if it saw all, on those."""
     return fit.held_out or fit.fitted
 
 
-def by_model(study: StudyResult) -> dict[str, list[Fit]]:
+def group_fits(study: StudyResult) -> dict[str, list[Fit]]:
     """Model -> its fits, one per condition."""
     models = dict.fromkeys(fit.model for fit in study.fits)
     return {model: [fit for fit in study.fits if fit.model == model] for model in models}
 
 
-def first_merit(result: CircuitResult) -> str:
+def show_first_merit(result: CircuitResult) -> str:
     """Name and value of the circuit's first figure of merit."""
     if not result.merits:
         return text.NOTHING
     merit, value = result.merits[0]
-    return f"{merit.name} {merit_text(result, merit, value)}"
+    return f"{merit.name} {show_merit(result, merit, value)}"
 
 
-def plain(values: Mapping[str, Value]) -> str:
+def join_values(values: Mapping[str, Value]) -> str:
     """``corner=tt temp=27 v_in=0.9``."""
     return " ".join(f"{name}={value if isinstance(value, str) else f'{value:.9g}'}" for name, value in values.items())
 
 
-def _studies(results: Sequence[CircuitResult]) -> Iterator[tuple[CircuitResult, StudyResult]]:
+def _list_studies(results: Sequence[CircuitResult]) -> Iterator[tuple[CircuitResult, StudyResult]]:
     return ((result, study) for result in results for study in result.studies.values())
 
 
-def _frame(columns: Sequence[str], rows: Rows) -> pd.DataFrame:
+def _make_table(columns: Sequence[str], rows: Rows) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(columns))

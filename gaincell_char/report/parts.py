@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from ..errors import StorageError
 from ..storage import tables
 from ..storage.untrusted import printable
 from ..sweep.run import Failure
 
+Part = TypeVar("Part")
 Drawn = tuple[bytes, str]
 """A picture as PNG and as SVG."""
 
@@ -38,7 +39,7 @@ class PageParts:
     pictures: list[tuple[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
-    def make(self, what: str, make: Callable[[], Any]) -> Any:
+    def make(self, what: str, make: Callable[[], Part]) -> Part | None:
         """Return what `make` returns, or None, with the reason in ``missing``.
 
         Raises
@@ -56,7 +57,7 @@ class PageParts:
             self.missing.append(f"{what}: {reason}")
             return None
 
-    def picture(self, name: str, caption: str, draw: Callable[[], Drawn]) -> None:
+    def add_picture(self, name: str, caption: str, draw: Callable[[], Drawn]) -> None:
         """Draw one picture and write it to ``figures/``."""
         drawn = self.make(caption, draw)
         if drawn is not None:
@@ -65,14 +66,14 @@ class PageParts:
             tables.write_text(self.out / "figures" / f"{name}.svg", svg)
             self.pictures.append((name, caption))
 
-    def written(self) -> Written:
+    def finish(self) -> Written:
         """Return the page that these parts stand on."""
         return Written(path=self.out / "index.html", missing=tuple(self.missing))
 
 
-def failed_points(failures: Sequence[Failure], out: Path) -> list[dict[str, Any]]:
+def describe_failures(failures: Sequence[Failure], out: Path) -> list[dict[str, object]]:
     """Rows of failed points for a page: where, why, and which of deck and log there are."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for number, failure in enumerate(failures, start=1):
         name = failure.name or str(number)
         files = [("deck", f"failed/{name}.cir"), ("log", f"failed/{name}.log")]

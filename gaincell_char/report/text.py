@@ -28,17 +28,17 @@ class Scale:
     unit: str
 
 
-def scale(values: Floats, unit: str) -> Scale:
+def choose_scale(values: Floats, unit: str) -> Scale:
     """Engineering prefix that makes the largest of `values` lie between 0.2 and 200."""
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
     if unit in _UNSCALED or not unit.isalpha() or largest == 0:
         return Scale(factor=1.0, unit=_UNITS.get(unit, unit))
     exponent = min(max(3 * math.floor(math.log10(largest / 0.2) / 3 + 1e-9), -18), 12)
-    return Scale(factor=10.0**-exponent, unit=pretty(units.show(10.0**exponent, unit).split()[1]))
+    return Scale(factor=10.0**-exponent, unit=show_unit(units.show(10.0**exponent, unit).split()[1]))
 
 
-def pretty(text: str) -> str:
+def show_unit(text: str) -> str:
     """``uA``, ``1/V^2`` and ``degC`` as they are printed: µA, 1/V², °C."""
     for plain, printed in (("^2", "²"), ("^3", "³"), ("^4", "⁴"), ("^5", "⁵"), ("degC", "°C"), ("Ohm", _UNITS["Ohm"])):
         text = text.replace(plain, printed)
@@ -48,17 +48,17 @@ def pretty(text: str) -> str:
 def show(value: float | None, unit: str = "", digits: int = 4, end: float = math.inf) -> str:
     """A number with an engineering prefix, or a dash if there is none; an infinite one lies beyond `end`."""
     if value == math.inf and math.isfinite(end):
-        return beyond(end, unit)
+        return show_beyond(end, unit)
     if value is None or not math.isfinite(value):
         return NOTHING
     if unit == "degC":
         return f"{_minus(f'{value:g}')}{_JOIN}°C"
     if unit.startswith("1/"):
-        return f"{_minus(f'{value:.{digits}g}')}{_JOIN}{pretty(unit)}"
+        return f"{_minus(f'{value:.{digits}g}')}{_JOIN}{show_unit(unit)}"
     number, _, rest = units.show(value, "" if unit == "1" else unit, digits).partition(" ")
     if "e" in number and rest:
         number = f"{float(number):g}"
-    return f"{_minus(number)}{_JOIN}{pretty(rest)}".rstrip(_JOIN)
+    return f"{_minus(number)}{_JOIN}{show_unit(rest)}".rstrip(_JOIN)
 
 
 def show_value(value: Value, unit: str = "") -> str:
@@ -66,24 +66,24 @@ def show_value(value: Value, unit: str = "") -> str:
     return value if isinstance(value, str) else show(float(value), unit)
 
 
-def percent(fraction: float | None, digits: int = 3) -> str:
+def show_percent(fraction: float | None, digits: int = 3) -> str:
     """A fraction in percent."""
     if fraction is None or not math.isfinite(fraction):
         return NOTHING
     return "< 1e-9 %" if 0 < abs(fraction) < _NOISE else f"{_minus(f'{100 * fraction:.{digits}g}')}{_JOIN}%"
 
 
-def beyond(end: float, unit: str) -> str:
+def show_beyond(end: float, unit: str) -> str:
     """A censored value: ``> 30 ms``."""
     return f">{_JOIN}{show(end, unit)}"
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def show_number(value: float | None, digits: int = 3) -> str:
     """A plain number, or a dash if there is none."""
     return NOTHING if value is None or not math.isfinite(value) else _minus(f"{value:.{digits}g}")
 
 
-def r2(value: float | None) -> str:
+def show_r2(value: float | None) -> str:
     """R2 with as many digits as distinguish it from 1."""
     if value is None or not math.isfinite(value):
         return NOTHING
@@ -92,14 +92,14 @@ def r2(value: float | None) -> str:
     return _minus(f"{value:.{digits}f}")
 
 
-def conditions(values: Mapping[str, Value], unit: Mapping[str, str]) -> str:
+def show_conditions(values: Mapping[str, Value], unit: Mapping[str, str]) -> str:
     """Conditions in one line: ``tt, 27 °C, v_in = 900 mV``."""
     bare = ("corner", "temp")
     shown = {name: show_value(value, unit.get(name, "")) for name, value in values.items()}
     return ", ".join(text if name in bare else f"{name}{_JOIN}={_JOIN}{text}" for name, text in shown.items())
 
 
-def span(values: Floats, unit: str) -> str:
+def show_sweep(values: Floats, unit: str) -> str:
     """Ends and number of the values of a sweep."""
     if values.dtype.kind not in "fiu":
         return ", ".join(map(str, values))
@@ -108,7 +108,7 @@ def span(values: Floats, unit: str) -> str:
     return f"{show(values.min(), unit)} \N{HORIZONTAL ELLIPSIS} {show(values.max(), unit)}, {values.size} values"
 
 
-def between(name: str, ends: tuple[float, float], unit: str) -> str:
+def show_range(name: str, ends: tuple[float, float], unit: str) -> str:
     """A range: ``0 V ≤ v_store ≤ 900 mV``."""
     return f"{show(ends[0], unit)} ≤ {name} ≤ {show(ends[1], unit)}"
 

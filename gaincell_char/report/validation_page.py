@@ -16,11 +16,10 @@ from ..sweep.run import OK, Failure
 from ..validation.cases import Validation
 from ..validation.score import ALLOWED, ValidationResult
 from . import page
-from .figures import BEST, INK, PAPER, render
-from .parts import Drawn, PageParts, Written, failed_points
+from .canvas import BEST, INK, PAPER, SMALL, render
+from .parts import Drawn, PageParts, Written, describe_failures
 
 _NANO, _MILLI, _PICO = 1e9, 1e3, 1e12
-_SMALL = 10.5
 _BINS = 15
 
 
@@ -55,20 +54,26 @@ def write_comparison(
     parts = PageParts(out=out, missing=list(missing))
     for name in comparison.operations:
         doc = comparison.declared.operation(name).doc
-        parts.picture(f"scatter_{name}", f"{doc}: software model against SPICE", partial(scatter, agreement, name))
-        parts.picture(f"error_{name}", f"{doc}: error of the best form", partial(errors, agreement, name))
+        parts.add_picture(
+            f"scatter_{name}", f"{doc}: software model against SPICE", partial(draw_scatter, agreement, name)
+        )
+        parts.add_picture(f"error_{name}", f"{doc}: error of the best form", partial(draw_errors, agreement, name))
         if name in waves:
-            table, deck = waves[name]
-            parts.picture(f"waves_{name}", f"{doc}: one column over a conversion", partial(waveform, table, doc))
-            tables.write_frame(table, out / "tables" / f"waves_{name}.csv")
-            tables.write_text(out / "decks" / f"column_{name}.cir", deck.text)
+            _write_waves(parts, name, doc, *waves[name])
     tables.write_frame(agreement.rows.drop(columns=["sample", "point", "key"]), out / "tables" / "outcomes.csv")
     tables.write_frame(agreement.summary, out / "tables" / "summary.csv")
-    tables.write_text(out / "index.html", _page(out, comparison, agreement, parts, about, failed))
-    return parts.written()
+    tables.write_text(out / "index.html", _fill_page(out, comparison, agreement, parts, about, failed))
+    return parts.finish()
 
 
-def _page(
+def _write_waves(parts: PageParts, name: str, doc: str, table: pd.DataFrame, deck: Deck) -> None:
+    """Write picture, table and deck of the waveforms of one column."""
+    parts.add_picture(f"waves_{name}", f"{doc}: one column over a conversion", partial(draw_waveforms, table, doc))
+    tables.write_frame(table, parts.out / "tables" / f"waves_{name}.csv")
+    tables.write_text(parts.out / "decks" / f"column_{name}.cir", deck.text)
+
+
+def _fill_page(
     out: Path,
     comparison: Validation,
     agreement: ValidationResult,
@@ -96,7 +101,7 @@ def _page(
         best=best,
         explained=[*agreement.explained(), *agreement.undecided()],
         missing=parts.missing,
-        failures=failed_points(failed, out),
+        failures=describe_failures(failed, out),
         lost=len(lost),
         waves=_list_waves(out, comparison),
     )
@@ -112,9 +117,9 @@ def _list_waves(out: Path, comparison: Validation) -> dict[str, tuple[str, str]]
     return found
 
 
-def scatter(agreement: ValidationResult, operation: str) -> Drawn:
+def draw_scatter(agreement: ValidationResult, operation: str) -> Drawn:
     """Outputs of the worst and of the best form over those of SPICE, in nanoseconds."""
-    rows = _good(agreement, operation)
+    rows = _select_finished(agreement, operation)
     forms = agreement.forms[operation]
 
     def draw(canvas: Canvas) -> None:
@@ -132,16 +137,16 @@ def scatter(agreement: ValidationResult, operation: str) -> Drawn:
             ax.plot(ends, ends, color=INK, lw=1, zorder=1)
             ax.plot(spice, model, "o", ms=4, mew=0, color=colour, alpha=0.7, zorder=2)
             line = agreement.summary[(agreement.summary.operation == operation) & (agreement.summary.form == form)]
-            ax.set_title(f"{form}: rms {float(line['rms_percent'].iloc[0]):.3g} % of t_max", fontsize=_SMALL + 0.5)
+            ax.set_title(f"{form}: rms {float(line['rms_percent'].iloc[0]):.3g} % of t_max", fontsize=SMALL + 0.5)
             ax.set_xlabel("SPICE [ns]")
         panels[0].set_ylabel("software model [ns]")
 
     return render(draw, (6.4, 3.4))
 
 
-def errors(agreement: ValidationResult, operation: str) -> Drawn:
+def draw_errors(agreement: ValidationResult, operation: str) -> Drawn:
     """Error of the best form over the charge that is converted, and how often it occurs; in picoseconds."""
-    rows = _good(agreement, operation)
+    rows = _select_finished(agreement, operation)
     form = agreement.forms[operation][-1]
     error = _PICO * (rows[f"output_{form}"] - rows["output"]).to_numpy(dtype=float)
     stated = _PICO * float(rows[f"stated_{form}"].median()) if len(rows) else 0.0
@@ -159,15 +164,15 @@ def errors(agreement: ValidationResult, operation: str) -> Drawn:
         left.axhline(0, color=INK, lw=0.8)
         left.set_xlabel("charge on the bitline by SPICE [pC]")
         left.set_ylabel("model less SPICE [ps]")
-        left.legend(frameon=False, fontsize=_SMALL, loc="best")
+        left.legend(frameon=False, fontsize=SMALL, loc="best")
         right.hist(error, bins=_BINS, orientation="horizontal", color=BEST)
         right.set_xlabel("columns")
-        canvas.suptitle(f"Error of {form} by charge", fontsize=_SMALL + 1.5)
+        canvas.suptitle(f"Error of {form} by charge", fontsize=SMALL + 1.5)
 
     return render(draw, (6.4, 3.4))
 
 
-def waveform(waves: pd.DataFrame, title: str) -> Drawn:
+def draw_waveforms(waves: pd.DataFrame, title: str) -> Drawn:
     """Word lines, bitline and capacitor, output pulse and sign bit over one conversion."""
     time = _NANO * waves["time"].to_numpy(dtype=float)
     words = {name: name[2:-1] for name in map(str, waves.columns) if name.startswith("v(wlr")}
@@ -182,9 +187,9 @@ def waveform(waves: pd.DataFrame, title: str) -> Drawn:
         )
         for ax, (label, names) in zip(axes, panels, strict=True):
             lines = {name: told for name, told in names.items() if name in waves}
-            _lines(ax, time, waves, lines, label, left=names is _OUTPUTS)
+            _draw_lines(ax, time, waves, lines, label, left=names is _OUTPUTS)
         axes[-1].set_xlabel("time [ns]")
-        canvas.suptitle(f"One column of {title}", fontsize=_SMALL + 1.5)
+        canvas.suptitle(f"One column of {title}", fontsize=SMALL + 1.5)
 
     return render(draw, (6.4, 5.4))
 
@@ -194,22 +199,24 @@ _OUTPUTS = {"v(out0)": "pulse", "v(sgn0)": "sign bit"}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
-def _lines(ax: Axes, time: Floats, waves: pd.DataFrame, lines: Mapping[str, str], label: str, *, left: bool) -> None:
+def _draw_lines(
+    ax: Axes, time: Floats, waves: pd.DataFrame, lines: Mapping[str, str], label: str, *, left: bool
+) -> None:
     factor = _MILLI if "[mV]" in label else 1.0
     for (name, told), colour in zip(lines.items(), _COLOURS, strict=False):
         ax.plot(time, factor * waves[name], lw=1.4, color=colour, label=told)
     ax.set_ylabel(label)
     if factor == 1.0:
         ax.set_ylim(-0.08, 1.02)
-    ax.legend(frameon=False, fontsize=_SMALL, loc="center left" if left else "center right", handlelength=1.2)
+    ax.legend(frameon=False, fontsize=SMALL, loc="center left" if left else "center right", handlelength=1.2)
 
 
-def _good(agreement: ValidationResult, operation: str) -> pd.DataFrame:
+def _select_finished(agreement: ValidationResult, operation: str) -> pd.DataFrame:
     rows = agreement.rows
     return rows[(rows["operation"] == operation) & (rows["status"] == OK)]
 
 
-def comparison_headline(agreement: ValidationResult) -> pd.DataFrame:
+def tabulate_comparison(agreement: ValidationResult) -> pd.DataFrame:
     """Error of every form, for a terminal."""
     return pd.DataFrame(
         {

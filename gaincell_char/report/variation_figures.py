@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from ..declare.bench import Floats
 from . import text
-from .figures import BEST, INK, PAPER, axis_label, render
+from .canvas import BEST, INK, PAPER, SMALL, label_axis, render
 from .picture import AxisQuantity
 
 Drawn = tuple[bytes, str]
@@ -20,12 +20,11 @@ _SHADE, _LIGHT = "#9ecae1", "#d6e8f5"
 _SINGLES = 12
 _MOST_BARS = 14
 _TITLE_FITS, _LABEL_FITS = 58, 30
-_SMALL = 10.5
 _BAND_GRID = {"left": 0.15, "right": 0.97, "top": 0.87, "bottom": 0.12, "hspace": 0.12}
 _THREE_SIGMA = (0.135, 25.0, 50.0, 75.0, 99.865)
 
 
-def band(
+def draw_band(
     x: Floats,
     samples: Floats,
     *,
@@ -48,19 +47,19 @@ def band(
         Sigma of the compact model.
     """
     good = samples[np.isfinite(samples).all(axis=1)]
-    across = text.Scale(factor=1.0, unit=x_label.unit) if log_x else text.scale(x, x_label.unit)
+    across = text.Scale(factor=1.0, unit=x_label.unit) if log_x else text.choose_scale(x, x_label.unit)
     place = x * across.factor
 
     def draw(canvas: Canvas) -> None:
         top, low = canvas.subplots(2, 1, sharex=True, height_ratios=[2.6, 1], gridspec_kw=_BAND_GRID)
-        _title(canvas, title, f"{len(good)} samples")
+        _write_title(canvas, title, f"{len(good)} samples")
         if not len(good):
-            return _say(top, "no sample finished")
-        scale = text.scale(good, y_label.unit)
-        _bands(top, place, good * scale.factor, nominal * scale.factor)
-        top.set_ylabel(axis_label(y_label, scale.unit, _LABEL_FITS))
-        _sigma(low, place, good, model, y_label.unit)
-        low.set_xlabel(axis_label(x_label, "" if log_x else across.unit, 60))
+            return _write(top, "no sample finished")
+        scale = text.choose_scale(good, y_label.unit)
+        _draw_bands(top, place, good * scale.factor, nominal * scale.factor)
+        top.set_ylabel(label_axis(y_label, scale.unit, _LABEL_FITS))
+        _draw_sigma(low, place, good, model, y_label.unit)
+        low.set_xlabel(label_axis(x_label, "" if log_x else across.unit, 60))
         if log_x:
             low.set_xscale("log")
             low.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.show(value, x_label.unit)))
@@ -69,19 +68,19 @@ def band(
     return render(draw, (_WIDTH, 5.2))
 
 
-def _sigma(ax: Axes, place: Floats, good: Floats, model: Floats | None, unit: str) -> None:
+def _draw_sigma(ax: Axes, place: Floats, good: Floats, model: Floats | None, unit: str) -> None:
     sigma = good.std(axis=0, ddof=1) if len(good) > 1 else np.zeros(place.size)
-    scale = text.scale(sigma, unit)
+    scale = text.choose_scale(sigma, unit)
     ax.plot(place, sigma * scale.factor, color=BEST, lw=1.8, label="simulated")
     if model is not None:
         ax.plot(place, model * scale.factor, color=PAPER, lw=1.6, dashes=(4, 2), label="compact model")
-        ax.legend(frameon=False, fontsize=_SMALL, loc="best", ncols=2)
+        ax.legend(frameon=False, fontsize=SMALL, loc="best", ncols=2)
     if sigma.max() > 0:
         ax.set_ylim(bottom=0)
     ax.set_ylabel(f"sigma [{scale.unit}]")
 
 
-def _bands(ax: Axes, x: Floats, good: Floats, nominal: Floats) -> None:
+def _draw_bands(ax: Axes, x: Floats, good: Floats, nominal: Floats) -> None:
     low, first, median, third, high = np.percentile(good, _THREE_SIGMA, axis=0)
     ax.fill_between(x, low, high, color=_LIGHT, lw=0, label="0.135 to 99.865 %")
     ax.fill_between(x, first, third, color=_SHADE, lw=0, label="25 to 75 %")
@@ -89,35 +88,35 @@ def _bands(ax: Axes, x: Floats, good: Floats, nominal: Floats) -> None:
         ax.plot(x, single, color="#777777", lw=0.5, alpha=0.6, label="single samples" if number == 0 else None)
     ax.plot(x, median, color=BEST, lw=1.8, label="median")
     ax.plot(x, nominal, color=INK, lw=1.2, dashes=(4, 2), label="typical")
-    ax.legend(frameon=False, fontsize=_SMALL, loc="best")
+    ax.legend(frameon=False, fontsize=SMALL, loc="best")
 
 
-def distribution(values: Floats, *, label: AxisQuantity, title: str, limits: tuple[float, ...] = ()) -> Drawn:
+def draw_distribution(values: Floats, *, label: AxisQuantity, title: str, limits: tuple[float, ...] = ()) -> Drawn:
     """Histogram with the fitted normal, and a Q-Q plot with the band where 95 % of normal samples lie."""
     good = np.sort(values[np.isfinite(values)])
-    scale = text.scale(good, label.unit)
+    scale = text.choose_scale(good, label.unit)
 
     def draw(canvas: Canvas) -> None:
         left, right = canvas.subplots(
             1, 2, gridspec_kw={"left": 0.1, "right": 0.98, "top": 0.8, "bottom": 0.2, "wspace": 0.32}
         )
-        _title(canvas, title, f"{good.size} samples")
+        _write_title(canvas, title, f"{good.size} samples")
         if good.size < 3 or np.ptp(good) <= 1e-12 * np.abs(good).max():
-            _say(
+            _write(
                 left, "fewer than three samples" if good.size < 3 else f"always {text.show(float(good[0]), label.unit)}"
             )
             right.set_visible(False)
             return
         shown = good * scale.factor
-        _histogram(left, shown, [limit * scale.factor for limit in limits], scale.unit)
-        left.set_xlabel(axis_label(label, scale.unit, 34))
-        _quantile_plot(right, shown)
+        _draw_histogram(left, shown, [limit * scale.factor for limit in limits], scale.unit)
+        left.set_xlabel(label_axis(label, scale.unit, 34))
+        _draw_quantiles(right, shown)
         right.set_ylabel(f"{label.name} [{scale.unit}]" if scale.unit else label.name)
 
     return render(draw, (_WIDTH * 1.45, 3.6))
 
 
-def _histogram(ax: Axes, shown: Floats, limits: list[float], unit: str) -> None:
+def _draw_histogram(ax: Axes, shown: Floats, limits: list[float], unit: str) -> None:
     mean, sigma = shown.mean(), shown.std(ddof=1)
     ax.hist(shown, bins="fd" if shown.size < 5000 else 80, density=True, color=_SHADE, edgecolor="white", lw=0.4)
     grid = np.linspace(mean - 4 * sigma, mean + 4 * sigma, 201)
@@ -127,10 +126,10 @@ def _histogram(ax: Axes, shown: Floats, limits: list[float], unit: str) -> None:
         ax.axvline(limit, color=INK, lw=1.3, dashes=(3, 2), label="limit" if number == 0 else None)
     ax.set_yticks([])
     ax.set_ylabel("density")
-    ax.legend(frameon=False, fontsize=_SMALL, loc="lower left", bbox_to_anchor=(-0.08, 0.98), borderpad=0)
+    ax.legend(frameon=False, fontsize=SMALL, loc="lower left", bbox_to_anchor=(-0.08, 0.98), borderpad=0)
 
 
-def _quantile_plot(ax: Axes, shown: Floats) -> None:
+def _draw_quantiles(ax: Axes, shown: Floats) -> None:
     n, mean, sigma = shown.size, shown.mean(), shown.std(ddof=1)
     place = scipy.stats.norm.ppf((np.arange(1, n + 1) - 0.375) / (n + 0.25))
     # The k-th smallest of n uniform numbers has a beta distribution.
@@ -140,10 +139,10 @@ def _quantile_plot(ax: Axes, shown: Floats) -> None:
     ax.plot(place, mean + sigma * place, color=PAPER, lw=1.5, label="normal")
     ax.plot(place, shown, ".", ms=3.5, color=BEST, label="samples")
     ax.set_xlabel("quantile of the normal distribution [sigma]")
-    ax.legend(frameon=False, fontsize=_SMALL, loc="upper left")
+    ax.legend(frameon=False, fontsize=SMALL, loc="upper left")
 
 
-def contribution(shares: pd.DataFrame, *, title: str) -> Drawn:
+def draw_contributions(shares: pd.DataFrame, *, title: str) -> Drawn:
     """Share of the variance of each device as a bar with its 95 % interval; small ones are added up."""
     rows = shares.iloc[:-1]
     shown, others = rows.iloc[:_MOST_BARS], rows.iloc[_MOST_BARS:]
@@ -156,7 +155,7 @@ def contribution(shares: pd.DataFrame, *, title: str) -> Drawn:
         ax = canvas.subplots(
             gridspec_kw={"left": 0.27, "right": 0.96, "top": 1 - 0.62 / height, "bottom": 0.55 / height}
         )
-        _title(canvas, f"What the variance comes from: {title}", "")
+        _write_title(canvas, f"What the variance comes from: {title}", "")
         place = np.arange(len(names) + len(more))
         spread = np.maximum([share - low, high - share], 0)
         ax.barh(place[: len(names)], share, xerr=spread, color=BEST, height=0.62, error_kw={"lw": 1.1, "capsize": 2.5})
@@ -170,16 +169,16 @@ def contribution(shares: pd.DataFrame, *, title: str) -> Drawn:
     return render(draw, (_WIDTH, height))
 
 
-def running(table: pd.DataFrame, *, label: AxisQuantity, title: str) -> Drawn:
+def draw_convergence(table: pd.DataFrame, *, label: AxisQuantity, title: str) -> Drawn:
     """Mean and sigma of the first n samples over n, with their 95 % intervals."""
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots(
             2, 1, sharex=True, gridspec_kw={"left": 0.17, "right": 0.97, "top": 0.86, "bottom": 0.13, "hspace": 0.14}
         )
-        _title(canvas, f"First n samples: {title}", "")
+        _write_title(canvas, f"First n samples: {title}", "")
         for ax, name in zip(axes, ("mean", "sigma"), strict=True):
-            _run(ax, table, name, label.unit)
+            _draw_running(ax, table, name, label.unit)
         axes[1].set_xlabel("samples n")
         axes[1].set_xscale("log")
         axes[1].xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
@@ -187,11 +186,11 @@ def running(table: pd.DataFrame, *, label: AxisQuantity, title: str) -> Drawn:
     return render(draw, (_WIDTH, 4.4))
 
 
-def _run(ax: Axes, table: pd.DataFrame, name: str, unit: str) -> None:
+def _draw_running(ax: Axes, table: pd.DataFrame, name: str, unit: str) -> None:
     good = table[np.isfinite(table[[name, f"{name}_low", f"{name}_high"]]).all(axis=1)]
     if good.empty:
-        return _say(ax, "too few samples")
-    scale = text.scale(good[name].to_numpy(), unit)
+        return _write(ax, "too few samples")
+    scale = text.choose_scale(good[name].to_numpy(), unit)
     n, value = good["n"].to_numpy(), good[name].to_numpy() * scale.factor
     low, high = (good[f"{name}_{end}"].to_numpy() * scale.factor for end in ("low", "high"))
     ax.fill_between(n, low, high, color=_LIGHT, lw=0, label="95 % interval")
@@ -201,15 +200,15 @@ def _run(ax: Axes, table: pd.DataFrame, name: str, unit: str) -> None:
     if high.max() > low.min():
         ax.set_ylim(max(low.min(), value[-1] - wide), min(high.max(), value[-1] + wide))
     ax.set_ylabel(f"{name} [{scale.unit}]" if scale.unit else name)
-    ax.legend(frameon=False, fontsize=_SMALL, loc="best")
+    ax.legend(frameon=False, fontsize=SMALL, loc="best")
     return None
 
 
-def _title(canvas: Canvas, title: str, note: str) -> None:
+def _write_title(canvas: Canvas, title: str, note: str) -> None:
     lines = textwrap.wrap(f"{title} ({note})" if note else title, _TITLE_FITS)
     canvas.suptitle("\n".join(lines), x=0.02, y=0.985, ha="left", va="top", fontsize=12.5, fontweight="bold")
 
 
-def _say(ax: Axes, words: str) -> None:
+def _write(ax: Axes, words: str) -> None:
     ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
     ax.set_axis_off()

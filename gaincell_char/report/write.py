@@ -9,14 +9,15 @@ from ..technology.schema import Technology
 from ..workflows.characterize_all import CircuitResult
 from . import figures, page, page_tables
 from .parts import PageParts, Written
-from .picture import Picture, pictures
+from .picture import Picture
+from .picture_layout import lay_out_pictures
 
 _TABLES = {
-    "summary": page_tables.summary,
-    "coefficients": page_tables.coefficients,
-    "merits": page_tables.merits,
-    "numerics": page_tables.numerics,
-    "failures": page_tables.failures,
+    "summary": page_tables.tabulate_fits,
+    "coefficients": page_tables.tabulate_coefficients,
+    "merits": page_tables.tabulate_merits,
+    "numerics": page_tables.tabulate_numerics,
+    "failures": page_tables.tabulate_failures,
 }
 
 
@@ -47,9 +48,9 @@ def write_report(
     failed = any(study.failures for result in results for study in result.studies.values())
     tables.make_inside(out, "figures", "tables", "decks", *(["failed"] if failed else []))
     parts = PageParts(out=out)
-    drawn = {result.circuit.name: _drawn(result, parts) for result in results}
-    if sheet := _sheet(drawn):
-        parts.picture("overview", "the overview of all circuits", partial(figures.overview, sheet))
+    drawn = {result.circuit.name: _draw_pictures(result, parts) for result in results}
+    if sheet := _choose_overview(drawn):
+        parts.add_picture("overview", "the overview of all circuits", partial(figures.draw_overview, sheet))
     _write_tables(out, results)
     text = page.render(
         out,
@@ -62,19 +63,19 @@ def write_report(
         overview="overview" in dict(parts.pictures),
     )
     tables.write_text(out / "index.html", text)
-    return parts.written()
+    return parts.finish()
 
 
-def _drawn(result: CircuitResult, parts: PageParts) -> list[Picture]:
+def _draw_pictures(result: CircuitResult, parts: PageParts) -> list[Picture]:
     """Pictures of a circuit that could be drawn."""
-    there = parts.make(f"the pictures of {result.circuit.name}", partial(pictures, result)) or []
+    there = parts.make(f"the pictures of {result.circuit.name}", partial(lay_out_pictures, result)) or []
     for picture in there:
-        parts.picture(picture.name, f"{picture.title} ({picture.name})", partial(figures.png_and_svg, picture))
+        parts.add_picture(picture.name, f"{picture.title} ({picture.name})", partial(figures.draw_picture, picture))
     names = dict(parts.pictures)
     return [picture for picture in there if picture.name in names]
 
 
-def _sheet(drawn: dict[str, list[Picture]]) -> list[Picture]:
+def _choose_overview(drawn: dict[str, list[Picture]]) -> list[Picture]:
     """Pictures of the overview: those with a panel, at their first temperature; else the first of each circuit."""
     panels: dict[str, Picture] = {}
     for picture in (picture for group in drawn.values() for picture in group if picture.panel):
