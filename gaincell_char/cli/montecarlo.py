@@ -12,8 +12,7 @@ import numpy as np
 
 from .. import registry
 from ..errors import GaincellError, ParameterError, RequestError
-from ..fitting import statistics
-from ..fitting.statistics import Goal, Spec
+from ..fitting.specs import Goal, Spec, parse_goal
 from ..montecarlo import analysis, campaign, execute, results, sampling
 from ..montecarlo.campaign import Campaign
 from ..montecarlo.replay import parse_id, replay
@@ -96,7 +95,7 @@ def monte_carlo(
     planned = _planned(circuit, bench, samples, out, **request)
     planned.check_samples(samples)
     wanted = read_specs(planned, specs)
-    goal = statistics.parse_goal(until) if until else None
+    goal = parse_goal(until) if until else None
     if goal and goal.statistic == "yield" and not wanted:
         raise ParameterError(f"--until {until!r} needs a --spec to take the yield of")
     part = execute.check_part(_part(shard))
