@@ -362,7 +362,7 @@ def compare(stored, model, selection, new):
     held = fit.held_out(selection.inputs)
     predicted = model.function(*selection.inputs.values(), **stored.values())
     for said, found, mask in ((stored.fitted, new.fitted, ~held), (stored.held_out, new.held_out, held)):
-        on_new_points = fit.errors(selection, predicted, mask)
+        on_new_points = fit.compute_errors(selection, predicted, mask)
         assert (said is None) == (found is None), where
         assert said is None or found.nrmse == pytest.approx(said.nrmse, rel=0.2, abs=0), where
         assert said is None or on_new_points.nrmse == pytest.approx(said.nrmse, rel=0.2, abs=0), where

@@ -168,15 +168,15 @@ def test_errors_are_what_their_names_say():
     observed, predicted = np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.1, 1.0, 1.5, 4.2])
     selection = Selection(inputs={"x": np.array([5.0, 6.0, 7.0, 8.0])}, output=observed, conditions={})
     where = np.array([True, True, True, False])
-    found = fit.errors(selection, predicted, where)
+    found = fit.compute_errors(selection, predicted, where)
     assert found.n == 3
     assert found.rms == pytest.approx(np.sqrt((0.01 + 0 + 0.25) / 3))
     assert found.nrmse == pytest.approx(found.rms / 4.0), "of the full range, points not compared included"
     assert found.worst == pytest.approx(-0.5), "predicted less observed"
     assert found.worst_at == {"x": 7.0}
     assert found.r2 == pytest.approx(1 - 0.26 / 2.0)
-    assert fit.errors(selection, predicted, ~where).n == 1
-    assert fit.errors(selection, predicted, np.zeros(4, dtype=bool)) is None
+    assert fit.compute_errors(selection, predicted, ~where).n == 1
+    assert fit.compute_errors(selection, predicted, np.zeros(4, dtype=bool)) is None
 
 
 def test_covariance_of_a_linear_model_is_the_textbooks():

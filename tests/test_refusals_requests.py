@@ -16,7 +16,8 @@ import pytest
 from gaincell_char import cli, registry
 from gaincell_char.cli import command_options
 from gaincell_char.errors import DataError, GaincellError, ParameterError, RequestError
-from gaincell_char.fitting.statistics import parse_spec, wilson
+from gaincell_char.fitting.specs import parse_spec
+from gaincell_char.fitting.statistics import wilson
 from gaincell_char.montecarlo import campaign, sampling
 from gaincell_char.montecarlo.tune import tune
 from gaincell_char.storage import manifest, shards, tables

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.fitting import statistics as s
+from gaincell_char.fitting.specs import parse_goal, parse_spec
 from gaincell_char.montecarlo.sensitivity import estimate_contributions
 
 RNG = np.random.default_rng(11)
@@ -81,7 +82,7 @@ def test_a_quantile_beyond_the_samples_has_no_bound():
 
 
 def test_a_spec_picks_its_output_and_its_place():
-    spec = s.parse_spec("i_bl@v_store=0.9, v_in=450m >= 8uA", {"i_bl": "A"})
+    spec = parse_spec("i_bl@v_store=0.9, v_in=450m >= 8uA", {"i_bl": "A"})
     assert (spec.output, spec.relation, spec.limit, dict(spec.where)) == (
         "i_bl",
         ">=",
@@ -89,7 +90,7 @@ def test_a_spec_picks_its_output_and_its_place():
         {"v_store": 0.9, "v_in": 0.45},
     )
     assert spec.passes(np.array([8e-6, 7.9e-6, np.nan])).tolist() == [True, False, False]
-    below = s.parse_spec("offset of positive charge<600p", {"offset of positive charge": "s"})
+    below = parse_spec("offset of positive charge<600p", {"offset of positive charge": "s"})
     assert below.passes(np.array([599e-12, 600e-12])).tolist() == [True, False]
 
 
@@ -103,7 +104,7 @@ def test_a_spec_picks_its_output_and_its_place():
 )  # fmt: skip
 def test_a_spec_that_is_none_is_refused(text, says):
     with pytest.raises(ParameterError, match=says):
-        s.parse_spec(text, {"i_bl": "A"})
+        parse_spec(text, {"i_bl": "A"})
 
 
 def test_wilsons_interval_is_wilsons():
@@ -117,13 +118,13 @@ def test_wilsons_interval_is_wilsons():
 
 def test_a_goal_is_met_with_enough_samples():
     values = RNG.normal(10, 2, 4000)
-    sigma, mean = s.parse_goal("sigma<3%"), s.parse_goal(" mean < 4 % ")
+    sigma, mean = parse_goal("sigma<3%"), parse_goal(" mean < 4 % ")
     assert sigma.width(values[:500]) > sigma.limit > sigma.width(values)
     assert mean.width(values[:500]) > mean.limit > mean.width(values)
     # Half-widths known from theory: 1.96/sqrt(2 n) and 1.96/sqrt(n).
     assert sigma.width(values) == pytest.approx(1.96 / math.sqrt(8000), rel=0.05)
     assert mean.width(values) == pytest.approx(1.96 / math.sqrt(4000), rel=0.05)
-    share = s.parse_goal("yield<1%")
+    share = parse_goal("yield<1%")
     assert share.width(np.array([True] * 50)) > share.limit > share.width(np.array([True] * 500))
     assert sigma.width(np.array([1.0])) == sigma.width(np.array([2.0, 2.0])) == math.inf
 
@@ -131,7 +132,7 @@ def test_a_goal_is_met_with_enough_samples():
 @pytest.mark.parametrize("text", ["sigma", "sigma<2", "sigma<0%", "sigma<150%", "median<2%", "sigma>2%", "mean<..%"])
 def test_a_goal_that_is_none_is_refused(text):
     with pytest.raises(ParameterError, match="write 'sigma<2%', 'mean<1%' or 'yield<1%'"):
-        s.parse_goal(text)
+        parse_goal(text)
 
 
 def _known(n=2000):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from .. import report
-from ..fitting.statistics import Spec
+from ..fitting.specs import Spec
 from ..montecarlo import analysis, results, verify
 from ..montecarlo.campaign import Campaign
 from ..spice.pool import Pool

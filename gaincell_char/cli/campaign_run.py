@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError, RequestError
-from ..fitting import statistics
-from ..fitting.statistics import Goal, Spec
+from ..fitting.specs import Goal, Spec, parse_goal
 from ..montecarlo import analysis, execute, results
 from ..montecarlo.campaign import Campaign
 from ..spice.pool import Pool
@@ -66,7 +65,7 @@ def plan_run(planned: Campaign, request: CampaignRequest, how: SimulationOptions
     """
     planned.check_samples(request.samples)
     specs = read_specs(planned, how.specs)
-    goal = statistics.parse_goal(how.until) if how.until else None
+    goal = parse_goal(how.until) if how.until else None
     if goal and goal.statistic == "yield" and not specs:
         raise ParameterError(f"--until {how.until!r} needs a --spec to take the yield of")
     return CampaignRun(

@@ -8,8 +8,7 @@ import pandas as pd
 
 from .. import registry
 from ..errors import GaincellError, RequestError
-from ..fitting import statistics
-from ..fitting.statistics import Spec
+from ..fitting.specs import Spec, parse_spec
 from ..montecarlo import quantities
 from ..montecarlo.campaign import Campaign
 from ..montecarlo.chunks import PointResult
@@ -24,7 +23,7 @@ def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
     declared = planned.plan.circuit.spread(planned.plan.bench.name)
     units = {o.name: o.unit for o in planned.plan.bench.outputs}
     units |= {f.name: f.unit for f in (declared.features if declared else ())}
-    specs = [statistics.parse_spec(text, units) for text in texts]
+    specs = [parse_spec(text, units) for text in texts]
     for spec in specs:
         quantities.check_spec(planned, spec)
     return specs

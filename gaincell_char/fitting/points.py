@@ -1,16 +1,18 @@
 """A table and a model -> the points of each fit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..declare.bench import Floats, Numbers
 from ..declare.model import Model
 from ..errors import DataError
 
+Mask = NDArray[np.bool_]
 SIGMA = "sigma"
 """Column of a table with the standard deviation of the output, if it is known."""
 # No voltage, current, charge, energy or time comes near it, and its fourth power is still a number.
@@ -33,6 +35,15 @@ class Selection:
     def full_range(self) -> float:
         """Largest minus smallest output."""
         return float(np.ptp(self.output))
+
+    def part(self, where: Mask) -> "Selection":
+        """Return the points of a mask."""
+        return replace(
+            self,
+            inputs={name: x[where] for name, x in self.inputs.items()},
+            output=self.output[where],
+            sigma=None if self.sigma is None else self.sigma[where],
+        )
 
 
 def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbers) -> list[Selection]:
@@ -94,7 +105,8 @@ def _some(column: "pd.Series[Any]") -> str:
 
 
 def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: Numbers) -> Selection:
-    at = model.held_at({**params, **{name: value for name, value in key.items() if not isinstance(value, str)}})
+    numeric = {name: value for name, value in key.items() if not isinstance(value, str)}
+    at = model.held_at({**params, **numeric})
     rows = _at(model, group, at, params)
     conditions = {**key, **{name: value for name, value in at.items() if name in rows}}
     for name in model.inputs:
@@ -106,9 +118,10 @@ def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: N
     output = rows[model.output].to_numpy(dtype=float)
     if np.ptp(output) == 0:
         raise DataError(f"{model.output} is {output[0]:g} at every point: there is nothing to fit")
+    plain = {name: value if isinstance(value, str) else float(value) for name, value in conditions.items()}
     return Selection(
         inputs={name: rows[name].to_numpy(dtype=float) for name in model.inputs},
         output=output,
-        conditions={k: v if isinstance(v, str) else float(v) for k, v in conditions.items()},
+        conditions=plain,
         sigma=rows[SIGMA].to_numpy(dtype=float) if SIGMA in rows else None,
     )

@@ -5,27 +5,24 @@ looked at: it counts in quantiles and yields, and there is no mean and no sigma 
 """
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import scipy.stats
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..declare.bench import Floats
 from ..errors import ParameterError
-from ..storage.untrusted import shown
-from ..units import parse
 
 CONFIDENCE = 0.95
 _FEWEST_FOR_NORMALITY = 20
 _FIRST_PREFIX = 8
 _PROBABILITIES = (0.00135, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.99865)
-_LONGEST_SPEC = 1000
-_RELATION = re.compile(r"[<>]=?")
-_GOAL = re.compile(r"\s*(sigma|mean|yield)\s*<\s*([0-9.eE+-]+)\s*%\s*")
+_NAN = float("nan")
+_NO_SPREAD = 1e-12
+"""Sigma up to this part of the mean is rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,32 +59,58 @@ def moments(values: ArrayLike, confidence: float = CONFIDENCE) -> Moments:
         If `confidence` is not between 0 and 1.
     """
     tail = tail_of(confidence)
-    good = _finite(values)
-    n, nothing = good.size, float("nan")
-    beyond = int(np.isinf(np.asarray(values, dtype=float)).sum())
-    if beyond:
-        good, n = good[:0], 0
-    mean = float(good.mean()) if n else nothing
-    sigma = float(good.std(ddof=1)) if n > 1 else nothing
-    half = sigma / np.sqrt(n) * scipy.stats.t.ppf(1 - tail, n - 1) if n > 1 else nothing
-    chi = scipy.stats.chi2.ppf([1 - tail, tail], n - 1) if n > 1 else np.full(2, nothing)
-    low, high = sigma * np.sqrt((n - 1) / chi) if n > 1 else (nothing, nothing)
-    shaped = n >= _FEWEST_FOR_NORMALITY and sigma > 1e-12 * abs(mean)
-    there = int(np.isfinite(np.asarray(values, dtype=float)).sum()) + beyond
+    array: Floats = np.asarray(values, dtype=float)
+    finite = array[np.isfinite(array)]
+    n_beyond = int(np.isinf(array).sum())
+    known = finite[:0] if n_beyond else finite
+    mean, mean_low, mean_high = _mean_interval(known, tail)
+    sigma, sigma_low, sigma_high = _sigma_interval(known, tail)
+    skew, excess_kurtosis, p_normal = _shape(known)
+    n = finite.size + n_beyond
     return Moments(
-        n=there,
-        n_missing=np.size(values) - there,
-        n_beyond=beyond,
+        n=n,
+        n_missing=array.size - n,
+        n_beyond=n_beyond,
         mean=mean,
-        mean_low=float(mean - half),
-        mean_high=float(mean + half),
+        mean_low=mean_low,
+        mean_high=mean_high,
         sigma=sigma,
-        sigma_low=float(low),
-        sigma_high=float(high),
-        skew=float(scipy.stats.skew(good)) if shaped else nothing,
-        excess_kurtosis=float(scipy.stats.kurtosis(good)) if shaped else nothing,
-        p_normal=float(scipy.stats.normaltest(good).pvalue) if shaped else nothing,
+        sigma_low=sigma_low,
+        sigma_high=sigma_high,
+        skew=skew,
+        excess_kurtosis=excess_kurtosis,
+        p_normal=p_normal,
     )
+
+
+def _mean_interval(sample: Floats, tail: float) -> tuple[float, float, float]:
+    """Mean, and Student's interval of it."""
+    n = sample.size
+    if n == 0:
+        return _NAN, _NAN, _NAN
+    mean = float(sample.mean())
+    if n == 1:
+        return mean, _NAN, _NAN
+    half = float(sample.std(ddof=1) / np.sqrt(n) * scipy.stats.t.ppf(1 - tail, n - 1))
+    return mean, mean - half, mean + half
+
+
+def _sigma_interval(sample: Floats, tail: float) -> tuple[float, float, float]:
+    """Standard deviation, and its interval from chi-square."""
+    n = sample.size
+    if n < 2:
+        return _NAN, _NAN, _NAN
+    sigma = float(sample.std(ddof=1))
+    low, high = sigma * np.sqrt((n - 1) / scipy.stats.chi2.ppf([1 - tail, tail], n - 1))
+    return sigma, float(low), float(high)
+
+
+def _shape(sample: Floats) -> tuple[float, float, float]:
+    """Skew, excess kurtosis, and p-value of D'Agostino and Pearson's test; NaN below 20 samples or without spread."""
+    if sample.size < _FEWEST_FOR_NORMALITY or not sample.std(ddof=1) > _NO_SPREAD * abs(sample.mean()):
+        return _NAN, _NAN, _NAN
+    skew, excess_kurtosis = scipy.stats.skew(sample), scipy.stats.kurtosis(sample)
+    return float(skew), float(excess_kurtosis), float(scipy.stats.normaltest(sample).pvalue)
 
 
 def _finite(values: ArrayLike) -> Floats:
@@ -118,109 +141,38 @@ def quantiles(
         If a probability or `confidence` is not between 0 and 1.
     """
     array: Floats = np.asarray(values, dtype=float)
-    good = np.sort(array[~np.isnan(array)])
-    n, tail = good.size, tail_of(confidence)
+    ordered = np.sort(array[~np.isnan(array)])
+    tail = tail_of(confidence)
     rows = []
     for p in probabilities:
         if not 0 < p < 1:
             raise ParameterError(f"a probability lies between 0 and 1, such as 0.99; got {p:g}")
-        # The k-th smallest lies below the quantile with the probability that at least k samples do.
-        lower = int(scipy.stats.binom.ppf(tail, n, p)) if n else 0
-        upper = int(scipy.stats.binom.ppf(1 - tail, n, p)) + 1 if n else 1
-        rows.append(
-            {
-                "probability": p,
-                "value": _quantile(good, p) if n else np.nan,
-                "low": float(good[lower - 1]) if lower >= 1 else np.nan,
-                "high": float(good[upper - 1]) if upper <= n else np.nan,
-            }
-        )
+        low, high = _quantile_interval(ordered, p, tail)
+        rows.append({"probability": p, "value": _quantile(ordered, p), "low": low, "high": high})
     return pd.DataFrame(rows, columns=["probability", "value", "low", "high"])
 
 
+def _quantile_interval(ordered: Floats, p: float, tail: float) -> tuple[float, float]:
+    """Order statistics around a quantile; NaN where there is none so far out.
+
+    The k-th smallest lies below the quantile with the probability that at least k samples do: David and Nagaraja,
+    Order Statistics, 2003, section 7.1.
+    """
+    n = ordered.size
+    if n == 0:
+        return _NAN, _NAN
+    lower, upper = int(scipy.stats.binom.ppf(tail, n, p)), int(scipy.stats.binom.ppf(1 - tail, n, p))
+    low = float(ordered[lower - 1]) if lower >= 1 else _NAN
+    high = float(ordered[upper]) if upper < n else _NAN
+    return low, high
+
+
 def _quantile(ordered: Floats, p: float) -> float:
-    """Quantile of a sorted sample, between its neighbours; infinite if the upper one is."""
+    """Quantile of a sorted sample, between its neighbours; infinite if the upper one is, NaN without samples."""
+    if ordered.size == 0:
+        return _NAN
     upper = ordered[min(math.ceil(p * (ordered.size - 1)), ordered.size - 1)]
     return float(np.quantile(ordered, p)) if np.isfinite(upper) else float(upper)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spec:
-    """A limit of an output: ``current @ bias=0.9 > 8u``; `where` picks places of the grid, all unless given."""
-
-    output: str
-    relation: str
-    limit: float
-    where: Mapping[str, float]
-    text: str
-
-    def passes(self, values: ArrayLike) -> NDArray[np.bool_]:
-        """Value -> whether it meets the limit; NaN, which is a failed sample, never does."""
-        array: Floats = np.asarray(values, dtype=float)
-        compare = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}[self.relation]
-        return np.asarray(compare(array, self.limit) & ~np.isnan(array), dtype=bool)
-
-
-def parse_spec(text: str, units: Mapping[str, str] | None = None) -> Spec:
-    """Read ``OUTPUT > LIMIT`` or ``OUTPUT @ NAME=VALUE,... > LIMIT``.
-
-    Parameters
-    ----------
-    units : mapping of str to str, optional
-        Every output and feature there is, with its unit, which the limit may then carry; names of conditions, too, if
-        theirs may.  Without it every output is taken, and numbers carry no unit.
-
-    Raises
-    ------
-    ParameterError
-        If the text has another form, the output is unknown, or a number cannot be read.
-    """
-    output, where, relation, limit = _parts(text)
-    if units is not None and output not in units:
-        raise ParameterError(f"spec {text!r}: there is no {output!r}; have {', '.join(units)}")
-    known = units or {}
-    return Spec(
-        output=output,
-        relation=relation,
-        limit=_number(text, limit, known.get(output, "")),
-        where={} if where is None else _places(text, where, known),
-        text=" ".join(text.split()),
-    )
-
-
-def _parts(text: str) -> tuple[str, str | None, str, str]:
-    """Output, place, relation and limit of a spec."""
-    if len(text) > _LONGEST_SPEC:
-        raise ParameterError(f"spec {shown(text)} has {len(text)} characters; the most is {_LONGEST_SPEC}")
-    relation = _RELATION.search(text)
-    output, at, where = (part.strip() for part in text[: relation.start() if relation else None].partition("@"))
-    limit = text[relation.end() :].strip() if relation else ""
-    odd = not (output and limit) or (at and not where) or "=" in output or re.search(r"[<>=\s]", limit)
-    if relation is None or odd:
-        raise ParameterError(f"spec {text!r}: write OUTPUT > LIMIT, <, >= or <=, for example 'current@bias=0.9 > 8u'")
-    return output, where if at else None, relation[0], limit
-
-
-def _places(text: str, where: str, units: Mapping[str, str]) -> dict[str, float]:
-    places: dict[str, float] = {}
-    for part in where.split(","):
-        name, equals, value = (word.strip() for word in part.partition("="))
-        if not (equals and name and value):
-            raise ParameterError(f"spec {text!r}: after @ write NAME=VALUE, not {part.strip()!r}")
-        if name in places:
-            raise ParameterError(f"spec {text!r}: {name} is given twice; give it once")
-        places[name] = _number(text, value, units.get(name, ""))
-    return places
-
-
-def _number(text: str, part: str, unit: str) -> float:
-    try:
-        value = parse(part, unit)
-    except ParameterError as error:
-        raise ParameterError(f"spec {text!r}: {error}") from None
-    if not math.isfinite(value):
-        raise ParameterError(f"spec {text!r}: {part} is not a finite number")
-    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,55 +201,6 @@ def wilson(passed: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
         return Proportion(value=float("nan"), low=float("nan"), high=float("nan"), passed=0, n=0)
     found = scipy.stats.binomtest(passed, n).proportion_ci(confidence, method="wilson")
     return Proportion(value=passed / n, low=float(found.low), high=float(found.high), passed=passed, n=n)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """When to stop: the half-width of a statistic's 95 % interval is below `limit`.
-
-    That of sigma is taken relative to sigma, that of the mean relative to sigma, too, not to the mean; that of the
-    yield is a difference of yields, 0.01 for one percentage point.
-    """
-
-    statistic: str
-    limit: float
-    text: str
-
-    def width(self, values: ArrayLike) -> float:
-        """Half-width for one quantity, or for whether each sample passed; infinite below two samples.
-
-        A failed sample is no part of mean and sigma, but did not pass.  A quantity that does not vary has no width
-        relative to its sigma: infinite, too.
-        """
-        array: Floats = np.asarray(values, dtype=float)
-        if self.statistic == "yield":
-            share = wilson(int(np.count_nonzero(array > 0)), array.size)
-            return (share.high - share.low) / 2 if share.n > 1 else float("inf")
-        found = moments(array)
-        if not (found.n > 1 and found.sigma > 0):
-            return float("inf")
-        ends = (found.sigma_low, found.sigma_high) if self.statistic == "sigma" else (found.mean_low, found.mean_high)
-        return (ends[1] - ends[0]) / 2 / found.sigma
-
-
-def parse_goal(text: str) -> Goal:
-    """Read ``sigma<2%``, ``mean<1%`` or ``yield<1%``.
-
-    Raises
-    ------
-    ParameterError
-        If the text has another form, or the limit is not between 0 and 100 %.
-    """
-    match = _GOAL.fullmatch(text)
-    try:
-        limit = float(match[2]) / 100 if match else 0.0
-    except ValueError:
-        limit = 0.0
-    if match is None or not 0 < limit < 1:
-        raise ParameterError(
-            f"goal {text!r}: write 'sigma<2%', 'mean<1%' or 'yield<1%', with a percentage from 0 to 100"
-        )
-    return Goal(statistic=match[1], limit=limit, text=" ".join(text.split()))
 
 
 def worst(frame: pd.DataFrame, output: str, count: int = 10) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """How copies of a circuit differ: statistics of outputs, and a few random coefficients per copy."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -11,6 +11,7 @@ from ..declare.model import RandomModel
 from ..errors import FitError
 from ..storage.untrusted import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
 from .fit import held_out
+from .points import Mask
 
 PARTS = ("process", "mismatch")
 _FEWEST_SAMPLES = 16
@@ -122,13 +123,20 @@ class VariationSummary(_Stored):
 
 
 def basis(model: RandomModel, nominal: Mapping[str, float], inputs: Sequence[Floats]) -> Floats:
-    """Change of the output per random coefficient at the typical circuit, shape (n_inputs, n_coefficients)."""
+    """Change of the output per random coefficient at the typical circuit, shape (n_inputs, n_coefficients).
 
-    def at(changed: str, step: float) -> Any:
-        values = {name: step if name == changed else 0.0 for name in model.random}
+    By central differences over twice the coefficient's scale.
+    """
+
+    def output_at(changed: str, step: float) -> Floats:
+        """Output with one coefficient off its typical value, 0."""
+        values = {**dict.fromkeys(model.random, 0.0), changed: step}
         return np.asarray(model.function(*inputs, **values, **nominal), dtype=float)
 
-    columns = [(at(name, c.scale) - at(name, -c.scale)) / (2 * c.scale) for name, c in model.random.items()]
+    columns = []
+    for name, coefficient in model.random.items():
+        step = coefficient.scale
+        columns.append((output_at(name, step) - output_at(name, -step)) / (2 * step))
     return np.stack(columns, axis=1)
 
 
@@ -161,14 +169,26 @@ def fit_random(
     """
     good = np.isfinite(deviations).all(axis=1)
     used = np.broadcast_to(np.asarray(model.estimation_mask(*inputs.values())), deviations.shape[1:])
-    y, z = deviations[good][:, used], draws[good]
-    x = {name: values[used] for name, values in inputs.items()}
-    _check_count(model, y, z)
+    samples, x = deviations[good][:, used], {name: values[used] for name, values in inputs.items()}
+    _check_count(model, samples, draws)
     columns = basis(model, nominal, list(x.values()))
     _check_rank(model, columns)
-    found = y @ np.linalg.pinv(columns).T
-    held = held_out(x)
-    explained, sigma_error = _explained(columns, y, held), _sigma_error(columns, found, y)
+    return _make_fit(model, x, samples, draws[good], columns, parts, conditions)
+
+
+def _make_fit(
+    model: RandomModel,
+    inputs: Mapping[str, Floats],
+    samples: Floats,
+    draws: Floats,
+    columns: Floats,
+    parts: Sequence[str],
+    conditions: Mapping[str, float | str],
+) -> RandomFit:
+    """Coefficients of the samples, shape (n_samples, n_inputs), and how much of their spread these give back."""
+    found = samples @ np.linalg.pinv(columns).T
+    held = held_out(inputs)
+    explained, sigma_error = _explained(columns, samples, held), _sigma_error(columns, found, samples)
     _check_variation(model, explained, sigma_error)
     return RandomFit(
         model=model.name,
@@ -177,18 +197,24 @@ def fit_random(
         inputs=model.inputs,
         output=model.output,
         conditions=dict(conditions),
-        box={name: (float(v.min()), float(v.max())) for name, v in x.items()},
-        coefficients=[
-            RandomCoefficient(name=name, unit=c.unit, doc=c.doc, mean=float(m), sigma=float(s))
-            for (name, c), m, s in zip(model.random.items(), found.mean(axis=0), found.std(axis=0, ddof=1), strict=True)
-        ],
-        covariance=_by_part(found, z, parts),
+        box={name: (float(values.min()), float(values.max())) for name, values in inputs.items()},
+        coefficients=_coefficients(model, found),
+        covariance=_covariance_by_part(found, draws, parts),
         explained=explained,
         sigma_error=sigma_error,
-        n_samples=len(y),
-        n_inputs=y.shape[1],
+        n_samples=len(samples),
+        n_inputs=samples.shape[1],
         n_held_out=int(held.sum()),
     )
+
+
+def _coefficients(model: RandomModel, found: Floats) -> list[RandomCoefficient]:
+    """Mean and sigma of each coefficient over the samples, `found` of shape (n_samples, n_coefficients)."""
+    means, sigmas = found.mean(axis=0).tolist(), found.std(axis=0, ddof=1).tolist()
+    return [
+        RandomCoefficient(name=name, unit=c.unit, doc=c.doc, mean=mean, sigma=sigma)
+        for (name, c), mean, sigma in zip(model.random.items(), means, sigmas, strict=True)
+    ]
 
 
 def _check_count(model: RandomModel, samples: Floats, draws: Floats) -> None:
@@ -210,34 +236,43 @@ def _check_rank(model: RandomModel, columns: Floats) -> None:
         raise FitError(f"{model.name}: the grid does not determine its coefficients; widen {', '.join(model.inputs)}")
 
 
-def _by_part(found: Floats, draws: Floats, parts: Sequence[str]) -> dict[str, list[list[float]]]:
+def _covariance_by_part(found: Floats, draws: Floats, parts: Sequence[str]) -> dict[str, list[list[float]]]:
     """Covariance by what was drawn: linear in the draws, which are known; the rest counts as the circuit's own."""
     design = np.column_stack([np.ones(len(draws)), draws])
     slopes, *_ = np.linalg.lstsq(design, found, rcond=None)
     rest = found - design @ slopes
+    rest_covariance = rest.T @ rest / max(len(rest) - design.shape[1], 1)
     own = "mismatch" if "mismatch" in parts else "process"
     covariance = {}
     for part in PARTS:
-        columns = [1 + i for i, name in enumerate(parts) if name == part]
-        if columns:
-            linear = slopes[columns].T @ slopes[columns]
-            extra = rest.T @ rest / max(len(rest) - design.shape[1], 1) if part == own else 0.0
-            covariance[part] = np.asarray(linear + extra).tolist()
+        of_part = [1 + variable for variable, name in enumerate(parts) if name == part]
+        if of_part:
+            # The draws are standard normal and independent: their own covariance is 1.
+            linear = slopes[of_part].T @ slopes[of_part]
+            covariance[part] = (linear + rest_covariance if part == own else linear).tolist()
     return covariance
 
 
-def _explained(columns: Floats, y: Floats, held: Any) -> float:
-    read, shown = (~held, held) if held.any() else (slice(None), slice(None))
-    found = y[:, read] @ np.linalg.pinv(columns[read]).T
-    spread = y[:, shown] - y[:, shown].mean(axis=0)
-    rest = (y - found @ columns.T)[:, shown]
-    rest = rest - rest.mean(axis=0)
-    return float(1 - np.sum(rest**2) / np.sum(spread**2))
+def _explained(columns: Floats, deviations: Floats, held: Mask) -> float:
+    """Share of the variance that the coefficients explain, at inputs they are not read off from if there are any."""
+    read, shown = (~held, held) if held.any() else (np.ones_like(held), np.ones_like(held))
+    found = deviations[:, read] @ np.linalg.pinv(columns[read]).T
+    rest = deviations[:, shown] - found @ columns[shown].T
+    return float(1 - _sum_of_squares(rest) / _sum_of_squares(deviations[:, shown]))
 
 
-def _sigma_error(columns: Floats, found: Floats, y: Floats) -> float:
-    # First and second half: every second Sobol point lies on the same side of the first variables.
-    half = len(y) // 2
-    model = np.sqrt(np.einsum("ij,jk,ik->i", columns, np.atleast_2d(np.cov(found[:half].T)), columns))
-    simulated = y[half:].std(axis=0, ddof=1)
-    return float(np.abs(model / simulated - 1).max())
+def _sum_of_squares(values: Floats) -> float:
+    """Sum of squares about the mean over the samples, which are the rows."""
+    return float(np.sum((values - values.mean(axis=0)) ** 2))
+
+
+def _sigma_error(columns: Floats, found: Floats, deviations: Floats) -> float:
+    """Largest relative error of the model's sigma over the inputs, from one half of the samples, on the other.
+
+    First and second half: every second Sobol point lies on the same side of the first variables.
+    """
+    half = len(deviations) // 2
+    covariance = np.atleast_2d(np.cov(found[:half], rowvar=False))
+    model_sigma = np.sqrt(np.einsum("ij,jk,ik->i", columns, covariance, columns))
+    simulated_sigma = deviations[half:].std(axis=0, ddof=1)
+    return float(np.abs(model_sigma / simulated_sigma - 1).max())

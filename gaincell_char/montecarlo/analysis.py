@@ -13,7 +13,8 @@ from ..errors import DataError, FitError
 from ..fitting import statistics
 from ..fitting.fit import Fit
 from ..fitting.record import Origin, Record, make_record
-from ..fitting.statistics import Goal, Proportion, Spec
+from ..fitting.specs import Goal, Spec
+from ..fitting.statistics import Proportion
 from ..fitting.variation import OutputSpread, RandomFit, VariationSummary
 from ..spice.pool import Pool
 from ..sweep.run import OK

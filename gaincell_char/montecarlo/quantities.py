@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..declare.bench import Floats
 from ..errors import DataError, ParameterError
-from ..fitting.statistics import Spec
+from ..fitting.specs import Spec
 from .campaign import Campaign
 
 _MOST_SHOWN = 9

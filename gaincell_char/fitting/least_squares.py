@@ -1,0 +1,174 @@
+"""Least squares of one model: unknowns in units of their scale, residuals in units of the full range."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from ..declare.bench import Floats, Numbers
+from ..declare.model import Coefficient, Model
+from ..errors import FitError
+from .points import Selection
+
+# Finite-difference Jacobians are good to about 1e-10 of their largest column.
+_RANK_TOLERANCE = 1e-9
+_LINEAR_RANK_TOLERANCE = 1e-11
+_UNDETERMINED_SHARE = 0.1
+"""Coefficients with this part of the largest share in a direction that nothing determines are named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """Fitted values and their covariance, in the units of the coefficients and the order of `Problem.free`."""
+
+    values: Floats
+    covariance: Floats
+
+
+class Problem:
+    """A model with free coefficients, and the points it is fitted to.
+
+    Parameters
+    ----------
+    points : Selection
+        Points of the fit.
+    full_range : float
+        Largest minus smallest output, of all points that there are.
+    params : mapping
+        Numbers that start values are computed from.
+
+    Attributes
+    ----------
+    free : list of str
+        Coefficients that are fitted.
+    given : mapping of str to float
+        Coefficients that are not.
+
+    Raises
+    ------
+    FitError
+        If there are too few points.
+    """
+
+    def __init__(self, model: Model, points: Selection, full_range: float, params: Numbers) -> None:
+        self._model, self._points, self._full_range = model, points, full_range
+        start = {name: _start(coefficient, params) for name, coefficient in model.coefficients.items()}
+        self.given = {name: start[name] for name, coefficient in model.coefficients.items() if coefficient.fixed}
+        self.free = [name for name in start if name not in self.given]
+        unknown = [model.coefficients[name] for name in self.free]
+        self._start = np.array([start[name] for name in self.free])
+        self._low = np.array([coefficient.low for coefficient in unknown])
+        self._high = np.array([coefficient.high for coefficient in unknown])
+        self._scale = np.array([c.scale or abs(s) or 1.0 for c, s in zip(unknown, self._start, strict=True)])
+        self._weight, self._variance = _weights(points, full_range)
+        if points.output.size <= len(self.free):
+            raise FitError(
+                f"model {model.name} has {len(self.free)} coefficients for {points.output.size} points; widen the sweep"
+            )
+
+    def solve(self, robust: float = 0.0) -> Solution:
+        """Nonlinear least squares; scipy's default tolerances stop coefficients 1e-7 short.
+
+        Parameters
+        ----------
+        robust : float
+            Residual [full range] above which one counts less and less (soft L1); 0 for plain least squares.
+
+        Raises
+        ------
+        FitError
+            If the optimiser stops early or the points do not determine a coefficient.
+        """
+        try:
+            result = least_squares(
+                self._residual,
+                self._start / self._scale,
+                bounds=(self._low / self._scale, self._high / self._scale),
+                jac="3-point",
+                x_scale="jac",
+                ftol=1e-13,
+                xtol=1e-11,
+                gtol=1e-15,
+                max_nfev=3000,
+                loss="soft_l1" if robust else "linear",
+                f_scale=robust or 1.0,
+            )
+        except (ValueError, ArithmeticError) as error:  # the residual is infinite where the search begins
+            raise FitError(f"model {self._model.name} cannot be fitted to these numbers: {error}") from None
+        if not result.success or not np.isfinite(result.fun).all():
+            raise FitError(f"model {self._model.name}: the optimiser stopped early: {result.message}")
+        jacobian = np.asarray(result.jac)
+        self._check_rank(jacobian, _RANK_TOLERANCE)
+        return self._solution(result.x, jacobian, result.fun)
+
+    def solve_linear(self) -> Solution:
+        """Exact solution for a model that is linear in its coefficients.
+
+        Raises
+        ------
+        FitError
+            If the points do not determine a coefficient.
+        """
+        base = self._predict(np.zeros(len(self.free)))
+        columns = [self._predict(unit) - base for unit in np.eye(len(self.free))]
+        jacobian = np.stack(columns, axis=1) / self._full_range
+        self._check_rank(jacobian, _LINEAR_RANK_TOLERANCE)
+        jacobian = jacobian * self._weight[:, None]
+        norm = np.linalg.norm(jacobian, axis=0)
+        target = self._weight * (self._points.output - base) / self._full_range
+        scaled = np.linalg.lstsq(jacobian / norm, target)[0] / norm
+        return self._solution(scaled, jacobian, self._residual(scaled))
+
+    def _predict(self, scaled: Floats) -> Floats:
+        values = dict(zip(self.free, scaled * self._scale, strict=True))
+        return np.asarray(self._model.function(*self._points.inputs.values(), **values, **self.given), dtype=float)
+
+    def _residual(self, scaled: Floats) -> Floats:
+        return np.asarray(self._weight * (self._predict(scaled) - self._points.output) / self._full_range)
+
+    def _check_rank(self, jacobian: Floats, tolerance: float) -> None:
+        """Refuse points that do not determine a coefficient: the Jacobian, columns of length 1, has no full rank."""
+        if not np.isfinite(jacobian).all():
+            raise FitError(f"model {self._model.name} is not a number at some of the points, or near them")
+        norm = np.linalg.norm(jacobian, axis=0)
+        flat = [name for name, size in zip(self.free, norm, strict=True) if size == 0]
+        if not flat:
+            _, sizes, directions = np.linalg.svd(jacobian / norm, full_matrices=False)
+            if sizes[-1] >= tolerance * sizes[0]:
+                return
+            null = np.abs(directions[-1])
+            least = _UNDETERMINED_SHARE * null.max()
+            flat = [name for name, share in zip(self.free, null, strict=True) if share > least]
+        raise FitError(
+            f"model {self._model.name}: the data do not determine {', '.join(flat)}; "
+            "widen the sweep or choose a simpler model"
+        )
+
+    def _solution(self, scaled: Floats, jacobian: Floats, residual: Floats) -> Solution:
+        """Values, and the covariance of the linearised problem.
+
+        Seber and Wild, Nonlinear Regression, 1989, section 2.1.
+        """
+        norm = np.linalg.norm(jacobian, axis=0)
+        inverse = np.linalg.pinv(jacobian / norm)
+        variance = self._variance or float(residual @ residual) / (residual.size - len(self.free))
+        scale = self._scale / norm
+        covariance = np.asarray(inverse @ inverse.T * variance * np.outer(scale, scale))
+        return Solution(values=scaled * self._scale, covariance=covariance)
+
+
+def _weights(points: Selection, full_range: float) -> tuple[Floats, float | None]:
+    """Weight of each residual, and the variance of one, in units of full range, where the data's sigma is known.
+
+    Weights are about 1: the residual stays in units of full range, and noise of known size has that variance.
+    """
+    if points.sigma is None:
+        return np.ones(points.output.size), None
+    typical = float(np.sqrt(np.mean(points.sigma**2)))
+    return np.asarray(typical / points.sigma), (typical / full_range) ** 2
+
+
+def _start(coefficient: Coefficient, params: Numbers) -> float:
+    start: float | Callable[[Numbers], float] = coefficient.start
+    return float(start(params)) if callable(start) else float(start)
