@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fakes import NoPool
 
 from gaincell_char import registry
 from gaincell_char.cli import cli
@@ -30,15 +31,6 @@ BASE = "A|V|s|m|F|C|J|W|S|Ohm|K|1|%"
 UNIT = re.compile(rf"({BASE})(/({BASE})(\^([2-9]|1\d))?)?")
 TEMPS = (-40.0, 27.0, 125.0)
 AGREE = 1e-3  # of full range, a stored fit and the same fit made again
-
-
-class NoPool:
-    """A pool that runs nothing: its dataset has every dimension and no result."""
-
-    version = ""
-
-    def map(self, *_, **__):
-        return iter(())
 
 
 def parameters(circuit, bench):
