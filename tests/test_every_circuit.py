@@ -443,10 +443,10 @@ def test_spreads_are_declared_of_what_there_is(circuit):
 def test_every_spread_runs_and_has_its_features(circuit, pool):
     for spread in circuit.spreads:
         planned = plan_campaign(circuit.name, spread.bench, vary="both")
-        items = execute.sample(planned, 3, pool)
+        items = execute.sample(planned, 2, pool)
         assert not [item.reason for item in items if item.reason]
         outputs = {o.name: [item.values[o.name].tolist() for item in items] for o in planned.plan.bench.outputs}
-        cube = results.cube(planned, pd.DataFrame(outputs), 3)
+        cube = results.cube(planned, pd.DataFrame(outputs), 2)
         main = cube[spread.output]
         assert (main.std("sample") > 0).any()
         for feature in spread.features:
