@@ -1,5 +1,7 @@
 """What every test may ask for: simulators, circuits, technologies."""
 
+import contextlib
+import io
 import os
 import shutil
 import signal
@@ -109,6 +111,10 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Put pictures together everywhere, but turn them into pixels and paths only in tests marked ``pictures``."""
     if request.node.get_closest_marker("pictures"):
         return
+    _draw_nothing(monkeypatch)
+
+
+def _draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda _, file, **__: file.write(b"\x89PNG"))
     monkeypatch.setattr(FigureCanvasSVG, "print_svg", lambda _, file, **__: file.write("<svg/>"))
 
@@ -116,6 +122,10 @@ def _quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 @pytest.fixture(autouse=True)
 def _quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a campaign, simulate one of its points again in new processes, not four; test_campaign.py has all four."""
+    _check_little(monkeypatch)
+
+
+def _check_little(monkeypatch: pytest.MonkeyPatch) -> None:
     if not ALL:
         monkeypatch.setattr(verify, "_POINTS", 1)
 
@@ -174,6 +184,25 @@ def gaincell(
             cli.main()
         printed = capsys.readouterr()
         return ended.value.code, printed.out, printed.err
+
+    return type_
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, str]]:
+    """Type a command that ends well in a folder of its own, for many tests to look at: the folder, what was printed."""
+
+    def type_(*words: object) -> tuple[Path, str]:
+        folder, out = tmp_path_factory.mktemp("finished"), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+            _draw_nothing(patch)
+            _check_little(patch)
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["gaincell", *map(str, words)])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        assert ended.value.code == 0
+        return folder, out.getvalue()
 
     return type_
 

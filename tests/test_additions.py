@@ -11,7 +11,14 @@ import pytest
 
 pytestmark = [pytest.mark.ngspice, pytest.mark.xdist_group("additions")]
 ROOT = Path(__file__).parents[1]
-GAINCELL = ("-c", "from gaincell_char.cli import main; main()")
+COMMANDS = """
+import sys
+import gaincell_char
+from gaincell_char.cli import cli
+print(gaincell_char.__file__)
+for line in sys.argv[1:]:
+    cli.main(line.split(), standalone_mode=False)
+"""
 INSIDE = ("circuits", "netlists", "fits")
 NETLIST = """* Source follower with a resistor: a level shifter.
 .subckt follower in out vdd vss
@@ -123,11 +130,13 @@ def run(project, *command):
 
 def test_new_files_are_all_it_takes(project):
     before = files(project)
-    where = run(project, "-c", "import gaincell_char; print(gaincell_char.__file__)")
-    assert where.stdout.startswith(str(project)), where
-    made = run(project, *GAINCELL, "run", "--circuit", "follower", "--out", "out",
-               "--records", "gaincell_char/fits/gc28")  # fmt: skip
+    made = run(
+        project, "-c", COMMANDS, "run --circuit follower --out out --records gaincell_char/fits/gc28",
+        "sweep follower dc --tech mine -o out/f.csv",
+    )  # fmt: skip
     assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith(str(project)), made.stdout
+    assert (project / "out" / "f.csv").is_file()
     assert (project / "out" / "index.html").is_file()
     tests = run(
         project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/test_every_circuit.py",
@@ -136,8 +145,6 @@ def test_new_files_are_all_it_takes(project):
     assert tests.returncode == 0, tests.stdout[-3000:]
     passed = int(tests.stdout.split(" passed")[0].split()[-1])
     assert passed > 40, tests.stdout[-500:]
-    swept = run(project, *GAINCELL, "sweep", "follower", "dc", "--tech", "mine", "-o", "out/f.csv")
-    assert swept.returncode == 0, swept.stderr
     record = "gaincell_char/fits/gc28/follower.dc.json"
     after = files(project)
     assert after == {**before, record: after[record]}, "a record more, and no file but that has changed"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fakes import NoPool
 
 from gaincell_char import registry
 from gaincell_char.cli import cli
@@ -30,15 +31,6 @@ BASE = "A|V|s|m|F|C|J|W|S|Ohm|K|1|%"
 UNIT = re.compile(rf"({BASE})(/({BASE})(\^([2-9]|1\d))?)?")
 TEMPS = (-40.0, 27.0, 125.0)
 AGREE = 1e-3  # of full range, a stored fit and the same fit made again
-
-
-class NoPool:
-    """A pool that runs nothing: its dataset has every dimension and no result."""
-
-    version = ""
-
-    def map(self, *_, **__):
-        return iter(())
 
 
 def parameters(circuit, bench):
@@ -451,10 +443,10 @@ def test_spreads_are_declared_of_what_there_is(circuit):
 def test_every_spread_runs_and_has_its_features(circuit, pool):
     for spread in circuit.spreads:
         planned = plan_campaign(circuit.name, spread.bench, vary="both")
-        items = execute.simulate_samples(planned, 3, pool)
+        items = execute.simulate_samples(planned, 2, pool)
         assert not [item.reason for item in items if item.reason]
         outputs = {o.name: [item.values[o.name].tolist() for item in items] for o in planned.plan.bench.outputs}
-        grid = results.to_grid(planned, pd.DataFrame(outputs), 3)
+        grid = results.to_grid(planned, pd.DataFrame(outputs), 2)
         main = grid[spread.output]
         assert (main.std("sample") > 0).any()
         for feature in spread.features:

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fakes import FakePool
 
 from gaincell_char import cli, registry
 from gaincell_char.cli import console
@@ -330,14 +331,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_parent_alone(pool):
     assert os.getpgid(pool._all[0]._process.pid) != os.getpgid(0)
 
 
-class _Fake:
-    """A pool whose every run gives the same vectors."""
-
-    version = "none"
-
-    def map(self, jobs, *_, **__):
-        for job in jobs:
-            yield job, Outcome(vectors={"i(vbl)": np.array([1e-6])})
+SAME = FakePool(lambda _: Outcome(vectors={"i(vbl)": np.array([1e-6])}))
 
 
 @pytest.mark.parametrize("error", [ValueError("no crossing"), KeyError("v(q)"), ZeroDivisionError("by zero")])
@@ -354,7 +348,7 @@ def test_a_measurement_that_fails_costs_its_point_alone(error):
         cell, "dc", registry.load_technology(), registry.load_netlist("gain_cell"),
         sweep={"v_store": [0.1, 0.9, 0.2], "v_in": [0.9]},
     )  # fmt: skip
-    result = characterize(plan, pool=_Fake())
+    result = characterize(plan, pool=SAME)
     assert result.dataset.status.to_numpy().ravel().tolist() == [OK, FAILED, OK]
     assert result.dataset.reason.to_numpy().ravel()[1] == f"i_bl could not be measured: {error}"
 
@@ -485,7 +479,7 @@ def test_children_go_when_the_parent_is_killed(hanging):
 def measured():
     """A dataset of a size that does not fit on the full disk."""
     plan = registry.plan_bench("gain_cell", "dc", sweep={"v_store": np.linspace(0, 0.9, 3000), "v_in": [0.9]})
-    return characterize(plan, pool=_Fake()).dataset
+    return characterize(plan, pool=SAME).dataset
 
 
 @pytest.fixture

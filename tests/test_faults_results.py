@@ -201,17 +201,9 @@ def test_a_campaign_whose_sweep_is_one_value_has_its_page(gaincell, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory):
+def campaign(finished):
     """A campaign of a curve that ends before what is looked for happens."""
-    folder = tmp_path_factory.mktemp("campaign")
-    patch = pytest.MonkeyPatch()
-    patch.chdir(folder)
-    patch.setattr("sys.argv", ["gaincell", *map(str, DECAY)])
-    with pytest.raises(SystemExit) as ended:
-        gaincell_char.cli.main()
-    patch.undo()
-    assert ended.value.code == 0
-    return folder
+    return finished(*DECAY)[0]
 
 
 DECAY = (

@@ -188,7 +188,9 @@ def test_the_first_folder_that_has_the_library_is_taken(tmp_path, monkeypatch):
     assert find_models(tmp_path, Models(lib="y.lib", sections={}, folders=("c",))) is None
 
 
-def test_a_technology_that_fails_a_check_ends_with_status_1(tmp_path, gaincell):
+def test_a_technology_that_fails_a_check_ends_with_status_1(tmp_path, gaincell, monkeypatch):
+    # All but the last and longest, a sample of every campaign.
+    monkeypatch.setattr(technology_checks, "CHECKS", technology_checks.CHECKS[:-1])
     toml = (Path(__file__).parents[1] / "netlists/tech/gc28/technology.toml").read_text()
     (tmp_path / "technology.toml").write_text(toml.replace('["models.lib", "devices.cir"]', '["all.cir"]'))
     home = Path(__file__).parents[1] / "netlists/tech/gc28"

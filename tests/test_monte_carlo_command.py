@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import threading
 import time
@@ -11,15 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char import cli, read_record, registry
+from gaincell_char import read_record, registry
 from gaincell_char.errors import SimulationError
 from gaincell_char.montecarlo import execute, verify
 from gaincell_char.sweep.run import FAILED
 from gaincell_char.sweep.step_control import StepControlSurvey
 
-pytestmark = pytest.mark.ngspice
+pytestmark = [pytest.mark.ngspice, pytest.mark.xdist_group("campaigns")]  # they share folders
 CELL = ["mc", "gain_cell", "dc", "--vary", "mismatch", "-n", "64", "-o", "c"]
-ONE = [*CELL, "--axis", "v_store=0.9"]
+ONE = [*CELL, "--axis", "v_store=0.9", "--workers", "1"]
 
 
 def instead(words, *more):
@@ -29,17 +30,20 @@ def instead(words, *more):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """A finished campaign: its folder and what was printed."""
-    folder = tmp_path_factory.mktemp("page")
-    patch = pytest.MonkeyPatch()
-    patch.chdir(folder)
-    patch.setattr("sys.argv", ["gaincell", *CELL, "--spec", "i_bl@v_store=0.9 > 9u", "--workers", "1"])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    patch.undo()
-    assert ended.value.code == 0
-    return folder / "c"
+def page(finished):
+    """The folder of a finished campaign."""
+    return finished(*CELL, "--spec", "i_bl@v_store=0.9 > 9u", "--workers", "1")[0] / "c"
+
+
+@pytest.fixture(scope="module")
+def _one(finished):
+    return finished(*ONE)[0]
+
+
+@pytest.fixture
+def done(_one, tmp_path):
+    """A folder with a finished campaign of one point per sample, for a test to change."""
+    shutil.copytree(_one, tmp_path, dirs_exist_ok=True)
 
 
 class Links(HTMLParser):
@@ -120,8 +124,8 @@ def test_a_replay_prints_the_deck_and_finds_the_same_numbers(page, gaincell, mon
     assert err.splitlines()[-1] == "gaincell: the same as in the campaign"
 
 
+@pytest.mark.usefixtures("done")
 def test_more_samples_join_the_ones_that_are_there(gaincell):
-    gaincell(*ONE)
     status, out, _ = gaincell(*instead(ONE, "-n", "96"))
     assert status == 0
     assert re.search(r"32 points simulated .*, 64 were there already, in c \(", out)
@@ -182,8 +186,8 @@ def test_bad_requests_are_refused_in_one_sentence(gaincell, tmp_path, words, say
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.usefixtures("done")
 def test_a_folder_of_another_campaign_is_refused_and_keeps_what_it_holds(gaincell, tmp_path):
-    gaincell(*ONE)
     before = {p: p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()}
     status, _, err = gaincell(*ONE, "--seed", "2")
     assert status == 2
@@ -209,8 +213,8 @@ def test_a_merge_without_a_campaign_or_with_a_hole_is_refused(gaincell, tmp_path
     assert re.search(r"c/campaign.json: not JSON: .*; delete it, and run the same command again", err)
 
 
+@pytest.mark.usefixtures("done")
 def test_a_technology_that_changed_under_a_campaign_is_noticed(gaincell, tmp_path):
-    gaincell(*ONE)
     path = tmp_path / "c" / "campaign.json"
     raw = json.loads(path.read_text())
     path.write_text(json.dumps({**raw, "digest": "0" * 16}))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fakes import FakePool, NoPool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,26 +119,18 @@ def _code(numbers, corner, temp):
     return sum(numbers[n] * 1000.0**k for k, n in enumerate(NAMES)) + 1e9 * corner + 1e10 * temp
 
 
-class _Shuffled:
-    """A pool that answers from the text of the deck alone, in another order than asked."""
-
-    version = "none"
-
-    def map(self, jobs, decks, *, count):
-        jobs = list(jobs)
-        assert len(jobs) == count
-        for job in reversed(jobs):
-            text = decks(job).text
-            numbers = {name: float(value) for name, value in re.findall(r"^\.param (\w+)=(\S+)$", text, re.MULTILINE)}
-            temp = float(re.search(r"^\.temp (\S+)$", text, re.MULTILINE)[1])
-            yield job, Outcome(vectors={"code": np.array(_code(numbers, numbers["process_vth_n"], temp))})
+def _read(deck):
+    """The code of what the text of a deck says."""
+    numbers = {name: float(value) for name, value in re.findall(r"^\.param (\w+)=(\S+)$", deck.text, re.MULTILINE)}
+    temp = float(re.search(r"^\.temp (\S+)$", deck.text, re.MULTILINE)[1])
+    return Outcome(vectors={"code": np.array(_code(numbers, numbers["process_vth_n"], temp))})
 
 
 @settings(max_examples=30, deadline=None)
 @given(grids(), st.permutations(["tt", "ff", "ss"]), st.permutations([27.0, 85.0, -40.0]))
 def test_every_point_lands_on_its_own_coordinates(sweep, corners, temps):
     plan = _plan(sweep, corners=corners, temps=temps)
-    data = characterize(plan, pool=_Shuffled()).dataset
+    data = characterize(plan, pool=FakePool(_read, order=-1)).dataset
     assert data.i_bl.dims[:2] == ("corner", "temp")
     assert {name: data[name].to_numpy().tolist() for name in NAMES} == sweep
     assert data.corner.to_numpy().tolist() == corners
@@ -155,19 +148,12 @@ def test_a_parameter_that_is_set_is_in_the_dataset_and_no_longer_swept():
     plan = registry.plan_bench("gain_cell", "dc", set_={"v_in": 0.6, "c_store": 2e-15})
     assert list(plan.sweep) == ["v_store", "v_bl"]
     assert (plan.fixed["v_in"], plan.fixed["c_store"]) == (0.6, 2e-15)
-    attrs = characterize(plan, pool=_Fake()).dataset.attrs
+    attrs = characterize(plan, pool=NoPool()).dataset.attrs
     assert json.loads(attrs["parameters"])["c_store"] == 2e-15
 
 
-class _Fake:
-    version = "none"
-
-    def map(self, *_, **__):
-        return iter(())
-
-
 def test_what_is_not_run_says_so_and_has_no_value():
-    data = characterize(registry.plan_bench("gain_cell", "dc", set_={"v_in": 0.6}), pool=_Fake()).dataset
+    data = characterize(registry.plan_bench("gain_cell", "dc", set_={"v_in": 0.6}), pool=NoPool()).dataset
     assert set(data.status.to_numpy().ravel()) == {"not run"}
     assert data.i_bl.isnull().all()
 

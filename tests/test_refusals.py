@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import NoPool
 from hypothesis import given
 from hypothesis import strategies as st
 from PySpice.Spice.Netlist import Circuit
@@ -448,13 +449,6 @@ def test_what_spice_users_write_is_accepted():
 @pytest.fixture(scope="module")
 def measured():
     """A dataset of bench dc as simulated, had the cell been the published cubic."""
-
-    class NoPool:
-        version = "none"
-
-        def map(self, *_, **__):
-            return iter(())
-
     plan = make_plan(
         CELL, "dc", registry.load_technology(), registry.load_netlist("gain_cell"),
         sweep={"v_store": np.linspace(0, 0.9, 19).tolist(), "v_in": [0.9], "v_bl": [0.45]},

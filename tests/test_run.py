@@ -1,10 +1,11 @@
 """From a plan to a dataset, against a simulator of three lines: no ngspice, no mocks."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from fakes import FakePool
 
 from gaincell_char.declare.bench import Bench, Curve, Derived, Op, Output
 from gaincell_char.declare.circuit import Circuit
@@ -57,26 +58,17 @@ DIVIDER = Circuit(
 )  # fmt: skip
 
 
-@dataclass
-class ToyPool:
-    """Answers decks by Kirchhoff, in any order; `broken` says which fail."""
+def kirchhoff(broken=lambda _: "", order=1, kind=FakePool):
+    """A pool that answers decks by Kirchhoff; `broken` says which fail."""
 
-    broken: object = lambda _: ""
-    order: int = 1
-    version: str = "0"
-
-    def map(self, jobs, decks, *, count):
-        jobs = list(jobs)
-        assert len(jobs) == count
-        for job in jobs[:: self.order]:
-            deck = decks(job)
-            yield job, self.answer(deck.params, deck.template.temp)
-
-    def answer(self, p, temp):
-        if reason := self.broken(p):
+    def answer(deck):
+        p = deck.params
+        if reason := broken(p):
             return Outcome(vectors={}, reason=reason, log="the log")
-        upper = p["r"] * (1 + p["process_r"]) * (1 + (temp - 27) / 100)
+        upper = p["r"] * (1 + p["process_r"]) * (1 + (deck.template.temp - 27) / 100)
         return Outcome(vectors={"v(b)": np.array([p["v_top"] * p["r_load"] / (upper + p["r_load"])])})
+
+    return kind(answer, order, version="0")
 
 
 def plan(bench=BENCH, **request):
@@ -86,7 +78,7 @@ def plan(bench=BENCH, **request):
 @pytest.mark.parametrize("order", [1, -1])
 def test_every_point_lands_on_its_own_coordinates(order):
     request = plan(corners=("tt", "ss"), temps=(27.0, 77.0))
-    d = characterize(request, pool=ToyPool(order=order)).dataset
+    d = characterize(request, pool=kirchhoff(order=order)).dataset
 
     assert d.v_b.dims == ("corner", "temp", "v_top", "r_load")
     for corner, temp, v_top, r_load in itertools.product(("tt", "ss"), (27.0, 77.0), (1.0, 2.0, 3.0), (1e3, 4e3)):
@@ -99,7 +91,7 @@ def test_every_point_lands_on_its_own_coordinates(order):
 
 
 def test_everything_is_labelled():
-    d = characterize(plan(), pool=ToyPool()).dataset
+    d = characterize(plan(), pool=kirchhoff()).dataset
     assert d.v_b.attrs == {"units": "V", "long_name": "tap"}
     assert d.v_top.attrs == {"units": "V", "long_name": "supply"}
     assert d.gain.attrs == {"units": "1", "long_name": "slope over v_top"}
@@ -112,12 +104,12 @@ def test_everything_is_labelled():
 
 
 def test_what_follows_from_a_dimension_is_left_out_where_it_was_not_swept():
-    assert "gain" not in characterize(plan(sweep={"v_top": [1.0]}), pool=ToyPool()).dataset
-    assert "gain" not in characterize(plan(set_={"v_top": 1.0}), pool=ToyPool()).dataset
+    assert "gain" not in characterize(plan(sweep={"v_top": [1.0]}), pool=kirchhoff()).dataset
+    assert "gain" not in characterize(plan(set_={"v_top": 1.0}), pool=kirchhoff()).dataset
 
 
 def test_failed_points_are_rows_with_their_reason():
-    result = characterize(plan(), pool=ToyPool(lambda p: "singular matrix" if p["v_top"] == 2.0 else ""))
+    result = characterize(plan(), pool=kirchhoff(lambda p: "singular matrix" if p["v_top"] == 2.0 else ""))
     d = result.dataset
     assert d.status.sel(v_top=2.0).values.ravel().tolist() == [FAILED, FAILED]
     assert set(d.reason.sel(v_top=2.0).values.ravel()) == {"singular matrix"}
@@ -136,7 +128,7 @@ def test_failed_points_are_rows_with_their_reason():
 
 def test_only_so_many_failures_keep_their_decks_but_all_are_counted():
     request = plan(sweep={"v_top": np.linspace(1, 2, 50)})
-    result = characterize(request, pool=ToyPool(lambda _: "no"))
+    result = characterize(request, pool=kirchhoff(lambda _: "no"))
     assert result.dataset.attrs["n_failed"] == 100
     assert 1 <= len(result.failures) < 100
     assert [f.where["v_top"] for f in result.failures] == sorted(f.where["v_top"] for f in result.failures)
@@ -161,14 +153,14 @@ def raises(error):
 )
 def test_a_measure_that_gives_no_number_is_a_failed_point(measure, reason):
     outputs = (BENCH.outputs[1], Output(name="v_b", unit="V", doc="tap", measure=measure))
-    d = characterize(plan(replace(BENCH, outputs=outputs, derived=())), pool=ToyPool()).dataset
+    d = characterize(plan(replace(BENCH, outputs=outputs, derived=())), pool=kirchhoff()).dataset
     assert set(d.status.values.ravel()) == {FAILED}
     assert set(d.reason.values.ravel()) == {reason}
     assert np.isnan(d.share).all(), "a point is good or it is not: no output of a failed one is kept"
 
 
 def test_points_that_were_not_asked_for_stay_not_run():
-    d = characterize(plan(), pool=ToyPool(), only=[(0, 0, 1, 1)]).dataset
+    d = characterize(plan(), pool=kirchhoff(), only=[(0, 0, 1, 1)]).dataset
     assert int((d.status == OK).sum()) == 1
     assert int((d.status == NOT_RUN).sum()) == 5
     assert np.isfinite(d.v_b.sel(v_top=2.0, r_load=4e3)).all()
@@ -176,18 +168,18 @@ def test_points_that_were_not_asked_for_stay_not_run():
 
 
 def test_an_interrupted_run_keeps_what_is_done():
-    class Stopped(ToyPool):
+    class Stopped(FakePool):
         def map(self, jobs, decks, *, count):
             return itertools.islice(super().map(jobs, decks, count=count), 2)
 
-    d = characterize(plan(), pool=Stopped()).dataset
+    d = characterize(plan(), pool=kirchhoff(kind=Stopped)).dataset
     assert [d.attrs[name] for name in ("n_points", "n_ok", "n_failed")] == [6, 2, 0]
     assert int((d.status == NOT_RUN).sum()) == 4
 
 
 def test_progress_is_told_of_every_point_failed_or_not():
     told = []
-    characterize(plan(), pool=ToyPool(lambda p: "no" * (p["v_top"] > 2)), progress=lambda: told.append(1))
+    characterize(plan(), pool=kirchhoff(lambda p: "no" * (p["v_top"] > 2)), progress=lambda: told.append(1))
     assert len(told) == 6
 
 
@@ -196,7 +188,7 @@ def test_curves_land_on_their_own_coordinates():
     outputs = (Output(name="v_t", unit="V", doc="curve", measure=lambda w, p: w["v(b)"][0] * (1 + p["time"])),)
     bench = replace(BENCH, curve=curve, outputs=outputs, derived=())
     request = plan(bench, sweep={"time": [0.5, 4.0], "v_top": [1.0, 2.0]}, set_={"r_load": 1e3})
-    d = characterize(request, pool=ToyPool()).dataset
+    d = characterize(request, pool=kirchhoff()).dataset
     assert d.v_t.dims == ("corner", "temp", "v_top", "time")
     np.testing.assert_allclose(d.v_t.squeeze(), [[0.75, 2.5], [1.5, 5.0]])
     assert d.time.attrs == {"units": "s", "long_name": "when"}
@@ -204,7 +196,7 @@ def test_curves_land_on_their_own_coordinates():
 
 def test_words_are_swept_like_numbers():
     request = plan(sweep={"kind": ["odd", "plain"], "v_top": [1.0]}, set_={"r_load": 1e3})
-    d = characterize(request, pool=ToyPool()).dataset
+    d = characterize(request, pool=kirchhoff()).dataset
     assert d.kind.values.tolist() == ["odd", "plain"]
     assert d.v_b.sizes["kind"] == 2
 
@@ -215,5 +207,5 @@ def test_defaults_follow_what_they_are_tied_to():
         replace(DIVIDER, benches=(replace(BENCH, sweep={"v_top": [1.0, 2.0]}),)), "tap", TECHNOLOGY, Netlist(),
         sweep={"r": [1e3, 5e3]},
     )  # fmt: skip
-    d = characterize(request, pool=ToyPool()).dataset
+    d = characterize(request, pool=kirchhoff()).dataset
     np.testing.assert_allclose(d.share, 2 / 3)
