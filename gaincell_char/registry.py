@@ -12,8 +12,8 @@ from .declare.circuit import Circuit
 from .errors import DataError, ParameterError, RequestError, TechnologyError
 from .fitting.fitted import FittedModel, RandomCircuits, check_record, random_model
 from .fitting.record import Record, read_record
-from .spice.files import read_netlist_file
 from .spice.netlist import Netlist
+from .spice.netlist_files import read_netlist_file
 from .spice.reader import read_netlist
 from .storage import untrusted
 from .sweep.plan import SweepPlan, make_plan

@@ -10,7 +10,7 @@ from .. import registry
 from ..errors import RequestError
 from ..montecarlo import campaign, sampling
 from ..montecarlo.campaign import Campaign
-from ..spice.files import read_netlist_file
+from ..spice.netlist_files import read_netlist_file
 from ..storage import manifest
 from ..sweep.step_control import Steps
 from . import requests

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import NetlistError, TechnologyError
-from ..spice.files import reader_below
+from ..spice.netlist_files import reader_below
 from ..spice.reader import read_netlist
 from ..storage import untrusted
 from .library import assemble, section_files
