@@ -15,8 +15,9 @@ from gaincell_char.errors import DataError, FitError, ParameterError
 from gaincell_char.fitting.record import read_record
 from gaincell_char.storage.foreign_tables import ENDINGS, read_columns
 from gaincell_char.units import parse
-from gaincell_char.workflows import fit_foreign
-from gaincell_char.workflows.fit_foreign import Reading, fit_external
+from gaincell_char.workflows import clean_foreign
+from gaincell_char.workflows.clean_foreign import Reading
+from gaincell_char.workflows.fit_foreign import fit_external
 
 PUBLISHED = registry.load_record("paper", "gain_cell.dc").fit("cubic")
 CUBIC = registry.load_circuit("gain_cell").model("cubic")
@@ -264,7 +265,7 @@ def test_outliers_are_fitted_weighed_down_or_left_out():
     bad = 1e6 * I_BL + noise
     bad[[5, 20]] += 8.0
     errors = {}
-    for policy in fit_foreign.OUTLIERS:
+    for policy in clean_foreign.OUTLIERS:
         record, remarks = fit_external(lab().assign(Id=bad), "gain_cell", ["cubic"], changed(outliers=policy))
         errors[policy] = np.abs(CUBIC.function(V, **record.fits[0].values()) - I_BL).max()
         assert remarks == (["2 outliers left out of cubic"] if policy == "drop" else [])

@@ -39,7 +39,8 @@ from gaincell_char.storage import tables as store
 from gaincell_char.sweep.run import characterize
 from gaincell_char.torch import GainCellArray, load_array, load_exported
 from gaincell_char.workflows import fetch_models
-from gaincell_char.workflows.fit_foreign import Reading, fit_external
+from gaincell_char.workflows.clean_foreign import Reading
+from gaincell_char.workflows.fit_foreign import fit_external
 from gaincell_char.workflows.fit_table import fit_table
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from gaincell_char import registry
-from gaincell_char.workflows.fit_foreign import OUTLIERS, Reading, fit_external
+from gaincell_char.workflows.clean_foreign import OUTLIERS, Reading
+from gaincell_char.workflows.fit_foreign import fit_external
 
 PAGE = Path(__file__).parents[1] / "docs" / "external-data.md"
 BLOCK = re.compile(r"(<!-- data:.*?-->\n).*?(<!-- end of data -->)", re.DOTALL)

@@ -9,7 +9,7 @@ import click
 from .. import registry
 from ..errors import DataError, ParameterError, RequestError
 from ..storage import foreign_tables, tables
-from ..workflows import fit_foreign, fit_table
+from ..workflows import clean_foreign, fit_foreign, fit_table
 from . import listings, requests
 from .assignments import Assignments, Command, assignments
 from .console import OUT, note, say
@@ -34,18 +34,22 @@ _OPTIONS = (
     assignments("--set", "settings", help="What the table lacks, as vdd=1.2."),
     click.option("--sigma", metavar="COLUMN", default="", help="Standard deviation of the output, point by point."),
     click.option(
-        "--nan", type=click.Choice(fit_foreign.NAN), default="refuse", show_default=True, help="Rows without a number."
+        "--nan",
+        type=click.Choice(clean_foreign.NAN),
+        default="refuse",
+        show_default=True,
+        help="Rows without a number.",
     ),
     click.option(
         "--outliers",
-        type=click.Choice(fit_foreign.OUTLIERS),
+        type=click.Choice(clean_foreign.OUTLIERS),
         default="keep",
         show_default=True,
         help="Points five robust standard deviations off: fit, weigh down, or leave out.",
     ),
     click.option(
         "--duplicates",
-        type=click.Choice(fit_foreign.DUPLICATES),
+        type=click.Choice(clean_foreign.DUPLICATES),
         default="refuse",
         show_default=True,
         help="Points that stand there twice.",
@@ -116,7 +120,7 @@ def fit(
     for model in map(owner.model, models):
         if bench is not None and owner.bench(bench).name != model.bench:
             raise ParameterError(f"--bench {bench}: model {model.name} is of bench {model.bench}")
-    reading = fit_foreign.Reading(
+    reading = clean_foreign.Reading(
         columns=options.columns,
         units=options.units,
         set_=requests.settings(owner, owner.model(models[0]).bench, options.settings),
