@@ -30,6 +30,7 @@ from gaincell_char.fitting.record import read_record
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweep import run
 
+ALL = os.environ.get("GAINCELL_TESTS") == "all"
 _REFUSED = "test_a_request_that_cannot_be_done_is_one_sentence"
 _COMPARED = "test_compare.py::test_a_wrong_request_is_refused"
 _GRID = "test_refusals.py::test_a_grid_that_makes_no_sense_is_refused"
@@ -578,7 +579,7 @@ def test_an_edited_campaign_is_refused_in_one_sentence(simulated, gaincell, monk
     wrong = []
     try:
         for number, changed in enumerate(_edits(tree)):
-            if number % 3 or changed == tree:
+            if number % (3 if ALL else 9) or changed == tree:
                 continue
             path.write_text(json.dumps(changed))
             status, _, err = gaincell("merge", "good")
