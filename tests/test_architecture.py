@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -133,3 +135,10 @@ def test_functions_and_modules_stay_short():
         sizes += [(f"{file} {f.name}", f.end_lineno - f.lineno + 1, LONGEST_FUNCTION) for f in functions]
     wrong = [f"{what}: {lines} lines, the most is {most}" for what, lines, most in sizes if lines > most]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need():
+    heavy = ("torch", "matplotlib", "jinja2", "distributed", "sympy")
+    code = f"import sys, gaincell_char.cli; print(*[name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
