@@ -3,6 +3,8 @@
 import ast
 import re
 import statistics
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -242,3 +244,10 @@ def test_each_package_says_what_comes_in_what_goes_out_and_where_to_start(packag
     assert re.search(r"comes? in|takes", text)
     assert re.search(r"goes? out|come out", text)
     assert "Start with" in text
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need():
+    heavy = ("torch", "matplotlib", "jinja2", "distributed", "sympy")
+    code = f"import sys, gaincell_char.cli; print(*[name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -343,6 +343,10 @@ def test_a_network_can_be_trained_on_it(tmp_path):
         ),
         (("--circuit", "gain_cell", "--model", "cubic", "--map", "v_store=a,v_store=b"), "v_store is given twice"),
         (
+            ("--circuit", "gain_cell", "--model", "cubic", "--units", "v_store=mV,,i_bl=uA"),
+            "--units 'v_store=mV,,i_bl=uA': write values with one comma between them",
+        ),
+        (
             ("--circuit", "gain_cell", "--model", "cubic", "--model", "cubic_charge", "--map", "v_store=a"),
             "name models of one bench",
         ),

@@ -26,7 +26,22 @@ def finish(
     specs: Sequence[Spec],
     failed: Sequence[Failure],
 ) -> None:
-    """Write results, analyse them, draw the page, and print how it looks."""
+    """Write results, analyse them, write the page, and print its summary.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        What the folder has of the first `n` samples.
+    failed : sequence of Failure
+        The first few failed points, for the page.
+
+    Raises
+    ------
+    SimulationError
+        If a point that is simulated again does not give what the campaign has.
+    StorageError
+        If something could not be written.
+    """
     began = time.perf_counter()
     rows = results.complete(planned, rows, n)
     tables.write_frame(results.flat_results(planned, rows, n), out / "results.parquet")

@@ -19,7 +19,13 @@ from .console import say
 
 
 def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
-    """Read every ``--spec``, and look whether the campaign has its place."""
+    """Read every ``--spec``.
+
+    Raises
+    ------
+    ParameterError
+        If one has another form, or names an output or a place that the campaign does not have.
+    """
     declared = planned.plan.circuit.spread(planned.plan.bench.name)
     units = {o.name: o.unit for o in planned.plan.bench.outputs}
     units |= {f.name: f.unit for f in (declared.features if declared else ())}
@@ -30,7 +36,13 @@ def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
 
 
 def technology_of(folder: Path, there: manifest.Manifest, tech: str | None) -> str:
-    """Technology of a campaign; a folder that came from elsewhere does not choose which files are read."""
+    """Technology of a campaign; a folder that came from elsewhere does not choose which files are read.
+
+    Raises
+    ------
+    RequestError
+        If the campaign was run in a technology that is not built in, and ``--tech`` does not name it.
+    """
     named = str(there.request.get("technology", ""))
     if tech is None and named not in registry.technology_names():
         raise RequestError(
@@ -41,7 +53,7 @@ def technology_of(folder: Path, there: manifest.Manifest, tech: str | None) -> s
 
 
 def finished_rows(planned: Campaign, n: int, out: Path) -> pd.DataFrame:
-    """What the folder has of the first `n` samples."""
+    """Rows of the first `n` samples that the folder has; a damaged file is left out, and said."""
     found = read_finished(planned, out, n, say)
     rows = pd.DataFrame({"sample": [], "point": [], "status": [], "reason": []}) if found is None else found
     return rows[rows["sample"] < n]

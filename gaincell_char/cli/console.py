@@ -42,7 +42,7 @@ def make_printable() -> None:
 
 
 def flush() -> None:
-    """Bring out what was printed; whoever read it may be gone."""
+    """Write what is buffered; a reader at the other end of a pipe may have closed it."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

@@ -77,7 +77,13 @@ class Interrupts:
         return bool(self._number)
 
     def check(self) -> None:
-        """Raise `Interrupted` if there was a signal while points were simulated."""
+        """End the command if there was a signal while points were simulated.
+
+        Raises
+        ------
+        Interrupted
+            If there was one.
+        """
         if self._number:
             raise Interrupted(self._number)
 

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
 from ..declare.parameters import Value
+from .parts import Drawn
 from .picture import AxisQuantity
 
 # Okabe and Ito: told apart with every common colour blindness.
@@ -44,7 +45,7 @@ _STYLE: Any = {
 _DPI = 160
 
 
-def render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: float = _DPI) -> tuple[bytes, str]:
+def render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: float = _DPI) -> Drawn:
     """What `draw` puts on a canvas of this size [inch], as PNG and SVG."""
     with matplotlib.rc_context(_STYLE):
         canvas = Canvas(figsize=size, dpi=dpi, facecolor="white")

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from . import text
 from .canvas import INK, PAPER, SMALL, bracket, choose_dashes, colour_form, colour_value, label_axis, render
 from .grids import choose_markers
+from .parts import Drawn
 from .picture import Line, Panel, Picture
 
 _MARKERS = ("o", "s", "^", "v", "D", "P", "X")
@@ -26,7 +27,7 @@ _TITLE_FITS, _NAMES_FIT = 54, 30
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
-def draw_picture(picture: Picture) -> tuple[bytes, str]:
+def draw_picture(picture: Picture) -> Drawn:
     """One picture in both formats."""
     height = _measure_height(picture)
 
@@ -36,7 +37,7 @@ def draw_picture(picture: Picture) -> tuple[bytes, str]:
     return render(draw, (_WIDTH, height))
 
 
-def draw_overview(pictures: Sequence[Picture]) -> tuple[bytes, str]:
+def draw_overview(pictures: Sequence[Picture]) -> Drawn:
     """Several pictures on one sheet, two beside each other."""
     columns = min(2, len(pictures))
     rows = -(-len(pictures) // columns)

@@ -58,7 +58,13 @@ class PageParts:
             return None
 
     def add_picture(self, name: str, caption: str, draw: Callable[[], Drawn]) -> None:
-        """Draw one picture and write it to ``figures/``."""
+        """Draw one picture and write it to ``figures/``; one that cannot be drawn is added to ``missing``.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written.
+        """
         drawn = self.make(caption, draw)
         if drawn is not None:
             png, svg = drawn
@@ -67,7 +73,7 @@ class PageParts:
             self.pictures.append((name, caption))
 
     def finish(self) -> Written:
-        """Return the page that these parts stand on."""
+        """Return where the page is, and what it lacks."""
         return Written(path=self.out / "index.html", missing=tuple(self.missing))
 
 

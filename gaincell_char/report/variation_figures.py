@@ -12,9 +12,9 @@ from matplotlib.ticker import FuncFormatter
 from ..declare.bench import Floats
 from . import text
 from .canvas import BEST, INK, PAPER, SMALL, label_axis, render
+from .parts import Drawn
 from .picture import AxisQuantity
 
-Drawn = tuple[bytes, str]
 _WIDTH = 6.4
 _SHADE, _LIGHT = "#9ecae1", "#d6e8f5"
 _SINGLES = 12
