@@ -26,7 +26,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -43,31 +43,20 @@ from spicelib.sim.sim_runner import SimRunner
 from spicelib.simulators.ngspice_simulator import NGspiceSimulator
 
 from gaincell_char.spice.arithmetic import evaluate
+from gaincell_char.spice.cards import Card
 from gaincell_char.spice.deck import Deck
+from gaincell_char.spice.netlist import Subcircuit
 from gaincell_char.spice.ngspice import find_library
 
 NGSPICE = shutil.which("ngspice") or "ngspice"
 _WRITTEN_BY_PYSPICE = (".temp", ".options", ".tran", ".save", ".end")
-_ASSIGNED = re.compile(r"(\w+)=(\{[^{}]*\}|[^\s{}]+)")
 
 
 def flat_text(deck: Deck) -> str:
     """Return a deck without subcircuits: devices by their full name, every number written out, alters applied."""
-    blocks: dict[str, tuple[list[str], dict[str, str], list[str]]] = {}
+    netlist = deck.template.netlist
     out: list[str] = []
-    top: list[str] = []
-    into = top
-    for line in deck.template.body.replace("\n+", " ").splitlines():
-        words = line.split()
-        if words[0] == ".subckt":
-            into = []
-            ports = [w for w in words[2:] if "=" not in w]
-            blocks[words[1]] = (ports, dict(_ASSIGNED.findall(line)), into)
-        elif words[0] == ".ends":
-            into = top
-        else:
-            into.append(line)
-    _expand(top, "", {}, dict(deck.params), blocks, out)
+    _expand(netlist.top, "", {}, dict(deck.params), netlist.subcircuits, out)
     flat = replace(deck, template=replace(deck.template, body="\n".join(out)), params={}, alters={}).text
     for target, value in deck.alters.items():
         name, _, number = target.removeprefix("@").partition("[")
@@ -76,21 +65,21 @@ def flat_text(deck: Deck) -> str:
 
 
 def _expand(
-    lines: Sequence[str], path: str, nodes: dict[str, str], scope: dict[str, Any], blocks: Any, out: list[str]
-) -> None:
-    for line in lines:
-        words = _ASSIGNED.sub("", line).split()
-        if line[0].lower() != "x":
-            out.append(line if line.startswith(".model") else _element(line, path, nodes, scope))
+    cards: Sequence[Card], path: str, nodes: dict[str, str], scope: dict[str, Any],
+    blocks: Mapping[str, Subcircuit], out: list[str],
+) -> None:  # fmt: skip
+    for card in cards:
+        if card.kind != "x":
+            out.append(card.text if card.kind == ".model" else _element(card.text, path, nodes, scope))
             continue
-        ports, defaults, inner = blocks[words[-1]]
-        given = dict(_ASSIGNED.findall(line))
+        name, *outside, kind = card.positional
+        given, block = card.assignments, blocks[kind]
         own = dict(scope)
-        for name, default in defaults.items():
-            own[name] = evaluate(given[name], scope, line) if name in given else evaluate(default, own, line)
-        outside = [_node(n, path, nodes) for n in words[1:-1]]
-        where = f"{path}{words[0]}."
-        _expand(inner, where, dict(zip(ports, outside, strict=True)), own, blocks, out)
+        for parameter, default in block.defaults.items():
+            home = scope if parameter in given else own
+            own[parameter] = evaluate(given.get(parameter, default), home, card.text)
+        ends = [_node(node, path, nodes) for node in outside]
+        _expand(block.items, f"{path}{name}.", dict(zip(block.ports, ends, strict=True)), own, blocks, out)
 
 
 def _node(name: str, path: str, nodes: dict[str, str]) -> str:

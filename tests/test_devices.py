@@ -149,22 +149,14 @@ def test_every_transistor_of_every_bench_is_found(circuit, pool):
 
 
 def _transistors(body):
-    """Number of transistors, counted by expanding the text alone."""
-    blocks, top, current = {}, [], None
-    for line in body.lower().replace("\n+", " ").splitlines():
-        words = line.split()
-        if words[0] == ".subckt":
-            current = blocks.setdefault(words[1], [])
-        elif words[0] == ".ends":
-            current = None
-        else:
-            (top if current is None else current).append(line)
+    """Number of transistors, counted by expanding the subcircuits alone."""
+    netlist = as_netlist(body)
 
-    def count(lines):
-        names = [re.sub(r"\w+\s*=\s*\S+", " ", line).split()[-1] for line in lines if line.startswith("x")]
-        return sum(line.startswith("m") for line in lines) + sum(count(blocks[name]) for name in names)
+    def count(cards):
+        inner = (netlist.subcircuits[card.positional[-1]].items for card in cards if card.kind == "x")
+        return sum(card.kind == "m" for card in cards) + sum(map(count, inner))
 
-    return count(top)
+    return count(netlist.top)
 
 
 def test_an_altered_device_is_the_device_written_so(pool):
@@ -176,8 +168,9 @@ def test_an_altered_device_is_the_device_written_so(pool):
     alters = {k: v for d in devices if d.path in changed for k, v in d.altered(changed[d.path]).items()}
     body = point.deck.template.body
     for path, values in changed.items():
-        line = next(x for x in body.splitlines() if x.startswith(f"{path.split('.')[1]} "))
-        body = body.replace(line, f"{line} dvth={values['dvth']} dmu={values['dmu']}")
+        element = path.split(".")[1]
+        card = next(card for card in as_netlist(body).cards() if card.words[0] == element)
+        body = body.replace(str(card), f"{card} dvth={values['dvth']} dmu={values['dmu']}")
     written = replace(point.deck, template=replace(point.deck.template, body=body))
     decks = {"altered": replace(point.deck, alters=alters), "written": written, "plain": point.deck}
     outcomes = dict(pool.map(decks, decks.__getitem__, count=len(decks)))
