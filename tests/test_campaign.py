@@ -17,7 +17,7 @@ import pytest
 from gaincell_char.cli import console
 from gaincell_char.errors import DataError, GaincellError, ParameterError, RequestError, SimulationError, StorageError
 from gaincell_char.montecarlo import execute, results, verify
-from gaincell_char.montecarlo.campaign import again, plan_campaign
+from gaincell_char.montecarlo.campaign import plan_campaign, restore_campaign
 from gaincell_char.montecarlo.finished import read_finished
 from gaincell_char.montecarlo.replay import parse_id, replay
 from gaincell_char.spice import pool as pools
@@ -210,7 +210,7 @@ def test_a_folder_of_another_campaign_is_refused(pool, tmp_path, other, says):
 def test_a_campaign_is_the_same_after_a_round_trip_through_its_file(tmp_path):
     manifest.open_folder(tmp_path, planned().manifest(4))
     there = manifest.read_manifest(tmp_path)
-    assert again(there.request).digest == there.digest == planned().digest
+    assert restore_campaign(there.request).digest == there.digest == planned().digest
 
 
 @pytest.mark.parametrize("n", [0, -3])

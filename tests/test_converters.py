@@ -14,7 +14,7 @@ from gaincell_char.declare.parameters import numbers
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.fitting.fit import Fit, fit_model
 from gaincell_char.fitting.points import select
-from gaincell_char.storage.tables import flat
+from gaincell_char.storage.tables import flatten_dataset
 from gaincell_char.sweep.plan import SweepPlan
 from gaincell_char.sweep.run import Pool, characterize
 
@@ -65,7 +65,7 @@ def fits(transfers: dict[str, tuple[SweepPlan, xr.Dataset]]) -> dict[str, Fit]:
     for name, (plan, dataset) in transfers.items():
         model = registry.load_circuit(name).models[1]
         params = numbers(plan.fixed)
-        (selection,) = select(model, flat(dataset), ("corner", "temp", "q_in"), params)
+        (selection,) = select(model, flatten_dataset(dataset), ("corner", "temp", "q_in"), params)
         found[name] = fit_model(model, selection, params, "s")
     return found
 

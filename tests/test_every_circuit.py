@@ -21,7 +21,7 @@ from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.spice.arithmetic import references
 from gaincell_char.spice.names import undeclared
 from gaincell_char.spice.netlist import as_netlist
-from gaincell_char.storage import tables
+from gaincell_char.storage.flat import flatten_dataset
 from gaincell_char.sweep.run import OK, characterize
 from gaincell_char.workflows import characterize_all
 from gaincell_char.workflows.characterize_all import thin
@@ -338,7 +338,7 @@ def fit_again(record, pool):
     params, dims = numbers(request.fixed), tuple(map(str, data.dims))
     units = {output.name: output.unit for output in request.bench.outputs}
     for model in models_of(circuit, study):
-        for selection in select(model, tables.flat(data), dims, params):
+        for selection in select(model, flatten_dataset(data), dims, params):
             yield model, selection, fit.fit_model(model, selection, params, units[model.output])
 
 
@@ -403,7 +403,7 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
     params, dims = numbers(request.fixed), tuple(map(str, result.dataset.dims))
     for stored in best:
         model = circuit.model(stored.model)
-        found = select(model, tables.flat(result.dataset), dims, params)
+        found = select(model, flatten_dataset(result.dataset), dims, params)
         [selection] = [selection for selection in found if selection.conditions == stored.conditions]
         error = model.function(*selection.inputs.values(), **stored.values()) - selection.output
         worst = max(abs(e.worst) for e in (stored.fitted, stored.held_out) if e)

@@ -30,7 +30,7 @@ from gaincell_char.declare.bench import Op
 from gaincell_char.errors import GaincellError
 from gaincell_char.export import export, export_names
 from gaincell_char.montecarlo import execute, results
-from gaincell_char.montecarlo.campaign import again, plan_campaign
+from gaincell_char.montecarlo.campaign import plan_campaign, restore_campaign
 from gaincell_char.montecarlo.finished import read_finished
 from gaincell_char.spice import netlist
 from gaincell_char.spice.deck import Deck, Template
@@ -374,7 +374,7 @@ def use_campaign(trap, changed, whole, pool):
     there = refused(lambda: manifest.read_manifest(folder))
     if there is None:
         return False
-    campaign = refused(lambda: again(there.request))
+    campaign = refused(lambda: restore_campaign(there.request))
     if campaign is None:
         return True
     read = refused(lambda: read_finished(campaign, folder, 4, lambda _: None))

@@ -19,7 +19,7 @@ from gaincell_char.errors import ParameterError, RequestError
 from gaincell_char.fitting.fit import LeftOut, fit_all
 from gaincell_char.report import figures, picture_layout, text
 from gaincell_char.spice.netlist import as_netlist
-from gaincell_char.storage.tables import flat
+from gaincell_char.storage.tables import flatten_dataset
 from gaincell_char.sweep.plan import make_plan
 from gaincell_char.sweep.run import Failure
 from gaincell_char.workflows.characterize_all import CircuitResult, StudyResult
@@ -82,7 +82,9 @@ def _study(circuit, *, lost=(), fitted=True):
     for name, unit, doc in (("i", "A", "current"), ("v", "V", "drive"), ("bias", "V", "bias"), ("temp", "degC", "")):
         dataset[name].attrs = {"units": unit, "long_name": doc}
     kept = [Failure(where=plan.point(i).where, reason=f"singular {HOSTILE}", deck="* deck", log=HOSTILE) for i in lost]
-    fits, left_out = fit_all(circuit.models if fitted else (), flat(dataset), dims, numbers(plan.fixed), {"i": "A"})
+    fits, left_out = fit_all(
+        circuit.models if fitted else (), flatten_dataset(dataset), dims, numbers(plan.fixed), {"i": "A"}
+    )
     return StudyResult(
         study=study, plan=plan, dataset=dataset, failures=tuple(kept), fits=fits, left_out=left_out,
         numerics={"i": 3e-6}, n_checked=8, wall_s=1.25,

@@ -14,6 +14,7 @@ from pandas.testing import assert_frame_equal
 
 from gaincell_char.errors import DataError, RequestError, StorageError
 from gaincell_char.storage import tables
+from gaincell_char.storage.flat import flatten_dataset
 
 TIMES = [1e-9, 1 / 3e6, 2.0]
 REASON = 'no result after 60 s, "tran" # vector v(x)\nis missing; nan'
@@ -52,7 +53,7 @@ def test_tables_come_back_exactly(dataset, ending, tmp_path):
     path = tmp_path / f"data{ending}"
     assert tables.write_dataset(dataset, path) == path
     table = tables.read_table(path)
-    assert_frame_equal(table.frame, tables.flat(dataset), check_exact=True, check_dtype=False)
+    assert_frame_equal(table.frame, flatten_dataset(dataset), check_exact=True, check_dtype=False)
     assert table.attrs == dataset.attrs
     assert table.dims == ("corner", "temp", "write_flavour", "v_store", "time")
 
@@ -67,7 +68,7 @@ def test_netcdf_keeps_shape_units_and_meaning(dataset, tmp_path):
 
 
 def test_a_flat_table_has_one_row_per_point_and_the_names_of_the_bench(dataset):
-    frame = tables.flat(dataset)
+    frame = flatten_dataset(dataset)
     assert list(frame) == [
         "write_flavour", "v_store", "time", "v_out", "i_leak", "corner", "temp", "status", "reason",
     ]  # fmt: skip
@@ -128,7 +129,7 @@ def test_what_cannot_be_written_is_kept_elsewhere_and_said_where(ending, dataset
         tables.write_dataset(dataset, path)
     kept = Path(str(told.value).rpartition(" ")[2])
     assert_frame_equal(
-        tables.read_table(kept).frame, tables.flat(dataset), check_exact=True, check_dtype=False
+        tables.read_table(kept).frame, flatten_dataset(dataset), check_exact=True, check_dtype=False
     )  # fmt: skip
     assert path.read_text() == "old"
 
@@ -184,7 +185,7 @@ def test_other_programs_read_the_same_numbers(dataset, tmp_path):
     for ending, read in ((".csv", pd.read_csv), (".parquet", pd.read_parquet)):
         tables.write_dataset(dataset, tmp_path / f"data{ending}")
         frame = read(tmp_path / f"data{ending}")
-        wanted = tables.flat(dataset)
+        wanted = flatten_dataset(dataset)
         assert list(frame) == list(wanted)
         for name in ("v_store", "time", "temp", "v_out", "i_leak"):
             np.testing.assert_allclose(frame[name], wanted[name], rtol=1e-15, err_msg=f"{ending} {name}")

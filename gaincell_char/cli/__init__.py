@@ -69,7 +69,7 @@ def _explained(error: Exception) -> int:
         case BrokenPipeError():
             return 0
         case OSError():
-            say(f"{error.filename or 'output'}: {tables.why(error)}")
+            say(f"{error.filename or 'output'}: {tables.explain_error(error)}")
             return RequestError.exit_status if error.errno == errno.ENAMETOOLONG else 1
         case MemoryError():
             say("there is not enough memory for this; ask for fewer points, samples or tokens at a time")

@@ -119,7 +119,7 @@ def plan_again(context: click.Context, request: CampaignRequest) -> Campaign:
         return request.plan()
     there = manifest.read_manifest(out)
     tech = request.tech if requests.is_given(context, ("tech",)) else None
-    planned = campaign.again({**there.request, "technology": technology_of(out, there, tech)}, str(out))
+    planned = campaign.restore_campaign({**there.request, "technology": technology_of(out, there, tech)}, str(out))
     have, wanted = (planned.plan.circuit.name, planned.plan.bench.name), (request.circuit, request.bench)
     if have != wanted:
         raise RequestError(f"{out} contains a campaign of {' '.join(have)}, not {' '.join(wanted)}")

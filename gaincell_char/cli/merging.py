@@ -32,7 +32,9 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
               gaincell merge cell
     """
     there = manifest.read_manifest(folder)
-    planned = campaign.again({**there.request, "technology": technology_of(folder, there, tech)}, str(folder))
+    planned = campaign.restore_campaign(
+        {**there.request, "technology": technology_of(folder, there, tech)}, str(folder)
+    )
     if (planned.digest, planned.source) != (there.digest, there.source):
         raise RequestError(
             f"{folder}: its technology, its netlist or the source of this package has changed since; simulate it again"

@@ -325,7 +325,7 @@ def block_of(request: Mapping[str, Any], where: str) -> int:
     return _read(request, where).block
 
 
-def again(request: Mapping[str, Any], where: str = "campaign") -> Campaign:
+def restore_campaign(request: Mapping[str, Any], where: str = "campaign") -> Campaign:
     """Return the campaign of a `Campaign.request` that was read back from a file.
 
     Raises

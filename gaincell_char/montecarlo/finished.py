@@ -32,7 +32,7 @@ def point_keys(
     """Hash of each simulated point: deck, simulator, source files, declarations, the device values of its group."""
     about = digest(campaign.source, campaign.plan.digest, simulator)
     digests = [f"{deck.digest} {about}" for deck in campaign.grouped_decks]
-    return shards.keys(digests, values, points, samples, campaign.copies)
+    return shards.make_keys(digests, values, points, samples, campaign.copies)
 
 
 def read_finished(

@@ -16,7 +16,7 @@ from ..errors import DataError, FitError
 from ..fitting.fit import Fit, fit_all
 from ..fitting.variation import RandomFit, fit_random
 from ..spice.pool import Pool
-from ..storage.flat import flat
+from ..storage.flat import flatten_dataset
 from ..sweep.run import characterize
 from . import execute, results
 from .campaign import Campaign
@@ -64,7 +64,9 @@ def fit_nominal(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
         )
         dataset = characterize(plan, pool=pool).dataset
         units = {o.name: o.unit for o in plan.bench.outputs}
-        found, why_not = fit_all([model], flat(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed), units)
+        found, why_not = fit_all(
+            [model], flatten_dataset(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed), units
+        )
         fits += found
         left_out += map(str, why_not)
     return fits, left_out

@@ -15,7 +15,7 @@ from ..declare.parameters import Value, numbers
 from ..errors import ParameterError
 from ..fitting.fit import Fit, held_out
 from ..fitting.points import Selection, select
-from ..storage.flat import flat
+from ..storage.flat import flatten_dataset
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import text
 from .grids import find_nearest, find_span, list_values, make_grid, thin
@@ -77,7 +77,7 @@ class _View:
         self._check("dimension", (figure.x, figure.group_by), self.dims)
         self.at = {name: value for name, value in figure.at(self.params).items() if name in self.dims}
         self.models = tuple(m for m in map(self.circuit.model, figure.models) if m.output == figure.output)
-        self.table = flat(self.dataset) if self.models else pd.DataFrame()
+        self.table = flatten_dataset(self.dataset) if self.models else pd.DataFrame()
         self.spans = [find_span(np.asarray(self._select_data(at), dtype=float)) for at in self.list_places()]
 
     def _check(self, what: str, wanted: Sequence[str], have: Sequence[str]) -> None:

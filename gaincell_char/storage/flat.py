@@ -4,7 +4,7 @@ import pandas as pd
 import xarray as xr
 
 
-def flat(dataset: xr.Dataset) -> pd.DataFrame:
+def flatten_dataset(dataset: xr.Dataset) -> pd.DataFrame:
     """One row per point: swept names, outputs, then corner, temperature, status and reason."""
     frame = dataset.to_dataframe().reset_index()
     tail = [name for name in ("corner", "temp", "status", "reason") if name in frame]

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..errors import DataError
 from .child import command, die_with, keep_to, physical_memory
-from .flat import flat
+from .flat import flatten_dataset
 from .scratch import Scratch
 from .untrusted import MOST_TABLE, printable
 
@@ -95,7 +95,7 @@ def _netcdf(data: bytes) -> pd.DataFrame:
 
     _check_hdf5(data)
     with xr.open_dataset(io.BytesIO(data), engine="h5netcdf") as dataset:
-        frame = flat(dataset.load())
+        frame = flatten_dataset(dataset.load())
         attrs = {name: _plain(value) for name, value in dataset.attrs.items()}
         frame.attrs = {"attrs": attrs, "dims": [str(name) for name in dataset.dims]}
     return frame

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError, RequestError, StorageError
 from . import untrusted
-from .tables import check_folder, make_folder, make_inside, shown_path, why, write_atomically
+from .tables import check_folder, explain_error, make_folder, make_inside, shown_path, write_atomically
 from .untrusted import Name, Text
 
 MANIFEST, SHARDS = "campaign.json", "shards"
@@ -220,6 +220,6 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         advice = "make its folder again" if not path.parent.is_dir() else "make room"
         raise StorageError(
-            f"{shown_path(path)} could not be written ({why(error)}); what is finished is kept: {advice} and run the "
-            "same again"
+            f"{shown_path(path)} could not be written ({explain_error(error)}); what is finished is kept: {advice} and "
+            "run the same again"
         ) from error

@@ -91,7 +91,7 @@ def _checked(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(reason=reasons)
 
 
-def keys(
+def make_keys(
     digests: Sequence[str], rows: Mapping[int, Any], points: Iterable[int], samples: Iterable[int], copies: int
 ) -> list[str]:
     """Hash of each simulated point: its deck, its place in the group, the device values of the whole group.

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import DataError, RequestError, StorageError
 from . import isolated, untrusted
-from .flat import flat
+from .flat import flatten_dataset
 from .frames import frame_of_csv, frame_of_parquet, parsed, with_plain_names
 from .scratch import Scratch, remove_leftovers
 from .untrusted import Name, Text, printable, shown
@@ -65,7 +65,7 @@ def check_writable(path: Path) -> None:
     except RequestError:
         raise
     except OSError as error:
-        raise RequestError(f"{name} cannot be written ({why(error)}); choose another place") from None
+        raise RequestError(f"{name} cannot be written ({explain_error(error)}); choose another place") from None
     except ValueError:  # a zero byte in the name
         raise RequestError(f"{name} cannot be the name of a file; choose another") from None
     remove_leftovers(folder)
@@ -84,7 +84,7 @@ def check_folder(folder: Path) -> None:
     except RequestError:
         raise
     except OSError as error:
-        raise RequestError(f"{name} cannot be made: {why(error)}; choose another place") from None
+        raise RequestError(f"{name} cannot be made: {explain_error(error)}; choose another place") from None
     except ValueError:  # a zero byte in the name
         raise RequestError(f"{name} cannot be the name of a folder; choose another") from None
 
@@ -103,7 +103,9 @@ def make_folder(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise RequestError(f"{shown_path(folder)} cannot be made: {why(error)}; choose another place") from None
+        raise RequestError(
+            f"{shown_path(folder)} cannot be made: {explain_error(error)}; choose another place"
+        ) from None
     except ValueError:  # a zero byte in the name
         raise RequestError(f"{shown_path(folder)} cannot be the name of a folder; choose another") from None
     remove_leftovers(folder)
@@ -146,7 +148,7 @@ def write_dataset(dataset: xr.Dataset, path: Path | str) -> Path:
         _write(dataset, path)
     except OSError as error:
         raise StorageError(
-            f"{shown_path(path)} could not be written ({why(error)}); {_rescue(dataset, path)}"
+            f"{shown_path(path)} could not be written ({explain_error(error)}); {_rescue(dataset, path)}"
         ) from error
     return path
 
@@ -156,7 +158,7 @@ def _write(dataset: xr.Dataset, path: Path) -> None:
         # By way of memory: HDF5 crashes the process when the disk is full.
         write_atomically(path, lambda part: part.write_bytes(dataset.to_netcdf(engine="h5netcdf")))
         return
-    frame = flat(dataset)
+    frame = flatten_dataset(dataset)
     if path.suffix == ".csv":
         note = json.dumps({"attrs": dataset.attrs, "dims": list(map(str, dataset.dims))}, indent=1)
 
@@ -200,7 +202,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         write_atomically(path, lambda part: part.write_bytes(data))
     except OSError as error:
-        raise StorageError(f"{path} could not be written ({why(error)})") from error
+        raise StorageError(f"{path} could not be written ({explain_error(error)})") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -227,7 +229,7 @@ def shown_path(path: Path) -> str:
     return printable(str(path))
 
 
-def why(error: OSError) -> str:
+def explain_error(error: OSError) -> str:
     """Say in a few words why the system refused."""
     return "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror or error)
 

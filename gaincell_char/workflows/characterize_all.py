@@ -21,7 +21,7 @@ from ..fitting.fit import Fit, LeftOut, fit_all
 from ..fitting.record import Origin, Record, make_record
 from ..spice.pool import Pool
 from ..storage import untrusted
-from ..storage.flat import flat
+from ..storage.flat import flatten_dataset
 from ..storage.manifest import check_no_folders, check_places
 from ..storage.tables import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
 from ..sweep.plan import SweepPlan
@@ -141,7 +141,7 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
     fits, left_out = fit_all(
         models,
-        flat(result.dataset),
+        flatten_dataset(result.dataset),
         tuple(map(str, result.dataset.dims)),
         numbers(plan.fixed),
         {o.name: o.unit for o in plan.bench.outputs},
