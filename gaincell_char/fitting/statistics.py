@@ -119,7 +119,13 @@ def _finite(values: ArrayLike) -> Floats:
 
 
 def tail_of(confidence: float) -> float:
-    """Probability on each side of an interval of `confidence`."""
+    """Probability on each side of an interval of `confidence`.
+
+    Raises
+    ------
+    ParameterError
+        If `confidence` is not between 0 and 1.
+    """
     if not 0 < confidence < 1:
         raise ParameterError(f"a confidence lies between 0 and 1, such as 0.95; got {confidence:g}")
     return (1 - confidence) / 2
@@ -187,7 +193,7 @@ class Proportion:
 
 
 def wilson(passed: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
-    """Share of samples that passed, with Wilson's interval; NaN without samples.
+    """Share of samples that passed, with Wilson's interval, J. Am. Stat. Assoc. 22, 209 (1927); NaN without samples.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """Run a campaign: in child processes of this machine, or anywhere an executor reaches; nothing finished is lost."""
 
 import contextlib
+import itertools
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -211,17 +212,18 @@ class _Work:
 
     def chunks(self, part: tuple[int, int], workers: int) -> Iterator[Chunk]:
         """Groups that hold an unfinished point: whole groups, so that their results do not depend on the rest."""
-        copies = self.campaign.copies
-        groups = np.arange(0, self.todo.shape[1], copies)
-        groups = groups[part[0] - 1 :: part[1]]
-        open_: Any = self.todo.reshape(len(self.todo), -1, copies).any(axis=2)
-        groups = groups[open_.any(axis=0)[groups // copies]]
+        own, parts = part
+        copies, (n_points, n_samples) = self.campaign.copies, self.todo.shape
+        # Whether a group still has an unfinished sample, by point and group.
+        unfinished = np.logical_or.reduceat(self.todo, np.arange(0, n_samples, copies), axis=1)
+        groups = np.arange(n_samples // copies)[own - 1 :: parts]
+        groups = groups[unfinished[:, groups].any(axis=0)]
         most = max(1, _SAMPLES_PER_CHUNK // copies)
         size = max(1, min(most, len(groups) // (_CHUNKS_PER_WORKER * workers)))
         for start in range(0, len(groups), size):
-            some = groups[start : start + size]
-            runs = [(p, int(g)) for p in range(len(self.todo)) for g in some if open_[p, g // copies]]
-            yield self._chunk(runs)
+            some = groups[start : start + size].tolist()
+            runs = itertools.product(range(n_points), some)
+            yield self._chunk([(point, group * copies) for point, group in runs if unfinished[point, group]])
 
     def _chunk(self, runs: list[tuple[int, int]]) -> Chunk:
         grouped = self.campaign.batch(self.rows, runs)

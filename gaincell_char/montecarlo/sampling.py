@@ -19,7 +19,8 @@ VARY = ("process", "mismatch", "both")
 SAMPLERS = ("sobol", "lhs", "random")
 PROCESS = "process"
 """Group of the variables that all devices of a die share."""
-_OPEN = 2.0**-33
+_SMALLEST_PROBABILITY = 2.0**-33
+"""Uniform numbers are kept this far from 0 and 1, where a normal quantile is infinite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Sampler:
         if dimension == 0:
             return np.zeros((stop - start, 0))
         uniform = {"sobol": self._sobol, "lhs": self._lhs, "random": self._random}[self.kind](start, stop, dimension)
-        return np.asarray(norm.ppf(np.clip(uniform, _OPEN, 1 - _OPEN)), dtype=float)
+        return np.asarray(norm.ppf(np.clip(uniform, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)), dtype=float)
 
     def _sobol(self, start: int, stop: int, dimension: int) -> Any:
         sequence = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(self.seed))

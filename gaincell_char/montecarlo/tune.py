@@ -53,21 +53,22 @@ def tune(
     check_samples(samples)
 
     def planned(steps: Steps) -> Campaign:
+        """The campaign with these settings."""
         return plan_campaign(circuit, bench, steps=steps, **{"vary": "both", **request})
 
     base = planned(Steps())
     tight = replace(base, plan=base.plan.tightened(_TIGHTER))
-    reference = _outputs(tight, samples, pool)
+    reference = _simulate_outputs(tight, samples, pool)
     first = next(iter(reference.values()))
     if np.isnan(first).reshape(len(first), -1).any(axis=1).mean() > _MOST_FAILED:
         raise SimulationError(f"{circuit}.{bench}: too much of the reference failed", deck="", log="")
     tick(1)
     transient = isinstance(base.points[0].deck.analysis, Tran)
     settings = list(_settings()) if transient else [Steps()]
-    trials = _tried(planned, settings, reference, samples, pool, tick)
+    trials = _try_settings(planned, settings, reference, samples, pool, tick)
     front = StepControlSurvey(**_about(base, pool, samples), trials=trials).front() if transient else trials
     stacked = [t.steps.model_copy(update={"copies": c}) for t in front for c in _COPIES[1:]]
-    trials += _tried(planned, stacked, reference, samples, pool, tick)
+    trials += _try_settings(planned, stacked, reference, samples, pool, tick)
     return StepControlSurvey(**_about(base, pool, samples), trials=sorted(trials, key=lambda t: t.cost_s))
 
 
@@ -99,7 +100,7 @@ def _about(campaign: Campaign, pool: Pool, samples: int) -> dict[str, Any]:
     }
 
 
-def _tried(
+def _try_settings(
     planned: Callable[[Steps], Campaign],
     settings: Sequence[Steps],
     reference: dict[str, Floats],
@@ -114,10 +115,10 @@ def _tried(
     for _ in range(_REPEATS):
         for i, campaign in enumerate(campaigns):
             began = time.perf_counter()
-            found[i] = _outputs(campaign, samples, pool)
+            found[i] = _simulate_outputs(campaign, samples, pool)
             costs[i].append((time.perf_counter() - began) * pool.workers / (samples * len(campaign.points)))
             tick(1)
-    errors = [_error(campaign, f, reference) for campaign, f in zip(campaigns, found, strict=True)]
+    errors = [_largest_error(campaign, f, reference) for campaign, f in zip(campaigns, found, strict=True)]
     return [
         MeasuredSetting(steps=steps, error=error, cost_s=median(cost))
         for steps, error, cost in zip(settings, errors, costs, strict=True)
@@ -125,7 +126,7 @@ def _tried(
     ]
 
 
-def _outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str, Floats]:
+def _simulate_outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str, Floats]:
     """Output -> values by sample and point, NaN where one failed."""
     items = simulate_samples(campaign, samples, pool)
     inner = campaign.plan.curve.shape if campaign.plan.bench.curve else ()
@@ -135,7 +136,7 @@ def _outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str, Floats]:
     }
 
 
-def _error(campaign: Campaign, found: dict[str, Floats], reference: dict[str, Floats]) -> float:
+def _largest_error(campaign: Campaign, found: dict[str, Floats], reference: dict[str, Floats]) -> float:
     """Largest deviation of any output where the reference ran; NaN if something failed there."""
     worst = 0.0
     for output in campaign.plan.bench.outputs:

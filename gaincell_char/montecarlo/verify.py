@@ -17,7 +17,10 @@ from .campaign import Campaign
 
 _POINTS = 4
 _TIGHTER = 100.0
-_SAME, _STACKED = 1e-9, 1e-3
+_LARGEST_DEVIATION = 1e-9
+"""Largest deviation of a point that had a deck of its own, as a fraction of full scale."""
+_LARGEST_DEVIATION_SHARED = 1e-3
+"""Largest deviation of a point that shared its deck, and its time steps, with other samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +62,13 @@ def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -
         deck = campaign.deck(sample, point, draws[sample])
         again = _run(campaign, deck, point, timeout_s)
         found = _deviations(campaign, rows, stored, again) if again else {}
-        limit = _SAME if campaign.copies == 1 else _STACKED
+        limit = _LARGEST_DEVIATION if campaign.copies == 1 else _LARGEST_DEVIATION_SHARED
         if again is None or max(found.values(), default=0.0) > limit:
             raise SimulationError(_complaint(f"{sample}.{point}", stored, again), deck=deck.text, log="")
-        _worse(alone, found)
+        _keep_larger(alone, found)
         better = _run(tight, tight.deck(sample, point, draws[sample]), point, timeout_s)
         if better is not None:
-            _worse(tighter, _deviations(campaign, rows, stored, better))
+            _keep_larger(tighter, _deviations(campaign, rows, stored, better))
     ids = tuple(f"{s}.{p}" for s, p in zip(chosen["sample"], chosen["point"], strict=True))
     return Verification(ids=ids, alone=alone, tight=tighter)
 
@@ -94,7 +97,7 @@ def _deviations(
     return found
 
 
-def _worse(largest: dict[str, float], found: Mapping[str, float]) -> None:
+def _keep_larger(largest: dict[str, float], found: Mapping[str, float]) -> None:
     for name, value in found.items():
         largest[name] = max(largest.get(name, 0.0), value)
 

@@ -10,7 +10,7 @@ from ..errors import DataError, ParameterError
 from ..fitting.fitted import RandomCircuits
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_random
 from ..sweep.arguments import check_number
-from .bitline import Bitline, MovingCell, Slices, sliced_charge
+from .bitline import Bitline, MovingCell, Slices, integrate_slices
 from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
 from .elements import Decay, GainCell, best_form, longest_pulse
 
@@ -194,7 +194,7 @@ class GainCellArray(nn.Module):
             idle=torch.cat([torch.zeros_like(slices.idle[:1]), slices.idle[1:]]),
             edge=slices.edge if edges is None else torch.cat([edges[None], slices.edge[1:]]),
         )
-        return sliced_charge(slices, self.bitline, t_pulse, self.t_max)[0]
+        return integrate_slices(slices, self.bitline, t_pulse, self.t_max)[0]
 
 
 def pulses(t_pulse: Tensor, edges: bool) -> Tensor:

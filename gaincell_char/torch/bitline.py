@@ -19,8 +19,10 @@ MOST_SLICES = 10_000
 """Largest number of time slices of a bitline that moves."""
 _LARGEST_CLAMP = 1e9
 _SMALLEST_LINE, _LARGEST_LINE = 1e-18, 1.0
-_ORDER = 3
-_NEWTON = 4
+_SERIES_ORDER = 3
+"""Order of the power series of a current in the bitline's move."""
+_NEWTON_STEPS = 4
+"""Steps of Newton's method for the move of a bitline that a resistor holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ class MovingCell:
         }
         return cls(models=found, most=found["active"].fit.box["dv_bl"][1])
 
-    def series(self, part: str, v_store: Tensor, order: int = _ORDER) -> Tensor:
+    def series(self, part: str, v_store: Tensor, order: int = _SERIES_ORDER) -> Tensor:
         """Coefficients of the powers 0 to `order` of ``dv_bl``, stacked in front: (order + 1, *v_store.shape).
 
         Read off at as many moves as there are powers: exact, whatever the form of the model.
@@ -114,8 +116,8 @@ class Slices:
         )
 
 
-def sliced_charge(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: float) -> tuple[Tensor, Tensor]:
-    """Charge [C] that a bitline's cells sink, and where the bitline ends [V].
+def integrate_slices(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: float) -> tuple[Tensor, Tensor]:
+    """Integrate the charge [C] that a bitline's cells sink, slice by slice, and find where the bitline ends [V].
 
     The pulses start together.  In each slice the active cells sink one current, the idle ones another, both at the
     bitline's voltage in the middle of the slice.
@@ -130,7 +132,7 @@ def sliced_charge(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: float
     Tensor, Tensor, shape (..., columns)
     """
     if t_pulse.ndim == 1:
-        charge, move = sliced_charge(cells, bitline, t_pulse[None], t_max)
+        charge, move = integrate_slices(cells, bitline, t_pulse[None], t_max)
         return charge.squeeze(-2), move.squeeze(-2)
     dt = t_max / bitline.slices
     idle = cells.idle.sum(-2, keepdim=True)
@@ -140,37 +142,38 @@ def sliced_charge(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: float
         start = number * dt
         share = ((t_pulse - start) / dt).clamp(0.0, 1.0)
         ends = ((t_pulse > start) & (t_pulse <= start + dt)).to(t_pulse.dtype)
-        current = [share @ difference[m] + idle[m] for m in range(_ORDER + 1)]
+        current = [share @ difference[m] + idle[m] for m in range(_SERIES_ORDER + 1)]
         edges = [ends @ part / dt for part in cells.edge]
         sunk = [c + e for c, e in zip(current, [*edges, 0.0], strict=True)]
-        charge, move = _slice(bitline, sunk, charge, dt, cells)
+        charge, move = _advance(bitline, sunk, charge, dt, cells)
     return charge, move
 
 
-def _slice(bitline: Bitline, sunk: list[Tensor], charge: Tensor, dt: float, cells: Slices) -> tuple[Tensor, Tensor]:
+def _advance(bitline: Bitline, sunk: list[Tensor], charge: Tensor, dt: float, cells: Slices) -> tuple[Tensor, Tensor]:
     """One slice on: charge and move at its end, `sunk` the coefficients of the current."""
     if bitline.kind == "ideal":
         return charge + dt * sunk[0], torch.zeros_like(charge)
     if bitline.kind == "resistor":
         move = torch.zeros_like(charge)
-        for _ in range(_NEWTON):
-            slope = 1 + bitline.r_clamp * _value([sunk[1], 2 * sunk[2], 3 * sunk[3]], move)
-            move = _held(move - (move + bitline.r_clamp * _value(sunk, move)) / slope, cells.most)
-        return charge + dt * _value(sunk, move), move
+        for _ in range(_NEWTON_STEPS):
+            slope = 1 + bitline.r_clamp * _evaluate_series([sunk[1], 2 * sunk[2], 3 * sunk[3]], move)
+            move = _clamp_move(move - (move + bitline.r_clamp * _evaluate_series(sunk, move)) / slope, cells.most)
+        return charge + dt * _evaluate_series(sunk, move), move
     capacitance = bitline.c_bl + cells.c_cells
-    start = _held(-charge / capacitance, cells.most)
-    middle = _held(start - dt / 2 * _value(sunk, start) / capacitance, cells.most)
-    charge = charge + dt * _value(sunk, middle)
+    start = _clamp_move(-charge / capacitance, cells.most)
+    middle = _clamp_move(start - dt / 2 * _evaluate_series(sunk, start) / capacitance, cells.most)
+    charge = charge + dt * _evaluate_series(sunk, middle)
     return charge, -charge / capacitance
 
 
-def _value(coefficients: list[Tensor], x: Tensor) -> Tensor:
+def _evaluate_series(coefficients: list[Tensor], x: Tensor) -> Tensor:
+    """Value of a power series, lowest power first, by Horner's rule."""
     result = coefficients[-1] * torch.ones_like(x)
     for coefficient in reversed(coefficients[:-1]):
         result = result * x + coefficient
     return result
 
 
-def _held(move: Tensor, most: float) -> Tensor:
+def _clamp_move(move: Tensor, most: float) -> Tensor:
     """The series hold no further than they were fitted."""
     return move.clamp(-most, most)

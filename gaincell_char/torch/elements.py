@@ -24,7 +24,13 @@ def find_model(records: str | Path, circuit: str, name: ModelName, **conditions:
 
 
 def best_form(records: str | Path, head: str = DEFAULT_HEAD) -> str:
-    """The best form of a head's cell that a set of records holds."""
+    """Return the best form of a head's cell that a set of records holds.
+
+    Raises
+    ------
+    DataError
+        If it holds none.
+    """
     declared = load_head(head)
     reasons = []
     for form, name in list(declared.forms.items())[::-1]:

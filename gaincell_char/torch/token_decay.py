@@ -36,7 +36,7 @@ def key_decay(rate: float, queries: int, earlier: int, device: torch.device | No
 def chebyshev_nodes() -> list[float]:
     """Return the extrema of the Chebyshev polynomial of degree `N_NODES` - 1 on [-1, 1], from 1 down to -1.
 
-    Trefethen, Approximation Theory and Approximation Practice, 2013, eq. 2.2.
+    Trefethen, Approximation Theory and Approximation Practice, 2013, chapter 2.
     """
     return [math.cos(math.pi * m / (N_NODES - 1)) for m in range(N_NODES)]
 

@@ -208,8 +208,8 @@ def _residual(fit: Fit, model: Model, selection: Selection) -> Floats:
 
 
 def _robust_sigma(residual: Floats) -> float:
-    """Standard deviation of normal residuals, by the median of their size, which few outliers do not move.
+    """Standard deviation of normal residuals about 0, by the median of their size, which few outliers do not move.
 
-    Rousseeuw and Croux, J. Am. Stat. Assoc. 88, 1273 (1993), eq. 1.1.
+    Rousseeuw and Croux, J. Am. Stat. Assoc. 88, 1273 (1993).
     """
     return _SIGMA_PER_MEDIAN * float(np.median(np.abs(residual)))
