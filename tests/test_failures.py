@@ -395,6 +395,22 @@ def test_ctrl_c_stops_and_keeps_what_is_done(gaincell, tmp_path, monkeypatch, en
 
 
 @pytest.mark.ngspice
+@pytest.mark.parametrize(("number", "status", "said"), [(2, 130, "interrupted"), (15, 143, "terminated")])
+def test_a_signal_that_ends_a_simulator_while_it_starts(gaincell, monkeypatch, number, status, said):
+    """A terminal's Ctrl-C reaches children, too: their end is no sign of a missing library."""
+
+    def ended(_):
+        os.kill(os.getpid(), number)
+        raise NgspiceMissingError("the ngspice library does not load: KeyboardInterrupt")
+
+    monkeypatch.setattr(pools.Simulator, "_started", ended)
+    words = ("mc", "gain_cell", "dc", "-n", 2, "--vary", "mismatch", "--axis", "v_store=0.9", "--axis", "v_in=0.9")
+    found, _, err = gaincell(*words, "--workers", 1, "-o", "c")
+    assert (found, err.splitlines()[-1]) == (status, f"gaincell: {said}")
+    assert "library" not in err
+
+
+@pytest.mark.ngspice
 def test_ctrl_c_after_a_failure_tells_both(gaincell, tmp_path, monkeypatch):
     _interrupting(monkeypatch, after=1)
     status, _, err = gaincell(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from ..errors import NgspiceMissingError
 from ..spice.pool import Pool
 from ..storage.leave import leave
 from ..storage.scratch import remove_all
@@ -64,10 +65,18 @@ class Interrupts:
         """While this lasts, a signal starts no more points; Ctrl-C a second time ends those in progress.
 
         Finished points can be kept: `check` raises afterwards.
+
+        Raises
+        ------
+        Interrupted
+            If no simulator started, since the signal reached it, too.
         """
         self._pool = pool
         try:
             yield
+        except NgspiceMissingError:
+            self.check()
+            raise
         finally:
             self._pool = None
 
