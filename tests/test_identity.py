@@ -8,6 +8,7 @@ import math
 import pkgutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +169,19 @@ def test_a_function_without_a_file_is_known_by_its_code():
 
 
 def test_a_value_that_cannot_be_identified_is_refused():
-    with pytest.raises(DataError, match="a value of type object cannot be identified; use numbers and texts"):
-        digest({"a": object()})
+    with pytest.raises(DataError, match="a value of type lock cannot be identified, since it cannot be pickled"):
+        digest({"a": threading.Lock()})
+
+
+def test_objects_that_a_measure_closes_over_count():
+    def raising(error):
+        def measure(*_):
+            raise error
+
+        return measure
+
+    assert digest(raising(ValueError("one"))) == digest(raising(ValueError("one")))
+    assert digest(raising(ValueError("one"))) != digest(raising(ValueError("two")))
 
 
 @pytest.mark.parametrize(

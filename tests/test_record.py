@@ -54,7 +54,7 @@ def test_coefficients_keep_their_order():
 def test_a_fit_of_points_that_all_agree_can_still_be_read_back():
     """R2 has no meaning where the data do not vary; the record must not become unreadable for that."""
     selection = Selection(inputs={"v_store": np.arange(3.0)}, output=np.array([1.0, 1.0, 2.0]), conditions={})
-    errors = fit.errors(selection, np.array([1.0, 1.1, 2.0]), np.array([True, True, False]))
+    errors = fit.compute_errors(selection, np.array([1.0, 1.1, 2.0]), np.array([True, True, False]))
     whole = record()
     whole = whole.model_copy(update={"fits": [whole.fits[0].model_copy(update={"held_out": errors})]})
     assert Record.from_json(whole.to_json()).fits[0].held_out.rms == errors.rms

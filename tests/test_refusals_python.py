@@ -376,3 +376,5 @@ def test_a_pool_has_its_own_timeout(campaign, tmp_path, timeout_s):
         simulate(NET, Op(), ["v(a)"], pool=pool, timeout_s=timeout_s)
     with pytest.raises(ParameterError, match="timeout"):
         run_campaign(campaign, 2, tmp_path, pool=pool, timeout_s=timeout_s)
+    with pytest.raises(ParameterError, match="pool is of type SimpleNamespace; it takes a Pool or an executor"):
+        run_campaign(campaign, 2, tmp_path, pool=pool)

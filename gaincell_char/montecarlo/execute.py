@@ -96,7 +96,7 @@ def run_campaign(
     StorageError
         If a shard cannot be written.
     """
-    timeout_s = own_timeout(timeout_s, pool if isinstance(pool, Pool) else None)
+    timeout_s = _timeout(timeout_s, pool)
     folder, part, n = as_folder(folder), check_part(part), campaign.check_samples(check_count("n", n))
     with Pool(timeout_s=timeout_s) if pool is None else contextlib.nullcontext(pool) as where:
         simulator = _simulator_of(where)
@@ -137,6 +137,13 @@ def _simulate_chunks(chunks: Iterable[Chunk], pool: Pool | Executor, timeout_s: 
     for group in pool.stream(chunks, partial(simulate_chunk, timeout_s=pool.timeout_s)):
         if not (pool.stop.is_set() and any(item.fatal for item in group)):
             yield group
+
+
+def _timeout(timeout_s: float | None, pool: Pool | Executor | None) -> float:
+    timeout_s = own_timeout(timeout_s, None if isinstance(pool, Executor) else pool)
+    if not isinstance(pool, Pool | Executor | None):
+        raise ParameterError(f"pool is of type {type(pool).__name__}; it takes a Pool or an executor")
+    return timeout_s
 
 
 def _simulator_of(pool: Pool | Executor) -> str:

@@ -15,11 +15,13 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
+import cloudpickle
 import numpy as np
 from pydantic import BaseModel
 
 from ..errors import DataError
 from ..spice.netlist import Netlist
+from ..storage.untrusted import printable
 
 _PACKAGE = __name__.split(".")[0]
 _CIRCUITS = f"{_PACKAGE}.circuits"
@@ -77,7 +79,17 @@ def _texts(value: object, around: Set[int]) -> Iterator[bytes]:
         case _ if is_dataclass(value):
             yield from _fields(value, [field.name for field in fields(value)], around)
         case _:
-            raise DataError(f"a value of type {type(value).__name__} cannot be identified; use numbers and texts")
+            yield _pickled(value)
+
+
+def _pickled(value: object) -> bytes:
+    """Any other value that a function may close over, as it would reach another process."""
+    try:
+        return cloudpickle.dumps(value)  # type: ignore[no-any-return]
+    except Exception as error:
+        # A library's object may raise anything.
+        said = f"a value of type {type(value).__name__} cannot be identified, since it cannot be pickled"
+        raise DataError(f"{said}: {printable(str(error))}") from None
 
 
 def _fields(value: object, names: Iterable[str], around: Set[int]) -> Iterator[bytes]:
