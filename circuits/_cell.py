@@ -4,9 +4,8 @@ One sign convention: ``i_bl`` and ``q_bl`` are positive when the cell sinks curr
 which it does for a high ``v_store``.
 """
 
-from typing import Any
-
 import numpy as np
+import xarray as xr
 
 from gaincell_char.declare.bench import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
 from gaincell_char.declare.parameters import Params, flavour, number
@@ -143,15 +142,15 @@ def pulse(cell: str) -> Bench:
     )
 
 
-def _i_eff(dataset: Any) -> Any:
+def _i_eff(dataset: xr.Dataset) -> xr.DataArray:
     """Slope of the least-squares line."""
-    t = dataset.t_pulse - dataset.t_pulse.mean()
-    return (dataset.q_bl * t).sum("t_pulse", skipna=False) / (t * t).sum()
+    t = dataset["t_pulse"] - dataset["t_pulse"].mean()
+    return (dataset["q_bl"] * t).sum("t_pulse", skipna=False) / (t * t).sum()
 
 
-def _q_0(dataset: Any) -> Any:
+def _q_0(dataset: xr.Dataset) -> xr.DataArray:
     """Where the least-squares line meets t_pulse = 0."""
-    return dataset.q_bl.mean("t_pulse", skipna=False) - _i_eff(dataset) * dataset.t_pulse.mean()
+    return dataset["q_bl"].mean("t_pulse", skipna=False) - _i_eff(dataset) * dataset["t_pulse"].mean()
 
 
 def _charge(w: Waveforms, _: Numbers) -> float:

@@ -5,11 +5,9 @@ write bitline, gate and junction leakage pull the rest towards the idle level of
 exponential, as software models assume it, is none of these.
 """
 
-from typing import Any
-
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.interpolate import CubicSpline
 
 from gaincell_char.declare.bench import Bench, Curve, Derived, Flavours, Floats, Numbers, Op, Output, Tran, Waveforms
 from gaincell_char.declare.circuit import Circuit
@@ -32,7 +30,7 @@ _OPTIONS = {"gmin": 1e-18, "reltol": 1e-6, "abstol": 1e-18, "vntol": 1e-7, "chgt
 
 
 def _at_times(w: Waveforms, p: Numbers) -> Floats:
-    return np.asarray(CubicSpline(w["time"], w["v(st)"])(p["time"]), dtype=float)
+    return np.asarray(scipy.interpolate.CubicSpline(w["time"], w["v(st)"])(p["time"]), dtype=float)
 
 
 DECAY = Bench(
@@ -76,7 +74,7 @@ LEAK = Bench(
 )
 
 
-def _retention(dataset: Any, p: Numbers) -> float:
+def _retention(dataset: xr.Dataset, p: Numbers) -> float:
     """Time until the first level is half an LSB of the write DAC from where it was written."""
     decay = dataset.v_store.isel(corner=0, temp=0)
     moved = np.abs(decay - decay.v_init).max("v_init").to_numpy()
@@ -90,21 +88,24 @@ def _crossing(moved: Floats, time: Floats, level: float) -> float:
     return float(np.interp(level, moved, time)) if moved.max() >= level else float("inf")
 
 
-def _largest_leak(dataset: Any, _: Numbers) -> float:
+def _largest_leak(dataset: xr.Dataset, _: Numbers) -> float:
     return float(np.abs(dataset.i_leak.isel(corner=0, temp=0)).max())
 
 
-def _balance(dataset: Any, _: Numbers) -> float:
+def _balance(dataset: xr.Dataset, _: Numbers) -> float:
     leak = dataset.i_leak.isel(corner=0, temp=0)
     return float(np.interp(0.0, leak, dataset.v_store))
 
 
-def _retention_of_each(dataset: Any) -> Any:
+def _retention_of_each(dataset: xr.Dataset) -> xr.DataArray:
     """Time [s] until each start level has moved by half an LSB; infinite if it has not by the end of the curve."""
     half_lsb = float(dataset.v_init.max()) / (_cell.LEVELS - 1) / 2
     time = dataset.time.to_numpy()
     moved = np.abs(dataset.v_store - dataset.v_init)
-    return xr.apply_ufunc(lambda m: _crossing(m, time, half_lsb), moved, input_core_dims=[["time"]], vectorize=True)
+    found: xr.DataArray = xr.apply_ufunc(
+        lambda m: _crossing(m, time, half_lsb), moved, input_core_dims=[["time"]], vectorize=True
+    )
+    return found
 
 
 RETENTION = Derived(

@@ -5,9 +5,8 @@ level.  The width is charge over current, whatever the capacitor; the conversion
 circuit is the hard sigmoid of Leroux et al. 2025, eq. 3, with S_sat = 80 uA x t_max.
 """
 
-from typing import Any
-
 import numpy as np
+import xarray as xr
 
 from gaincell_char.declare.array_math import Array, clamp
 from gaincell_char.declare.bench import Floats, Numbers
@@ -99,7 +98,7 @@ MEMORY = _converter.memory(
 )
 
 
-def _dead_zone(dataset: Any, _: Numbers) -> float:
+def _dead_zone(dataset: xr.Dataset, _: Numbers) -> float:
     t = dataset.t_pulse.isel(corner=0, temp=0)
     return float(t.q_in.where(t == 0).max())
 

@@ -5,9 +5,8 @@ or a sink ramp it back.  The width is charge over current; the conversion window
 paper's 40 uA x t_max (Leroux et al. 2025).
 """
 
-from typing import Any
-
 import numpy as np
+import xarray as xr
 
 from gaincell_char.declare.array_math import Array, clamp
 from gaincell_char.declare.bench import Derived, Floats, Numbers, Output
@@ -141,7 +140,7 @@ MEMORY = _converter.memory(
 )
 
 
-def _threshold(dataset: Any, _: Numbers) -> float:
+def _threshold(dataset: xr.Dataset, _: Numbers) -> float:
     t = dataset.t_signed.isel(corner=0, temp=0)
     return float(np.interp(0.0, t, t.q_in))
 

@@ -3,6 +3,7 @@
 python tools/external_data.py
 """
 
+import argparse
 import re
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def rows() -> list[str]:
 
 def main() -> None:
     """Rewrite the page's table."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     text = "\n".join(rows())
     page, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", PAGE.read_text(encoding="utf-8"))
     assert count == 1, f"{PAGE} has no block for the table"

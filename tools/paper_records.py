@@ -6,6 +6,7 @@ Source: Leroux et al., Nat. Comput. Sci. 5, 813-824 (2025), Methods, and the cod
 (MIT licence).  The only numbers typed here are the published ones; what follows from them is computed.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,7 @@ def write(circuit: str, bench: str, parameters: dict[str, float | str], *fits: F
 
 def main() -> None:
     """Write every record."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     c0, c1, c2, c3 = identifiable(C)
     box = {"v_store": (0.0, VDD)}
     cell = {"vdd": VDD, "v_in": VDD, "levels_store": 8.0, "levels_input": 16.0, "t_max": T_MAX}

@@ -6,6 +6,7 @@ simulates the retention, reads the packaged records, and writes the tables of do
 docs/images/retention.png.  No number of a table is typed by hand.
 """
 
+import argparse
 import re
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def rewrite(name: str, head: str, rows: list[str]) -> None:
 
 def main() -> None:
     """Rewrite the page's tables and its picture."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with Pool(2) as pool:
         rewrite(
             "retention", "| cell | until a level has moved by half an LSB of 3 bits |\n|---|---|", retention_rows(pool)

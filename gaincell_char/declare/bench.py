@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from .parameters import Params, Value
+
+if TYPE_CHECKING:  # a process with a simulator has no use for it, and would load it at each start
+    import xarray as xr
 
 Floats = NDArray[np.float64]
 Waveforms = Mapping[str, Floats]
@@ -105,7 +108,7 @@ class Derived:
     unit: str
     doc: str
     along: str
-    compute: Callable[[Any], Any]
+    compute: "Callable[[xr.Dataset], xr.DataArray]"
     censored: bool = False
 
 

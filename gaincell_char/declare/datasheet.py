@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+import xarray as xr
 
 from .bench import Derived, Grid, Numbers
 from .model import RandomModel
@@ -62,7 +63,7 @@ class Merit:
     unit: str
     doc: str
     study: str
-    compute: Callable[[Any, Numbers], float]
+    compute: Callable[[xr.Dataset, Numbers], float]
     along: str = ""
 
 

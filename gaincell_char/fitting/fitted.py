@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from ..declare.bench import Floats
 from ..declare.circuit import Circuit

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
+import scipy
 
 from ..declare.bench import Floats, Numbers
 from ..declare.model import Coefficient, Model
@@ -81,7 +81,7 @@ class Problem:
             If the optimiser stops early or the points do not determine a coefficient.
         """
         try:
-            result = least_squares(
+            result = scipy.optimize.least_squares(
                 self._residual,
                 self._start / self._scale,
                 bounds=(self._low / self._scale, self._high / self._scale),

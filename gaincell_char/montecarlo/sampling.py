@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, qmc
+import scipy
 
 from ..declare.bench import Floats
 from ..errors import ParameterError
@@ -55,10 +55,11 @@ class Sampler:
         if dimension == 0:
             return np.zeros((stop - start, 0))
         uniform = {"sobol": self._sobol, "lhs": self._lhs, "random": self._random}[self.kind](start, stop, dimension)
-        return np.asarray(norm.ppf(np.clip(uniform, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)), dtype=float)
+        inside = np.clip(uniform, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+        return np.asarray(scipy.stats.norm.ppf(inside), dtype=float)
 
     def _sobol(self, start: int, stop: int, dimension: int) -> Any:
-        sequence = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(self.seed))
+        sequence = scipy.stats.qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(self.seed))
         if start:
             sequence.fast_forward(start)
             return sequence.random(stop - start)
@@ -68,7 +69,7 @@ class Sampler:
     def _lhs(self, start: int, stop: int, dimension: int) -> Any:
         first, last = start // self.block, (stop - 1) // self.block
         blocks = [
-            qmc.LatinHypercube(dimension, rng=np.random.default_rng([self.seed, number])).random(self.block)
+            scipy.stats.qmc.LatinHypercube(dimension, rng=np.random.default_rng([self.seed, number])).random(self.block)
             for number in range(first, last + 1)
         ]
         return np.concatenate(blocks)[start - first * self.block : stop - first * self.block]

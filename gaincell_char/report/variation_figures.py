@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter

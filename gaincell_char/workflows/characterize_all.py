@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.stats import qmc
 
 from .. import __version__, registry
 from ..declare.bench import Numbers
@@ -309,6 +309,6 @@ def keep(result: StudyResult, folders: Folders) -> None:
 
 def thin(plan: SweepPlan, most: int) -> list[tuple[int, ...]]:
     """At most `most` indices spread evenly along every dimension of the grid: a Latin hypercube, always the same."""
-    where = qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
+    where = scipy.stats.qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
     indices = np.floor(where * np.array(plan.shape)).astype(int)
     return sorted({tuple(int(i) for i in index) for index in indices})

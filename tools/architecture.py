@@ -1,0 +1,87 @@
+"""What the shape of the code was to be and what it is: the table of docs/architecture.md.
+
+    python benchmarks/against_checkout.py /path/to/other -o against.json
+    python tools/architecture.py against.json
+
+It runs ``.ci/run`` in an empty clone.  No number of the table is typed by hand.
+"""
+
+import argparse
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
+BLOCK = re.compile(r"(<!-- architecture:.*?-->\n).*?(<!-- end of architecture -->)", re.DOTALL)
+Row = tuple[str, str, str]
+
+
+def shape() -> Iterator[Row]:
+    """Figures of the code, by the functions of the test that bounds them."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    found = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))
+    modules, packages = found["modules_on_top"](), found["packages"]()
+    yield "modules directly under `gaincell_char/`", f"≤ {found['MOST_MODULES_ON_TOP']}", f"{len(modules)}"
+    yield "packages", f"≤ {found['MOST_PACKAGES']}", f"{len(packages)}"
+    yield "median module, lines", f"< {found['MEDIAN_MODULE']}", f"{found['median_module']():.0f}"
+    yield "nine tenths of the function bodies, lines", f"≤ {found['P90_BODY']}", f"{found['p90_body']()}"
+    yield "longest function, lines", f"≤ {found['LONGEST_FUNCTION']}", f"{found['longest_function']()}"
+    yield "readers of SPICE text", "1", f"{len(found['spice_readers']())}"
+    yield "modules with `fmt: skip`", "0", f"{len(found['unformatted']())}"
+    many = found["with_many_arguments"]()
+    yield "functions outside `cli` with more than 8 parameters", f"≤ {found['MANY_ARGUMENTS']}", f"{len(many)}"
+
+
+def against(found: dict[str, Any]) -> Iterator[Row]:
+    """Records and times beside those of an older commit."""
+    for technology, records in found["records"].items():
+        title = f"{records['records']} records of {technology}, before and after: largest relative difference"
+        yield title, "≤ 1e-8", f"{records['largest_difference']:.1g}"
+    for name, times in found["jobs"].items():
+        yield f"{name}: time after / before, median of {times['rounds']}", "≤ 1", f"{times['ratio']:.2f}"
+
+
+def suite() -> Iterator[Row]:
+    """Times of ``.ci/run`` in an empty clone, and of the tests in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone, report = Path(folder) / "clone", Path(folder) / "report.xml"
+        subprocess.run([shutil.which("git") or "git", "clone", "--quiet", ROOT, clone], check=True)
+        began = time.perf_counter()
+        environment = {**os.environ, "PYTEST_ADDOPTS": f"--junitxml={report}"}
+        subprocess.run([clone / ".ci" / "run"], env=environment, check=True)
+        took = time.perf_counter() - began
+        [run] = ET.parse(report).iter("testsuite")  # noqa: S314  our own report
+    seconds = float(run.get("time", "nan"))
+    yield f"`./go test`, {run.get('tests')} tests on {os.cpu_count()} cores, seconds", "≤ 180", f"{seconds:.0f}"
+    yield "`.ci/run` in an empty clone, seconds", "≤ 600", f"{took:.0f}"
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("against", type=Path, help="what benchmarks/against_checkout.py wrote")
+    asked = parser.parse_args()
+    found = json.loads(asked.against.read_text(encoding="utf-8"))
+    rows = [*shape(), *against(found), *suite()]
+    lines = ["| figure | target | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    said = f"Commit {found['now']} beside {found['before']}; `benchmarks/against_checkout.py`, `tools/architecture.py`."
+    text = "\n".join([said, "", *lines])
+    whole, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", PAGE.read_text(encoding="utf-8"))
+    assert count == 1, PAGE
+    PAGE.write_text(whole, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
