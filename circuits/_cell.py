@@ -5,9 +5,9 @@ which it does for a high ``v_store``.
 """
 
 import numpy as np
-import xarray as xr
 
 from gaincell_char.declare.bench import Bench, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
+from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.parameters import Params, flavour, number
 
 T_MAX = 15e-9
@@ -142,13 +142,13 @@ def pulse(cell: str) -> Bench:
     )
 
 
-def _i_eff(dataset: xr.Dataset) -> xr.DataArray:
+def _i_eff(dataset: Dataset) -> DataArray:
     """Slope of the least-squares line."""
     t = dataset["t_pulse"] - dataset["t_pulse"].mean()
     return (dataset["q_bl"] * t).sum("t_pulse", skipna=False) / (t * t).sum()
 
 
-def _q_0(dataset: xr.Dataset) -> xr.DataArray:
+def _q_0(dataset: Dataset) -> DataArray:
     """Where the least-squares line meets t_pulse = 0."""
     return dataset["q_bl"].mean("t_pulse", skipna=False) - _i_eff(dataset) * dataset["t_pulse"].mean()
 

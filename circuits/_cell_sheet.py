@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import xarray as xr
 
 from gaincell_char.declare.bench import Numbers
+from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 
 from . import _cell_random_models
@@ -150,23 +150,23 @@ def figures(two_d: str, panel: str = "") -> tuple[Figure, ...]:
     )
 
 
-def _current(dataset: xr.Dataset, p: Numbers) -> xr.DataArray:
+def _current(dataset: Dataset, p: Numbers) -> DataArray:
     return dataset["i_bl"].isel(corner=0, temp=0).sel(_full_drive(p), method="nearest")
 
 
-def _largest_current(dataset: xr.Dataset, p: Numbers) -> float:
+def _largest_current(dataset: Dataset, p: Numbers) -> float:
     return float(_current(dataset, p).max())
 
 
-def _smallest_current(dataset: xr.Dataset, p: Numbers) -> float:
+def _smallest_current(dataset: Dataset, p: Numbers) -> float:
     return float(_current(dataset, p).min())
 
 
-def _zero(dataset: xr.Dataset, p: Numbers) -> float:
+def _zero(dataset: Dataset, p: Numbers) -> float:
     return float(np.interp(0.0, _current(dataset, p), dataset.v_store))
 
 
-def _nonlinearity(dataset: xr.Dataset, _: Numbers) -> float:
+def _nonlinearity(dataset: Dataset, _: Numbers) -> float:
     """Worst distance of q_bl from the line through its shortest and longest pulse, over full range."""
     q = dataset.q_bl.isel(corner=0, temp=0)
     t = dataset.t_pulse
@@ -175,21 +175,21 @@ def _nonlinearity(dataset: xr.Dataset, _: Numbers) -> float:
     return float(100 * np.abs(q - line).max() / (q.max() - q.min()))
 
 
-def _largest_kick(dataset: xr.Dataset, _: Numbers) -> float:
+def _largest_kick(dataset: Dataset, _: Numbers) -> float:
     return float(np.abs(dataset.dv_store).max())
 
 
-def _largest_feed_through(dataset: xr.Dataset, p: Numbers) -> float:
+def _largest_feed_through(dataset: Dataset, p: Numbers) -> float:
     at_levels = dataset.dv_feed.sel(v_dac=levels(p), method="nearest")
     return float(np.abs(at_levels).max())
 
 
-def _mean_energy(dataset: xr.Dataset, _: Numbers) -> float:
+def _mean_energy(dataset: Dataset, _: Numbers) -> float:
     """Mean over v_store of the energy of a pulse of half the longest width."""
     return float((dataset.e_cell + dataset.e_driver).interp(t_pulse=T_MAX / 2).mean())
 
 
-def _merit(study: str, name: str, unit: str, doc: str, compute: Callable[[xr.Dataset, Numbers], float]) -> Merit:
+def _merit(study: str, name: str, unit: str, doc: str, compute: Callable[[Dataset, Numbers], float]) -> Merit:
     return Merit(name=name, unit=unit, doc=doc, study=study, compute=compute)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from gaincell_char.declare.array_math import Array, namespace
 from gaincell_char.declare.bench import Bench, Floats, Grid, Numbers, Output, Tran, Waveforms
+from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Merit
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, flavour, number
@@ -266,7 +266,7 @@ def charges(p: Numbers, *, rest: int = 24, knee: Floats = KNEE, side: int = 1) -
     return np.round([*knee, *straight, *end], 18)
 
 
-def line(dataset: xr.Dataset, p: Numbers, side: int = 1) -> tuple[float, float, float]:
+def line(dataset: Dataset, p: Numbers, side: int = 1) -> tuple[float, float, float]:
     """Straight part on one side: its slope [s/C], its value at no charge [s], worst distance from it [s]."""
     t = dataset.t_pulse.isel(corner=0, temp=0)
     q = side * t.q_in / full_scale(p)
@@ -289,7 +289,7 @@ def line_merits(side: int = 1, of: str = "") -> tuple[Merit, ...]:
     )
 
 
-def _part_of_line(i: int, side: int) -> Callable[[xr.Dataset, Numbers], float]:
+def _part_of_line(i: int, side: int) -> Callable[[Dataset, Numbers], float]:
     return lambda dataset, p: line(dataset, p, side)[i]
 
 
@@ -307,8 +307,8 @@ def memory_merits() -> tuple[Merit, ...]:
     )
 
 
-def _left_behind(t_reset: float) -> Callable[[xr.Dataset, Numbers], float]:
-    def largest(dataset: xr.Dataset, _: Numbers) -> float:
+def _left_behind(t_reset: float) -> Callable[[Dataset, Numbers], float]:
+    def largest(dataset: Dataset, _: Numbers) -> float:
         t = dataset.t_pulse.sel(t_reset=t_reset, method="nearest")
         return float(np.abs(t - t.sel(q_prev=0.0, method="nearest")).max())
 

@@ -1,10 +1,10 @@
 """What Monte Carlo of both charge-to-pulse converters measures: charges, features, random coefficients."""
 
 import numpy as np
-import xarray as xr
 
 from gaincell_char.declare.array_math import Array
 from gaincell_char.declare.bench import Derived, Floats, Numbers
+from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.model import Coefficient
 
 from ._converter import full_scale, moved
@@ -25,7 +25,7 @@ def off_threshold(q_in: Array) -> Array:
     return (q_in < KNEE[0]) | (q_in > KNEE[-1])
 
 
-def _straight(pulse: xr.DataArray, side: int) -> tuple[xr.DataArray, xr.DataArray]:
+def _straight(pulse: DataArray, side: int) -> tuple[DataArray, DataArray]:
     """Slope [s/C] and offset [s] of the straight part on one side, for every sample: least squares."""
     q, t = side * pulse.q_in, side * pulse
     part = t.where(q > _BEND[-1] * 1.01, drop=True)
@@ -59,7 +59,7 @@ def offset_feature(output: str, side: int, name: str, of: str = "") -> Derived:
 def knee_feature(output: str, side: int, name: str, of: str = "") -> Derived:
     """How short of its line the pulse of a small charge is."""
 
-    def compute(dataset: xr.Dataset) -> xr.DataArray:
+    def compute(dataset: Dataset) -> DataArray:
         pulse = side * dataset[output].sel(q_in=side * _BEND[0], method="nearest")
         slope, offset = _straight(dataset[output], side)
         return offset + slope * _BEND[0] - pulse
@@ -72,7 +72,7 @@ def knee_feature(output: str, side: int, name: str, of: str = "") -> Derived:
 def threshold_feature(output: str, name: str, doc: str, *, above: float) -> Derived:
     """Charge at which an output rises above a level, half way between two simulated charges."""
 
-    def compute(dataset: xr.Dataset) -> xr.DataArray:
+    def compute(dataset: Dataset) -> DataArray:
         near = dataset[output].sel(q_in=slice(KNEE[0] * 0.9, KNEE[-1] * 1.1))
         low = near["q_in"].where(near <= above).max("q_in")
         high = near["q_in"].where(near > above).min("q_in")

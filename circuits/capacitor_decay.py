@@ -7,10 +7,10 @@ exponential, as software models assume it, is none of these.
 
 import numpy as np
 import scipy
-import xarray as xr
 
 from gaincell_char.declare.bench import Bench, Curve, Derived, Flavours, Floats, Numbers, Op, Output, Tran, Waveforms
 from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.parameters import Params, number
 
@@ -74,7 +74,7 @@ LEAK = Bench(
 )
 
 
-def _retention(dataset: xr.Dataset, p: Numbers) -> float:
+def _retention(dataset: Dataset, p: Numbers) -> float:
     """Time until the first level is half an LSB of the write DAC from where it was written."""
     decay = dataset.v_store.isel(corner=0, temp=0)
     moved = np.abs(decay - decay.v_init).max("v_init").to_numpy()
@@ -88,24 +88,25 @@ def _crossing(moved: Floats, time: Floats, level: float) -> float:
     return float(np.interp(level, moved, time)) if moved.max() >= level else float("inf")
 
 
-def _largest_leak(dataset: xr.Dataset, _: Numbers) -> float:
+def _largest_leak(dataset: Dataset, _: Numbers) -> float:
     return float(np.abs(dataset.i_leak.isel(corner=0, temp=0)).max())
 
 
-def _balance(dataset: xr.Dataset, _: Numbers) -> float:
+def _balance(dataset: Dataset, _: Numbers) -> float:
     leak = dataset.i_leak.isel(corner=0, temp=0)
     return float(np.interp(0.0, leak, dataset.v_store))
 
 
-def _retention_of_each(dataset: xr.Dataset) -> xr.DataArray:
+def _retention_of_each(dataset: Dataset) -> DataArray:
     """Time [s] until each start level has moved by half an LSB; infinite if it has not by the end of the curve."""
     half_lsb = float(dataset.v_init.max()) / (_cell.LEVELS - 1) / 2
-    time = dataset.time.to_numpy()
-    moved = np.abs(dataset.v_store - dataset.v_init)
-    found: xr.DataArray = xr.apply_ufunc(
-        lambda m: _crossing(m, time, half_lsb), moved, input_core_dims=[["time"]], vectorize=True
-    )
-    return found
+    moved: DataArray = np.abs(dataset.v_store - dataset.v_init)
+    return moved.reduce(_crossings, dim="time", time=dataset.time.to_numpy(), level=half_lsb)
+
+
+def _crossings(moved: Floats, axis: int, time: Floats, level: float) -> Floats:
+    """Time at which each of many levels has moved so far; they change along an axis."""
+    return np.apply_along_axis(_crossing, axis, moved, time, level)
 
 
 RETENTION = Derived(

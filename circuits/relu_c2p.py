@@ -6,11 +6,11 @@ circuit is the hard sigmoid of Leroux et al. 2025, eq. 3, with S_sat = 80 uA x t
 """
 
 import numpy as np
-import xarray as xr
 
 from gaincell_char.declare.array_math import Array, clamp
 from gaincell_char.declare.bench import Floats, Numbers
 from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.model import Model, RandomModel
 
@@ -98,7 +98,7 @@ MEMORY = _converter.memory(
 )
 
 
-def _dead_zone(dataset: xr.Dataset, _: Numbers) -> float:
+def _dead_zone(dataset: Dataset, _: Numbers) -> float:
     t = dataset.t_pulse.isel(corner=0, temp=0)
     return float(t.q_in.where(t == 0).max())
 

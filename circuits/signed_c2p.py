@@ -6,11 +6,11 @@ paper's 40 uA x t_max (Leroux et al. 2025).
 """
 
 import numpy as np
-import xarray as xr
 
 from gaincell_char.declare.array_math import Array, clamp
 from gaincell_char.declare.bench import Derived, Floats, Numbers, Output
 from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.model import Model, RandomModel
 
@@ -140,7 +140,7 @@ MEMORY = _converter.memory(
 )
 
 
-def _threshold(dataset: xr.Dataset, _: Numbers) -> float:
+def _threshold(dataset: Dataset, _: Numbers) -> float:
     t = dataset.t_signed.isel(corner=0, temp=0)
     return float(np.interp(0.0, t, t.q_in))
 

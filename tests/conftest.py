@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import pickle
 import shutil
 import signal
 import sys
@@ -22,7 +23,8 @@ from gaincell_char.declare.circuit import Circuit
 from gaincell_char.errors import NgspiceMissingError
 from gaincell_char.montecarlo import verify
 from gaincell_char.spice.ngspice import find_library
-from gaincell_char.sweep.run import Pool
+from gaincell_char.sweep.plan import SweepPlan
+from gaincell_char.sweep.run import Pool, Result, characterize
 from gaincell_char.technology.schema import Technology
 
 # A shell starts its background jobs with Ctrl-C ignored, and so would start every command that a test interrupts.
@@ -55,6 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="gaincell-tests-")
         os.environ["TMPDIR"] = tempfile.tempdir = folder
         os.environ[RUN] = Path(folder).name
+        # There are as many test processes as cores; the ngspice command and BLAS would start as many threads in each.
+        os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @pytest.hookimpl(trylast=True)
@@ -135,6 +139,22 @@ def pool() -> Iterator[Pool]:
     """One simulator: pytest-xdist runs as many test processes as there are cores."""
     with Pool(1) as simulators:
         yield simulators
+
+
+@pytest.fixture(scope="session")
+def simulate_once(pool: Pool) -> Callable[[SweepPlan], Result]:
+    """Result of a whole plan, from the first test of this run that asked for it; the plan's digest is its name."""
+
+    def simulate(plan: SweepPlan) -> Result:
+        file = Path(tempfile.gettempdir()) / "results" / plan.digest
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            ours = file.with_suffix(f".{os.getpid()}")
+            ours.write_bytes(pickle.dumps(characterize(plan, pool=pool)))
+            ours.replace(file)
+        return pickle.loads(file.read_bytes())  # noqa: S301  written above
+
+    return simulate
 
 
 @pytest.fixture(scope="session", params=registry.circuit_names())

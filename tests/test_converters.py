@@ -1,5 +1,6 @@
 """The charge-to-pulse converters against what a constant current, a window and a comparator must do."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from gaincell_char.fitting.fit import Fit, fit_model
 from gaincell_char.fitting.points import select
 from gaincell_char.storage.tables import flatten_dataset
 from gaincell_char.sweep.plan import SweepPlan
-from gaincell_char.sweep.run import Pool, characterize
+from gaincell_char.sweep.run import Pool, Result, characterize
 
 T_MAX = 15e-9
 CONVERTERS = ("relu_c2p", "signed_c2p")
@@ -48,9 +49,9 @@ pytestmark = pytest.mark.xdist_group("converters")  # its fixtures simulate for 
 
 
 @pytest.fixture(scope="module")
-def transfers(pool: Pool) -> dict[str, tuple[SweepPlan, xr.Dataset]]:
+def transfers(simulate_once: Callable[[SweepPlan], Result]) -> dict[str, tuple[SweepPlan, xr.Dataset]]:
     plans = {name: registry.plan_bench(name, "transfer") for name in CONVERTERS}
-    return {name: (plan, simulate(plan, pool)) for name, plan in plans.items()}
+    return {name: (plan, simulate_once(plan).dataset) for name, plan in plans.items()}
 
 
 @pytest.fixture(scope="module")

@@ -327,14 +327,14 @@ def test_every_study_with_models_has_a_record(circuit):
     assert wanted == {name for name in RECORDS if name.partition(".")[0] == circuit.name}
 
 
-def fit_again(record, pool):
+def fit_again(record, simulate_once):
     """Run the study of a record as the main job does: the same fits, each with the points it was made from."""
     circuit = registry.load_circuit(record.circuit)
     [study] = [study for study in circuit.studies if study.key == record.study]
     request = characterize_all.plan_study(circuit, study, record.technology)
     fixed = pytest.approx(dict(request.fixed), abs=0)
     assert record.parameters == fixed, "regenerate the record: its circuit has changed"
-    data = characterize(request, pool=pool).dataset
+    data = simulate_once(request).dataset
     params, dims = numbers(request.fixed), tuple(map(str, data.dims))
     units = {output.name: output.unit for output in request.bench.outputs}
     for model in models_of(circuit, study):
@@ -368,10 +368,10 @@ LARGE = (
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] if n in LARGE else []) for n in RECORDS])
-def test_reference_record_is_reproduced(name, pool):
+def test_reference_record_is_reproduced(name, simulate_once):
     record = registry.load_record(registry.DEFAULT_TECHNOLOGY, name)
     assert name == f"{record.circuit}.{record.study}"
-    for stored, again in zip(record.fits, fit_again(record, pool), strict=True):
+    for stored, again in zip(record.fits, fit_again(record, simulate_once), strict=True):
         compare(stored, *again)
 
 

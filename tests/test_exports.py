@@ -71,7 +71,7 @@ def on_grid(dataset, fit):
 
 
 @each_macro
-def test_the_macro_model_differs_from_the_transistors_by_what_the_record_states(name, pool):
+def test_the_macro_model_differs_from_the_transistors_by_what_the_record_states(name, simulate_once):
     """Same bench, both run, at the points that the fit did not see: its error is that of the record, no more."""
     record, text = macro(name)
     fit = record.fit(MACROS[name])
@@ -81,7 +81,7 @@ def test_the_macro_model_differs_from_the_transistors_by_what_the_record_states(
     if len(axes) == 1:
         sweep = {fit.inputs[0]: axes[0][held_out({fit.inputs[0]: axes[0]})].tolist()}
     results = [
-        characterize(registry.plan_bench(record.circuit, record.bench, netlist=netlist, sweep=sweep), pool=pool)
+        simulate_once(registry.plan_bench(record.circuit, record.bench, netlist=netlist, sweep=sweep))
         for netlist in (text, None)
     ]
     assert not any(result.failures for result in results)

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
+from .datasets import DataArray, Dataset
 from .parameters import Params, Value
-
-if TYPE_CHECKING:  # a process with a simulator has no use for it, and would load it at each start
-    import xarray as xr
 
 Floats = NDArray[np.float64]
 Waveforms = Mapping[str, Floats]
@@ -108,7 +106,7 @@ class Derived:
     unit: str
     doc: str
     along: str
-    compute: "Callable[[xr.Dataset], xr.DataArray]"
+    compute: Callable[[Dataset], DataArray]
     censored: bool = False
 
 

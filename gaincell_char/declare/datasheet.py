@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import xarray as xr
-
 from .bench import Derived, Grid, Numbers
+from .datasets import Dataset
 from .model import RandomModel
 from .parameters import Value
 
@@ -63,7 +62,7 @@ class Merit:
     unit: str
     doc: str
     study: str
-    compute: Callable[[xr.Dataset, Numbers], float]
+    compute: Callable[[Dataset, Numbers], float]
     along: str = ""
 
 

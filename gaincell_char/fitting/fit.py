@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from ..declare.bench import Floats, Numbers
 from ..declare.model import Model
 from ..errors import DataError, FitError
-from ..storage.untrusted import Conditions, Count, Finite, Label, Name, NotNegative, Text
+from ..storage.schema_fields import Conditions, Count, Finite, Label, Name, NotNegative, Text
 from .least_squares import Problem, Solution
 from .points import Mask, Selection, select
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ..errors import DataError
 from ..storage import untrusted
-from ..storage.untrusted import Count, Finite, Label, Name, Source, Text
+from ..storage.schema_fields import Count, Finite, Label, Name, Source, Text, complaint
 from .fit import Fit
 from .variation import VariationSummary
 
@@ -112,7 +112,7 @@ class Record(BaseModel):
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
-            raise DataError(f"{where}: {untrusted.complaint(error)}") from None
+            raise DataError(f"{where}: {complaint(error)}") from None
 
 
 def _at(conditions: Mapping[str, float | str]) -> str:
@@ -170,7 +170,7 @@ class Origin(BaseModel):
         try:
             return cls.model_validate(said)
         except ValidationError as error:
-            raise DataError(f"{where}: attribute {untrusted.complaint(error)}") from None
+            raise DataError(f"{where}: attribute {complaint(error)}") from None
 
 
 def make_record(

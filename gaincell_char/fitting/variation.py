@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from ..declare.bench import Floats
 from ..declare.model import RandomModel
 from ..errors import FitError
-from ..storage.untrusted import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
+from ..storage.schema_fields import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
 from .fit import held_out
 from .points import Mask
 

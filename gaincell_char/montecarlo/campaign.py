@@ -18,7 +18,8 @@ from ..spice.deck import Deck
 from ..spice.hierarchy import Device, find_devices
 from ..spice.netlist import Netlist
 from ..storage.manifest import MOST_SAMPLES, Manifest
-from ..storage.untrusted import MOST_NETLIST, Finite, Label, Name, Text, complaint
+from ..storage.schema_fields import Finite, Label, Name, Text, complaint
+from ..storage.untrusted import MOST_NETLIST
 from ..sweep.arguments import check_count, check_mapping, check_values
 from ..sweep.identity import digest, source_digest
 from ..sweep.plan import Point, SweepPlan

@@ -38,13 +38,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def references(text: str) -> set[str]:
+def references(text: str) -> frozenset[str]:
     """Names used inside ``{...}`` in SPICE text, functions and numbers left out."""
     names: set[str] = set()
     for expression in _REFERENCE.findall(text):
         words = _NAME.findall(_SCALED.sub(" ", _PROBE.sub(" ", " ".join(expression.split()))))
         names.update(name for name, call in words if not call)
-    return names
+    return frozenset(names)
 
 
 def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:

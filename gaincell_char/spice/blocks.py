@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from .cards import Card
 from .netlist import Item, Netlist, Subcircuit
 
-_WORD = re.compile(r"[\w.]+")
 _BIN = re.compile(r"\.\d+$")
 
 
@@ -50,7 +49,7 @@ def _selected(library: Netlist, kept: set[str]) -> Netlist:
 
 
 def _words(items: Iterable[Item]) -> set[str]:
-    return {word for card in Netlist(tuple(items)).cards() for word in _WORD.findall(card.lowered)}
+    return set().union(*(card.mentioned for card in Netlist(tuple(items)).cards()))
 
 
 def hoisted(netlist: Netlist) -> Netlist:

@@ -7,10 +7,12 @@ from functools import cached_property
 
 from ..errors import NetlistError
 from ..storage import untrusted
+from .arithmetic import references
 
 _LINE_WIDTH = 118
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BLANKS = re.compile(r"[ \t]+")
+_WORD = re.compile(r"[\w.]+")
 _COMMENT = re.compile(r";|//|\s\$\s")
 _EQUALS = re.compile(" ?= ?")
 _ASSIGNMENT = re.compile(r"(?<!\w)(\w+) ?= ?(\{[^{}]*\}|'[^']*'|[^\s{}]+)")
@@ -84,20 +86,31 @@ class Card:
         """Return an error that quotes the card, and says where it is."""
         return NetlistError(f"{self.where}, line {self.line}: {untrusted.shown(self.text)} {message}")
 
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """Every word in lower case that may be the name of a subcircuit or a model."""
+        return frozenset(_WORD.findall(self.lowered))
+
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """Names used inside ``{...}``."""
+        return references(self.lowered)
+
+    @cached_property
+    def _folded(self) -> str:
+        lines: list[str] = []
+        start, width = 0, _LINE_WIDTH
+        while len(self.text) - start > width:
+            end = self.text.rfind(" ", start, start + width + 1)
+            if end <= start and (end := self.text.find(" ", start)) < 0:  # a word that is longer than a line
+                break
+            lines.append(self.text[start:end])
+            start, width = end + 1, _LINE_WIDTH - len("+")
+        return "\n+ ".join([*lines, self.text[start:]])
+
     def __str__(self) -> str:
         """The card on lines of limited width, as SPICE continues them."""
-        if len(self.text) <= _LINE_WIDTH:
-            return self.text
-        lines: list[str] = []
-        words: list[str] = []
-        width = 0
-        for word in self.text.split(" "):
-            if words and width + len(word) > _LINE_WIDTH:
-                lines.append(" ".join(words))
-                words, width = ["+"], 1
-            words.append(word)
-            width += len(word) + 1
-        return "\n".join([*lines, " ".join(words)])
+        return self._folded
 
 
 def split_lines(text: str) -> list[str]:

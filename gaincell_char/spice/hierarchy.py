@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from ..errors import NetlistError
@@ -55,7 +55,8 @@ _Scope = Mapping[str, float | _Drawn | _Later]
 _Known = dict[_Later, Any]
 
 
-def _names(expression: str) -> set[str]:
+@lru_cache(maxsize=4096)  # every instance of a subcircuit has the same expressions
+def _names(expression: str) -> frozenset[str]:
     return references(expression if "{" in expression else f"{{{expression}}}")
 
 
@@ -179,7 +180,7 @@ def _found_devices(netlist: Netlist, params: Mapping[str, float], process: Seque
     scope |= {name: _Drawn(name=name, nominal=scope.get(name, 0.0)) for name in process}
     for card in netlist.top:
         # A technology's own parameters may build on one of the process; alter reaches neither.
-        if names := references(card.lowered) & {*MISMATCH, *process}:
+        if names := card.references & {*MISMATCH, *process}:
             raise NetlistError(
                 f"{card.lowered[:60]!r} uses {', '.join(sorted(names))} outside a subcircuit, where Monte Carlo cannot "
                 "vary it"

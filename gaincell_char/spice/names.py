@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Set
 
 from ..errors import NetlistError
-from .arithmetic import references
 from .blocks import block_name
 from .cards import Card
 from .netlist import Item, Netlist, Subcircuit
@@ -24,9 +23,9 @@ def _undeclared(items: Iterable[Item], known: Set[str]) -> set[str]:
     for item in items:
         if isinstance(item, Subcircuit):
             inside = known | item.defaults.keys()
-            missing |= (references(item.head.lowered) - inside) | _undeclared(item.items, inside)
+            missing |= (item.head.references - inside) | _undeclared(item.items, inside)
         else:
-            missing |= references(item.lowered) - known - _arguments(item)
+            missing |= item.references - known - _arguments(item)
     return missing
 
 

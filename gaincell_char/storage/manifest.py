@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError, RequestError, StorageError
 from . import untrusted
+from .schema_fields import Name, Text, complaint
 from .tables import check_folder, explain_error, make_folder, make_inside, shown_path, write_atomically
-from .untrusted import Name, Text
 
 MANIFEST, SHARDS = "campaign.json", "shards"
 MOST_SAMPLES = 10_000_000
@@ -92,7 +92,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         said = _Manifest.model_validate(raw)
     except ValidationError as error:
-        raise DataError(f"{shown_path(path)} is damaged: {untrusted.complaint(error)}; {_REMEDY}") from None
+        raise DataError(f"{shown_path(path)} is damaged: {complaint(error)}; {_REMEDY}") from None
     return Manifest(**dict(said))
 
 

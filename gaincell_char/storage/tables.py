@@ -19,8 +19,9 @@ from ..errors import DataError, RequestError, StorageError
 from . import isolated, untrusted
 from .flat import flatten_dataset
 from .frames import frame_of_csv, frame_of_parquet, parsed, with_plain_names
+from .schema_fields import Name, Text, complaint
 from .scratch import Scratch, remove_leftovers
-from .untrusted import Name, Text, printable, shown
+from .untrusted import printable, shown
 
 FORMATS = (".nc", ".csv", ".parquet")
 
@@ -266,7 +267,7 @@ def read_table(path: Path | str) -> Table:
     try:
         about = _TableHeader.model_validate(said)
     except ValidationError as error:
-        raise DataError(f"{where}: what it says about its columns is damaged: {untrusted.complaint(error)}") from None
+        raise DataError(f"{where}: what it says about its columns is damaged: {complaint(error)}") from None
     frame = with_plain_names(frame, where)
     return Table(frame=frame, attrs=about.attrs, dims=tuple(name for name in about.dims if name in frame))
 

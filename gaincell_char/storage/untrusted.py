@@ -10,9 +10,7 @@ import os
 import re
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from typing import Any
 
 from ..errors import DataError, RequestError
 
@@ -27,7 +25,7 @@ MOST_TABLE = 1024 * MIB
 """Largest table, shard or file of tensors [B]."""
 LONGEST_NAME = 128
 LONGEST_TEXT = 100_000
-_LONGEST_SHOWN = 60
+LONGEST_SHOWN = 60
 
 _NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 _LABEL = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{LONGEST_NAME - 1}}}")
@@ -45,7 +43,7 @@ def printable(text: str) -> str:
 
 def shown(text: str) -> str:
     """`text` as a message quotes it: printable, in quotation marks, and not longer than a line."""
-    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
+    cut = text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
     return f"'{printable(cut)}'"
 
 
@@ -98,56 +96,8 @@ def check_relative(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(check_name)]
-"""An identifier."""
-Label = Annotated[str, AfterValidator(check_label)]
-"""A name that may also contain ``.``, ``+`` and ``-``."""
-Source = Annotated[str, AfterValidator(check_source)]
-"""A technology, or another name for where data are from."""
-Text = Annotated[str, AfterValidator(check_text)]
-"""One line of printable text."""
-RelativePath = Annotated[str, AfterValidator(check_relative)]
-"""A path that stays below its folder."""
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-"""A number that is neither infinite nor NaN."""
-NotNegative = Annotated[Finite, Field(ge=0)]
-"""A finite number from 0."""
-Count = Annotated[int, Field(ge=0, le=2**53)]
-"""How many there are."""
 ABSOLUTE_ZERO = -273.15
 """Lowest temperature [degC]."""
-
-
-def _check_conditions(conditions: dict[str, float | str]) -> dict[str, float | str]:
-    temp, corner = conditions.get("temp", 0.0), conditions.get("corner", "")
-    if isinstance(temp, str) or temp < ABSOLUTE_ZERO:
-        raise ValueError(f"temp is {temp!r}; it is a temperature [degC] above {ABSOLUTE_ZERO:g}")
-    if not isinstance(corner, str):
-        raise ValueError(f"corner is {corner!r}; it is a word, as tt")
-    return conditions
-
-
-Conditions = Annotated[dict[Name, Finite | Label], AfterValidator(_check_conditions)]
-"""Corner, temperature [degC] and every other value at which data were taken."""
-
-
-def _none_if_nan(value: object) -> object:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-Known = Annotated[Finite | None, BeforeValidator(_none_if_nan)]
-"""A finite number, or None where there is none; NaN becomes None, which JSON can hold."""
-KnownNotNegative = Annotated[NotNegative | None, BeforeValidator(_none_if_nan)]
-"""The same from 0."""
-
-
-def complaint(error: ValidationError) -> str:
-    """First error of a pydantic model in words: where, what, and how many more there are."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    where = ".".join(printable(str(part))[:_LONGEST_SHOWN] for part in found[0]["loc"])
-    message = printable(re.sub(r" or instance of \w+$", "", found[0]["msg"].removeprefix("Value error, ")))
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"{where}: {message}{more}" if where else f"{message}{more}"
 
 
 def read_bytes(

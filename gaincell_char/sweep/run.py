@@ -16,6 +16,7 @@ from ..errors import ParameterError, SimulationError
 from ..spice.deck import Deck, Template, check_vector
 from ..spice.measure import measure
 from ..spice.names import check_instances, undeclared
+from ..spice.netlist import Netlist
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool, check_timeout
 from ..spice.reader import read_netlist
@@ -108,8 +109,8 @@ def simulate(
 
     Parameters
     ----------
-    netlist : str or PySpice Circuit
-        SPICE text, or anything whose ``str()`` is; analyses in it are ignored.
+    netlist : str, PySpice Circuit or Netlist
+        SPICE text, or anything whose ``str()`` is; analyses in it are ignored.  A Netlist has been read before.
     save : sequence of str
         Vectors, as ``"v(out)"`` and ``"i(vsupply)"``.
     params : mapping, optional
@@ -131,7 +132,8 @@ def simulate(
     timeout_s = own_timeout(timeout_s, pool)
     _check_analysis(analysis)
     values, checked = _numbers("params", params), check_options(_numbers("options", options))
-    template = _any_template(str(netlist), values, save, temp, checked)
+    read = netlist if isinstance(netlist, Netlist) else read_netlist(str(netlist))
+    template = _any_template(read, values, save, temp, checked)
     deck = Deck(template=template, params=values, analysis=analysis, initial={})
     outcome = _outcome(deck, pool, timeout_s)
     if outcome.reason:
@@ -146,9 +148,8 @@ def _outcome(deck: Deck, pool: Pool | None, timeout_s: float) -> Outcome:
 
 
 def _any_template(
-    netlist: str, values: Mapping[str, float], save: Sequence[str], temp: float, options: Mapping[str, float]
+    read: Netlist, values: Mapping[str, float], save: Sequence[str], temp: float, options: Mapping[str, float]
 ) -> Template:
-    read = read_netlist(netlist)
     if missing := undeclared(read, values):
         raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
     check_instances(read)

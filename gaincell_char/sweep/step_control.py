@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError, ParameterError
 from ..storage import untrusted
-from ..storage.untrusted import Finite, Label, Name, Text
+from ..storage.schema_fields import Finite, Label, Name, Text, complaint
 
 SCHEMA_VERSION = 1
 MOST_COPIES = 64
@@ -99,4 +99,4 @@ class StepControlSurvey(BaseModel):
         try:
             return cls.model_validate(untrusted.parse_json(text, where))
         except ValidationError as error:
-            raise DataError(f"{where}: no measured step control: {untrusted.complaint(error)}") from None
+            raise DataError(f"{where}: no measured step control: {complaint(error)}") from None

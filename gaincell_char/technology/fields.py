@@ -8,7 +8,8 @@ import re2
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Field
 
-from ..storage.untrusted import Finite, Label, printable, shown
+from ..storage.schema_fields import Finite, Label
+from ..storage.untrusted import printable, shown
 
 T = TypeVar("T")
 

@@ -15,7 +15,8 @@ from ..declare.parameters import Params, Value
 from ..errors import ParameterError, TechnologyError
 from ..spice.netlist import Netlist, as_netlist
 from ..spice.simulator_options import check_options
-from ..storage.untrusted import Finite, Label, Name, NotNegative, RelativePath, Text, printable, shown
+from ..storage.schema_fields import Finite, Label, Name, NotNegative, RelativePath, Text
+from ..storage.untrusted import printable, shown
 from .fields import Edits, Flavour, Folder, Hash, PackageVersion, ParameterValue, Positive, Project, Section, distinct
 
 _HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")

@@ -15,8 +15,8 @@ from ..fitting.fitted import FittedModel, check_model
 from ..fitting.record import Record
 from ..registry import load_circuit
 from ..storage import untrusted
+from ..storage.schema_fields import Name, Text, complaint
 from ..storage.tables import shown_path
-from ..storage.untrusted import Name, Text
 from .elements import Element
 from .files import read_tensors
 
@@ -110,7 +110,7 @@ def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **c
     try:
         body = _Exported.model_validate(raw)
     except ValidationError as error:
-        raise DataError(f"{where}: {untrusted.complaint(error)}") from None
+        raise DataError(f"{where}: {complaint(error)}") from None
     fits = _fits(body, read_tensors(folder / _TENSORS), where)
     try:
         circuit = load_circuit(body.circuit)
@@ -146,5 +146,5 @@ def _fits(body: _Exported, tensors: dict[str, Tensor], where: str) -> list[Fit]:
                 )
             )
         except ValidationError as error:
-            raise DataError(f"{where}: {fit.model}: {untrusted.complaint(error)}") from None
+            raise DataError(f"{where}: {fit.model}: {complaint(error)}") from None
     return found

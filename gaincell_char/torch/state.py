@@ -12,8 +12,8 @@ from torch import Tensor
 from ..errors import DataError, ParameterError
 from ..registry import find_record, load_head
 from ..storage import untrusted
+from ..storage.schema_fields import Finite, Name, complaint
 from ..storage.tables import make_folder, make_inside, shown_path, write_bytes, write_text
-from ..storage.untrusted import Finite, Name
 from .array import GainCellArray
 from .bitline import MOST_SLICES, Bitline
 from .elements import choose_model
@@ -96,7 +96,7 @@ def load_array(folder: Path | str) -> GainCellArray:
         about = _ArrayFile.model_validate(raw)
         return _array(about, tensors, folder / _RECORDS)
     except ValidationError as error:
-        raise DataError(f"{where}: {untrusted.complaint(error)}") from None
+        raise DataError(f"{where}: {complaint(error)}") from None
     except (ParameterError, RuntimeError) as error:
         said = untrusted.printable(" ".join(str(error).split()))
         raise DataError(f"{where}: its parts do not fit each other: {said}") from None

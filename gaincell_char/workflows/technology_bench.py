@@ -13,6 +13,7 @@ from ..spice.blocks import prune
 from ..spice.hierarchy import block_defaults
 from ..spice.netlist import as_netlist
 from ..spice.pool import Pool
+from ..spice.reader import read_netlist
 from ..sweep.run import simulate
 from ..technology.schema import Technology
 
@@ -90,11 +91,11 @@ class DeviceBench:
         SimulationError
             If ngspice gives no result.
         """
-        user = as_netlist("\n".join(lines))
+        user = read_netlist("\n".join(lines))
         netlist = prune(self.technology.library(corner), user) + user
         given = self.technology.corner(corner) if process is None else process
         return simulate(
-            netlist.text, analysis or Op(), list(save), options=_OPTIONS, params=given, temp=temp, pool=self.pool
+            netlist, analysis or Op(), list(save), options=_OPTIONS, params=given, temp=temp, pool=self.pool
         )
 
     def instance_lines(self, number: int, device: str, vgs: float, vds: float, parameters: str = "") -> list[str]:
