@@ -3,6 +3,8 @@
     python benchmarks/against_checkout.py /path/to/other --rounds 3 -o against.json
 
 The other checkout needs its environment (``./go setup``).  A ratio below 1 means that this checkout is faster.
+Packaged records are compared as they are (tests/test_every_circuit.py simulates them again); a technology without any
+is simulated in both.
 ``tools/architecture.py`` makes a table of docs/architecture.md from the file.
 """
 
@@ -113,7 +115,10 @@ def largest_difference(before: Path, now: Path) -> dict[str, Any]:
 
 
 def records(technology: str, other: Path) -> dict[str, Any]:
-    """Run the main job of a technology in both checkouts and compare the records."""
+    """Compare the records of a technology: packaged ones, or else those that the main job makes in both checkouts."""
+    packaged = [checkout / "fits" / technology for checkout in (other, ROOT)]
+    if all(folder.is_dir() for folder in packaged):
+        return largest_difference(*packaged)
     with tempfile.TemporaryDirectory() as folder:
         found = []
         for name, checkout in {"before": other, "now": ROOT}.items():
@@ -136,13 +141,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clones", type=int, default=1, help="rounds of the job that begins with an empty clone")
     parser.add_argument("-o", dest="target", type=Path, help="write a JSON file")
     asked = parser.parse_args()
     other = asked.other.resolve()
     jobs: Mapping[str, Callable[[Path], float]] = {CLONE: clone_and_run, **{n: job(w) for n, w in JOBS.items()}}
     found: dict[str, Any] = {"before": commit(other), "now": commit(ROOT), "jobs": {}, "records": {}}
     for name, seconds in jobs.items():
-        found["jobs"][name] = interleaved(seconds, other, asked.rounds)
+        rounds = asked.clones if name == CLONE else asked.rounds
+        found["jobs"][name] = interleaved(seconds, other, rounds)
         print(name, found["jobs"][name], flush=True)
     for technology in registry.technology_names():
         found["records"][technology] = records(technology, other)
