@@ -157,7 +157,7 @@ class _Drawing:
         model = self.picture.models[number]
         scale = text.choose_scale(panel.error, self.picture.y.unit)
         x, y = panel.x * self.x_scale.factor, panel.error * scale.factor
-        known = [v for v in panel.values if v is not None]
+        known = {value for value in panel.values if value is not None}
         of = {value: colour_value(value, self.picture.family) for value in known}
         own = INK if known else colour_form(model.form)
         colours = np.array([own if value is None else of[value] for value in panel.values])

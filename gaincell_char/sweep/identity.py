@@ -167,15 +167,25 @@ def _node(code: CodeType) -> str | None:
 def _functions(file: str) -> Mapping[int, Sequence[tuple[tuple[int, int], str]]]:
     """Line -> the functions that begin there: where their body begins, and their text."""
     source = Path(file).read_text(encoding="utf-8")
+    texts = source.encode().split(b"\n")
     lines: dict[int, list[tuple[tuple[int, int], str]]] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.Lambda):
             decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
             first = min((d.lineno for d in decorators), default=node.lineno)
             body = node.body[0] if isinstance(node, ast.FunctionDef) else node.body
-            text = ast.get_source_segment(source, node) or ""
+            text = _segment(texts, node)
             lines.setdefault(first, []).append(((body.lineno, body.col_offset), text))
     return lines
+
+
+def _segment(lines: Sequence[bytes], node: ast.expr | ast.stmt) -> str:
+    """Text of a node, as `ast.get_source_segment` gives it, which splits the whole file for each."""
+    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+    found = list(lines[first : last + 1])
+    found[-1] = found[-1][: node.end_col_offset]
+    found[0] = found[0][node.col_offset :]
+    return b"\n".join(found).decode()
 
 
 def source_digest(declarations: Iterable[str], more: Sequence[str] = ()) -> str:
