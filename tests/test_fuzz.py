@@ -303,7 +303,7 @@ def use_table(trap, made):
     if refused(lambda: foreign_tables.read_columns(path)) is None:
         return False
     reading = Reading(columns={"v_store": "v_store", "i_bl": "i_bl"})
-    refused(lambda: fit_external(path, registry.load_circuit("gain_cell"), ["cubic"], reading))
+    refused(lambda: fit_external(path, "gain_cell", ["cubic"], reading))
     if ending in ("csv", "nc", "parquet"):
         refused(lambda: fit_table(store.read_table(path), path, circuit="gain_cell", bench="dc", models=["cubic"]))
     return True
