@@ -9,7 +9,6 @@ It runs ``.ci/run`` in an empty clone.  No number of the table is typed by hand.
 import argparse
 import json
 import os
-import re
 import runpy
 import shutil
 import subprocess
@@ -21,9 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from marked_block import rewrite
+
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "architecture.md"
-BLOCK = re.compile(r"(<!-- architecture:.*?-->\n).*?(<!-- end of architecture -->)", re.DOTALL)
 Row = tuple[str, str, str]
 
 
@@ -81,9 +80,7 @@ def main() -> None:
     lines = ["| figure | target | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     said = f"Commit {found['now']} beside {found['before']}; `benchmarks/against_checkout.py`, `tools/architecture.py`."
     text = "\n".join([said, "", *lines])
-    whole, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", PAGE.read_text(encoding="utf-8"))
-    assert count == 1, PAGE
-    PAGE.write_text(whole, encoding="utf-8")
+    rewrite("docs/architecture.md", "architecture", text)
     print(text)
 
 

@@ -8,13 +8,13 @@ exported subcircuit.  No number of the table is typed by hand.
 
 import argparse
 import json
-import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from marked_block import rewrite
 
 from gaincell_char import registry, units
 from gaincell_char.export import export_files
@@ -23,8 +23,6 @@ from gaincell_char.fitting.record import Record
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweep.run import characterize
 
-ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"(<!-- exports:.*?-->\n).*?(<!-- end of exports -->)", re.DOTALL)
 TECHNOLOGY = registry.DEFAULT_TECHNOLOGY
 RECORDS = ("gain_cell.pulse", "gain_cell_switched.pulse", "relu_c2p.transfer", "signed_c2p.transfer")
 
@@ -76,7 +74,7 @@ def table(rows: list[dict[str, Any]], simulator: str) -> str:
         )
     unseen = "errors at the points that the fit did not see; time as a share of the transistors'"
     origin = f"{TECHNOLOGY}, {simulator}, one process; {unseen}."
-    return "\n".join([*lines, "", origin, ""])
+    return "\n".join([*lines, "", origin])
 
 
 def main() -> None:
@@ -89,9 +87,8 @@ def main() -> None:
         text = table(rows, f"ngspice {pool.version}")
     if arguments.output:
         arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    page = ROOT / "docs" / "exports.md"
-    page.write_text(BLOCK.sub(lambda m: m[1] + text + m[2], page.read_text(encoding="utf-8")), encoding="utf-8")
-    sys.stdout.write(text)
+    rewrite("docs/exports.md", "exports", text)
+    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -4,18 +4,15 @@ python tools/external_data.py
 """
 
 import argparse
-import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from marked_block import rewrite
 
 from gaincell_char import registry
 from gaincell_char.workflows.clean_foreign import OUTLIERS, Reading
 from gaincell_char.workflows.fit_foreign import fit_external
 
-PAGE = Path(__file__).parents[1] / "docs" / "external-data.md"
-BLOCK = re.compile(r"(<!-- data:.*?-->\n).*?(<!-- end of data -->)", re.DOTALL)
 V = np.linspace(0, 0.9, 37)
 PUBLISHED = registry.load_record("paper", "gain_cell.dc").fit("cubic").values()
 CUBIC = registry.load_circuit("gain_cell").model("cubic").function
@@ -59,9 +56,7 @@ def main() -> None:
     """Rewrite the page's table."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     text = "\n".join(rows())
-    page, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", PAGE.read_text(encoding="utf-8"))
-    assert count == 1, f"{PAGE} has no block for the table"
-    PAGE.write_text(page, encoding="utf-8")
+    rewrite("docs/external-data.md", "data", text)
     print(text)
 
 

@@ -9,7 +9,6 @@ With ``--tests`` the test suite is run and timed, too.  No number of the table i
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -18,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from marked_block import rewrite
 
 from gaincell_char.fitting.record import Record, read_record
 from gaincell_char.registry import load_circuit, load_model, load_record
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"(<!-- figures:.*?-->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
 def against_published(cell: Record) -> float:
@@ -83,7 +82,7 @@ def table(lines: list[tuple[str, str, str]], job: dict[str, object]) -> str:
     head = ["| figure | asked | measured |", "|---|---|---|"]
     body = [f"| {figure} | {asked} | **{measured}** |" for figure, asked, measured in lines]
     origin = f"{job['technology']}, {job['simulator']}; errors of fits are on points that the fit did not see."
-    return "\n".join([*head, *body, "", origin, ""])
+    return "\n".join([*head, *body, "", origin])
 
 
 def main() -> None:
@@ -92,17 +91,16 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--tests", action="store_true", help="run and time the test suite, too")
     arguments = parser.parse_args()
-    readme = ROOT / "README.md"
     lines = rows(arguments.results)
     if arguments.tests:
         lines.append(time_tests())
     job = json.loads((arguments.results / "run.json").read_text(encoding="utf-8"))
-    text = readme.read_text(encoding="utf-8")
-    readme.write_text(BLOCK.sub(lambda m: m[1] + table(lines, job) + m[2], text), encoding="utf-8")
+    text = table(lines, job)
+    rewrite("README.md", "figures", text)
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
     shutil.copy(arguments.results / "figures" / "overview.png", images / "overview.png")
-    sys.stdout.write(table(lines, job))
+    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from readme_statistics import markdown, rewrite
+from marked_block import rewrite
+from readme_statistics import markdown
 
 PLACES = {"README.md": "software model", "docs/software-model.md": "measured"}
 

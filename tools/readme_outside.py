@@ -8,19 +8,15 @@ Fits come from the packaged records, the refit is made here.  No number of the t
 
 import argparse
 import json
-import re
-import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
 import external_data
+from marked_block import rewrite
 
 from gaincell_char import registry, units
 from gaincell_char.fitting.fit import Errors
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCK = re.compile(r"(<!-- outside:.*?-->\n).*?(<!-- end of outside -->)", re.DOTALL)
 T_MAX = 15e-9
 
 
@@ -55,9 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("exports", type=Path)
     text = "\n".join(rows(json.loads(parser.parse_args().exports.read_text(encoding="utf-8"))))
-    page, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", README.read_text(encoding="utf-8"))
-    assert count == 1, "README.md has no block for the table"
-    README.write_text(page, encoding="utf-8")
+    rewrite("README.md", "outside", text)
     print(text)
 
 

@@ -10,14 +10,14 @@ No number of the tables is typed by hand.
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from marked_block import rewrite
+
 from gaincell_char.registry import load_record
 
-ROOT = Path(__file__).parents[1]
 PLACES = {"README.md": "monte carlo", "docs/statistics.md": "statistics"}
 CELL, RELU = "gain_cell pulse", "relu_c2p transfer"
 
@@ -95,15 +95,6 @@ def markdown(rows: list[tuple[str, str, str]]) -> str:
     """A table of figures."""
     body = [f"| {figure} | {asked} | **{measured}** |" for figure, asked, measured in rows]
     return "\n".join(["| figure | asked | measured |", "|---|---|---|", *body])
-
-
-def rewrite(name: str, block: str, text: str) -> None:
-    """Put a text where a page has its place for it."""
-    path = ROOT / name
-    pattern = re.compile(rf"(<!-- {block}:.*?-->\n).*?(<!-- end of {block} -->)", re.DOTALL)
-    page = path.read_text(encoding="utf-8")
-    assert pattern.search(page), f"{name} has no place for it"
-    path.write_text(pattern.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page), encoding="utf-8")
 
 
 def methods(found: dict[str, Any]) -> str:

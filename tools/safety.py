@@ -7,18 +7,17 @@ No number of the tables is typed by hand.  The script fails if a test it counts 
 """
 
 import argparse
-import re
 import runpy
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from marked_block import rewrite
+
 from gaincell_char import registry
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "security.md"
-BLOCK = re.compile(r"(<!-- safety:.*?-->\n).*?(<!-- end of safety -->)", re.DOTALL)
 FAULTS = ("test_faults_security", "test_faults_results", "test_faults_requests")
 KINDS = {
     "test_records": "record", "test_exported_files": "exported file", "test_netlists": "netlist",
@@ -114,9 +113,7 @@ def main() -> None:
     missing = set(KINDS) - {case.function for case in cases}
     assert not missing, f"{reports} are not of ./go test --all: {missing}"
     text = page(cases)
-    whole, count = BLOCK.subn(lambda m: f"{m[1]}{text}\n{m[2]}", PAGE.read_text(encoding="utf-8"))
-    assert count == 1, PAGE
-    PAGE.write_text(whole, encoding="utf-8")
+    rewrite("docs/security.md", "safety", text)
     print(text)
 
 

@@ -7,18 +7,17 @@ docs/images/retention.png.  No number of a table is typed by hand.
 """
 
 import argparse
-import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from marked_block import rewrite
 
 from gaincell_char import registry, units
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweep.run import characterize
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "technologies.md"
 TIMES = np.geomspace(1e-9, 1e3, 97)
 HALF_LSB = 0.9 / 7 / 2
 CELLS = (
@@ -94,23 +93,19 @@ def fit_rows() -> list[str]:
     return rows
 
 
-def rewrite(name: str, head: str, rows: list[str]) -> None:
-    """Put a table between its markers."""
-    block = re.compile(rf"(<!-- {name}:.*?-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    text, count = block.subn(lambda m: "\n".join([m[1].rstrip(), head, *rows, m[2]]), PAGE.read_text(encoding="utf-8"))
-    assert count == 1, f"docs/technologies.md has no block {name}"
-    PAGE.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     """Rewrite the page's tables and its picture."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with Pool(2) as pool:
-        rewrite(
-            "retention", "| cell | until a level has moved by half an LSB of 3 bits |\n|---|---|", retention_rows(pool)
-        )
-        rewrite("gmin", "| gmin [S] | v_store after 1000 s [V] |\n|---|---|", gmin_rows(pool))
-    rewrite("fits", "| model | gc28: R2, NRMSE | sky130: R2, NRMSE |\n|---|---|---|", fit_rows())
+        tables = {
+            "retention": [
+                "| cell | until a level has moved by half an LSB of 3 bits |", "|---|---|", *retention_rows(pool),
+            ],
+            "gmin": ["| gmin [S] | v_store after 1000 s [V] |", "|---|---|", *gmin_rows(pool)],
+        }  # fmt: skip
+    tables["fits"] = ["| model | gc28: R2, NRMSE | sky130: R2, NRMSE |", "|---|---|---|", *fit_rows()]
+    for name, lines in tables.items():
+        rewrite("docs/technologies.md", name, "\n".join(lines))
 
 
 if __name__ == "__main__":
