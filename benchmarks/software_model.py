@@ -40,7 +40,7 @@ def parity() -> dict[str, Any]:
         for name in registry.record_names(tech):
             record = registry.load_record(tech, name)
             for fit in record.fits:
-                function = registry.load_circuit(record.circuit).model(fit.model).function
+                function = registry.load_circuit(record.circuit).model(fit.model)
                 rng = np.random.default_rng(count)
                 inputs = [rng.uniform(*fit.box[i], 2000) for i in fit.inputs]
                 ours = function(*inputs, **fit.values())

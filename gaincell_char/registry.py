@@ -294,4 +294,4 @@ def load_model(record: Record, model: str, /, **conditions: float | str) -> Fitt
     """
     circuit = _circuit_of(record)
     fit = check_record(record, circuit).fit(model, **conditions)
-    return FittedModel(fit=fit, function=circuit.model(fit.model).function)
+    return FittedModel(fit=fit, function=circuit.model(fit.model))

@@ -214,7 +214,7 @@ def test_the_fitted_form_is_monotone_and_limited(name, fits):
     model = registry.load_circuit(name).models[1]
     q = np.linspace(-1.2, 1.2, 4801) * FULL_SCALE[name]
 
-    t = model.function(q, **fits[name].values())
+    t = model(q, **fits[name].values())
 
     assert t.dtype == np.float64
     assert (np.diff(t) >= 0).all()

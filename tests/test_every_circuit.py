@@ -176,16 +176,16 @@ def test_models_are_elementwise_over_their_whole_sweep(circuit):
         axes = [np.asarray(values[name], dtype=float) for name in model.inputs]
         coefficients = starts(circuit, model)
         mesh = np.meshgrid(*axes, indexing="ij")
-        table = model.function(*(x.ravel() for x in mesh), **coefficients)
+        table = model(*(x.ravel() for x in mesh), **coefficients)
         assert table.dtype == np.float64, model.name
         assert table.shape == mesh[0].ravel().shape, model.name
         assert np.isfinite(table).all(), model.name
         tolerance = {"rtol": 1e-12, "atol": 1e-12 * np.abs(table).max(), "err_msg": model.name}
-        broadcast = model.function(*np.ix_(*axes), **coefficients)
+        broadcast = model(*np.ix_(*axes), **coefficients)
         np.testing.assert_allclose(broadcast.ravel(), table, **tolerance)
         order = np.random.default_rng(1).permutation(table.size)
         np.testing.assert_allclose(
-            model.function(*(x.ravel()[order] for x in mesh), **coefficients), table[order], **tolerance
+            model(*(x.ravel()[order] for x in mesh), **coefficients), table[order], **tolerance
         )
 
 
@@ -198,7 +198,7 @@ def test_models_said_to_be_linear_are(circuit):
         free = [name for name in model.coefficients if name not in fixed]
         a, b = (dict(zip(free, rng.normal(size=len(free)), strict=True)) for _ in range(2))
         points = (a, b, {name: a[name] + b[name] for name in free}, dict.fromkeys(free, 0.0))
-        at_a, at_b, at_sum, at_zero = (model.function(*x, **point, **fixed) for point in points)
+        at_a, at_b, at_sum, at_zero = (model(*x, **point, **fixed) for point in points)
         np.testing.assert_allclose(at_sum + at_zero, at_a + at_b, rtol=1e-9, atol=1e-12)
 
 
@@ -349,10 +349,10 @@ def compare(stored, model, selection, new):
     assert new.box.keys() == stored.box.keys(), where
     assert all(new.box[name] == pytest.approx(ends, abs=0) for name, ends in stored.box.items()), where
     grid = np.ix_(*(np.linspace(*stored.box[name], 9) for name in stored.inputs))
-    difference = np.abs(model.function(*grid, **new.values()) - model.function(*grid, **stored.values())).max()
+    difference = np.abs(model(*grid, **new.values()) - model(*grid, **stored.values())).max()
     assert difference < 1e-3 * stored.full_range, where
     held = fit.held_out(selection.inputs)
-    predicted = model.function(*selection.inputs.values(), **stored.values())
+    predicted = model(*selection.inputs.values(), **stored.values())
     for said, found, mask in ((stored.fitted, new.fitted, ~held), (stored.held_out, new.held_out, held)):
         on_new_points = fit.compute_errors(selection, predicted, mask)
         assert (said is None) == (found is None), where
@@ -405,7 +405,7 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
         model = circuit.model(stored.model)
         found = select(model, flatten_dataset(result.dataset), dims, params)
         [selection] = [selection for selection in found if selection.conditions == stored.conditions]
-        error = model.function(*selection.inputs.values(), **stored.values()) - selection.output
+        error = model(*selection.inputs.values(), **stored.values()) - selection.output
         worst = max(abs(e.worst) for e in (stored.fitted, stored.held_out) if e)
         assert np.abs(error).max() <= 1.05 * worst, stored.model
 

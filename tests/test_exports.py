@@ -150,7 +150,7 @@ def test_what_is_printed_of_a_traced_model_computes_the_same(name):
     for fit in fits.values():
         model = circuit.model(fit.model)
         inputs = {i: rng.uniform(*fit.box[i], 500) for i in fit.inputs}
-        expected = model.function(*inputs.values(), **fit.values())
+        expected = model(*inputs.values(), **fit.values())
         formula = trace_model(model)
         values = {**inputs, **fit.values(), "np": np, **words}
         for language in (printing.format_python, printing.format_spice):

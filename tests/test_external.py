@@ -22,7 +22,7 @@ from gaincell_char.workflows.fit_foreign import fit_external
 PUBLISHED = registry.load_record("paper", "gain_cell.dc").fit("cubic")
 CUBIC = registry.load_circuit("gain_cell").model("cubic")
 V = np.linspace(0, 0.9, 37)
-I_BL = CUBIC.function(V, **PUBLISHED.values())
+I_BL = CUBIC(V, **PUBLISHED.values())
 SCALES = {"V": "mV", "A": "uA", "C": "fC", "s": "ns", "J": "fJ"}
 FITS = [
     (name, index)
@@ -65,7 +65,7 @@ def test_every_model_is_fitted_to_foreign_columns(name, index, tmp_path):
     one = len(model.inputs) == 1
     axes = [np.array(own[x]) if one and x in own else np.linspace(*stored.box[x], 17) for x in stored.inputs]
     grid = [x.ravel() for x in np.meshgrid(*axes, indexing="ij")]
-    output = model.function(*grid, **stored.values())
+    output = model(*grid, **stored.values())
     bench = circuit.bench(model.bench)
     params = circuit.params | bench.params
     curve = {bench.curve.name: bench.curve} if bench.curve else {}
@@ -83,7 +83,7 @@ def test_every_model_is_fitted_to_foreign_columns(name, index, tmp_path):
     pd.DataFrame({**data, **stored.conditions}).to_csv(file, index=False)
     reading = Reading(columns=columns, units=units, set_={**given_, **{x: v for x, v in held.items() if x in params}})
     made, _ = fit_external(file, record.circuit, [stored.model], reading)
-    again = model.function(*grid, **made.fits[0].values())
+    again = model(*grid, **made.fits[0].values())
     assert np.abs(again - output).max() < 1e-5 * stored.full_range
     assert made.fits[0].conditions == pytest.approx(stored.conditions)
 
@@ -147,7 +147,7 @@ def test_a_raw_file_of_ngspice_is_fitted(tmp_path, kind):
     record, _ = fit_external(
         tmp_path / "table.raw", "gain_cell", ["cubic"], Reading(columns={"v_store": "v(in)", "i_bl": "i(v2)"})
     )
-    error = CUBIC.function(V, **record.fits[0].values()) - (-1e-6 * (V - 0.45) - 20e-6 * (V - 0.45) ** 3)
+    error = CUBIC(V, **record.fits[0].values()) - (-1e-6 * (V - 0.45) - 20e-6 * (V - 0.45) ** 3)
     assert np.abs(error).max() < 1e-12
 
 
@@ -163,7 +163,7 @@ def test_a_raw_file_of_ltspice_is_fitted(tmp_path):
     path = tmp_path / "sweep.raw"
     path.write_bytes(head.encode("utf-16-le") + rows.tobytes())
     found = cubic(path, Reading(columns={"v_store": "v1", "i_bl": "I(V2)"}))
-    assert np.abs(CUBIC.function(V, **found.values()) - I_BL).max() < 1e-6 * np.ptp(I_BL)
+    assert np.abs(CUBIC(V, **found.values()) - I_BL).max() < 1e-6 * np.ptp(I_BL)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_policies():
     double = pd.concat([lab(), lab().assign(Id=1e6 * I_BL + 2.0)])
     record, remarks = fit_external(double, "gain_cell", ["cubic"], changed(duplicates="mean"))
     assert remarks == ["37 repeated points averaged with the ones they repeat"]
-    assert CUBIC.function(V, **record.fits[0].values()) == pytest.approx(I_BL + 1e-6, abs=1e-14)
+    assert CUBIC(V, **record.fits[0].values()) == pytest.approx(I_BL + 1e-6, abs=1e-14)
     assert fit_external(double, "gain_cell", ["cubic"], changed(duplicates="keep"))[0].provenance.n_ok == 74
     with pytest.raises(ParameterError, match="nan = 'ignore' is not one of refuse, drop"):
         Reading(nan="ignore")
@@ -267,7 +267,7 @@ def test_outliers_are_fitted_weighed_down_or_left_out():
     errors = {}
     for policy in clean_foreign.OUTLIERS:
         record, remarks = fit_external(lab().assign(Id=bad), "gain_cell", ["cubic"], changed(outliers=policy))
-        errors[policy] = np.abs(CUBIC.function(V, **record.fits[0].values()) - I_BL).max()
+        errors[policy] = np.abs(CUBIC(V, **record.fits[0].values()) - I_BL).max()
         assert remarks == (["2 outliers left out of cubic"] if policy == "drop" else [])
     assert errors["drop"] < 0.05e-6 < 0.3 * errors["keep"]
     assert errors["robust"] < 0.3 * errors["keep"]
@@ -291,7 +291,7 @@ def test_what_a_grid_lacks_is_said_once():
     model = registry.load_circuit("gain_cell").model("cubic_2d")
     stored = registry.load_record("gc28", "gain_cell.dc").fit("cubic_2d")
     v, w = (x.ravel() for x in np.meshgrid(V, np.linspace(0.45, 0.9, 10)))
-    frame = pd.DataFrame({"v_store": v, "v_in": w, "i_bl": model.function(v, w, **stored.values())})
+    frame = pd.DataFrame({"v_store": v, "v_in": w, "i_bl": model(v, w, **stored.values())})
     record, remarks = fit_external(frame.drop([3, 50]), "gain_cell", ["cubic_2d", "ekv_2d"], Reading())
     assert remarks == ["the grid of 37 x 10 points lacks 2"]
     assert len(record.fits) == 2

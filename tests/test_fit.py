@@ -79,7 +79,7 @@ def test_the_published_polynomial_is_recovered():
     names = [name for name in cubic.coefficients if name != "v_ref"]
     true = {name: 1e-6 * value for name, value in zip(names, published, strict=True)}
     v_store, v_in = (x.ravel() for x in np.meshgrid(np.linspace(0, 0.9, 37), np.linspace(0, 0.9, 10)))
-    i_bl = cubic.function(v_store, v_in, **true, v_ref=0.45)
+    i_bl = cubic(v_store, v_in, **true, v_ref=0.45)
     data = Selection(inputs={"v_store": v_store, "v_in": v_in}, output=i_bl, conditions={})
     found = fit_model(cubic, data, {"vdd": 0.9}, "A").values()
     assert found.pop("v_ref") == 0.45

@@ -65,7 +65,7 @@ def published(q, k, v, rate=0.0, on="weight"):
 def test_torch_and_numpy_say_the_same(tech, name, model, index):
     record = registry.load_record(tech, name)
     fit = record.fits[index]
-    function = registry.load_circuit(record.circuit).model(model).function
+    function = registry.load_circuit(record.circuit).model(model)
     rng = np.random.default_rng(0)
     inputs = [rng.uniform(*fit.box[i], 500) for i in fit.inputs]
     ours = function(*inputs, **fit.values())

@@ -95,8 +95,8 @@ def test_every_random_model_is_its_nominal_one_at_zero(circuit):
             numbers = {k: v for k, v in plan.params.resolve({}).items() if not isinstance(v, str)}
             x = np.asarray(grid(numbers) if callable(grid) else grid, dtype=float)
             inputs = [x if name == spread.x else np.full(x.shape, numbers[name]) for name in model.inputs]
-            zero = model.function(*inputs, **dict.fromkeys(model.random, 0.0), **nominal)
-            assert np.array_equal(zero, circuit.model(model.nominal).function(*inputs, **nominal))
+            zero = model(*inputs, **dict.fromkeys(model.random, 0.0), **nominal)
+            assert np.array_equal(zero, circuit.model(model.nominal)(*inputs, **nominal))
             used = np.broadcast_to(model.estimation_mask(*inputs), x.shape)
             columns = basis(model, nominal, [values[used] for values in inputs])
             assert np.linalg.matrix_rank(columns / np.linalg.norm(columns, axis=0)) == len(model.random)

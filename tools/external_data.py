@@ -15,7 +15,7 @@ from gaincell_char.workflows.fit_foreign import fit_external
 
 V = np.linspace(0, 0.9, 37)
 PUBLISHED = registry.load_record("paper", "gain_cell.dc").fit("cubic").values()
-CUBIC = registry.load_circuit("gain_cell").model("cubic").function
+CUBIC = registry.load_circuit("gain_cell").model("cubic")
 I_BL = CUBIC(V, **PUBLISHED)
 COLUMNS, UNITS = {"v_store": "v", "i_bl": "i"}, {"v_store": "mV", "i_bl": "uA"}
 SEEDS = 200

@@ -63,7 +63,7 @@ def published(
             name: Estimate(value=values[name], stderr=None, unit=c.unit, doc=c.doc)
             for name, c in declared.coefficients.items()
         },
-        covariance=[], box=box, full_range=float("nan") if not box else _range(declared.function, values, box),
+        covariance=[], box=box, full_range=float("nan") if not box else _range(declared, values, box),
         fitted=None, held_out=None,
     )  # fmt: skip
 

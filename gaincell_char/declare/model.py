@@ -56,6 +56,10 @@ class Model:
     held_at: Callable[[Numbers], dict[str, float]] = lambda _: {}
     linear: bool = False
 
+    def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
+        """Evaluate elementwise on NumPy arrays, torch tensors or symbols, with one keyword per coefficient."""
+        return self.function(*inputs, **coefficients)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RandomModel:
@@ -81,3 +85,7 @@ class RandomModel:
     equation: str
     random: Mapping[str, Coefficient]
     estimation_mask: Callable[..., Any] = lambda *inputs: inputs[0] == inputs[0]
+
+    def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
+        """Evaluate elementwise, with one keyword per random and per nominal coefficient."""
+        return self.function(*inputs, **coefficients)

@@ -76,7 +76,7 @@ def collect_numbers(request: Request) -> dict[str, object]:
     fit, model = request.require_model()
     head = related_records.require_cell_head(request)
     low, high = fit.box[fit.inputs[0]]
-    curve = _sample_curve(FittedModel(fit=fit, function=model.function), low, high)
+    curve = _sample_curve(FittedModel(fit=fit, function=model), low, high)
     full = float(np.abs(curve).max())
     sigma = _sample_sigma(fit, related_records.load_random_circuits(request), full)
     t_max, limits = _find_limits(request, head)

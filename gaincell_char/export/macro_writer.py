@@ -91,7 +91,7 @@ def make_parts(request: Request) -> MacroParts:
     given = request.record.parameters
     if missing := [name for name in macro.parameters if isinstance(given.get(name, ""), str)]:
         raise ExportError(f"the record does not say {', '.join(missing)}, which the macro-model needs")
-    function = partial(model.function, **{name: make_symbol(name) for name in model.coefficients})
+    function = partial(model, **{name: make_symbol(name) for name in model.coefficients})
     inputs = [make_symbol(name) for name in macro.spice.signals]
     return MacroParts(
         name=request.circuit.name,

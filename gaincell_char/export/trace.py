@@ -115,4 +115,4 @@ def trace_model(model: Model) -> Expression:
     """Return the formula of a model, in symbols called as its inputs and coefficients are."""
     inputs = [make_symbol(name) for name in model.inputs]
     coefficients = {name: make_symbol(name) for name in model.coefficients}
-    return to_expression(model.function(*inputs, **coefficients))
+    return to_expression(model(*inputs, **coefficients))

@@ -124,7 +124,7 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
     solution = problem.solve_linear() if model.linear and not robust else problem.solve(robust)
     coefficients = _estimates(model, problem, solution)
     values = {name: estimate.value for name, estimate in coefficients.items()}
-    predicted = np.asarray(model.function(*selection.inputs.values(), **values), dtype=float)
+    predicted = np.asarray(model(*selection.inputs.values(), **values), dtype=float)
     return Fit(
         model=model.name,
         form=model.form,

@@ -76,7 +76,7 @@ class RandomCircuits:
 
     def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
         """Evaluate elementwise on NumPy arrays or torch tensors; the shapes have to broadcast."""
-        return self.model.function(*inputs, **coefficients, **self.nominal.values())
+        return self.model(*inputs, **coefficients, **self.nominal.values())
 
 
 def check_record(record: Record, circuit: Circuit) -> Record:
@@ -127,7 +127,7 @@ def _check_finite(fit: Fit, model: Model, where: str) -> None:
     try:
         with np.errstate(all="ignore"):
             inputs = [np.linspace(*fit.box[name], 3) for name in fit.inputs]
-            found = np.asarray(model.function(*inputs, **fit.values()), dtype=float)
+            found = np.asarray(model(*inputs, **fit.values()), dtype=float)
     except ArithmeticError as error:
         raise DataError(f"{where}: {model.name} gives no numbers in its box: {error}") from None
     if not np.isfinite(found).all():

@@ -122,7 +122,7 @@ class Problem:
 
     def _predict(self, scaled: Floats) -> Floats:
         values = dict(zip(self.free, scaled * self._scale, strict=True))
-        return np.asarray(self._model.function(*self._points.inputs.values(), **values, **self.given), dtype=float)
+        return np.asarray(self._model(*self._points.inputs.values(), **values, **self.given), dtype=float)
 
     def _residual(self, scaled: Floats) -> Floats:
         return np.asarray(self._weight * (self._predict(scaled) - self._points.output) / self._full_range)

@@ -131,7 +131,7 @@ def basis(model: RandomModel, nominal: Mapping[str, float], inputs: Sequence[Flo
     def output_at(changed: str, step: float) -> Floats:
         """Output with one coefficient off its typical value, 0."""
         values = {**dict.fromkeys(model.random, 0.0), changed: step}
-        return np.asarray(model.function(*inputs, **values, **nominal), dtype=float)
+        return np.asarray(model(*inputs, **values, **nominal), dtype=float)
 
     columns = []
     for name, coefficient in model.random.items():

@@ -188,7 +188,7 @@ class _View:
         if fit is None:
             return None
         inputs = [x if name == self.figure.x else np.full(x.shape, float(here[name])) for name in fit.inputs]
-        return np.asarray(model.function(*inputs, **fit.values()), dtype=float)
+        return np.asarray(model(*inputs, **fit.values()), dtype=float)
 
     def _make_panel(self, model: Model, at: Mapping[str, Value], fits: Mapping[Value | None, Fit | None]) -> Panel:
         drawn = [fit for fit in fits.values() if fit is not None]
@@ -217,7 +217,7 @@ class _View:
         here = np.ones(selection.output.size, dtype=bool)
         for name in inputs.keys() & at.keys():
             here &= np.isclose(inputs[name], float(at[name]), rtol=1e-6, atol=1e-15)
-        error = np.asarray(model.function(*inputs.values(), **fit.values()), dtype=float) - selection.output
+        error = np.asarray(model(*inputs.values(), **fit.values()), dtype=float) - selection.output
         values: Sequence[Value | None] = (selection.conditions.get(per),) * int(here.sum())
         if per in inputs:
             values = list_values(inputs[per][here])

@@ -119,7 +119,7 @@ def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **c
     for fit in fits:
         if fit.model == model and conditions.items() <= fit.conditions.items():
             check_model(fit, circuit, where)
-            return Element(FittedModel(fit=fit, function=circuit.model(model).function), outside)
+            return Element(FittedModel(fit=fit, function=circuit.model(model)), outside)
     have = ", ".join(dict.fromkeys(fit.model for fit in fits)) or "none"
     raise DataError(f"{where}: no model {model!r} at these conditions; have {have}")
 

@@ -203,7 +203,7 @@ def _fit_selection(selection: Selection, task: ForeignFit, params: Mapping[str, 
 
 
 def _residual(fit: Fit, model: Model, selection: Selection) -> Floats:
-    predicted = np.asarray(model.function(*selection.inputs.values(), **fit.values()), dtype=float)
+    predicted = np.asarray(model(*selection.inputs.values(), **fit.values()), dtype=float)
     return np.asarray(predicted - selection.output)
 
 

@@ -46,7 +46,7 @@ def _tabulate_output(fit: Fit, model: Model) -> pd.DataFrame:
     points = _POINTS.get(len(fit.box), _FEW)
     axes = [np.linspace(*span, points) for span in fit.box.values()]
     grid = [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
-    output = np.asarray(FittedModel(fit=fit, function=model.function)(*grid), dtype=float)
+    output = np.asarray(FittedModel(fit=fit, function=model)(*grid), dtype=float)
     return pd.DataFrame({**dict(zip(fit.box, grid, strict=True)), fit.output: output})
 
 

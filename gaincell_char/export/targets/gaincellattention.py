@@ -74,7 +74,7 @@ def _find_slope(request: Request, offset: float) -> float:
         return linear[0].coefficients["c1"].value
     v = np.linspace(*fit.box[fit.inputs[0]], 201)
     rest = [np.full_like(v, fit.box[name][1]) for name in fit.inputs[1:]]
-    current = np.asarray(FittedModel(fit=fit, function=model.function)(v, *rest), dtype=float)
+    current = np.asarray(FittedModel(fit=fit, function=model)(v, *rest), dtype=float)
     return float(np.polyfit(v - offset, current, 1)[0])
 
 

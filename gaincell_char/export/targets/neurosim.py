@@ -98,7 +98,7 @@ def _tabulate_output(request: Request, random: RandomCircuits) -> _Table:
 
 
 def _evaluate_nominal(request: Request, random: RandomCircuits, *inputs: Floats) -> Floats:
-    function = request.circuit.model(random.nominal.model).function
+    function = request.circuit.model(random.nominal.model)
     return np.asarray(function(*inputs, **random.nominal.values()), dtype=float)
 
 
