@@ -23,7 +23,7 @@ from gaincell_char.montecarlo.campaign import Campaign, plan_campaign
 from gaincell_char.montecarlo.execute import run_campaign
 from gaincell_char.montecarlo.finished import read_finished
 from gaincell_char.spice.pool import Pool
-from gaincell_char.sweep.run import FAILED
+from gaincell_char.sweeping.run import FAILED
 
 COUNTS = (1000, 5000, 20000)
 LONG = 40000

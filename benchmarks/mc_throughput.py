@@ -39,7 +39,7 @@ from gaincell_char import registry
 from gaincell_char.montecarlo.campaign import Campaign, plan_campaign
 from gaincell_char.montecarlo.execute import simulate_samples
 from gaincell_char.spice.pool import Pool
-from gaincell_char.sweep.step_control import Steps
+from gaincell_char.sweeping.step_control import Steps
 
 ACCURACY = 5e-4
 AGREE = 1e-6

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench
     from .spice.pool import Pool
     from .storage.tables import read_table, write_dataset
-    from .sweep.run import characterize, simulate
+    from .sweeping.run import characterize, simulate
 
 _HOMES = {
     "GaincellError": "errors",
@@ -33,7 +33,7 @@ _HOMES = {
     "Pool": "spice.pool",
     "Record": "fitting.record",
     "Tran": "declare.bench",
-    "characterize": "sweep.run",
+    "characterize": "sweeping.run",
     "collect": "montecarlo.results",
     "load_circuit": "registry",
     "load_model": "registry",
@@ -45,7 +45,7 @@ _HOMES = {
     "read_record": "fitting.record",
     "read_table": "storage.tables",
     "run_campaign": "montecarlo.execute",
-    "simulate": "sweep.run",
+    "simulate": "sweeping.run",
     "write_dataset": "storage.tables",
 }
 __all__ = [

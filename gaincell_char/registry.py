@@ -16,8 +16,8 @@ from .spice.netlist import Netlist
 from .spice.netlist_files import read_netlist_file
 from .spice.reader import read_netlist
 from .storage import untrusted
-from .sweep.plan import SweepPlan, make_plan
-from .sweep.step_control import StepControlSurvey
+from .sweeping.plan import SweepPlan, make_plan
+from .sweeping.step_control import StepControlSurvey
 from .technology.folder import MANIFEST, describe_folder, with_models
 from .technology.locate import find_models
 from .technology.schema import Models, Technology, faults

@@ -23,8 +23,8 @@ from gaincell_char.declare.circuit import Circuit
 from gaincell_char.errors import NgspiceMissingError
 from gaincell_char.montecarlo import verify
 from gaincell_char.spice.ngspice import find_library
-from gaincell_char.sweep.plan import SweepPlan
-from gaincell_char.sweep.run import Pool, Result, characterize
+from gaincell_char.sweeping.plan import SweepPlan
+from gaincell_char.sweeping.run import Pool, Result, characterize
 from gaincell_char.technology.schema import Technology
 
 # A shell starts its background jobs with Ctrl-C ignored, and so would start every command that a test interrupts.
@@ -248,7 +248,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a saved array, and with the models of a record as torch reads them."""
     import torch  # not in every test process
 
-    from gaincell_char.export import export
+    from gaincell_char.exporting import export
     from gaincell_char.torch import GainCellArray, save_array
 
     folder = tmp_path_factory.mktemp("saved")

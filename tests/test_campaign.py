@@ -24,8 +24,8 @@ from gaincell_char.spice import pool as pools
 from gaincell_char.spice.measure import measure
 from gaincell_char.spice.pool import Pool
 from gaincell_char.storage import manifest, shards
-from gaincell_char.sweep.run import FAILED, OK, Failure
-from gaincell_char.sweep.step_control import Steps
+from gaincell_char.sweeping.run import FAILED, OK, Failure
+from gaincell_char.sweeping.step_control import Steps
 
 pytestmark = pytest.mark.ngspice
 N = 48

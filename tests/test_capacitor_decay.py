@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaincell_char import registry
-from gaincell_char.sweep.run import characterize
+from gaincell_char.sweeping.run import characterize
 
 VDD = 0.9
 EARLY = np.linspace(1e-7, 2e-6, 12)

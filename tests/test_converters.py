@@ -14,8 +14,8 @@ from gaincell_char.circuits.signed_c2p import signed_knee
 from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.fitting.fit import Fit
-from gaincell_char.sweep.plan import SweepPlan
-from gaincell_char.sweep.run import Pool, Result, characterize
+from gaincell_char.sweeping.plan import SweepPlan
+from gaincell_char.sweeping.run import Pool, Result, characterize
 
 ALL = os.environ.get("GAINCELL_TESTS") == "all"
 T_MAX = 15e-9

@@ -11,7 +11,7 @@ import pytest
 from gaincell_char import registry
 from gaincell_char.montecarlo.sampling import VARY
 from gaincell_char.storage import tables
-from gaincell_char.sweep.run import OK
+from gaincell_char.sweeping.run import OK
 from gaincell_char.workflows.circuit_checks import campaigns
 
 CASES = [

@@ -10,7 +10,7 @@ import pytest
 from gaincell_char.montecarlo import execute, results
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.montecarlo.finished import read_finished
-from gaincell_char.sweep.step_control import Steps
+from gaincell_char.sweeping.step_control import Steps
 
 distributed = pytest.importorskip("distributed")
 N = 192

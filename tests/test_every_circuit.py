@@ -22,7 +22,7 @@ from gaincell_char.spice.arithmetic import references
 from gaincell_char.spice.names import undeclared
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.flat import flatten_dataset
-from gaincell_char.sweep.run import OK, characterize
+from gaincell_char.sweeping.run import OK, characterize
 from gaincell_char.workflows import characterize_all
 from gaincell_char.workflows.characterize_all import thin
 
@@ -184,9 +184,7 @@ def test_models_are_elementwise_over_their_whole_sweep(circuit):
         broadcast = model(*np.ix_(*axes), **coefficients)
         np.testing.assert_allclose(broadcast.ravel(), table, **tolerance)
         order = np.random.default_rng(1).permutation(table.size)
-        np.testing.assert_allclose(
-            model(*(x.ravel()[order] for x in mesh), **coefficients), table[order], **tolerance
-        )
+        np.testing.assert_allclose(model(*(x.ravel()[order] for x in mesh), **coefficients), table[order], **tolerance)
 
 
 def test_models_said_to_be_linear_are(circuit):

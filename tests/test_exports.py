@@ -13,12 +13,12 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.errors import ExportError, GaincellError
-from gaincell_char.export import export, export_files, export_names, load_target, printing
-from gaincell_char.export.templates import fill_template
-from gaincell_char.export.trace import Functions, make_symbol, to_expression, trace_model
+from gaincell_char.exporting import export, export_files, export_names, load_target, printing
+from gaincell_char.exporting.templates import fill_template
+from gaincell_char.exporting.trace import Functions, make_symbol, to_expression, trace_model
 from gaincell_char.fitting.fit import held_out
 from gaincell_char.fitting.record import Record
-from gaincell_char.sweep.run import characterize
+from gaincell_char.sweeping.run import characterize
 
 MACROS = {"gain_cell.pulse": "softplus_charge", "relu_c2p.transfer": "relu_knee", "signed_c2p.transfer": "signed_knee"}
 ALL = [(records, name) for records in registry.record_sets() for name in registry.record_names(records)]

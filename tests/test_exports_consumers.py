@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gaincell_char import registry
-from gaincell_char.export import export, export_files
+from gaincell_char.exporting import export, export_files
 from gaincell_char.torch import load_exported
 
 ROOT = Path(__file__).parents[1]

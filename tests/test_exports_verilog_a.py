@@ -13,7 +13,7 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.declare.macro_model import MacroText
-from gaincell_char.export import export_files
+from gaincell_char.exporting import export_files
 
 COMPILER = os.environ.get("GAINCELL_OPENVAF") or shutil.which("openvaf-r") or shutil.which("openvaf")
 NGSPICE = os.environ.get("GAINCELL_OSDI_NGSPICE") or shutil.which("ngspice")

@@ -31,9 +31,9 @@ from gaincell_char.spice.ngspice import Outcome
 from gaincell_char.spice.pool import Pool
 from gaincell_char.spice.reader import read_netlist
 from gaincell_char.storage import tables
-from gaincell_char.sweep import run
-from gaincell_char.sweep.plan import make_plan
-from gaincell_char.sweep.run import FAILED, NOT_RUN, OK, Failure, characterize
+from gaincell_char.sweeping import run
+from gaincell_char.sweeping.plan import make_plan
+from gaincell_char.sweeping.run import FAILED, NOT_RUN, OK, Failure, characterize
 
 GAINCELL = [sys.executable, "-P", "-c", "from gaincell_char.__main__ import main; main()"]
 SUBCIRCUIT = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\nr1 bl wlrb 1meg\nr2 st wlr 1g\n{}\n.ends\n"

@@ -28,7 +28,7 @@ from gaincell_char.declare.bench import Op
 from gaincell_char.errors import DataError, GaincellError, RequestError
 from gaincell_char.fitting.record import read_record
 from gaincell_char.spice.pool import Pool
-from gaincell_char.sweep import run
+from gaincell_char.sweeping import run
 
 ALL = os.environ.get("GAINCELL_TESTS") == "all"
 _REFUSED = "test_a_request_that_cannot_be_done_is_one_sentence"

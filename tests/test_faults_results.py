@@ -17,7 +17,7 @@ import pytest
 
 import gaincell_char
 from gaincell_char import registry
-from gaincell_char.export import export_files
+from gaincell_char.exporting import export_files
 
 ROWS = {
     "F1": (
@@ -238,7 +238,7 @@ def test_statistics_of_a_bound_are_none(campaign, gaincell, monkeypatch):
         ("montecarlo.analysis.analyse", signal.SIGINT, 130, "interrupted"),
         ("montecarlo.verify.check", signal.SIGINT, 130, "interrupted"),
         ("montecarlo.results.complete", signal.SIGINT, 130, "interrupted"),
-        ("report.write_campaign", signal.SIGTERM, 143, "terminated"),
+        ("reporting.write_campaign", signal.SIGTERM, 143, "terminated"),
     ],
 )
 def test_a_signal_while_a_campaign_is_analysed_keeps_its_samples(
@@ -265,7 +265,7 @@ def test_a_signal_while_a_campaign_is_analysed_keeps_its_samples(
 @pytest.mark.ngspice
 def test_what_cannot_be_drawn_costs_itself_and_is_said(campaign, gaincell, monkeypatch):
     monkeypatch.chdir(campaign)
-    from gaincell_char.report import campaign_page
+    from gaincell_char.reporting import campaign_page
 
     def fails(*_, **__):
         raise KeyError("t_pulse")

@@ -22,7 +22,7 @@ from hostile import ATTACKS, Trap
 from gaincell_char import registry
 from gaincell_char.declare.bench import Op
 from gaincell_char.errors import DataError, GaincellError, NetlistError
-from gaincell_char.export import export_files, export_names
+from gaincell_char.exporting import export_files, export_names
 from gaincell_char.fitting.record import read_record
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.spice.deck import Deck, Template

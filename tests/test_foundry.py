@@ -17,7 +17,7 @@ from gaincell_char.declare.bench import Op
 from gaincell_char.errors import RequestError, TechnologyError
 from gaincell_char.spice.blocks import prune
 from gaincell_char.spice.netlist import as_netlist
-from gaincell_char.sweep.run import simulate
+from gaincell_char.sweeping.run import simulate
 from gaincell_char.technology.library import assemble, section_files
 from gaincell_char.technology.locate import find_models
 from gaincell_char.technology.schema import Models

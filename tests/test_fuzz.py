@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from gaincell_char import registry
 from gaincell_char.declare.bench import Op
 from gaincell_char.errors import GaincellError
-from gaincell_char.export import export, export_names
+from gaincell_char.exporting import export, export_names
 from gaincell_char.montecarlo import execute, results
 from gaincell_char.montecarlo.campaign import plan_campaign, restore_campaign
 from gaincell_char.montecarlo.finished import read_finished
@@ -36,7 +36,7 @@ from gaincell_char.spice import netlist
 from gaincell_char.spice.deck import Deck, Template
 from gaincell_char.storage import foreign_tables, manifest
 from gaincell_char.storage import tables as store
-from gaincell_char.sweep.run import characterize
+from gaincell_char.sweeping.run import characterize
 from gaincell_char.torch import GainCellArray, load_array, load_exported
 from gaincell_char.workflows import fetch_models
 from gaincell_char.workflows.clean_foreign import Reading

@@ -22,8 +22,8 @@ from gaincell_char.errors import DataError, RequestError
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.montecarlo.execute import run_campaign
 from gaincell_char.montecarlo.finished import read_finished
-from gaincell_char.sweep import identity
-from gaincell_char.sweep.identity import digest
+from gaincell_char.sweeping import identity
+from gaincell_char.sweeping.identity import digest
 
 ONE, TWO = lambda p: p["x"] + 1, lambda p: p["x"] + 2
 DECIDES_NO_ROW = {

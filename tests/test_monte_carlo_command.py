@@ -15,8 +15,8 @@ import pytest
 from gaincell_char import read_record, registry
 from gaincell_char.errors import SimulationError
 from gaincell_char.montecarlo import execute, verify
-from gaincell_char.sweep.run import FAILED
-from gaincell_char.sweep.step_control import StepControlSurvey
+from gaincell_char.sweeping.run import FAILED
+from gaincell_char.sweeping.step_control import StepControlSurvey
 
 pytestmark = [pytest.mark.ngspice, pytest.mark.xdist_group("campaigns")]  # they share folders
 CELL = ["mc", "gain_cell", "dc", "--vary", "mismatch", "-n", "64", "-o", "c"]

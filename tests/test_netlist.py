@@ -17,7 +17,7 @@ from gaincell_char.spice.deck import Conditions, Deck, Template, render
 from gaincell_char.spice.names import check_instances, undeclared
 from gaincell_char.spice.netlist import Netlist, as_netlist
 from gaincell_char.spice.reader import read_netlist
-from gaincell_char.sweep.run import characterize, simulate
+from gaincell_char.sweeping.run import characterize, simulate
 
 LIBRARY = """
 .model nch nmos level=1 vto=0.4

@@ -5,7 +5,7 @@ import pytest
 
 from gaincell_char import registry
 from gaincell_char.declare.bench import Op
-from gaincell_char.sweep.run import characterize, simulate
+from gaincell_char.sweeping.run import characterize, simulate
 from netlists import with_devices
 
 pytestmark = pytest.mark.ngspice

@@ -16,8 +16,8 @@ from gaincell_char.declare.bench import Curve, Output
 from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
 from gaincell_char.spice.ngspice import Outcome
-from gaincell_char.sweep.plan import make_plan, parse_axis
-from gaincell_char.sweep.run import OK, characterize
+from gaincell_char.sweeping.plan import make_plan, parse_axis
+from gaincell_char.sweeping.run import OK, characterize
 
 CELL = registry.load_circuit("gain_cell")
 TECH = registry.load_technology()

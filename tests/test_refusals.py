@@ -25,9 +25,9 @@ from gaincell_char.spice.names import check_instances, undeclared
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.spice.reader import read_netlist
 from gaincell_char.storage import tables
-from gaincell_char.sweep import run
-from gaincell_char.sweep.plan import make_plan
-from gaincell_char.sweep.run import characterize
+from gaincell_char.sweeping import run
+from gaincell_char.sweeping.plan import make_plan
+from gaincell_char.sweeping.run import characterize
 
 CELL = registry.load_circuit("gain_cell")
 SWEEP = ("sweep", "gain_cell", "dc", "-o", "out.csv")

@@ -12,7 +12,7 @@ from gaincell_char.errors import DataError, ParameterError, RequestError
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.montecarlo.execute import run_campaign
 from gaincell_char.montecarlo.results import collect, tabulate_draws
-from gaincell_char.sweep.run import characterize, simulate
+from gaincell_char.sweeping.run import characterize, simulate
 from gaincell_char.torch import (
     Attention,
     Decay,

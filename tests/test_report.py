@@ -17,11 +17,11 @@ from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number, numbers
 from gaincell_char.errors import ParameterError, RequestError
 from gaincell_char.fitting.fit import LeftOut, fit_all
-from gaincell_char.report import figures, picture_layout, text
+from gaincell_char.reporting import figures, picture_layout, text
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.tables import flatten_dataset
-from gaincell_char.sweep.plan import make_plan
-from gaincell_char.sweep.run import Failure
+from gaincell_char.sweeping.plan import make_plan
+from gaincell_char.sweeping.run import Failure
 from gaincell_char.workflows.characterize_all import CircuitResult, StudyResult
 
 pytestmark = pytest.mark.pictures

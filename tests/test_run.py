@@ -13,8 +13,8 @@ from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
 from gaincell_char.spice.netlist import Netlist
 from gaincell_char.spice.ngspice import Outcome
-from gaincell_char.sweep.plan import make_plan
-from gaincell_char.sweep.run import FAILED, NOT_RUN, OK, Failure, characterize
+from gaincell_char.sweeping.plan import make_plan
+from gaincell_char.sweeping.run import FAILED, NOT_RUN, OK, Failure, characterize
 from gaincell_char.technology.schema import parse_technology
 
 TECHNOLOGY = parse_technology(

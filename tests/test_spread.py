@@ -13,8 +13,8 @@ from gaincell_char.errors import DataError, FitError
 from gaincell_char.fitting import statistics
 from gaincell_char.fitting.variation import VariationSummary, basis, fit_random
 from gaincell_char.montecarlo.sampling import make_sampler
-from gaincell_char.report import variation_figures
-from gaincell_char.report.picture import AxisQuantity
+from gaincell_char.reporting import variation_figures
+from gaincell_char.reporting.picture import AxisQuantity
 
 pytestmark = pytest.mark.pictures
 

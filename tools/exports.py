@@ -17,11 +17,11 @@ import numpy as np
 from marked_block import rewrite
 
 from gaincell_char import registry, units
-from gaincell_char.export import export_files
+from gaincell_char.exporting import export_files
 from gaincell_char.fitting.fit import Fit, held_out
 from gaincell_char.fitting.record import Record
 from gaincell_char.spice.pool import Pool
-from gaincell_char.sweep.run import characterize
+from gaincell_char.sweeping.run import characterize
 
 TECHNOLOGY = registry.DEFAULT_TECHNOLOGY
 RECORDS = ("gain_cell.pulse", "gain_cell_switched.pulse", "relu_c2p.transfer", "signed_c2p.transfer")

@@ -15,7 +15,7 @@ from marked_block import rewrite
 
 from gaincell_char import registry, units
 from gaincell_char.spice.pool import Pool
-from gaincell_char.sweep.run import characterize
+from gaincell_char.sweeping.run import characterize
 
 ROOT = Path(__file__).parents[1]
 TIMES = np.geomspace(1e-9, 1e3, 97)

@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import GaincellError, RequestError, SimulationError
 from ..storage import tables
 from ..storage.scratch import remove_leftovers
-from ..sweep.run import Failure
+from ..sweeping.run import Failure
 from . import command_options, comparing, exporting, fitting, main_job, merging, montecarlo, sweeping, technologies
 from .console import UNEXPECTED, flush, keep, make_printable, report_of, say
 from .interrupts import Interrupted, Interrupts

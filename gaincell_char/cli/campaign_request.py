@@ -12,7 +12,7 @@ from ..montecarlo import campaign, sampling
 from ..montecarlo.campaign import Campaign
 from ..spice.netlist_files import read_netlist_file
 from ..storage import manifest
-from ..sweep.step_control import Steps
+from ..sweeping.step_control import Steps
 from . import requests
 from .campaigns import technology_of
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import report
+from .. import reporting
 from ..fitting.specs import Spec
 from ..montecarlo import analysis, results, verify
 from ..montecarlo.campaign import Campaign
 from ..spice.pool import Pool
 from ..storage import tables
-from ..sweep.run import Failure
+from ..sweeping.run import Failure
 from . import listings
 from .console import OUT, note, say
 
@@ -48,8 +48,8 @@ def finish(
     tables.write_frame(results.tabulate_draws(planned, n), out / "draws.parquet")
     found = verify.check(planned, rows, n, timeout_s=pool.timeout_s)
     analysed = analysis.analyse(planned, rows, n, pool=pool, specs=specs, check=found)
-    page = report.write_campaign(out, planned, analysed, found, failed)
-    OUT.print(listings.frame(report.tabulate_campaign(analysed)))
+    page = reporting.write_campaign(out, planned, analysed, found, failed)
+    OUT.print(listings.frame(reporting.tabulate_campaign(analysed)))
     for fit in analysed.random:
         note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
     for text, share in analysed.yields:

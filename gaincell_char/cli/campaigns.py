@@ -14,7 +14,7 @@ from ..montecarlo.campaign import Campaign
 from ..montecarlo.chunks import PointResult
 from ..montecarlo.finished import read_finished
 from ..storage import manifest
-from ..sweep.run import FAILED, KEPT_FAILURES, Failure
+from ..sweeping.run import FAILED, KEPT_FAILURES, Failure
 from .console import say
 
 

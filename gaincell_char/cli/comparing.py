@@ -14,7 +14,7 @@ from ..errors import GaincellError, ParameterError
 from ..spice.pool import Pool
 from ..storage import tables
 from ..storage.manifest import check_campaign_folder
-from ..sweep.run import FAILED, Failure
+from ..sweeping.run import FAILED, Failure
 from ..validation import score
 from ..validation.array_netlist import CLAMPS
 from ..validation.cases import Case, Validation, cases, check_counts, make_validation
@@ -23,7 +23,7 @@ from .comparison_run import simulate_cases
 from .console import OUT, note, say
 
 if TYPE_CHECKING:
-    from ..report.parts import Written
+    from ..reporting.parts import Written
 
 
 @click.command("compare", cls=command_options.Command)
@@ -84,7 +84,7 @@ def compare_(
     _check_effect(context)
     check_counts({"draws": (draws, 1)})
     tables.check_folder(out)
-    from .. import report  # imports matplotlib, which takes a second
+    from .. import reporting  # imports matplotlib, which takes a second
     from ..validation.software_model import make_software_models, pulses_of  # PyTorch takes several
 
     comparison = make_validation(path=request.pop("inputs"), technology=request.pop("tech"), **request)
@@ -97,9 +97,9 @@ def compare_(
         found = simulate_cases(comparison, todo, out, pool, context.obj)
     judged = score.judge(comparison, models, found.rows, todo, draws)
     about = found.about(judged, time.perf_counter() - began)
-    page = report.write_comparison(out, comparison, judged, found.waves, about, found.missing, found.failures)
+    page = reporting.write_comparison(out, comparison, judged, found.waves, about, found.missing, found.failures)
     tables.write_text(out / "compare.json", _describe(comparison, todo, judged, about))
-    OUT.print(listings.frame(report.tabulate_comparison(judged)))
+    OUT.print(listings.frame(reporting.tabulate_comparison(judged)))
     _tell(judged, page, f"{found.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
     if (found.rows["status"] == FAILED).any():
         raise _failure(found.rows, found.failures, out)

@@ -12,7 +12,7 @@ from ..errors import SimulationError
 from ..spice.deck import Deck
 from ..spice.pool import Pool
 from ..storage import tables
-from ..sweep.run import Failure
+from ..sweeping.run import Failure
 from ..validation import score, simulate
 from ..validation.cases import Case, Validation
 from .console import keep, say

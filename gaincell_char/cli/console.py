@@ -17,7 +17,7 @@ from .. import __version__
 from ..errors import RequestError, StorageError
 from ..storage import tables
 from ..storage.untrusted import printable
-from ..sweep.run import Failure
+from ..sweeping.run import Failure
 
 UNEXPECTED = 70
 """Exit status of a fault of this program; sysexits.h calls it EX_SOFTWARE."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from .. import export as exports
+from .. import exporting as exports
 from .. import registry, units
 from ..errors import DataError, ParameterError
 from ..fitting.record import Record

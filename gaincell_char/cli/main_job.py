@@ -46,7 +46,7 @@ def run(
     \b
     Example:  gaincell run --out results
     """
-    from .. import report  # imports matplotlib, which takes a second
+    from .. import reporting  # imports matplotlib, which takes a second
 
     began = time.perf_counter()
     names = list(dict.fromkeys(circuits)) or registry.circuit_names()
@@ -59,11 +59,11 @@ def run(
         results = _simulate(planned, pool, folders)
         simulator = f"ngspice {pool.version}"
     wall_s = time.perf_counter() - began
-    page = report.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
+    page = reporting.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
     wall_s = time.perf_counter() - began
     about = characterize_all.describe(results, technology.name, simulator, pool.workers, wall_s)
     tables.write_text(out / "run.json", about)
-    OUT.print(listings.frame(report.tabulate_models(results)))
+    OUT.print(listings.frame(reporting.tabulate_models(results)))
     note(f"{wall_s:.1f} s; open {page.path}")
     for part in page.missing:
         say(f"the page lacks {part}")

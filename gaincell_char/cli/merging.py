@@ -12,7 +12,7 @@ from ..montecarlo import campaign
 from ..montecarlo.tune import check_samples, tune
 from ..spice.pool import Pool
 from ..storage import manifest, tables
-from ..sweep.step_control import MeasuredSetting
+from ..sweeping.step_control import MeasuredSetting
 from . import command_options, listings, requests
 from .campaigns import failed_points, failure, finished_rows, read_specs, technology_of
 from .console import OUT, keep, note

@@ -12,8 +12,8 @@ from ..montecarlo.campaign import Campaign
 from ..montecarlo.replay import parse_id, replay
 from ..spice.pool import Pool
 from ..storage import manifest, tables
-from ..sweep.run import FAILED
-from ..sweep.step_control import Steps
+from ..sweeping.run import FAILED
+from ..sweeping.step_control import Steps
 from . import command_options, requests
 from .campaign_request import CampaignRequest, plan_again
 from .campaign_run import SimulationOptions, connect, plan_run, simulate

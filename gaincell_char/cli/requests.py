@@ -11,7 +11,7 @@ from .. import units
 from ..declare.circuit import Circuit
 from ..declare.parameters import Value
 from ..errors import ParameterError
-from ..sweep.axes import parse_axis
+from ..sweeping.axes import parse_axis
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

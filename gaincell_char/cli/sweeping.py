@@ -11,7 +11,7 @@ from ..declare.parameters import Value
 from ..errors import GaincellError, ParameterError
 from ..spice.pool import Pool
 from ..storage import tables
-from ..sweep.run import Failure, Result, characterize
+from ..sweeping.run import Failure, Result, characterize
 from . import command_options, listings, requests
 from .console import OUT, keep, note, say
 from .interrupts import Interrupts

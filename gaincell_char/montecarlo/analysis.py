@@ -17,7 +17,7 @@ from ..fitting.specs import Goal, Spec
 from ..fitting.statistics import Proportion
 from ..fitting.variation import OutputSpread, RandomFit, VariationSummary
 from ..spice.pool import Pool
-from ..sweep.run import OK
+from ..sweeping.run import OK
 from . import random_models, results
 from .campaign import Campaign
 from .quantities import SampledQuantity, list_quantities, pick_shown, spec_passes

@@ -20,10 +20,10 @@ from ..spice.netlist import Netlist
 from ..storage.manifest import MOST_SAMPLES, Manifest
 from ..storage.schema_fields import Finite, Label, Name, Text, complaint
 from ..storage.untrusted import MOST_NETLIST
-from ..sweep.arguments import check_count, check_mapping, check_values
-from ..sweep.identity import digest, source_digest
-from ..sweep.plan import Point, SweepPlan
-from ..sweep.step_control import MOST_COPIES, Steps
+from ..sweeping.arguments import check_count, check_mapping, check_values
+from ..sweeping.identity import digest, source_digest
+from ..sweeping.plan import Point, SweepPlan
+from ..sweeping.step_control import MOST_COPIES, Steps
 from ..technology.schema import Technology
 from . import sampling
 from .sampling import Sampler, Variable

@@ -18,8 +18,8 @@ from ..declare.bench import Floats
 from ..errors import GaincellError, ParameterError, RequestError
 from ..spice.pool import Pool
 from ..storage import manifest, shards
-from ..sweep.arguments import check_count
-from ..sweep.run import FAILED, KEPT_FAILURES, OK, as_folder, own_timeout
+from ..sweeping.arguments import check_count
+from ..sweeping.run import FAILED, KEPT_FAILURES, OK, as_folder, own_timeout
 from .campaign import Campaign
 from .chunks import Chunk, Group, PointResult, simulate_chunk, simulate_pickled, start_anywhere
 from .finished import point_keys, read_finished

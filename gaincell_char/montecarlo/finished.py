@@ -13,7 +13,7 @@ from ..storage import shards
 from ..storage.manifest import read_manifest
 from ..storage.shards import OK
 from ..storage.tables import shown_path
-from ..sweep.identity import digest
+from ..sweeping.identity import digest
 from .campaign import Campaign
 
 Values = Mapping[int, Floats]

@@ -17,7 +17,7 @@ from ..fitting.fit import Fit, fit_all
 from ..fitting.variation import RandomFit, fit_random
 from ..spice.pool import Pool
 from ..storage.flat import flatten_dataset
-from ..sweep.run import characterize
+from ..sweeping.run import characterize
 from . import execute, results
 from .campaign import Campaign
 from .sampling import PROCESS

@@ -10,8 +10,8 @@ import xarray as xr
 from .. import __version__
 from ..declare.bench import Floats
 from ..errors import DataError
-from ..sweep.arguments import check_count
-from ..sweep.run import OK, as_folder
+from ..sweeping.arguments import check_count
+from ..sweeping.run import OK, as_folder
 from .campaign import Campaign
 from .finished import read_finished
 

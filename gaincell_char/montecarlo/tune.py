@@ -12,7 +12,7 @@ import numpy as np
 from ..declare.bench import Floats, Tran
 from ..errors import ParameterError, SimulationError
 from ..spice.pool import Pool
-from ..sweep.step_control import MeasuredSetting, StepControlSurvey, Steps
+from ..sweeping.step_control import MeasuredSetting, StepControlSurvey, Steps
 from .campaign import Campaign, plan_campaign
 from .execute import simulate_samples
 

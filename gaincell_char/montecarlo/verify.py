@@ -12,7 +12,7 @@ from ..errors import SimulationError
 from ..spice.deck import Deck
 from ..spice.measure import measure
 from ..spice.pool import Simulator
-from ..sweep.run import OK
+from ..sweeping.run import OK
 from .campaign import Campaign
 
 _POINTS = 4

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import RandomCircuits
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_random
-from ..sweep.arguments import check_number
+from ..sweeping.arguments import check_number
 from .bitline import Bitline, MovingCell, Slices, integrate_slices
 from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
 from .elements import Decay, GainCell, best_form, longest_pulse

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, record_sets
-from ..sweep.arguments import check_count, check_number
+from ..sweeping.arguments import check_count, check_number
 from .checks import Guard, check_flag, check_tensor, check_together, exact
 from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
 from .query_block import QueryBlock, StoredTokens

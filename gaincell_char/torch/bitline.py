@@ -11,7 +11,7 @@ from torch import Tensor
 from ..declare.attention_head import ModelName
 from ..errors import ParameterError
 from ..registry import DEFAULT_HEAD, load_head
-from ..sweep.arguments import check_count, check_number
+from ..sweeping.arguments import check_count, check_number
 from .elements import find_model
 
 KINDS = ("ideal", "resistor", "passive")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ParameterError
-from ..sweep.arguments import check_number
+from ..sweeping.arguments import check_number
 
 OUTSIDE = ("clamp", "refuse", "extrapolate")
 _TYPES = (torch.float32, torch.float64, torch.bfloat16)

@@ -12,7 +12,7 @@ from ..declare.attention_head import ModelName
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import FittedModel, parameter
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_model
-from ..sweep.arguments import check_number
+from ..sweeping.arguments import check_number
 from .checks import Guard, check_broadcast
 
 _WIDEST_SPREAD = 10.0

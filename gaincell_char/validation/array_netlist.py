@@ -17,7 +17,7 @@ from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_tech
 from ..spice.deck import Conditions, Deck, Template, render
 from ..spice.hierarchy import find_devices
 from ..spice.measure import measure
-from ..sweep.identity import digest
+from ..sweeping.identity import digest
 from ..technology.schema import Technology
 
 CLAMPS = ("ideal", "resistor", "passive")

@@ -29,7 +29,7 @@ from ..storage.frames import parsed
 from ..storage.manifest import Manifest
 from ..storage.tables import shown_path
 from ..storage.untrusted import shown
-from ..sweep.identity import digest, source_digest
+from ..sweeping.identity import digest, source_digest
 from .array_netlist import ArrayCircuit
 
 SHORTEST = 60e-12

@@ -12,7 +12,7 @@ from .. import units
 from ..declare.bench import Floats
 from ..errors import ParameterError
 from ..fitting.statistics import Proportion, wilson
-from ..sweep.run import OK
+from ..sweeping.run import OK
 from .cases import Case, Validation
 
 LEVELS = (0.5, 0.9, 0.99)

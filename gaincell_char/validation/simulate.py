@@ -18,7 +18,7 @@ from ..spice.pool import Pool
 from ..storage import shards
 from ..storage.manifest import open_folder, read_manifest
 from ..storage.tables import shown_path
-from ..sweep.run import FAILED, KEPT_FAILURES, OK, Failure
+from ..sweeping.run import FAILED, KEPT_FAILURES, OK, Failure
 from .array_netlist import ArrayCircuit
 from .cases import Case, Validation
 

@@ -24,8 +24,8 @@ from ..storage import untrusted
 from ..storage.flat import flatten_dataset
 from ..storage.manifest import check_no_folders, check_places
 from ..storage.tables import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
-from ..sweep.plan import SweepPlan
-from ..sweep.run import OK, Failure, characterize
+from ..sweeping.plan import SweepPlan
+from ..sweeping.run import OK, Failure, characterize
 from ..technology.schema import Technology
 
 _TIGHTER = 100.0

@@ -14,7 +14,7 @@ from ..declare.parameters import Choice, Number, Values
 from ..errors import DataError, ParameterError
 from ..fitting.points import SIGMA
 from ..storage.foreign_tables import check_temps, numeric
-from ..sweep.axes import CONDITIONS
+from ..sweeping.axes import CONDITIONS
 from ..units import parse
 
 NAN, OUTLIERS, DUPLICATES = ("refuse", "drop"), ("keep", "robust", "drop"), ("refuse", "mean", "keep")

@@ -20,7 +20,7 @@ from ..fitting.record import Provenance, Record
 from ..storage.foreign_tables import read_columns
 from ..storage.tables import shown_path
 from ..storage.untrusted import LONGEST_TEXT, check_source, printable
-from ..sweep.run import OK
+from ..sweeping.run import OK
 from .clean_foreign import ForeignFit, Reading, clean_table
 
 _OUTLIER_SIGMAS = 5.0

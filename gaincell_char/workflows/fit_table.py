@@ -17,7 +17,7 @@ from ..fitting.record import Origin, Record, make_record
 from ..storage.foreign_tables import check_temps, numeric
 from ..storage.tables import Table, shown_path
 from ..storage.untrusted import printable
-from ..sweep.axes import CONDITIONS
+from ..sweeping.axes import CONDITIONS
 
 
 def fit_table(

@@ -14,7 +14,7 @@ from ..spice.hierarchy import block_defaults
 from ..spice.netlist import as_netlist
 from ..spice.pool import Pool
 from ..spice.reader import read_netlist
-from ..sweep.run import simulate
+from ..sweeping.run import simulate
 from ..technology.schema import Technology
 
 _OPTIONS = {"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9}

@@ -18,8 +18,8 @@ from ..montecarlo.campaign import Campaign
 from ..montecarlo.quantities import SampledQuantity
 from ..montecarlo.verify import Verification
 from ..storage import tables
-from ..sweep.run import Failure
-from ..sweep.step_control import Steps
+from ..sweeping.run import Failure
+from ..sweeping.step_control import Steps
 from . import page, picture, text, variation_figures
 from .parts import Drawn, PageParts, Written, describe_failures
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from ..errors import StorageError
 from ..storage import tables
 from ..storage.untrusted import printable
-from ..sweep.run import Failure
+from ..sweeping.run import Failure
 
 Part = TypeVar("Part")
 Drawn = tuple[bytes, str]

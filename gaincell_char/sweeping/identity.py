@@ -25,7 +25,7 @@ from ..storage.untrusted import printable
 
 _PACKAGE = __name__.split(".")[0]
 _CIRCUITS = f"{_PACKAGE}.circuits"
-_EVERY_POINT = ("declare", "spice", "technology", "sweep", "units", "registry")
+_EVERY_POINT = ("declare", "spice", "technology", "sweeping", "units", "registry")
 """Packages and modules that every point runs through."""
 _LENGTH = 16
 

@@ -8,7 +8,7 @@ import pandas as pd
 from ..declare.datasheet import Merit
 from ..declare.parameters import Value
 from ..fitting.fit import Errors, Fit
-from ..sweep.run import OK
+from ..sweeping.run import OK
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import text
 

@@ -12,7 +12,7 @@ from .. import __version__
 from ..declare.bench import Floats
 from ..spice.deck import Deck
 from ..storage import tables
-from ..sweep.run import OK, Failure
+from ..sweeping.run import OK, Failure
 from ..validation.cases import Validation
 from ..validation.score import ALLOWED, ValidationResult
 from . import page
