@@ -129,7 +129,11 @@ def _names_of_circuits() -> set[str]:
     """Parameters, outputs and studies of all circuits, and heads: those that are no plain English words."""
     found = set(registry.head_names())
     for circuit in map(registry.load_circuit, registry.circuit_names()):
-        found |= {*circuit.params, *(study.key for study in circuit.studies), *(model.name for model in circuit.models)}
+        found |= {
+            *circuit.params,
+            *(study.key for study in circuit.all_studies),
+            *(model.name for model in circuit.models),
+        }
         for bench in circuit.benches:
             found |= {*bench.params, *(output.name for output in bench.outputs)}
     return {name for name in found if "_" in name} | {"vdd"}

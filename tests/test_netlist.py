@@ -8,10 +8,10 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from PySpice.Unit import u_kOhm, u_uF
 
 from gaincell_char import registry
+from gaincell_char.declare.arithmetic import references
 from gaincell_char.declare.bench import Bench, Op, Output, Tran
 from gaincell_char.declare.parameters import Params, number, numbers, words
 from gaincell_char.errors import NetlistError
-from gaincell_char.spice.arithmetic import references
 from gaincell_char.spice.blocks import prune
 from gaincell_char.spice.deck import Conditions, Deck, Template, render
 from gaincell_char.spice.names import check_instances, undeclared

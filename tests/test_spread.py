@@ -86,7 +86,7 @@ def test_what_cannot_be_determined_is_refused(n, x, says):
 
 def test_every_random_model_is_its_nominal_one_at_zero(circuit):
     """And every coefficient moves it, each in its own way."""
-    for spread in circuit.spreads:
+    for spread in circuit.all_spreads:
         plan = registry.plan_bench(circuit.name, spread.bench)
         for model in spread.models:
             record = registry.load_record("gc28", f"{circuit.name}.{spread.bench}")

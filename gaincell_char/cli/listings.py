@@ -52,13 +52,13 @@ def describe(circuit: str, technology: str) -> Iterator[Table | str]:
     for model in loaded.models:
         models.add_row(model.name, model.form, model.bench, escape(model.equation))
     yield models
-    if loaded.spreads:
+    if loaded.all_spreads:
         yield _spreads(loaded)
 
 
 def _spreads(circuit: Circuit) -> Table:
     rows = table("bench", "every sample over", "features", "random coefficients", title="Monte Carlo")
-    for spread in circuit.spreads:
+    for spread in circuit.all_spreads:
         coefficients = [f"{model.name}: {', '.join(model.random)}" for model in spread.models]
         rows.add_row(
             spread.bench, ", ".join(spread.sweep), ", ".join(f.name for f in spread.features), "; ".join(coefficients)
