@@ -30,10 +30,11 @@ CIRCUIT = '''"""Source follower: the output follows the input, a threshold lower
 
 from gaincell_char.declare.bench import Bench, Op, Output
 from gaincell_char.declare.circuit import Circuit
-from gaincell_char.declare.datasheet import Figure, Study
+from gaincell_char.declare.measures import at_end
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.array_math import Array
 from gaincell_char.declare.parameters import Params, flavour, number
+from gaincell_char.declare.sweep_values import linspace
 
 
 def line(v_in: Array, *, gain: float, v_0: float) -> Array:
@@ -60,26 +61,24 @@ CIRCUIT = Circuit(
             vin in 0 {v_in}
             xf in out vdd 0 follower
             """,
-            params=Params(v_in=number(lambda p: p["vdd"], "V", "input", low=-1.0, high=6.0)),
-            sweep={"v_in": lambda p: [p["vdd"] * k / 20 for k in range(10, 21)]},
-            analysis=lambda _: Op(),
+            params=Params(v_in=number("vdd", "V", "input", low=-1.0, high=6.0)),
+            sweep={"v_in": linspace("vdd/2", "vdd", 12)},
+            analysis=Op(),
             save=("v(out)",),
-            outputs=(Output(name="v_out", unit="V", doc="output", measure=lambda w, _: w["v(out)"][0]),),
+            outputs=(Output(name="v_out", unit="V", doc="output", measure=at_end("v(out)")),),
             options={"gmin": 1e-15, "reltol": 1e-6},
         ),
     ),
     models=(
         Model(
-            name="line", form="best", bench="dc", function=line, inputs=("v_in",), output="v_out",
+            name="line", form="best", bench="dc", function=line, output="v_out",
             equation="v_out = gain v_in + v_0", linear=True,
-            coefficients={
+            arguments={
                 "gain": Coefficient(unit="1", doc="slope", start=1.0),
                 "v_0": Coefficient(unit="V", doc="output at no input", start=-0.3),
             },
         ),
     ),
-    studies=(Study(bench="dc"),),
-    figures=(Figure(study="dc", output="v_out", x="v_in", title="Output by input", models=("line",)),),
 )  # fmt: skip
 '''
 

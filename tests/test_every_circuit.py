@@ -14,6 +14,7 @@ from fakes import NoPool
 from gaincell_char import registry
 from gaincell_char.cli import cli
 from gaincell_char.declare.arithmetic import references
+from gaincell_char.declare.model import CoefficientArray
 from gaincell_char.declare.parameters import Choice, numbers
 from gaincell_char.fitting import fit
 from gaincell_char.fitting.points import select
@@ -48,7 +49,7 @@ def grids(circuit, bench):
 def starts(circuit, model):
     values = parameters(circuit, circuit.bench(model.bench))
     coefficients = model.coefficients.items()
-    return {name: float(c.start(values) if callable(c.start) else c.start) for name, c in coefficients}
+    return {name: c.start_value(values) for name, c in coefficients}
 
 
 def study_plans(circuit):
@@ -65,7 +66,7 @@ def models_of(circuit, study):
 
 
 def test_name_is_that_of_both_files(circuit):
-    assert (ROOT / "circuits" / f"{circuit.name}.py").is_file()
+    assert list((ROOT / "circuits").rglob(f"{circuit.name}.py"))
     assert (ROOT / "netlists" / f"{circuit.name}.cir").is_file()
     assert registry.load_circuit(circuit.name) is circuit
     assert circuit.title
@@ -160,11 +161,15 @@ def test_sweeps_lie_within_ranges(circuit):
                 assert allowed.low <= min(values) <= max(values) <= allowed.high, name
 
 
+def _count(argument):
+    return len(argument.parts) if isinstance(argument, CoefficientArray) else 1
+
+
 def test_model_signature_matches_its_declaration(circuit):
     for model in circuit.models:
         signature = inspect.signature(model.function).parameters.values()
-        assert [p.name for p in signature if p.kind is p.KEYWORD_ONLY] == list(model.coefficients), model.name
-        assert [p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD] == list(model.inputs), model.name
+        assert [p.name for p in signature if p.kind is p.KEYWORD_ONLY] == list(model.arguments), model.name
+        assert len(set(model.coefficients)) == sum(map(_count, model.arguments.values())), model.name
         assert all(p.default is p.empty for p in signature), model.name
         assert model.function.__doc__
         assert model.form in ("paper", "best")
@@ -205,7 +210,7 @@ def test_models_refer_to_what_exists(circuit):
         bench = circuit.bench(model.bench)
         bench.output(model.output)
         assert set(model.inputs) <= set(grids(circuit, bench)), model.name
-        held = model.held_at(parameters(circuit, bench))
+        held = model.held_values(parameters(circuit, bench))
         assert set(held) <= set(circuit.params | bench.params) - set(model.inputs), model.name
 
 
@@ -432,9 +437,13 @@ def test_spreads_are_declared_of_what_there_is(circuit):
         assert bench.output(spread.output)
         assert all(UNIT.fullmatch(feature.unit) and feature.doc for feature in spread.features)
         for model in spread.models:
-            nominal = circuit.model(model.nominal)
-            assert (nominal.bench, nominal.inputs, nominal.output) == (spread.bench, model.inputs, model.output)
+            nominal = model.nominal
+            assert nominal is circuit.model(nominal.name)
+            assert nominal.bench == spread.bench
             assert not model.random.keys() & nominal.coefficients.keys()
+            assert {change.of for change in model.random.values()} <= nominal.coefficients.keys()
+            units = [nominal.coefficients[c.of].unit for c in model.random.values() if not c.relative]
+            assert units == [c.unit for c in model.random.values() if not c.relative]
             assert all(UNIT.fullmatch(c.unit) and c.doc and c.scale > 0 for c in model.random.values())
 
 

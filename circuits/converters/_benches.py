@@ -10,8 +10,8 @@ One sign convention: ``q_in`` is positive when the cells sink charge from the bi
 import numpy as np
 
 from gaincell_char.declare.bench import Bench, Numbers, Output, Tran, Waveforms
-from gaincell_char.declare.grids import Grid, Joined, Listed, join, linspace, listed
 from gaincell_char.declare.parameters import Params, flavour, number
+from gaincell_char.declare.sweep_values import Grid, Joined, Listed, join, linspace, listed
 from gaincell_char.errors import DataError
 
 T_MAX = 15e-9

@@ -7,7 +7,7 @@ import numpy as np
 from gaincell_char.declare.bench import Derived, Numbers
 from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit
-from gaincell_char.declare.grids import join, listed
+from gaincell_char.declare.sweep_values import join, listed
 
 from ._benches import FULL, MOVED, T_RESET
 from ._models import THRESHOLDS

@@ -9,7 +9,7 @@ from gaincell_char.declare.bench import Numbers
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
-from gaincell_char.declare.grids import join, listed
+from gaincell_char.declare.sweep_values import join, listed
 
 from . import _benches, _macros, _models, _page
 

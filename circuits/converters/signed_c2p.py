@@ -11,7 +11,7 @@ from gaincell_char.declare.bench import Numbers, Output
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
-from gaincell_char.declare.grids import join
+from gaincell_char.declare.sweep_values import join
 
 from . import _benches, _macros, _models, _page
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from gaincell_char.declare.bench import Bench, Derived, Numbers, Op, Output, Tran, Waveforms
 from gaincell_char.declare.datasets import DataArray, Dataset
-from gaincell_char.declare.grids import linspace, listed
 from gaincell_char.declare.measures import at_end, change
 from gaincell_char.declare.parameters import Params, flavour, number
+from gaincell_char.declare.sweep_values import linspace, listed
 
 T_MAX = 15e-9
 """Longest input pulse [s]; Leroux et al. 2025, Methods, eq. 3."""

@@ -5,7 +5,7 @@ import numpy as np
 from gaincell_char.declare.bench import Numbers
 from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
-from gaincell_char.declare.grids import linspace
+from gaincell_char.declare.sweep_values import linspace
 
 from ._benches import LEVELS, T_MAX
 from ._models import FULL_DRIVE, RANDOM_CELL, RANDOM_CHARGE

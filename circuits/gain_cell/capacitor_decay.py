@@ -13,10 +13,10 @@ from gaincell_char.declare.bench import Bench, Curve, Derived, Floats, Numbers, 
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
-from gaincell_char.declare.grids import Flavours, geomspace, linspace
 from gaincell_char.declare.measures import at_end
 from gaincell_char.declare.model import Coefficient, Model, group
 from gaincell_char.declare.parameters import Params, number
+from gaincell_char.declare.sweep_values import Flavours, geomspace, linspace
 
 from . import _benches, gain_cell
 from ._models import VDD

@@ -7,10 +7,10 @@ from typing import Any
 from ..errors import ParameterError
 from .arithmetic import evaluate_number
 from .datasets import DataArray, Dataset
-from .grids import Floats as Floats
-from .grids import Grid as Grid
 from .parameters import Numbers as Numbers
 from .parameters import Params
+from .sweep_values import Floats as Floats
+from .sweep_values import Grid as Grid
 
 Waveforms = Mapping[str, Floats]
 """Vector name as saved, lower case (``"time"``, ``"v(out)"``, ``"i(vsupply)"``) -> samples."""

@@ -15,9 +15,9 @@ from .parameters import Params
 class Circuit:
     """A circuit under test; ``name`` is also its file name in ``circuits/`` and ``netlists/``.
 
-    Three fields have a default, which None stands for.  ``studies``: every bench over its own sweep.  ``figures``: every
-    output of a study, over the first input of its models, or the first dimension that is swept.  ``spreads``, which is
-    Monte Carlo: every bench over its own sweep.
+    Three fields have defaults, which None stands for.  ``studies``: every bench over its own sweep.  ``figures``: every
+    output of a study, over the first input of its models, or the first dimension that is swept.  ``spreads`` (Monte
+    Carlo): every bench over its own sweep.
     """
 
     name: str

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from .arithmetic import evaluate_number
 from .bench import Derived
 from .datasets import Dataset
-from .grids import Grid
 from .model import RandomModel
 from .parameters import Numbers, Value
+from .sweep_values import Grid
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,7 +127,7 @@ class Model:
     arguments : mapping of str to Coefficient or CoefficientArray
         Keyword arguments of the function, in its order.
     held_at : mapping of str to float or str
-        Value of those swept parameters that are not inputs: numbers, or SPICE expressions (``{"bias": "vdd"}``).
+        Value of those swept parameters that are not inputs: numbers, or SPICE expressions (``{"bias": "supply/2"}``).
     linear : bool
         The function is linear in every coefficient that is not fixed.
     """

@@ -26,7 +26,7 @@ class Number:
     Attributes
     ----------
     default : float or str
-        The value, or a SPICE expression of other parameters (``"vdd/2"``): of those with a number as their default,
+        The value, or a SPICE expression of other parameters (``"supply/2"``): of those with a number as their default,
         and of those declared before this one.
     unit, doc : str
         SI unit and one-line meaning.

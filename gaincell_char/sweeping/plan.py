@@ -12,8 +12,8 @@ import numpy as np
 from ..declare.arithmetic import evaluate_number, references
 from ..declare.bench import Bench, Curve, Tran
 from ..declare.circuit import Circuit
-from ..declare.grids import Flavours, Floats, Grid, Rule, evaluate_grid
 from ..declare.parameters import Choice, Number, Params, Value, Values, numbers, words
+from ..declare.sweep_values import Flavours, Floats, Grid, Rule, evaluate_grid
 from ..errors import ParameterError, TechnologyError
 from ..spice.deck import Conditions, Deck, Template, render
 from ..spice.netlist import Netlist
