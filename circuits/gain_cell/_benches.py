@@ -41,6 +41,15 @@ def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour:
     )
 
 
+_PLAUSIBLE = {"A": 1e-3, "V": 10.0, "C": 1e-9, "J": 1e-9}
+"""No gain cell gives more, in these units."""
+
+
+def _output(name: str, unit: str, doc: str, measure: Callable[..., float], full_scale: float | str = "") -> Output:
+    most = _PLAUSIBLE[unit]
+    return Output(name=name, unit=unit, plausible_max=most, doc=doc, measure=measure, full_scale=full_scale)
+
+
 def dc(cell: str) -> Bench:
     """Bitline current with every terminal held."""
     return Bench(
@@ -64,9 +73,7 @@ def dc(cell: str) -> Bench:
         sweep={"v_store": linspace(0, "vdd", 37), "v_in": linspace("v_idle", "vdd", 10), "v_bl": ["vdd/2"]},
         analysis=Op(),
         save=("i(vbl)",),
-        outputs=(
-            Output(name="i_bl", unit="A", plausible_max=1e-3, doc="bitline current", measure=at_end("i(vbl)", -1)),
-        ),
+        outputs=(_output("i_bl", "A", "bitline current", at_end("i(vbl)", -1)),),
         options={"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9},
     )
 
@@ -119,8 +126,8 @@ def pulse(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(q)", "v(st)"),
         outputs=(
-            _charge("q_bl", "charge sunk from the bitline", change("v(q)", 1e-12)),
-            _voltage("dv_store", "largest move of v_store during the pulse", _kick, "vdd"),
+            _output("q_bl", "C", "charge sunk from the bitline", change("v(q)", 1e-12)),
+            _output("dv_store", "V", "largest move of v_store during the pulse", _kick, "vdd"),
         ),
         derived=(
             Derived(name="i_eff", unit="A", doc="slope of q_bl over t_pulse", along="t_pulse", compute=_i_eff),
@@ -128,14 +135,6 @@ def pulse(cell: str) -> Bench:
         ),
         options=_PULSE_OPTIONS,
     )
-
-
-def _charge(name: str, doc: str, measure: Callable[..., float], full_scale: float | str = "") -> Output:
-    return Output(name=name, unit="C", plausible_max=1e-9, doc=doc, measure=measure, full_scale=full_scale)
-
-
-def _voltage(name: str, doc: str, measure: Callable[..., float], full_scale: float | str = "") -> Output:
-    return Output(name=name, unit="V", plausible_max=10.0, doc=doc, measure=measure, full_scale=full_scale)
 
 
 def _i_eff(dataset: Dataset) -> DataArray:
@@ -180,9 +179,9 @@ def write(cell: str) -> Bench:
         initial={"v(st)": "v_before"},
         save=("v(st)",),
         outputs=(
-            _voltage("v_store", "stored voltage after the write", at_end("v(st)")),
-            _voltage("dv_settle", "what was missing when the write gate closed", _unsettled, "vdd"),
-            _voltage("dv_feed", "feed-through of the closing write gate", _feed_through, "vdd"),
+            _output("v_store", "V", "stored voltage after the write", at_end("v(st)")),
+            _output("dv_settle", "V", "what was missing when the write gate closed", _unsettled, "vdd"),
+            _output("dv_feed", "V", "feed-through of the closing write gate", _feed_through, "vdd"),
         ),
         options=_PULSE_OPTIONS,
     )
@@ -251,15 +250,11 @@ def energy(cell: str) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(ec)", "v(ed)"),
         outputs=(
-            _energy("e_cell", "energy that goes into the cell", change("v(ec)", 10e-15)),
-            _energy("e_driver", "energy lost in the drivers", change("v(ed)", 1e-15)),
+            _output("e_cell", "J", "energy that goes into the cell", change("v(ec)", 10e-15)),
+            _output("e_driver", "J", "energy lost in the drivers", change("v(ed)", 1e-15)),
         ),
         options={**_PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
     )
-
-
-def _energy(name: str, doc: str, measure: Callable[..., float]) -> Output:
-    return Output(name=name, unit="J", plausible_max=1e-9, doc=doc, measure=measure)
 
 
 _MOVE_START_S, _MOVE_END_S, _IDLE_FROM_S, _IDLE_TO_S = 1e-9, 1.2e-9, 2e-9, 4e-9
@@ -296,17 +291,13 @@ def bitline(cell: str, *, largest_move: float) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(q)",),
         outputs=(
-            _current("i_on", "current of the active cell", _i_on),
-            _current("i_off", "current of the idle cell", _i_off, FULL_CURRENT),
-            _charge("q_edge", "charge of a pulse's two edges", _q_edge, FULL_CURRENT * T_MAX),
-            _charge("q_move", "charge that moving the bitline takes from the cell", _q_move, FULL_CURRENT * T_MAX),
+            _output("i_on", "A", "current of the active cell", _i_on),
+            _output("i_off", "A", "current of the idle cell", _i_off, FULL_CURRENT),
+            _output("q_edge", "C", "charge of a pulse's two edges", _q_edge, FULL_CURRENT * T_MAX),
+            _output("q_move", "C", "charge that moving the bitline takes from the cell", _q_move, FULL_CURRENT * T_MAX),
         ),
         options={**_PULSE_OPTIONS, "reltol": 1e-5},
     )
-
-
-def _current(name: str, doc: str, measure: Callable[..., float], full_scale: float | str = "") -> Output:
-    return Output(name=name, unit="A", plausible_max=1e-3, doc=doc, measure=measure, full_scale=full_scale)
 
 
 def _between(w: Waveforms, start: float, stop: float) -> float:

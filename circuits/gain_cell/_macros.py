@@ -47,11 +47,6 @@ def q_0(model: Callable[..., Array], v_store: Array) -> Array:
     return model(v_store, 0.0)
 
 
-def i_bl(model: Callable[..., Array], *inputs: Array) -> Array:
-    """Bitline current [A]."""
-    return model(*inputs)
-
-
 PULSED = Macro(
     models=("softplus_charge", "cubic_charge"),
     quantities={"i_eff": i_eff, "q_0": q_0},
@@ -69,7 +64,6 @@ PULSED = Macro(
 )
 HELD = Macro(
     models=("softplus", "cubic"),
-    quantities={"i_bl": i_bl},
     parameters=("c_store", "vdd", "v_idle"),
     not_modelled=(
         f"{_LEFT_OUT}; the charge of a pulse's edges; word lines between idle and full, where current is taken as "
@@ -82,7 +76,6 @@ HELD = Macro(
 )
 BY_WORD_LINE = Macro(
     models=("ekv_2d", "switched_2d", "cubic_2d"),
-    quantities={"i_bl": i_bl},
     parameters=("c_store", "vdd"),
     not_modelled=f"{_LEFT_OUT}; the charge of a pulse's edges; a wlrb that is not the complement of wlr",
     spice=MacroText(signals={**_SIGNALS, "v_in": "v(wlr,vss)"}, text=f"{_STORE}bbl bl vss i=<i_bl>"),

@@ -6,8 +6,6 @@ mobility reduction theta [1/V] and its second order q [1/V^2].
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from gaincell_char.declare.array_math import Array, polynomial, softplus
 from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, Model, RandomModel, group, terms
 
@@ -221,7 +219,7 @@ def _series(name: str, output: str, unit: str, scale: float, shape: tuple[int, i
         function=bitline_series,
         output=output,
         equation=f"{output} = sum_mk a_mk w^k dv_bl^m, m <= {moves - 1}, k <= {powers - 1}, w = v_store - v_ref",
-        arguments={"a": terms("a", unit, scale, list(np.ndindex(shape)), shape=shape), "v_ref": V_REF},
+        arguments={"a": terms("a", unit, scale, shape=shape), "v_ref": V_REF},
         linear=True,
     )
 

@@ -47,7 +47,6 @@ def _figure(study: str, output: str, x: str, group_by: str, title: str, *models:
 
 def figures(two_inputs: str, overview_position: str = "") -> tuple[Figure, ...]:
     """Pictures of a cell; `two_inputs` is its fitted model over ``v_store`` and ``v_in``."""
-    by_store = "v_store"
     return (
         Figure(
             study="dc",
@@ -58,27 +57,18 @@ def figures(two_inputs: str, overview_position: str = "") -> tuple[Figure, ...]:
             at=FULL_DRIVE,
             overview_position=overview_position,
         ),
-        _figure(
-            "dc",
-            "i_bl",
-            "v_store",
-            "v_in",
-            "Multiplier current by word-line voltage",
-            "cubic_2d",
-            two_inputs,
-            v_bl="vdd/2",
-        ),
+        _figure("dc", "i_bl", "v_store", "v_in", "Current by word-line voltage", "cubic_2d", two_inputs, v_bl="vdd/2"),
         _figure("dc_corners", "i_bl", "v_store", "corner", "Multiplier current by corner", **FULL_DRIVE, temp=27.0),
         _figure("dc_corners", "i_bl", "v_store", "temp", "Multiplier current by temperature", **FULL_DRIVE),
-        _figure("dc_bitline", "i_bl", "v_bl", by_store, "Active cell by bitline voltage", v_in="vdd"),
-        _figure("dc_bitline", "i_bl", "v_bl", by_store, "Idle cell by bitline voltage", v_in="v_idle"),
-        _figure("pulse", "q_bl", "t_pulse", by_store, "Charge per input pulse", "cubic_charge", "softplus_charge"),
+        _figure("dc_bitline", "i_bl", "v_bl", "v_store", "Active cell by bitline voltage", v_in="vdd"),
+        _figure("dc_bitline", "i_bl", "v_bl", "v_store", "Idle cell by bitline voltage", v_in="v_idle"),
+        _figure("pulse", "q_bl", "t_pulse", "v_store", "Charge per input pulse", "cubic_charge", "softplus_charge"),
         _figure("pulse", "dv_store", "v_store", "", "Kick of the word line on the stored voltage", t_pulse=T_MAX),
         _figure("write", "dv_feed", "v_dac", "", "Feed-through of the write gate"),
-        _figure("energy", "e_cell", "t_pulse", by_store, "Energy into the cell per pulse", "cell_energy"),
-        _figure("energy", "e_driver", "t_pulse", by_store, "Energy of the word-line drivers", "driver_energy"),
-        _figure("bitline", "i_on", "dv_bl", by_store, "Active cell by move of its bitline", "active_series"),
-        _figure("bitline", "i_off", "dv_bl", by_store, "Idle cell by move of its bitline", "idle_series"),
+        _figure("energy", "e_cell", "t_pulse", "v_store", "Energy into the cell per pulse", "cell_energy"),
+        _figure("energy", "e_driver", "t_pulse", "v_store", "Energy of the word-line drivers", "driver_energy"),
+        _figure("bitline", "i_on", "dv_bl", "v_store", "Active cell by move of its bitline", "active_series"),
+        _figure("bitline", "i_off", "dv_bl", "v_store", "Idle cell by move of its bitline", "idle_series"),
     )
 
 
@@ -126,7 +116,6 @@ _LINEARITY = (
     "worst |q_bl - (t_pulse I_eff + Q0)| over full range; I_eff and Q0 from the shortest and the longest pulse, "
     "error on those between"
 )
-_ENERGY = "cell and driver, mean over v_store at 7.5 ns"
 MERITS = (
     Merit("largest current", "A", "i_bl at v_store = v_in = vdd", "dc", _largest_current),
     Merit("smallest current", "A", "i_bl at v_store = 0, v_in = vdd", "dc", _smallest_current),
@@ -134,5 +123,5 @@ MERITS = (
     Merit("pulse linearity", "%", _LINEARITY, "pulse", _nonlinearity),
     Merit("kick", "V", "largest move of v_store during a pulse", "pulse", _largest_kick),
     Merit("feed-through", "V", "largest error of the eight written levels", "write", _largest_feed_through),
-    Merit("energy per pulse", "J", _ENERGY, "energy", _mean_energy),
+    Merit("energy per pulse", "J", "cell and driver, mean over v_store at 7.5 ns", "energy", _mean_energy),
 )

@@ -79,7 +79,7 @@ def group(suffix: str, **parts: Coefficient) -> CoefficientArray:
 
 
 def terms(
-    letter: str, unit: str, scale: float, powers: int | Sequence[tuple[int, ...]], *, shape: tuple[int, ...] = ()
+    letter: str, unit: str, scale: float, powers: int | Sequence[tuple[int, ...]] = (), *, shape: tuple[int, ...] = ()
 ) -> CoefficientArray:
     """Declare the coefficients of a polynomial in one or several voltages, named by their powers: ``a0`` or ``a01``.
 
@@ -92,11 +92,11 @@ def terms(
     scale : float
         Typical size of every coefficient, in SI units.
     powers : int or sequence of tuple of int
-        Number of terms in one voltage, or the powers of every term.
+        Number of terms in one voltage, or the powers of every term; all powers below `shape` by default.
     shape : tuple of int, optional
         Shape of the argument; one row of all terms by default.
     """
-    every = [(power,) for power in range(powers)] if isinstance(powers, int) else powers
+    every = [(power,) for power in range(powers)] if isinstance(powers, int) else powers or list(np.ndindex(shape))
     parts = {}
     for term in every:
         digits = "".join(map(str, term))

@@ -154,5 +154,12 @@ def evaluate_grid(rule: Rule, params: Numbers) -> list[float]:
     return [float(f"{value:.{_DIGITS}g}") for value in rule.values(params)]
 
 
+def show_grid(grid: Grid) -> str:
+    """Return the values of a sweep, or their rule, as a user reads them."""
+    if isinstance(grid, Rule | Flavours):
+        return str(grid)
+    return ", ".join(map(_show, grid))
+
+
 def _show(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"

@@ -7,6 +7,7 @@ hashes the files of this package that a point runs through, from its declaration
 import ast
 import hashlib
 import importlib.util
+import pickle
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
@@ -15,7 +16,6 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
-import cloudpickle
 import numpy as np
 from pydantic import BaseModel
 
@@ -85,7 +85,7 @@ def _texts(value: object, around: Set[int]) -> Iterator[bytes]:
 def _pickled(value: object) -> bytes:
     """Any other value that a function may close over, as it would reach another process."""
     try:
-        return cloudpickle.dumps(value)  # type: ignore[no-any-return]
+        return pickle.dumps(value)
     except Exception as error:
         # A library's object may raise anything.
         said = f"a value of type {type(value).__name__} cannot be identified, since it cannot be pickled"
