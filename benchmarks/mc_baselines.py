@@ -42,7 +42,7 @@ from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 from spicelib.sim.sim_runner import SimRunner
 from spicelib.simulators.ngspice_simulator import NGspiceSimulator
 
-from gaincell_char.spice.arithmetic import evaluate
+from gaincell_char.declare.arithmetic import evaluate
 from gaincell_char.spice.cards import Card
 from gaincell_char.spice.deck import Deck
 from gaincell_char.spice.netlist import Subcircuit

@@ -1,14 +1,14 @@
 """Find what circuits/, netlists/ and fits/ hold.  Knows no circuit and no technology by name."""
 
 import importlib
-import pkgutil
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .declare.attention_head import Head
 from .declare.circuit import Circuit
+from .declare.discovery import circuit_modules, head_modules
 from .errors import DataError, ParameterError, RequestError, TechnologyError
 from .fitting.fitted import FittedModel, RandomCircuits, check_record, random_model
 from .fitting.record import Record, read_record
@@ -23,40 +23,60 @@ from .technology.locate import find_models
 from .technology.schema import Models, Technology, faults
 
 _HOME = "gaincell_char"
+D = TypeVar("D", Circuit, Head)
 DEFAULT_TECHNOLOGY = "gc28"
 DEFAULT_HEAD = "attention"
 
 
 def circuit_names() -> tuple[str, ...]:
     """Every circuit that can be loaded, sorted."""
-    folder = importlib.import_module(f"{_HOME}.circuits")
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if not (m.ispkg or m.name[0] == "_")))
+    return tuple(circuit_modules())
 
 
 def load_circuit(name: str) -> Circuit:
-    """Return the circuit declared in ``circuits/<name>.py``."""
-    if name not in circuit_names():
-        raise ParameterError(f"no circuit {name!r}; have {', '.join(circuit_names())}")
-    circuit = importlib.import_module(f"{_HOME}.circuits.{name}").CIRCUIT
-    if not isinstance(circuit, Circuit) or circuit.name != name:
-        raise RequestError(f"circuits/{name}.py: CIRCUIT has to be a Circuit named {name!r}")
-    return circuit
+    """Return the circuit declared in ``circuits/<name>.py``, or in the folder of its family.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+    RequestError
+        If the file declares something else.
+    """
+    modules = circuit_modules()
+    if name not in modules:
+        raise ParameterError(f"no circuit {name!r}; have {', '.join(modules)}")
+    return _declared(modules[name], "CIRCUIT", Circuit, name)
 
 
 def head_names() -> tuple[str, ...]:
     """Every attention head that can be loaded, sorted."""
-    folder = importlib.import_module(f"{_HOME}.circuits.heads")
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if m.name[0] != "_"))
+    return tuple(head_modules())
 
 
 def load_head(name: str) -> Head:
-    """Return the head declared in ``circuits/heads/<name>.py``."""
-    if name not in head_names():
-        raise ParameterError(f"no head {name!r}; have {', '.join(head_names())}")
-    head = importlib.import_module(f"{_HOME}.circuits.heads.{name}").HEAD
-    if not isinstance(head, Head) or head.name != name:
-        raise RequestError(f"circuits/heads/{name}.py: HEAD has to be a Head named {name!r}")
-    return head
+    """Return the head declared in ``circuits/heads/<name>.py``.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+    RequestError
+        If the file declares something else.
+    """
+    modules = head_modules()
+    if name not in modules:
+        raise ParameterError(f"no head {name!r}; have {', '.join(modules)}")
+    return _declared(modules[name], "HEAD", Head, name)
+
+
+def _declared(module: str, variable: str, kind: type[D], name: str) -> D:
+    """Return what a module declares, or raise `RequestError` if that is of another kind or has another name."""
+    found = getattr(importlib.import_module(module), variable, None)
+    if not isinstance(found, kind) or found.name != name:
+        file = f"{module.removeprefix(f'{_HOME}.').replace('.', '/')}.py"
+        raise RequestError(f"{file}: {variable} must be a {kind.__name__} named {name!r}")
+    return found
 
 
 def technology_names() -> tuple[str, ...]:

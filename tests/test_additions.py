@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,68 +21,19 @@ for line in sys.argv[1:]:
     cli.main(line.split(), standalone_mode=False)
 """
 INSIDE = ("circuits", "netlists", "fits")
-NETLIST = """* Source follower with a resistor: a level shifter.
-.subckt follower in out vdd vss
-xn vdd in out vss n_{flavour} w={w} l={l}
-rl out vss {r_load}
-.ends follower
-"""
-CIRCUIT = '''"""Source follower: the output follows the input, a threshold lower."""
-
-from gaincell_char.declare.bench import Bench, Op, Output
-from gaincell_char.declare.circuit import Circuit
-from gaincell_char.declare.datasheet import Figure, Study
-from gaincell_char.declare.model import Coefficient, Model
-from gaincell_char.declare.array_math import Array
-from gaincell_char.declare.parameters import Params, flavour, number
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+LONGEST = 61  # lines of the file and of the comment with its name
+COMMANDS_OF_THE_PAGE = [
+    line.removeprefix("gaincell ") for line in re.search(r"```console\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
+]
 
 
-def line(v_in: Array, *, gain: float, v_0: float) -> Array:
-    """Output [V]."""
-    return gain * v_in + v_0
+def block(name):
+    """The file of that name, as docs/extending.md prints it."""
+    return re.search(rf"```\w+\n([#*] {name}\b.*?)```", PAGE, re.DOTALL)[1]
 
 
-CIRCUIT = Circuit(
-    name="follower",
-    title="Source follower",
-    params=Params(
-        vdd=number(0.9, "V", "supply", low=0.3, high=6.0),
-        w=number(1e-6, "m", "width", low=40e-9, high=1e-3),
-        l=number(100e-9, "m", "length", low=30e-9, high=1e-4),
-        r_load=number(1e5, "Ohm", "load", low=1.0, high=1e9),
-        flavour=flavour("lvt", "threshold flavour"),
-    ),
-    benches=(
-        Bench(
-            name="dc",
-            doc="output by input",
-            stimulus="""
-            vdd vdd 0 {vdd}
-            vin in 0 {v_in}
-            xf in out vdd 0 follower
-            """,
-            params=Params(v_in=number(lambda p: p["vdd"], "V", "input", low=-1.0, high=6.0)),
-            sweep={"v_in": lambda p: [p["vdd"] * k / 20 for k in range(10, 21)]},
-            analysis=lambda _: Op(),
-            save=("v(out)",),
-            outputs=(Output(name="v_out", unit="V", doc="output", measure=lambda w, _: w["v(out)"][0]),),
-            options={"gmin": 1e-15, "reltol": 1e-6},
-        ),
-    ),
-    models=(
-        Model(
-            name="line", form="best", bench="dc", function=line, inputs=("v_in",), output="v_out",
-            equation="v_out = gain v_in + v_0", linear=True,
-            coefficients={
-                "gain": Coefficient(unit="1", doc="slope", start=1.0),
-                "v_0": Coefficient(unit="V", doc="output at no input", start=-0.3),
-            },
-        ),
-    ),
-    studies=(Study(bench="dc"),),
-    figures=(Figure(study="dc", output="v_out", x="v_in", title="Output by input", models=("line",)),),
-)  # fmt: skip
-'''
+NETLIST, CIRCUIT = block("netlists/follower.cir"), block("circuits/follower.py").replace("fitted", "best")
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +83,16 @@ def run(project, *command):
 def test_new_files_are_all_it_takes(project):
     before = files(project)
     made = run(
-        project, "-c", COMMANDS, "run --circuit follower --out out --records gaincell_char/fits/gc28",
+        project, "-c", COMMANDS, *COMMANDS_OF_THE_PAGE, "run --circuit follower --records gaincell_char/fits/gc28",
         "sweep follower dc --tech mine -o out/f.csv",
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith(str(project)), made.stdout
-    assert (project / "out" / "f.csv").is_file()
-    assert (project / "out" / "index.html").is_file()
+    assert str(project) in made.stdout, made.stdout
+    page = (project / "out" / "index.html").read_text()
+    assert "v_out = gain v_in + v_0" in page
+    assert list((project / "out" / "figures").glob("follower.dc.v_out*.png"))
+    assert "v_out" in (project / "dies" / "index.html").read_text()
+    assert ".subckt follower in out vdd vss" in next((project / "macro").glob("*.cir")).read_text()
     tests = run(
         project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/test_every_circuit.py",
         "tests/test_every_technology.py", "-k", "(follower or mine) and not another_technology_has_every_record",
@@ -148,6 +103,11 @@ def test_new_files_are_all_it_takes(project):
     record = "gaincell_char/fits/gc28/follower.dc.json"
     after = files(project)
     assert after == {**before, record: after[record]}, "a record more, and no file but that has changed"
+
+
+def test_a_circuit_takes_two_short_files():
+    assert CIRCUIT.count("\n") <= LONGEST
+    assert NETLIST.count("\n") < 10
 
 
 def test_a_circuit_that_breaks_the_contract_fails_it(project):

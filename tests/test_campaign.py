@@ -15,12 +15,14 @@ import pandas as pd
 import pytest
 
 from gaincell_char.cli import console
+from gaincell_char.declare.bench import Output
 from gaincell_char.errors import DataError, GaincellError, ParameterError, RequestError, SimulationError, StorageError
 from gaincell_char.montecarlo import execute, results, verify
 from gaincell_char.montecarlo.campaign import plan_campaign, restore_campaign
 from gaincell_char.montecarlo.finished import read_finished
 from gaincell_char.montecarlo.replay import parse_id, replay
 from gaincell_char.spice import pool as pools
+from gaincell_char.spice.batch import program
 from gaincell_char.spice.measure import measure
 from gaincell_char.spice.pool import Pool
 from gaincell_char.storage import manifest, shards
@@ -406,3 +408,9 @@ def test_evidence_does_not_follow_a_link_out_of_its_folder(tmp_path):
         assert list(outside.iterdir()) == []
     finally:
         shutil.rmtree(kept)
+
+
+def test_a_measure_that_cannot_reach_another_process_is_refused():
+    output = Output(name="v_out", unit="V", doc="output", measure=lambda w, _: w["v(out)"][-1])
+    with pytest.raises(ParameterError, match=r"output v_out: its measure must be a function at the top level"):
+        program((output,), ({},))

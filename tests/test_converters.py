@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from gaincell_char.circuits import _converter
-from gaincell_char.circuits.relu_c2p import relu_knee
-from gaincell_char.circuits.signed_c2p import signed_knee
+from gaincell_char.circuits.converters._benches import pulse_width
+from gaincell_char.circuits.converters._models import RELU_KNEE, SIGNED_KNEE
 
 from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
@@ -229,7 +228,7 @@ BOTH = {f"{name}_{side}": value for side in "pn" for name, value in SIDE.items()
 def test_the_relu_form_is_zero_up_to_its_dead_zone_and_a_late_line_after_it():
     q = np.array([-1e-9, 0.0, 6e-15, 6.01e-15, 0.5e-12, 1.0])
 
-    t = relu_knee(q, **SIDE, q_dead=6e-15, q_3=5e-17, t_sat=15e-9)
+    t = RELU_KNEE(q, **SIDE, q_dead=6e-15, q_3=5e-17, t_sat=15e-9)
 
     assert (t[:3] == 0).all()
     assert t[3] > 0
@@ -240,8 +239,8 @@ def test_the_relu_form_is_zero_up_to_its_dead_zone_and_a_late_line_after_it():
 def test_the_signed_form_is_odd_about_its_threshold_if_its_sides_are_alike():
     x = np.geomspace(1e-17, 1e-12, 41)
 
-    above = signed_knee(3e-15 + x, **BOTH, q_0=3e-15, q_3=5e-17, t_sat=15e-9)
-    below = signed_knee(3e-15 - x, **BOTH, q_0=3e-15, q_3=5e-17, t_sat=15e-9)
+    above = SIGNED_KNEE(3e-15 + x, **BOTH, q_0=3e-15, q_3=5e-17, t_sat=15e-9)
+    below = SIGNED_KNEE(3e-15 - x, **BOTH, q_0=3e-15, q_3=5e-17, t_sat=15e-9)
 
     np.testing.assert_allclose(above, -below, rtol=1e-9)
     assert (above > 0).all()
@@ -261,13 +260,13 @@ def waveforms(*pulses: tuple[float, float]) -> dict[str, Any]:
     [((), 0.0), (((60e-9, 63e-9),), 3e-9), (((10e-9, 14e-9), (60e-9, 61e-9), (70e-9, 72e-9)), 3e-9)],
 )
 def test_pulse_width_is_the_time_at_high_level_in_the_last_conversion(pulses, expected):
-    width = _converter.pulse_width(waveforms(*pulses), {"t_start": 50e-9, "vdd": 1.0})
+    width = pulse_width(waveforms(*pulses), {"t_start": 50e-9, "vdd": 1.0})
     assert width == pytest.approx(expected, abs=1e-20)
 
 
 def test_an_output_that_stays_high_is_no_pulse():
     with pytest.raises(DataError, match="high before the conversion or after it"):
-        _converter.pulse_width(waveforms((40e-9, 60e-9)), {"t_start": 50e-9, "vdd": 1.0})
+        pulse_width(waveforms((40e-9, 60e-9)), {"t_start": 50e-9, "vdd": 1.0})
 
 
 @each_converter

@@ -74,7 +74,7 @@ def test_every_study_of_the_main_job(gaincell, tmp_path, technology):
     for refusal in expected.values():
         assert refusal.says in out + err
     for name in registry.circuit_names():
-        for study in registry.load_circuit(name).studies:
+        for study in registry.load_circuit(name).all_studies:
             assert (tmp_path / "results" / "data" / f"{name}.{study.key}.nc").exists(), f"{name}.{study.key}"
 
 

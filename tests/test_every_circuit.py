@@ -13,12 +13,13 @@ from fakes import NoPool
 
 from gaincell_char import registry
 from gaincell_char.cli import cli
+from gaincell_char.declare.arithmetic import references
+from gaincell_char.declare.model import CoefficientArray
 from gaincell_char.declare.parameters import Choice, numbers
 from gaincell_char.fitting import fit
 from gaincell_char.fitting.points import select
 from gaincell_char.montecarlo import analysis, execute, results
 from gaincell_char.montecarlo.campaign import plan_campaign
-from gaincell_char.spice.arithmetic import references
 from gaincell_char.spice.names import undeclared
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.flat import flatten_dataset
@@ -48,11 +49,11 @@ def grids(circuit, bench):
 def starts(circuit, model):
     values = parameters(circuit, circuit.bench(model.bench))
     coefficients = model.coefficients.items()
-    return {name: float(c.start(values) if callable(c.start) else c.start) for name, c in coefficients}
+    return {name: c.start_value(values) for name, c in coefficients}
 
 
 def study_plans(circuit):
-    return {s.key: characterize_all.plan_study(circuit, s, registry.DEFAULT_TECHNOLOGY) for s in circuit.studies}
+    return {s.key: characterize_all.plan_study(circuit, s, registry.DEFAULT_TECHNOLOGY) for s in circuit.all_studies}
 
 
 def dimensions(request):
@@ -65,7 +66,7 @@ def models_of(circuit, study):
 
 
 def test_name_is_that_of_both_files(circuit):
-    assert (ROOT / "circuits" / f"{circuit.name}.py").is_file()
+    assert list((ROOT / "circuits").rglob(f"{circuit.name}.py"))
     assert (ROOT / "netlists" / f"{circuit.name}.cir").is_file()
     assert registry.load_circuit(circuit.name) is circuit
     assert circuit.title
@@ -134,7 +135,7 @@ def test_nothing_is_named_twice(circuit):
     for things in (circuit.benches, circuit.models, circuit.merits, *(bench.outputs for bench in circuit.benches)):
         names = [thing.name for thing in things]
         assert len(set(names)) == len(names)
-    keys = [study.key for study in circuit.studies]
+    keys = [study.key for study in circuit.all_studies]
     assert len(set(keys)) == len(keys)
 
 
@@ -160,11 +161,15 @@ def test_sweeps_lie_within_ranges(circuit):
                 assert allowed.low <= min(values) <= max(values) <= allowed.high, name
 
 
+def _count(argument):
+    return len(argument.parts) if isinstance(argument, CoefficientArray) else 1
+
+
 def test_model_signature_matches_its_declaration(circuit):
     for model in circuit.models:
         signature = inspect.signature(model.function).parameters.values()
-        assert [p.name for p in signature if p.kind is p.KEYWORD_ONLY] == list(model.coefficients), model.name
-        assert [p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD] == list(model.inputs), model.name
+        assert [p.name for p in signature if p.kind is p.KEYWORD_ONLY] == list(model.arguments), model.name
+        assert len(set(model.coefficients)) == sum(map(_count, model.arguments.values())), model.name
         assert all(p.default is p.empty for p in signature), model.name
         assert model.function.__doc__
         assert model.form in ("paper", "best")
@@ -205,33 +210,33 @@ def test_models_refer_to_what_exists(circuit):
         bench = circuit.bench(model.bench)
         bench.output(model.output)
         assert set(model.inputs) <= set(grids(circuit, bench)), model.name
-        held = model.held_at(parameters(circuit, bench))
+        held = model.held_values(parameters(circuit, bench))
         assert set(held) <= set(circuit.params | bench.params) - set(model.inputs), model.name
 
 
 def test_studies_refer_to_what_exists(circuit):
     technology = registry.load_technology()
     plans = study_plans(circuit)
-    for study in circuit.studies:
+    for study in circuit.all_studies:
         assert plans[study.key].size > 0
         assert set(study.corners) <= set(technology.corners)
         assert all(circuit.model(name).bench == study.bench for name in study.models or ()), study.key
 
 
 def test_every_bench_and_every_model_is_part_of_the_main_job(circuit):
-    assert {bench.name for bench in circuit.benches} == {study.bench for study in circuit.studies}
-    fitted = {model.name for study in circuit.studies for model in models_of(circuit, study)}
+    assert {bench.name for bench in circuit.benches} == {study.bench for study in circuit.all_studies}
+    fitted = {model.name for study in circuit.all_studies for model in models_of(circuit, study)}
     assert {model.name for model in circuit.models} == fitted
 
 
 def test_figures_refer_to_what_exists(circuit):
-    plans, studies = study_plans(circuit), {study.key: study for study in circuit.studies}
-    for figure in circuit.figures:
+    plans, studies = study_plans(circuit), {study.key: study for study in circuit.all_studies}
+    for figure in circuit.all_figures:
         request = plans[figure.study]
         request.bench.output(figure.output)
         dims = dimensions(request)
         assert {figure.x, figure.group_by} - {""} <= dims.keys(), figure.title
-        for name, value in figure.at(parameters(circuit, request.bench)).items():
+        for name, value in figure.at_values(parameters(circuit, request.bench)).items():
             assert min(dims[name]) - 1e-15 <= value <= max(dims[name]) + 1e-15, f"{figure.title}: {name}"
         for name in figure.models:
             assert circuit.model(name) in models_of(circuit, studies[figure.study]), figure.title
@@ -321,14 +326,14 @@ CAMPAIGNS = [name for name in registry.record_names() if name not in RECORDS]
 
 
 def test_every_study_with_models_has_a_record(circuit):
-    wanted = {f"{circuit.name}.{study.key}" for study in circuit.studies if models_of(circuit, study)}
+    wanted = {f"{circuit.name}.{study.key}" for study in circuit.all_studies if models_of(circuit, study)}
     assert wanted == {name for name in RECORDS if name.partition(".")[0] == circuit.name}
 
 
 def fit_again(record, simulate_once):
     """Run the study of a record as the main job does: the same fits, each with the points it was made from."""
     circuit = registry.load_circuit(record.circuit)
-    [study] = [study for study in circuit.studies if study.key == record.study]
+    [study] = [study for study in circuit.all_studies if study.key == record.study]
     request = characterize_all.plan_study(circuit, study, record.technology)
     fixed = pytest.approx(dict(request.fixed), abs=0)
     assert record.parameters == fixed, "regenerate the record: its circuit has changed"
@@ -391,7 +396,7 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
     load_technology(technology)
     record = registry.load_record(technology, name)
     circuit = registry.load_circuit(record.circuit)
-    [study] = [study for study in circuit.studies if study.key == record.study]
+    [study] = [study for study in circuit.all_studies if study.key == record.study]
     request = characterize_all.plan_study(circuit, study, technology)
     assert record.provenance.plan_digest == request.digest, f"gaincell run --tech {technology} --records makes it anew"
     best = [stored for stored in record.fits if stored.form == "best"]
@@ -419,12 +424,12 @@ def two_points(request, stored):
 
 @pytest.mark.parametrize("technology", sorted({technology for technology, _ in OTHERS}))
 def test_another_technology_has_every_record_too(circuit, technology):
-    wanted = {f"{circuit.name}.{study.key}" for study in circuit.studies if models_of(circuit, study)}
+    wanted = {f"{circuit.name}.{study.key}" for study in circuit.all_studies if models_of(circuit, study)}
     assert wanted <= {name for other, name in OTHERS if other == technology}
 
 
 def test_spreads_are_declared_of_what_there_is(circuit):
-    for spread in circuit.spreads:
+    for spread in circuit.all_spreads:
         bench = circuit.bench(spread.bench)
         planned = plan_campaign(circuit.name, spread.bench)
         assert list(planned.plan.sweep) == list(spread.sweep)
@@ -432,14 +437,18 @@ def test_spreads_are_declared_of_what_there_is(circuit):
         assert bench.output(spread.output)
         assert all(UNIT.fullmatch(feature.unit) and feature.doc for feature in spread.features)
         for model in spread.models:
-            nominal = circuit.model(model.nominal)
-            assert (nominal.bench, nominal.inputs, nominal.output) == (spread.bench, model.inputs, model.output)
+            nominal = model.nominal
+            assert nominal is circuit.model(nominal.name)
+            assert nominal.bench == spread.bench
             assert not model.random.keys() & nominal.coefficients.keys()
+            assert {change.of for change in model.random.values()} <= nominal.coefficients.keys()
+            units = [nominal.coefficients[c.of].unit for c in model.random.values() if not c.relative]
+            assert units == [c.unit for c in model.random.values() if not c.relative]
             assert all(UNIT.fullmatch(c.unit) and c.doc and c.scale > 0 for c in model.random.values())
 
 
 def test_every_spread_runs_and_has_its_features(circuit, pool):
-    for spread in circuit.spreads:
+    for spread in circuit.all_spreads:
         planned = plan_campaign(circuit.name, spread.bench, vary="both")
         items = execute.simulate_samples(planned, 2, pool)
         assert not [item.reason for item in items if item.reason]

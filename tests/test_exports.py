@@ -298,7 +298,7 @@ def test_a_macro_names_what_its_circuit_declares(name):
         declared = circuit.params | circuit.bench(models[0].bench).params
         assert set(macro.parameters) <= set(declared)
         for text in filter(None, (macro.spice, macro.verilog_a)):
-            assert set(re.findall(r"<(\w+)>", text.text)) == set(macro.quantities)
+            assert set(re.findall(r"<(\w+)>", text.text)) == (set(macro.quantities) or {models[0].output})
             assert set(re.findall(r"\{(\w+)\}", text.text)) <= set(macro.parameters)
         assert macro.not_modelled
 

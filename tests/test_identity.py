@@ -275,7 +275,7 @@ def edited(monkeypatch, tmp_path):
     return edit
 
 
-@pytest.mark.parametrize("name", ["execute", "campaign", "worker", "pool", "shards", "measure", "units", "_cell"])
+@pytest.mark.parametrize("name", ["execute", "campaign", "worker", "pool", "shards", "measure", "units", "_benches"])
 def test_a_change_of_source_is_another_campaign(edited, name):
     before = identity.source_digest(["gain_cell"], MORE)
     edited(name)
@@ -325,7 +325,7 @@ def test_a_changed_measure_refuses_the_folder(resumed):
 
 @pytest.mark.ngspice
 def test_a_changed_helper_refuses_the_folder(resumed, edited):
-    edited("_cell")
+    edited("_benches")
     with pytest.raises(RequestError, match=r"the source of this package or of the circuit's declaration has changed"):
         resumed(_campaign())
 

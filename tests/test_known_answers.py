@@ -259,10 +259,10 @@ def declared(name):
     circuit = registry.load_circuit(name)
     found = {}
     for merit in circuit.merits:
-        bench = next(study.bench for study in circuit.studies if study.key == merit.study)
+        bench = next(study.bench for study in circuit.all_studies if study.key == merit.study)
         values = numbers((circuit.params | circuit.bench(bench).params).resolve({}))
         found["merit", merit.name] = lambda data, merit=merit, values=values: merit.compute(data, values)
-    for spread in circuit.spreads:
+    for spread in circuit.all_spreads:
         found |= {("feature", feature.name): feature.compute for feature in spread.features}
     for bench in circuit.benches:
         found |= {("derived", derived.name): derived.compute for derived in bench.derived}

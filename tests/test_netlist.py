@@ -8,10 +8,10 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from PySpice.Unit import u_kOhm, u_uF
 
 from gaincell_char import registry
+from gaincell_char.declare.arithmetic import references
 from gaincell_char.declare.bench import Bench, Op, Output, Tran
 from gaincell_char.declare.parameters import Params, number, numbers, words
 from gaincell_char.errors import NetlistError
-from gaincell_char.spice.arithmetic import references
 from gaincell_char.spice.blocks import prune
 from gaincell_char.spice.deck import Conditions, Deck, Template, render
 from gaincell_char.spice.names import check_instances, undeclared
@@ -44,7 +44,7 @@ BENCH = Bench(
     xdut in tap 0 divider
     """,
     sweep={"v_in": [1.0]},
-    analysis=lambda _: Tran(stop=1e-9, max_step=1e-11),
+    analysis=Tran(stop=1e-9, max_step=1e-11),
     save=("v(tap)",),
     initial={"v(tap)": "v_0", "v(in)": "v_in"},
     outputs=(Output(name="v_tap", unit="V", doc="tap", measure=lambda w, _: w["v(tap)"][-1]),),
@@ -96,7 +96,7 @@ def rendered(**changes):
 
 def test_deck_is_exactly_this_text():
     initial = {node: PARAMS[name] for node, name in BENCH.initial.items()}
-    deck = Deck(template=rendered(), params=PARAMS, analysis=BENCH.analysis({}), initial=initial)
+    deck = Deck(template=rendered(), params=PARAMS, analysis=BENCH.analysis, initial=initial)
     assert deck.text == GOLDEN
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gaincell_char import registry
+from gaincell_char.declare.arithmetic import evaluate
 from gaincell_char.errors import NetlistError, RequestError, TechnologyError
 from gaincell_char.montecarlo import sampling
-from gaincell_char.spice.arithmetic import evaluate
 from gaincell_char.spice.hierarchy import find_devices
 from gaincell_char.spice.names import check_instances
 from gaincell_char.spice.netlist import as_netlist

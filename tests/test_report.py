@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from gaincell_char import registry, report
+from gaincell_char import registry, reporting
 from gaincell_char.declare.bench import Bench, Op, Output
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasheet import Figure, Merit, Study
@@ -32,7 +32,7 @@ TEMPS, BIAS = (27.0, 85.0), (0.1, 0.2, 0.3)
 VOLTS = tuple(np.linspace(0, 0.9, 16))
 BENCH = Bench(
     name="dc", doc="current <b>of</b> a resistor", stimulus="v1 a 0 {v}\nvb b 0 {bias}\nx1 a b toy",
-    analysis=lambda _: Op(), params=Params(v=number(0.0, "V", "drive"), bias=number(0.0, "V", "bias")), save=("i(v1)",),
+    analysis=Op(), params=Params(v=number(0.0, "V", "drive"), bias=number(0.0, "V", "bias")), save=("i(v1)",),
     sweep={"v": VOLTS, "bias": BIAS},
     outputs=(Output(name="i", unit="A", doc="current", measure=lambda w, _: -w["i(v1)"][0]),),
 )  # fmt: skip
@@ -41,8 +41,8 @@ BENCH = Bench(
 def _model(name, form, function, **units):
     coefficients = {n: Coefficient(unit=u, doc=f"{n} {HOSTILE}", start=0.0, scale=1e-6) for n, u in units.items()}
     return Model(
-        name=name, form=form, bench="dc", function=function, inputs=("v", "bias"), output="i", linear=True,
-        equation=f"i = g v^2 {HOSTILE}", coefficients=coefficients,
+        name=name, form=form, bench="dc", function=function, output="i", linear=True,
+        equation=f"i = g v^2 {HOSTILE}", arguments=coefficients,
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ TOY = Circuit(
     models=(LINE, CURVE), studies=(Study(bench="dc", temps=TEMPS),),
     figures=(
         Figure(study="dc", output="i", x="v", group_by="bias", title="By bias", models=("line", "curve")),
-        Figure(study="dc", output="i", x="v", title=f"Alone {HOSTILE}", at=lambda _: {"bias": 0.2, "temp": 85.0}),
+        Figure(study="dc", output="i", x="v", title=f"Alone {HOSTILE}", at={"bias": 0.2, "temp": 85.0}),
     ),
     merits=(Merit(name="peak", unit="A", doc=HOSTILE, study="dc", compute=lambda d, _: float(d.i.max())),),
 )  # fmt: skip
@@ -102,7 +102,7 @@ def _result(circuit=TOY, **kwargs):
 
 
 def _write(out, results):
-    return report.write_report(out, registry.load_technology(), results, simulator="ngspice 45", wall_s=12.0)
+    return reporting.write_report(out, registry.load_technology(), results, simulator="ngspice 45", wall_s=12.0)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +207,7 @@ def test_deck_of_a_study_is_complete(out):
 
 def test_summary_states_errors_on_points_the_fit_did_not_see():
     result = _result()
-    summary = report.tabulate_fits([result])
+    summary = reporting.tabulate_fits([result])
     for row, fit in zip(summary.to_dict("records"), result.studies["dc"].fits, strict=True):
         assert row["R2"] == fit.held_out.r2
         assert row["NRMSE %"] == 100 * fit.held_out.nrmse
@@ -218,7 +218,7 @@ def test_summary_states_errors_on_points_the_fit_did_not_see():
 def test_headline_takes_the_worst_condition_and_names_the_merit_once():
     result = _result()
     worst = max(fit.held_out.nrmse for fit in result.studies["dc"].fits if fit.model == "line")
-    lines = report.tabulate_models([result])
+    lines = reporting.tabulate_models([result])
     assert lines["NRMSE"].iloc[0] == text.show_percent(worst)
     assert [bool(merit) for merit in lines["figure of merit"]] == [True, False]
 
@@ -229,7 +229,7 @@ def test_fit_that_saw_every_point_says_so(tmp_path):
     result = replace(result, studies={"dc": replace(result.studies["dc"], fits=seen)})
     page = _write(tmp_path, [result]).path.read_text()
     assert "the fit saw all of them" in page
-    assert set(report.tabulate_fits([result])["held out"]) == {0}
+    assert set(reporting.tabulate_fits([result])["held out"]) == {0}
 
 
 def test_errors_drawn_are_model_less_data():
@@ -285,9 +285,7 @@ def test_family_of_conditions_takes_the_fit_of_each():
 
 
 def test_model_that_holds_at_one_x_is_not_drawn_along_x():
-    there = replace(
-        LINE, name="there", function=lambda bias, *, g: g * bias, inputs=("bias",), held_at=lambda _: {"v": 0.9}
-    )
+    there = replace(LINE, name="there", function=lambda bias, *, g: g * bias, held_at={"v": 0.9})
     figure = Figure(study="dc", output="i", x="v", group_by="bias", title="A", models=("there",))
     [shown, _] = picture_layout.lay_out_pictures(_result(replace(TOY, models=(there,), figures=(figure,))))
     assert shown.models == shown.panels == ()
@@ -400,5 +398,5 @@ def test_axis_takes_the_prefix_of_its_largest_value(largest, unit, factor, shown
 
 
 def test_report_draws_without_global_state():
-    sources = [p.read_text() for p in (Path(report.__file__).parent).glob("*.py")]
+    sources = [p.read_text() for p in (Path(reporting.__file__).parent).glob("*.py")]
     assert not any("pyplot" in source for source in sources)

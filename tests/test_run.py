@@ -37,11 +37,11 @@ BENCH = Bench(
     stimulus="v1 a 0 {v_top}\nr1 a b {r*(1+process_r)}\nr2 b 0 {r_load}\n* {kind}",
     params=Params(
         v_top=number(1.0, "V", "supply", low=0.0),
-        r_load=number(lambda p: 2 * p["r"], "Ohm", "load", low=1.0),
+        r_load=number("2*r", "Ohm", "load", low=1.0),
         kind=choice("plain", ("plain", "odd"), "sort of divider"),
     ),
     sweep={"v_top": [1.0, 2.0, 3.0], "r_load": [1e3, 4e3]},
-    analysis=lambda _: Op(),
+    analysis=Op(),
     save=("v(b)",),
     outputs=(
         Output(name="v_b", unit="V", doc="tap", measure=lambda w, _: w["v(b)"][0]),

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from gaincell_char import registry
-from gaincell_char.declare.model import Coefficient, RandomModel
+from gaincell_char.declare.model import Change, Coefficient, Model, RandomModel
+from gaincell_char.declare.sweep_values import evaluate_grid
 from gaincell_char.errors import DataError, FitError
 from gaincell_char.fitting import statistics
 from gaincell_char.fitting.variation import VariationSummary, basis, fit_random
@@ -19,14 +20,15 @@ from gaincell_char.reporting.picture import AxisQuantity
 pytestmark = pytest.mark.pictures
 
 X = np.linspace(0.0, 1.0, 25)
-NOMINAL = {"slope": 2.0}
+NOMINAL = {"slope": 2.0, "offset": 0.0}
+STRAIGHT = Model(
+    name="straight", form="best", bench="any", function=lambda x, *, slope, offset: slope * x + offset, output="y",
+    equation="y = slope x + offset",
+    arguments={name: Coefficient(unit="1", doc=name, start=1.0) for name in ("slope", "offset")},
+)  # fmt: skip
 MODEL = RandomModel(
-    name="line", nominal="straight", function=lambda x, d_slope, d_offset, slope: (slope + d_slope) * x + d_offset,
-    inputs=("x",), output="y", equation="y = (slope + d_slope) x + d_offset",
-    random={
-        "d_slope": Coefficient(unit="1", doc="", start=0.0, scale=1e-3),
-        "d_offset": Coefficient(unit="1", doc="", start=0.0, scale=1e-3),
-    },
+    name="line", nominal=STRAIGHT,
+    random={f"d_{name}": Change(of=name, unit="1", doc="", scale=1e-3) for name in ("slope", "offset")},
 )  # fmt: skip
 PARTS = ("process", "mismatch", "mismatch")
 
@@ -86,17 +88,17 @@ def test_what_cannot_be_determined_is_refused(n, x, says):
 
 def test_every_random_model_is_its_nominal_one_at_zero(circuit):
     """And every coefficient moves it, each in its own way."""
-    for spread in circuit.spreads:
+    for spread in circuit.all_spreads:
         plan = registry.plan_bench(circuit.name, spread.bench)
         for model in spread.models:
             record = registry.load_record("gc28", f"{circuit.name}.{spread.bench}")
-            nominal = record.fit(model.nominal).values()
+            nominal = record.fit(model.nominal.name).values()
             grid = spread.sweep[spread.x]
             numbers = {k: v for k, v in plan.params.resolve({}).items() if not isinstance(v, str)}
-            x = np.asarray(grid(numbers) if callable(grid) else grid, dtype=float)
+            x = np.asarray(evaluate_grid(grid, numbers), dtype=float)
             inputs = [x if name == spread.x else np.full(x.shape, numbers[name]) for name in model.inputs]
             zero = model(*inputs, **dict.fromkeys(model.random, 0.0), **nominal)
-            assert np.array_equal(zero, circuit.model(model.nominal)(*inputs, **nominal))
+            assert np.array_equal(zero, model.nominal(*inputs, **nominal))
             used = np.broadcast_to(model.estimation_mask(*inputs), x.shape)
             columns = basis(model, nominal, [values[used] for values in inputs])
             assert np.linalg.matrix_rank(columns / np.linalg.norm(columns, axis=0)) == len(model.random)

@@ -10,6 +10,7 @@ from .. import registry, units
 from ..declare.bench import Bench
 from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Params, Values
+from ..declare.sweep_values import show_grid
 from ..fitting.record import Record
 from .console import table
 
@@ -47,23 +48,30 @@ def describe(circuit: str, technology: str) -> Iterator[Table | str]:
         params = loaded.params | bench.params
         values = params.resolve(chosen.sizes(circuit, params))
         yield _parameters(f"bench {bench.name}: {bench.doc}", bench.params, values)
-        yield f"  sweeps {', '.join(bench.sweep) or 'nothing'}; measures {escape(_outputs(bench))}"
+        yield f"  sweeps {escape(_sweeps(bench))}; measures {escape(_outputs(bench))}"
     models = table("model", "form", "bench", "equation", title="models")
     for model in loaded.models:
         models.add_row(model.name, model.form, model.bench, escape(model.equation))
     yield models
-    if loaded.spreads:
+    if loaded.all_spreads:
         yield _spreads(loaded)
 
 
 def _spreads(circuit: Circuit) -> Table:
     rows = table("bench", "every sample over", "features", "random coefficients", title="Monte Carlo")
-    for spread in circuit.spreads:
+    for spread in circuit.all_spreads:
         coefficients = [f"{model.name}: {', '.join(model.random)}" for model in spread.models]
         rows.add_row(
             spread.bench, ", ".join(spread.sweep), ", ".join(f.name for f in spread.features), "; ".join(coefficients)
         )
     return rows
+
+
+def _sweeps(bench: Bench) -> str:
+    """Every swept parameter with its rule."""
+    rules = [f"{name} = {show_grid(grid)}" for name, grid in bench.sweep.items()]
+    rules += [f"{bench.curve.name} = {show_grid(bench.curve.values)}"] if bench.curve else []
+    return "; ".join(rules) or "nothing"
 
 
 def _outputs(bench: Bench) -> str:
@@ -72,14 +80,15 @@ def _outputs(bench: Bench) -> str:
 
 
 def _parameters(title: str, params: Params, values: Values) -> Table:
-    rows = table("name", "value", "range", "meaning", title=title)
+    rows = table("name", "value", "rule", "range", "meaning", title=title)
     for name, parameter in params.items():
         value = values[name]
         if isinstance(parameter, Choice):
-            rows.add_row(name, str(value), ", ".join(parameter.options), parameter.doc)
+            rows.add_row(name, str(value), "", ", ".join(parameter.options), parameter.doc)
         else:
             limits = f"{units.show(parameter.low, parameter.unit)} .. {units.show(parameter.high, parameter.unit)}"
-            rows.add_row(name, units.show(float(value), parameter.unit), limits, parameter.doc)
+            rule = parameter.default if isinstance(parameter.default, str) else ""
+            rows.add_row(name, units.show(float(value), parameter.unit), escape(rule), limits, parameter.doc)
     return rows
 
 

@@ -1,9 +1,12 @@
 """What a file in ``circuits/heads/`` declares: the circuits of an attention head, and their models."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import ParameterError
+
+_PLACE = re.compile(r"<(\w+)>")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +46,10 @@ class Operation:
         Converter's bench whose parameters time a conversion, and that of its outputs which is the result.
     controls : str
         SPICE text that drives every converter of the array.
-    bias_line : callable
-        Suffix of the bias nodes -> instance of what makes them.
-    converter_line : callable
-        Suffix of a column's nodes, and of its bias -> instance of its converter.
+    bias_line : str
+        Instance of the bias circuit; ``<b>`` is the suffix of its nodes.
+    converter_line : str
+        Instance of a column's converter; ``<c>`` is the suffix of the column's nodes, ``<b>`` that of its bias.
     """
 
     name: str
@@ -57,12 +60,8 @@ class Operation:
     output: str
     bench: str
     controls: str
-    bias_line: Callable[[str], str]
-    converter_line: Callable[[str, str], str]
-
-
-Pulse = Callable[[str, str], str]
-"""Levels of a source, idle and active, as SPICE expressions -> the source's text."""
+    bias_line: str
+    converter_line: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +84,11 @@ class Head:
         Scores, then values.
     shared : str
         SPICE text that drives every cell of the array.
-    row_lines : callable
-        Suffix of a row's nodes, and what makes the text of its pulse -> SPICE text that drives the row.
-    row_nodes : tuple of str
-        Nodes of a row that its cells draw current from, without the suffix.
-    cell_line : callable
-        Suffix of the cell, its bitline node, its row nodes -> instance of the cell, which stores on ``st<suffix>``.
+    row_levels : mapping of str to (str, str)
+        Node of a row, without its suffix -> levels of the source that drives it, idle and active, as SPICE text.
+    cell_line : str
+        Instance of a cell: ``<i>`` is its suffix, ``<bl>`` its bitline, and ``<wlr>`` a row node called ``wlr``.  The
+        cell stores its voltage on ``st<i>``.
     levels_input, levels_store, levels_output : int
         Quantisation of pulse widths in [0, 1], of stored voltages from 0 to the supply, of outputs in [-1, 1].
     """
@@ -105,9 +103,8 @@ class Head:
     random: ModelName
     operations: tuple[Operation, ...]
     shared: str
-    row_lines: Callable[[str, Pulse], str]
-    row_nodes: tuple[str, ...]
-    cell_line: Callable[[str, str, Sequence[str]], str]
+    row_levels: Mapping[str, tuple[str, str]]
+    cell_line: str
     levels_input: int = 16
     levels_store: int = 8
     levels_output: int = 31
@@ -120,3 +117,17 @@ class Head:
         raise ParameterError(
             f"{self.name} has no operation {name!r}; have {', '.join(o.name for o in self.operations)}"
         )
+
+
+def fill_line(line: str, **names: str) -> str:
+    """Return a line of SPICE text with every ``<name>`` replaced.
+
+    Raises
+    ------
+    ParameterError
+        If the line names something else.
+    """
+    try:
+        return _PLACE.sub(lambda match: names[match[1]], line)
+    except KeyError as error:
+        raise ParameterError(f"{line!r} names <{error.args[0]}>; have {', '.join(f'<{n}>' for n in names)}") from None

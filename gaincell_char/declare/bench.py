@@ -1,36 +1,19 @@
 """What a bench declares: stimulus, analysis, and what is measured."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import ParameterError
+from .arithmetic import evaluate_number
 from .datasets import DataArray, Dataset
-from .parameters import Params, Value
+from .parameters import Numbers as Numbers
+from .parameters import Params
+from .sweep_values import Floats as Floats
+from .sweep_values import Grid as Grid
 
-Floats = NDArray[np.float64]
 Waveforms = Mapping[str, Floats]
 """Vector name as saved, lower case (``"time"``, ``"v(out)"``, ``"i(vsupply)"``) -> samples."""
-Numbers = Mapping[str, float]
-"""Numeric parameter name -> value."""
-
-
-@dataclass(frozen=True)
-class Flavours:
-    """Flavours of the technology, for a sweep: those of ``only`` that it has, or all of them."""
-
-    only: tuple[str, ...] = ()
-
-    def of(self, have: Sequence[str]) -> tuple[str, ...]:
-        """Choose from those that a technology has."""
-        return tuple(name for name in self.only if name in have) or tuple(have)
-
-
-Grid = Sequence[Value] | Callable[[Numbers], Sequence[float] | Floats] | Flavours
-"""Values of a sweep: given, computed from the other parameters, or flavours of the technology."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +24,37 @@ class Op:
         """Ngspice command line."""
         return "op"
 
+    def at(self, _: Numbers) -> "Op":
+        """Return the analysis at given parameters: an operating point has none."""
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tran:
-    """A transient from 0 to `stop` with steps of at most `max_step` [s].
+    """A transient from 0 to `stop` with steps of at most `max_step` [s]: numbers, or SPICE expressions of parameters.
 
     The first step is a tenth of `start_step`, which is `max_step` if not given.
     """
 
-    stop: float
-    max_step: float
-    start_step: float = 0.0
+    stop: float | str
+    max_step: float | str
+    start_step: float | str = 0.0
 
     def command(self) -> str:
-        """Ngspice command line."""
+        """Ngspice command line of a transient whose times are numbers."""
         return f"tran {self.start_step or self.max_step!r} {self.stop!r} 0 {self.max_step!r}"
 
+    def at(self, params: Numbers) -> "Tran":
+        """Return the transient with numbers in the place of expressions."""
+        stop, max_step, start_step = (
+            evaluate_number(value, params, "time of a transient")
+            for value in (self.stop, self.max_step, self.start_step)
+        )
+        return Tran(stop=stop, max_step=max_step, start_step=start_step)
+
     def scaled(self, factor: float) -> "Tran":
-        """Return the same transient with other steps."""
-        return Tran(stop=self.stop, max_step=self.max_step * factor, start_step=self.start_step * factor)
+        """Return a transient whose times are numbers with other steps."""
+        return Tran(stop=self.stop, max_step=float(self.max_step) * factor, start_step=float(self.start_step) * factor)
 
 
 Analysis = Op | Tran
@@ -122,8 +117,9 @@ class Bench:
         What the stimulus adds to the circuit's own parameters.
     sweep : mapping of str to Grid
         Parameters swept unless the user says otherwise: the order is that of the dataset's dimensions.
-    analysis : callable
-        Parameters -> `Op` or `Tran`.
+    analysis : Op or Tran
+        Times may be SPICE expressions of the parameters; a bench with a curve called ``time`` also has ``time_start``
+        and ``time_stop``, the ends of its values.
     save : tuple of str
         Vectors the outputs are measured from.
     initial : mapping of str to str
@@ -134,13 +130,15 @@ class Bench:
         The inner dimension, if outputs are curves.
     derived : tuple of Derived
         What follows from the outputs along a swept dimension.
+    requires : mapping of str to str
+        SPICE expression of the parameters that must not be negative -> what is wrong if it is.
     """
 
     name: str
     doc: str
     stimulus: str
     sweep: Mapping[str, Grid]
-    analysis: Callable[[Numbers], Analysis]
+    analysis: Analysis
     save: tuple[str, ...]
     outputs: tuple[Output, ...]
     params: Params = field(default_factory=Params)
@@ -148,6 +146,7 @@ class Bench:
     options: Mapping[str, float] = field(default_factory=dict)
     curve: Curve | None = None
     derived: tuple[Derived, ...] = ()
+    requires: Mapping[str, str] = field(default_factory=dict)
 
     def output(self, name: str) -> Output:
         """Return the output called `name`."""
@@ -156,3 +155,9 @@ class Bench:
                 return output
         have = ", ".join(output.name for output in self.outputs)
         raise ParameterError(f"bench {self.name} has no output {name!r}; have {have}")
+
+    def check_values(self, params: Numbers) -> None:
+        """Raise `ParameterError` if the values of the parameters break a rule of ``requires``."""
+        for expression, fault in self.requires.items():
+            if evaluate_number(expression, params, f"bench {self.name}") < 0:
+                raise ParameterError(f"bench {self.name}: {fault} ({expression} is negative)")

@@ -1,6 +1,7 @@
 """What a file in ``circuits/`` declares as a whole."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..errors import ParameterError
 from .bench import Bench
@@ -12,22 +13,63 @@ from .parameters import Params
 
 @dataclass(frozen=True, kw_only=True)
 class Circuit:
-    """A circuit under test; ``name`` is also its file name in ``circuits/`` and ``netlists/``."""
+    """A circuit under test; ``name`` is also its file name in ``circuits/`` and ``netlists/``.
+
+    Three fields have defaults, which None stands for.  ``studies``: every bench over its own sweep.  ``figures``: every
+    output of a study, over the first input of its models, or the first dimension that is swept.  ``spreads`` (Monte
+    Carlo): every bench over its own sweep.
+    """
 
     name: str
     title: str
     params: Params
     benches: tuple[Bench, ...]
-    models: tuple[Model, ...]
-    studies: tuple[Study, ...]
-    figures: tuple[Figure, ...] = ()
+    models: tuple[Model, ...] = ()
+    studies: tuple[Study, ...] | None = None
+    figures: tuple[Figure, ...] | None = None
     merits: tuple[Merit, ...] = ()
-    spreads: tuple[MonteCarloBench, ...] = ()
+    spreads: tuple[MonteCarloBench, ...] | None = None
     macros: tuple[Macro, ...] = ()
+
+    @cached_property
+    def all_studies(self) -> tuple[Study, ...]:
+        """What the main job sweeps: the declared studies, or one per bench."""
+        if self.studies is not None:
+            return self.studies
+        return tuple(Study(bench=bench.name) for bench in self.benches)
+
+    @cached_property
+    def all_figures(self) -> tuple[Figure, ...]:
+        """What the page draws: the declared pictures, or one per output of every study."""
+        if self.figures is not None:
+            return self.figures
+        pairs = ((study, output) for study in self.all_studies for output in self.bench(study.bench).outputs)
+        return tuple(self._figure(study, output.name) for study, output in pairs)
+
+    @cached_property
+    def all_spreads(self) -> tuple[MonteCarloBench, ...]:
+        """What Monte Carlo measures: the declared benches, or every bench."""
+        if self.spreads is not None:
+            return self.spreads
+        return tuple(_monte_carlo(bench) for bench in self.benches)
+
+    def _figure(self, study: Study, output: str) -> Figure:
+        bench = self.bench(study.bench)
+        models = [m for m in self.models if (m.bench, m.output) == (bench.name, output)]
+        axes = [*models[0].inputs] if models else [*_inner(bench), *bench.sweep]
+        doc = bench.output(output).doc
+        return Figure(
+            study=study.key,
+            output=output,
+            x=axes[0],
+            group_by=axes[1] if len(axes) > 1 else "",
+            title=f"{doc[0].upper()}{doc[1:]}",
+            models=tuple(model.name for model in models),
+        )
 
     def spread(self, bench: str) -> MonteCarloBench | None:
         """Return what Monte Carlo of a bench measures, if that is declared."""
-        return next((spread for spread in self.spreads if spread.bench == bench), None)
+        return next((spread for spread in self.all_spreads if spread.bench == bench), None)
 
     def bench(self, name: str) -> Bench:
         """Return the bench called `name`."""
@@ -44,3 +86,13 @@ class Circuit:
                 return model
         have = ", ".join(model.name for model in self.models)
         raise ParameterError(f"{self.name} has no model {name!r}; have {have}")
+
+
+def _inner(bench: Bench) -> list[str]:
+    return [bench.curve.name] if bench.curve else []
+
+
+def _monte_carlo(bench: Bench) -> MonteCarloBench:
+    """Every sample of a bench over its own sweep; the first output is drawn."""
+    axes = [*_inner(bench), *bench.sweep]
+    return MonteCarloBench(bench=bench.name, sweep=bench.sweep, x=axes[0], output=bench.outputs[0].name)

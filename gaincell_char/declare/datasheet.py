@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .bench import Derived, Grid, Numbers
+from .arithmetic import evaluate_number
+from .bench import Derived
 from .datasets import Dataset
 from .model import RandomModel
-from .parameters import Value
+from .parameters import Numbers, Value
+from .sweep_values import Grid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,8 @@ class Study:
 class Figure:
     """One picture of the datasheet: an output against x, one line per value of `group_by`, models on top.
 
-    ``at`` picks values of other dimensions; `models` are drawn left to right as paper form, best form.  A picture
-    with a ``overview_position`` stands on the overview sheet, in the order of these letters.
+    ``at`` picks values of other dimensions: numbers, or SPICE expressions of the parameters.  `models` are drawn left
+    to right.  A picture with an ``overview_position`` is part of the overview sheet, in the order of these letters.
     """
 
     study: str
@@ -45,13 +47,17 @@ class Figure:
     title: str
     group_by: str = ""
     models: tuple[str, ...] = ()
-    at: Callable[[Numbers], dict[str, float]] = lambda _: {}
+    at: Mapping[str, float | str] = field(default_factory=dict)
     log_x: bool = False
     lines: int = 10
     overview_position: str = ""
 
+    def at_values(self, params: Numbers) -> dict[str, float]:
+        """Value [SI unit] of every dimension that ``at`` picks."""
+        return {name: evaluate_number(value, params, f"picture {self.title}") for name, value in self.at.items()}
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True)
 class Merit:
     """A figure of merit: one number a designer compares circuits by.
 

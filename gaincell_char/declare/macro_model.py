@@ -1,7 +1,7 @@
 """How a circuit's models act at the ports of its subcircuit: what exported macro-models are made of."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -29,20 +29,20 @@ class Macro:
     ----------
     models : tuple of str
         Models it can be made of.
-    quantities : mapping of str to callable
-        Name -> what ``text`` calls it, computed from the model: ``quantity(f, *inputs)``, where ``f`` is the model's
-        function at its coefficients and the inputs come in the order of ``signals``.
-    parameters : tuple of str
-        Parameters of the circuit or the bench that ``text`` refers to, beside the coefficients.
     not_modelled : str
         What the circuit does and the macro-model does not.
     spice, verilog_a : MacroText
-        The text; not every language has to have one.
+        The text in each language; Verilog-A is optional.
+    parameters : tuple of str
+        Parameters of the circuit or the bench that ``text`` refers to, beside the coefficients.
+    quantities : mapping of str to callable
+        Name of a quantity in ``text`` -> ``quantity(model, *inputs)``, where the model has its coefficients and the
+        inputs come in the order of ``signals``.  By default there is one: the model's output, under its name.
     """
 
     models: tuple[str, ...]
-    quantities: Mapping[str, Callable[..., Any]]
-    parameters: tuple[str, ...]
     not_modelled: str
     spice: MacroText
     verilog_a: MacroText | None = None
+    parameters: tuple[str, ...] = ()
+    quantities: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

@@ -1,46 +1,133 @@
-"""What a behavioural model declares: one elementwise function, and what its arguments mean."""
+"""What a behavioural model declares: one elementwise function, and its coefficients."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .bench import Numbers
+from ..errors import ParameterError
+from .arithmetic import evaluate_number
+from .parameters import Numbers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coefficient:
-    """A keyword argument of a model function.
+    """One number of a model.
 
-    ``start`` is where the optimiser begins: a number, or a function of the bench's parameters.
-    ``scale`` is its typical size, if that is not the size of its start.  A fixed coefficient is given,
-    not fitted.
+    Attributes
+    ----------
+    unit, doc : str
+        SI unit and one-line meaning.
+    start : float or str
+        Where the optimiser begins: a number, or a SPICE expression of the bench's parameters and ``temp`` [degC].
+    low, high : float
+        Bounds of the optimiser.
+    scale : float
+        Typical size, if that is not the size of the start.
+    fixed : bool
+        The coefficient is given by its start and not fitted.
     """
 
     unit: str
     doc: str
-    start: float | Callable[[Numbers], float]
+    start: float | str
     low: float = -np.inf
     high: float = np.inf
     scale: float = 0.0
     fixed: bool = False
 
+    def start_value(self, params: Numbers) -> float:
+        """Return the start [its unit] at given parameters."""
+        return evaluate_number(self.start, params, f"start of {self.doc}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoefficientArray:
+    """Several coefficients that a model's function takes as one argument: a tuple, or a tuple of tuples.
+
+    Attributes
+    ----------
+    parts : mapping of str to Coefficient
+        Name of each coefficient in the record -> what it is, in row-major order.
+    shape : tuple of int
+        Shape of the argument, one or two numbers.
+    """
+
+    parts: Mapping[str, Coefficient]
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.shape) not in (1, 2) or math.prod(self.shape) != len(self.parts):
+            raise ParameterError(f"an array of shape {self.shape} takes {math.prod(self.shape)} coefficients")
+
+    def pack(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the argument, from a value for each name."""
+        flat = [values[name] for name in self.parts]
+        if len(self.shape) == 1:
+            return tuple(flat)
+        width = self.shape[1]
+        return tuple(tuple(flat[row * width : (row + 1) * width]) for row in range(self.shape[0]))
+
+
+def group(suffix: str, **parts: Coefficient) -> CoefficientArray:
+    """Declare coefficients that belong together: ``k`` and ``vt`` with the suffix ``_n`` are ``k_n`` and ``vt_n``."""
+    return CoefficientArray(parts={f"{name}{suffix}": part for name, part in parts.items()}, shape=(len(parts),))
+
+
+def terms(
+    letter: str, unit: str, scale: float, powers: int | Sequence[tuple[int, ...]] = (), *, shape: tuple[int, ...] = ()
+) -> CoefficientArray:
+    """Declare the coefficients of a polynomial in one or several voltages, named by their powers: ``a0`` or ``a01``.
+
+    Parameters
+    ----------
+    letter : str
+        First letter of every name.
+    unit : str
+        Unit of the polynomial; that of a term is divided by volts, to the sum of its powers.
+    scale : float
+        Typical size of every coefficient, in SI units.
+    powers : int or sequence of tuple of int
+        Number of terms in one voltage, or the powers of every term; all powers below `shape` by default.
+    shape : tuple of int, optional
+        Shape of the argument; one row of all terms by default.
+    """
+    every = [(power,) for power in range(powers)] if isinstance(powers, int) else powers or list(np.ndindex(shape))
+    parts = {}
+    for term in every:
+        digits = "".join(map(str, term))
+        of = f"{unit}{_per_volt(sum(term))}"
+        parts[f"{letter}{digits}"] = Coefficient(unit=of, doc=f"term {', '.join(digits)}", start=0.0, scale=scale)
+    return CoefficientArray(parts=parts, shape=shape or (len(parts),))
+
+
+def _per_volt(power: int) -> str:
+    return "" if power == 0 else "/V" if power == 1 else f"/V^{power}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A behavioural model: one elementwise function and what its arguments mean.
+    """A behavioural model: one elementwise function and the meaning of its arguments.
 
     Attributes
     ----------
     function : callable
-        ``function(*inputs, *, **coefficients) -> output``, elementwise on NumPy arrays and torch tensors.
+        ``function(*inputs, *, **arguments) -> output``, elementwise on NumPy arrays and torch tensors; its positional
+        arguments are the inputs of the model.
+    output : str
+        Output of the bench that the function gives.
     form : {"paper", "best"}
         The published form, or the best one known to us.
     equation : str
         The formula as a reader would write it.
-    held_at : callable, optional
-        Parameters -> value of those swept parameters that are not inputs (``{"bias": 0.9}``).
+    arguments : mapping of str to Coefficient or CoefficientArray
+        Keyword arguments of the function, in its order.
+    held_at : mapping of str to float or str
+        Value of those swept parameters that are not inputs: numbers, or SPICE expressions (``{"bias": "supply/2"}``).
     linear : bool
         The function is linear in every coefficient that is not fixed.
     """
@@ -49,43 +136,111 @@ class Model:
     form: str
     bench: str
     function: Callable[..., Any]
-    inputs: tuple[str, ...]
     output: str
     equation: str
-    coefficients: Mapping[str, Coefficient]
-    held_at: Callable[[Numbers], dict[str, float]] = lambda _: {}
+    arguments: Mapping[str, Coefficient | CoefficientArray]
+    held_at: Mapping[str, float | str] = field(default_factory=dict)
     linear: bool = False
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Swept parameters that the model is a function of."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+
+    @cached_property
+    def coefficients(self) -> Mapping[str, Coefficient]:
+        """Every coefficient by its name in the record."""
+        found: dict[str, Coefficient] = {}
+        for name, argument in self.arguments.items():
+            found |= argument.parts if isinstance(argument, CoefficientArray) else {name: argument}
+        return found
+
+    def held_values(self, params: Numbers) -> dict[str, float]:
+        """Value [SI unit] of every swept parameter that the model holds at one value."""
+        return {name: evaluate_number(value, params, f"model {self.name}") for name, value in self.held_at.items()}
 
     def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
         """Evaluate elementwise on NumPy arrays, torch tensors or symbols, with one keyword per coefficient."""
-        return self.function(*inputs, **coefficients)
+        packed = {
+            name: argument.pack(coefficients) if isinstance(argument, CoefficientArray) else coefficients[name]
+            for name, argument in self.arguments.items()
+        }
+        return self.function(*inputs, **packed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How one random number changes a coefficient of the typical circuit.
+
+    Attributes
+    ----------
+    of : str
+        Coefficient of the nominal model.
+    relative : bool
+        The coefficient is multiplied by one plus the number; else the number is added to it.
+    scale : float
+        Size of a small change, in `unit`.
+    """
+
+    of: str
+    unit: str
+    doc: str
+    scale: float
+    relative: bool = False
+
+    def apply(self, value: Any, number: Any) -> Any:
+        """Return the changed coefficient."""
+        return value * (1 + number) if self.relative else value + number
+
+
+def everywhere(first: Any, *_: Any) -> Any:
+    """Mask, of the shape of the first input, that excludes no point."""
+    return np.ones(np.shape(first), dtype=bool)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomModel:
-    """How one copy of a circuit differs from the typical one: a model with a few random coefficients.
+    """How one copy of a circuit differs from the typical one: random changes of a few coefficients of its model.
 
     Attributes
     ----------
-    nominal : str
-        Model of the typical circuit; its coefficients are arguments of `function`, too.
-    function : callable
-        ``function(*inputs, **random, **nominal)``; with every random coefficient at 0 it is the nominal model.
-    random : mapping of str to Coefficient
-        Normal random numbers of mean 0; ``scale`` is the size of a small change of each.
+    nominal : Model
+        Model of the typical circuit.
+    random : mapping of str to Change
+        Normal random numbers of mean 0, and what each changes.
     estimation_mask : callable
-        Inputs -> where its coefficients can be read off a sample: where the function is smooth in them.
+        Inputs -> mask of the grid points used to estimate the random numbers; excludes points where the output is not
+        differentiable.
     """
 
     name: str
-    nominal: str
-    function: Callable[..., Any]
-    inputs: tuple[str, ...]
-    output: str
-    equation: str
-    random: Mapping[str, Coefficient]
-    estimation_mask: Callable[..., Any] = lambda *inputs: inputs[0] == inputs[0]
+    nominal: Model
+    random: Mapping[str, Change]
+    estimation_mask: Callable[..., Any] = everywhere
 
-    def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
-        """Evaluate elementwise, with one keyword per random and per nominal coefficient."""
-        return self.function(*inputs, **coefficients)
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Inputs of the nominal model."""
+        return self.nominal.inputs
+
+    @property
+    def output(self) -> str:
+        """Output of the nominal model."""
+        return self.nominal.output
+
+    @property
+    def equation(self) -> str:
+        """The formula as a reader would write it."""
+        changes = (
+            f"{change.of} (1 + {name})" if change.relative else f"{change.of} + {name}"
+            for name, change in self.random.items()
+        )
+        return f"{self.nominal.name} with {', '.join(changes)}"
+
+    def __call__(self, *inputs: Any, **values: Any) -> Any:
+        """Evaluate elementwise, with one keyword per random number and per coefficient of the nominal model."""
+        coefficients = {name: values[name] for name in self.nominal.coefficients}
+        for name, change in self.random.items():
+            coefficients[change.of] = change.apply(coefficients[change.of], values[name])
+        return self.nominal(*inputs, **coefficients)

@@ -2,19 +2,21 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from .. import units
 from ..errors import ParameterError
 from ..storage.untrusted import shown
+from .arithmetic import evaluate_number
 
 Value = float | str
 """A number in SI units, or the word of a `Choice`."""
 Values = Mapping[str, Value]
 """Parameter name -> value."""
-Default = float | Callable[[Mapping[str, float]], float]
+Numbers = Mapping[str, float]
+"""Numeric parameter name -> value in SI units."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +25,16 @@ class Number:
 
     Attributes
     ----------
-    default : float or callable
-        The value, or a function of the other parameters (``lambda p: p["supply"] / 2``).
+    default : float or str
+        The value, or a SPICE expression of other parameters (``"supply/2"``): of those with a number as their default,
+        and of those declared before this one.
     unit, doc : str
         SI unit and one-line meaning.
     low, high : float
         Legal range, ends included.
     """
 
-    default: Default
+    default: float | str
     unit: str
     doc: str
     low: float = -math.inf
@@ -125,23 +128,24 @@ class Params(Mapping[str, Parameter]):
             If an override names no parameter or lies outside its range.
         """
         values = self.check(overrides)
-        known = {name: value for name, value in values.items() if not isinstance(value, str)}
-        tied = {}
+        known = numbers(values)
+        rules: dict[str, str] = {}
         for name, parameter in self.items():
             if name in values:
                 continue
             if isinstance(parameter, Choice):
                 values[name] = parameter.default
-            elif isinstance(parameter.default, (int, float)):
-                values[name] = known[name] = float(parameter.default)
+            elif isinstance(parameter.default, str):
+                rules[name] = parameter.default
             else:
-                tied[name] = parameter.default
-        for name, function in tied.items():
-            values[name] = known[name] = self[name].check(name, float(function(known)))  # type: ignore[assignment]
+                values[name] = known[name] = float(parameter.default)
+        for name, rule in rules.items():
+            value = evaluate_number(rule, known, f"default of {name}")
+            values[name] = known[name] = float(self[name].check(name, value))
         return {name: values[name] for name in self}
 
 
-def number(default: Default, unit: str, doc: str, *, low: float = -math.inf, high: float = math.inf) -> Number:
+def number(default: float | str, unit: str, doc: str, *, low: float = -math.inf, high: float = math.inf) -> Number:
     """Declare a numeric parameter; the arguments are those of `Number`."""
     return Number(default=default, unit=unit, doc=doc, low=low, high=high)
 

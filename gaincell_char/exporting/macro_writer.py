@@ -88,6 +88,7 @@ def make_parts(request: Request) -> MacroParts:
     macro = _find_macro(request)
     if macro is None:
         raise ExportError(explain_refusal(request))
+    quantities = macro.quantities or {model.output: _output}
     given = request.record.parameters
     if missing := [name for name in macro.parameters if isinstance(given.get(name, ""), str)]:
         raise ExportError(f"the record does not say {', '.join(missing)}, which the macro-model needs")
@@ -98,8 +99,13 @@ def make_parts(request: Request) -> MacroParts:
         ports=_read_ports(request.circuit.name),
         macro=macro,
         values={**{name: float(given[name]) for name in macro.parameters}, **fit.values()},
-        formulas={name: to_expression(quantity(function, *inputs)) for name, quantity in macro.quantities.items()},
+        formulas={name: to_expression(quantity(function, *inputs)) for name, quantity in quantities.items()},
     )
+
+
+def _output(function: Callable[..., Expression], *inputs: Expression) -> Expression:
+    """The output of a model itself."""
+    return function(*inputs)
 
 
 def _read_ports(circuit: str) -> tuple[str, ...]:

@@ -1,13 +1,12 @@
 """Least squares of one model: unknowns in units of their scale, residuals in units of the full range."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
 from ..declare.bench import Floats, Numbers
-from ..declare.model import Coefficient, Model
+from ..declare.model import Model
 from ..errors import FitError
 from .points import Selection
 
@@ -53,7 +52,7 @@ class Problem:
 
     def __init__(self, model: Model, points: Selection, full_range: float, params: Numbers) -> None:
         self._model, self._points, self._full_range = model, points, full_range
-        start = {name: _start(coefficient, params) for name, coefficient in model.coefficients.items()}
+        start = {name: coefficient.start_value(params) for name, coefficient in model.coefficients.items()}
         self.given = {name: start[name] for name, coefficient in model.coefficients.items() if coefficient.fixed}
         self.free = [name for name in start if name not in self.given]
         unknown = [model.coefficients[name] for name in self.free]
@@ -167,8 +166,3 @@ def _weights(points: Selection, full_range: float) -> tuple[Floats, float | None
         return np.ones(points.output.size), None
     typical = float(np.sqrt(np.mean(points.sigma**2)))
     return np.asarray(typical / points.sigma), (typical / full_range) ** 2
-
-
-def _start(coefficient: Coefficient, params: Numbers) -> float:
-    start: float | Callable[[Numbers], float] = coefficient.start
-    return float(start(params)) if callable(start) else float(start)

@@ -70,9 +70,7 @@ def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbe
         raise DataError("every point of the table failed: there is nothing to fit")
     for name in (*dims, *model.inputs, model.output):
         _check_finite(rows, name)
-    given = {name: float(rows[name].iloc[0]) for name in dims if not isinstance(rows[name].iloc[0], str)}
-    at_names = model.held_at({**params, **given}).keys()
-    others = [name for name in dims if name not in model.inputs and name not in at_names]
+    others = [name for name in dims if name not in model.inputs and name not in model.held_at]
     groups = rows.groupby(others, sort=False, dropna=False) if others else [((), rows)]
     return [_selection(model, group, dict(zip(others, key, strict=True)), params) for key, group in groups]
 
@@ -106,7 +104,7 @@ def _some(column: "pd.Series[Any]") -> str:
 
 def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: Numbers) -> Selection:
     numeric = {name: value for name, value in key.items() if not isinstance(value, str)}
-    at = model.held_at({**params, **numeric})
+    at = model.held_values({**params, **numeric})
     rows = _at(model, group, at, params)
     conditions = {**key, **{name: value for name, value in at.items() if name in rows}}
     for name in model.inputs:

@@ -192,7 +192,7 @@ def _make_fit(
     _check_variation(model, explained, sigma_error)
     return RandomFit(
         model=model.name,
-        nominal=model.nominal,
+        nominal=model.nominal.name,
         equation=model.equation,
         inputs=model.inputs,
         output=model.output,

@@ -49,8 +49,8 @@ def fit_nominal(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
     """
     fits: list[Fit] = []
     left_out: list[str] = []
-    request, circuit = campaign.request, campaign.plan.circuit
-    for model in (circuit.model(random.nominal) for random in declared_models(campaign)):
+    request = campaign.request
+    for model in (random.nominal for random in declared_models(campaign)):
         plan = registry.plan_bench(
             request["circuit"],
             request["bench"],
@@ -104,7 +104,7 @@ def fit_random_model(
         at: dict[str, float | str] = {"corner": corner, "temp": float(temp)}
         samples = deviations.sel(at).transpose("sample", *inner).to_numpy()
         samples = samples.reshape(len(samples), -1)
-        found.append(fit_random(model, _nominal_at(fits, model.nominal, at), inputs, samples, draws, parts, at))
+        found.append(fit_random(model, _nominal_at(fits, model.nominal.name, at), inputs, samples, draws, parts, at))
     return found
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import scipy
 
+from ..declare.arithmetic import evaluate
 from ..declare.bench import Floats
 from ..errors import ParameterError
-from ..spice.arithmetic import evaluate
 from ..spice.hierarchy import Device
 from ..storage.untrusted import shown
 from ..technology.schema import Technology

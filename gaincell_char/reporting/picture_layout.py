@@ -34,8 +34,8 @@ def lay_out_pictures(result: CircuitResult) -> list[Picture]:
     """
     found: list[Picture] = []
     taken: set[str] = set()
-    for figure in result.circuit.figures:
-        if figure.study not in {study.key for study in result.circuit.studies}:
+    for figure in result.circuit.all_figures:
+        if figure.study not in {study.key for study in result.circuit.all_studies}:
             raise ParameterError(f"{result.circuit.name}: picture {figure.title!r} is of no study {figure.study!r}")
         if figure.study in result.studies:
             view = _View(result, figure)
@@ -75,7 +75,7 @@ class _View:
         self._check("output", (figure.output,), measured)
         self.dims = tuple(map(str, self.dataset[figure.output].dims))
         self._check("dimension", (figure.x, figure.group_by), self.dims)
-        self.at = {name: value for name, value in figure.at(self.params).items() if name in self.dims}
+        self.at = {name: value for name, value in figure.at_values(self.params).items() if name in self.dims}
         self.models = tuple(m for m in map(self.circuit.model, figure.models) if m.output == figure.output)
         self.table = flatten_dataset(self.dataset) if self.models else pd.DataFrame()
         self.spans = [find_span(np.asarray(self._select_data(at), dtype=float)) for at in self.list_places()]

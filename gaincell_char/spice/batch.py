@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
 from ..declare.bench import Floats, Output
+from ..errors import ParameterError
 from .copies import inside, unstacked
 from .deck import Deck
 from .measure import measure
@@ -83,5 +83,18 @@ class Batch:
 
 
 def program(outputs: Sequence[Output], values: Sequence[Mapping[str, Any]]) -> bytes:
-    """Pack what measures the runs of each point of the grid; declarations hold lambdas, so by value."""
-    return bytes(cloudpickle.dumps((tuple(outputs), tuple(values))))
+    """Pack what measures the runs of each point of the grid.
+
+    Raises
+    ------
+    ParameterError
+        If a measurement is no function at the top level of a module, and so cannot reach another process.
+    """
+    for output in outputs:
+        try:
+            pickle.dumps(output.measure)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            raise ParameterError(
+                f"output {output.name}: its measure must be a function at the top level of a module, or partial of one"
+            ) from None
+    return pickle.dumps((tuple(outputs), tuple(values)))

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..declare.arithmetic import references
 from ..errors import NetlistError
 from ..storage import untrusted
-from .arithmetic import references
 
 _LINE_WIDTH = 118
 _LINE_END = re.compile(r"\r\n|\n|\r")

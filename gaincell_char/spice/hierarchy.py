@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+from ..declare.arithmetic import evaluate, references
 from ..errors import NetlistError
 from ..storage.untrusted import shown
-from .arithmetic import evaluate, references
 from .cards import Card
 from .netlist import Item, Netlist, Subcircuit
 

@@ -250,7 +250,7 @@ class Session:
         if isinstance(deck.analysis, Op):
             return Outcome(vectors=vectors)
         end = vectors["time"][-1]
-        if end < deck.analysis.stop * (1 - 1e-9):
+        if end < float(deck.analysis.stop) * (1 - 1e-9):
             return self._failed(f"the transient stopped at {end:.4g} s of {deck.analysis.stop:.4g} s")
         for node, value in deck.initial.items():
             got = vectors[node][0]

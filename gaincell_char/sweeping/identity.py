@@ -7,6 +7,7 @@ hashes the files of this package that a point runs through, from its declaration
 import ast
 import hashlib
 import importlib.util
+import pickle
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
@@ -15,16 +16,15 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
-import cloudpickle
 import numpy as np
 from pydantic import BaseModel
 
+from ..declare.discovery import CIRCUITS, circuit_modules
 from ..errors import DataError
 from ..spice.netlist import Netlist
 from ..storage.untrusted import printable
 
 _PACKAGE = __name__.split(".")[0]
-_CIRCUITS = f"{_PACKAGE}.circuits"
 _EVERY_POINT = ("declare", "spice", "technology", "sweeping", "units", "registry")
 """Packages and modules that every point runs through."""
 _LENGTH = 16
@@ -85,7 +85,7 @@ def _texts(value: object, around: Set[int]) -> Iterator[bytes]:
 def _pickled(value: object) -> bytes:
     """Any other value that a function may close over, as it would reach another process."""
     try:
-        return cloudpickle.dumps(value)  # type: ignore[no-any-return]
+        return pickle.dumps(value)
     except Exception as error:
         # A library's object may raise anything.
         said = f"a value of type {type(value).__name__} cannot be identified, since it cannot be pickled"
@@ -194,8 +194,8 @@ def source_digest(declarations: Iterable[str], more: Sequence[str] = ()) -> str:
     Parameters
     ----------
     declarations : iterable of str
-        Modules in ``circuits/``, with dots: a circuit's name, or ``heads.`` and that of a head.  What they import from
-        ``circuits/`` counts, too.
+        Names of circuits, or ``heads.`` and the name of a head.  What their modules import from ``circuits/`` counts,
+        too.
     more : sequence of str
         Packages and modules beyond those of every point.
 
@@ -229,7 +229,8 @@ def _modules(name: str) -> Iterator[str]:
 def _with_imports(declarations: Iterable[str]) -> set[str]:
     """Dotted names of declarations and of every module in ``circuits/`` that they import, directly or not."""
     found: set[str] = set()
-    waiting = [f"{_CIRCUITS}.{name}" for name in declarations]
+    homes = circuit_modules()
+    waiting = [homes.get(name, f"{CIRCUITS}.{name}") for name in declarations]
     while waiting:
         name = waiting.pop()
         if name not in found:
@@ -249,7 +250,7 @@ def _imports(name: str) -> Iterator[str]:
             candidates = [alias.name for alias in node.names]
         else:
             continue
-        yield from (c for c in candidates if c.startswith(f"{_CIRCUITS}.") and _exists(c))
+        yield from (c for c in candidates if c.startswith(f"{CIRCUITS}.") and _exists(c))
 
 
 def _exists(name: str) -> bool:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.bench import Bench, Curve, Flavours, Floats, Grid, Tran
+from ..declare.arithmetic import evaluate_number, references
+from ..declare.bench import Bench, Curve, Tran
 from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Number, Params, Value, Values, numbers, words
+from ..declare.sweep_values import Flavours, Floats, Grid, Rule, evaluate_grid
 from ..errors import ParameterError, TechnologyError
 from ..spice.deck import Conditions, Deck, Template, render
 from ..spice.netlist import Netlist
@@ -118,7 +120,8 @@ class SweepPlan:
         values = self._resolve({name: value for name, value in where.items() if name not in CONDITIONS})
         given, corner = numbers(values), str(where["corner"])
         process = self.technology.corner(corner)
-        analysis = self.bench.analysis({**given, **self._curve_span()})
+        self.bench.check_values(given)
+        analysis = self.bench.analysis.at({**given, **self._curve_span()})
         if isinstance(analysis, Tran):
             analysis = analysis.scaled(self.max_step)
         template = self._templates[self._key(corner, float(where["temp"]), words(values))]
@@ -331,6 +334,16 @@ def _constant(params: Params, given: Values, axes: Mapping[str, Sequence[Value]]
 def _values(
     name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float], flavours: Sequence[str] = ()
 ) -> tuple[Value, ...]:
-    values = grid.of(flavours) if isinstance(grid, Flavours) else grid(numbers) if callable(grid) else grid
-    given = (v if isinstance(v, str) else check_number(name, v) for v in check_list(name, values))
-    return distinct(name, [parameter.check(name, v) for v in given])
+    """Return the values of an axis, checked; numbers may be given as SPICE expressions of the parameters."""
+    if isinstance(grid, Flavours):
+        given: Sequence[Any] = grid.of(flavours)
+    else:
+        given = evaluate_grid(grid, numbers) if isinstance(grid, Rule) else check_list(name, grid)
+    return distinct(name, [_value(name, parameter, value, numbers) for value in given])
+
+
+def _value(name: str, parameter: Number | Choice, value: object, numbers: Mapping[str, float]) -> Value:
+    if isinstance(value, str):
+        rule = isinstance(parameter, Number) and references(f"{{{value}}}") & numbers.keys()
+        return parameter.check(name, evaluate_number(value, numbers, name) if rule else value)
+    return parameter.check(name, check_number(name, value))

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..declare.arithmetic import evaluate
 from ..errors import NetlistError
-from ..spice.arithmetic import evaluate
 from ..spice.netlist import as_netlist
 from ..storage.untrusted import shown
 from .schema import Fault, Technology

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.attention_head import Head, Operation, Pulse
+from ..declare.attention_head import Head, Operation, fill_line
 from ..declare.bench import Bench, Floats, Tran, Waveforms
 from ..declare.parameters import Params, numbers, words
 from ..errors import ParameterError
@@ -121,7 +121,7 @@ class ArrayCircuit:
         lines = [self.head.shared, self.operation.controls]
         lines += [self._row(r, t) for r, t in enumerate(t_pulse)]
         lines += [line for r in range(rows) for line in self._cells(r, rows, columns)]
-        lines += [self.operation.bias_line("")] if self.shared_bias else []
+        lines += [self._bias_line("")] if self.shared_bias else []
         lines += [line for c in suffixes for line in self._foot(c)]
         save = [f"v({name})" for c in suffixes for name in self._watched(c)]
         stop = self["t_cycle"]
@@ -187,24 +187,24 @@ class ArrayCircuit:
 
     def _row(self, r: int, t_pulse: float) -> str:
         suffix = f"d{r}" if self.r_wire else str(r)
-        return self.head.row_lines(suffix, self._pulse(float(t_pulse)))
+        levels = self.head.row_levels.items()
+        return "\n".join(
+            f"v{node}{suffix} {node}{suffix} 0 {self._pulse(*ends, float(t_pulse))}" for node, ends in levels
+        )
 
-    def _pulse(self, t_pulse: float) -> Pulse:
+    def _pulse(self, low: str, high: str, t_pulse: float) -> str:
+        """Text of a source that pulses between two levels; a pulse shorter than its edges does not reach the second."""
+        if t_pulse <= 0:
+            return low
         edge = self["t_edge"]
         height = min(t_pulse / edge, 1.0)
         rise, top = min(edge, t_pulse), max(edge, t_pulse)
-
-        def text(low: str, high: str) -> str:
-            if t_pulse <= 0:
-                return low
-            a, b = low.strip("{}"), high.strip("{}")
-            peak = high if height == 1 else f"{{({a})+{height!r}*(({b})-({a}))}}"
-            end = top + edge if height == 1 else 2 * t_pulse
-            at = [f"{{{_T_ON}+{t!r}}}" for t in (rise, t_pulse, end)]
-            flat = f"{at[0]} {peak} {at[1]} {peak}" if height == 1 else f"{at[0]} {peak}"
-            return f"pwl(0 {low} {{{_T_ON}}} {low} {flat} {at[2]} {low})"
-
-        return text
+        a, b = low.strip("{}"), high.strip("{}")
+        peak = high if height == 1 else f"{{({a})+{height!r}*(({b})-({a}))}}"
+        end = top + edge if height == 1 else 2 * t_pulse
+        at = [f"{{{_T_ON}+{t!r}}}" for t in (rise, t_pulse, end)]
+        flat = f"{at[0]} {peak} {at[1]} {peak}" if height == 1 else f"{at[0]} {peak}"
+        return f"pwl(0 {low} {{{_T_ON}}} {low} {flat} {at[2]} {low})"
 
     def _cells(self, r: int, rows: int, columns: int) -> list[str]:
         lines: list[str] = []
@@ -215,9 +215,9 @@ class ArrayCircuit:
                 after = f"b{r + 1}_{c}" if r + 1 < rows else f"cbl{c}"
                 lines.append(f"rb{r}_{c} b{r}_{c} {after} {self.r_wire!r}")
                 lines += [
-                    f"r{n}{r}_{c} {self._before(n, r, c)} {n}{r}_{c} {self.r_wire!r}" for n in self.head.row_nodes
+                    f"r{n}{r}_{c} {self._before(n, r, c)} {n}{r}_{c} {self.r_wire!r}" for n in self.head.row_levels
                 ]
-                lines += [f"c{n}{r}_{c} {n}{r}_{c} 0 {self.c_wire!r}" for n in self.head.row_nodes if self.c_wire]
+                lines += [f"c{n}{r}_{c} {n}{r}_{c} 0 {self.c_wire!r}" for n in self.head.row_levels if self.c_wire]
             if self.c_wire:
                 lines.append(f"cb{r}_{c} {bitline} 0 {self.c_wire!r}")
         return lines
@@ -227,7 +227,14 @@ class ArrayCircuit:
         return f"{node}{r}_{c - 1}" if c else f"{node}d{r}"
 
     def _cell_line(self, r: int, c: int, bitline: str, row: str) -> str:
-        return self.head.cell_line(f"{r}_{c}", bitline, [f"{node}{r}{row}" for node in self.head.row_nodes])
+        nodes = {node: f"{node}{r}{row}" for node in self.head.row_levels}
+        return fill_line(self.head.cell_line, i=f"{r}_{c}", bl=bitline, **nodes)
+
+    def _bias_line(self, b: str) -> str:
+        return fill_line(self.operation.bias_line, b=b)
+
+    def _converter_line(self, c: str, b: str) -> str:
+        return fill_line(self.operation.converter_line, c=c, b=b)
 
     def _foot(self, c: str) -> list[str]:
         if self.clamp == "passive":
@@ -238,8 +245,8 @@ class ArrayCircuit:
             held += [f"rclamp{c} cbl{c} {node} {self.r_clamp!r}"] if self.clamp == "resistor" else []
             held += [f"fc{c} bl{c} 0 vclamp{c} -1", f"cbl{c} bl{c} 0 {{c_bl}}"]
         bias = "" if self.shared_bias else c
-        own = [] if self.shared_bias else [self.operation.bias_line(c)]
-        return [*held, *own, self.operation.converter_line(c, bias)]
+        own = [] if self.shared_bias else [self._bias_line(c)]
+        return [*held, *own, self._converter_line(c, bias)]
 
     def _integrator(self, c: str, gain: int = -1) -> list[str]:
         """Charge that flows out of a bitline's clamp into its cells, integrated by the simulator's own method."""
@@ -258,7 +265,7 @@ class ArrayCircuit:
             doc=self.operation.doc,
             stimulus="\n".join(lines),
             sweep={},
-            analysis=lambda _: Tran(stop=stop, max_step=200e-12),
+            analysis=Tran(stop=stop, max_step=200e-12),
             save=save,
             outputs=(),
             initial={f"v(st{name[2:]})": name for name in stored},
@@ -285,8 +292,8 @@ class ArrayCircuit:
         points = " ".join(f"{t!r} {q / _FARAD!r}" for t, q in zip(self.times.tolist(), course.tolist(), strict=True))
         lines = [
             self.operation.controls,
-            self.operation.bias_line("0"),
-            self.operation.converter_line("0", "0"),
+            self._bias_line("0"),
+            self._converter_line("0", "0"),
             "cbl0 bl0 0 {c_bl}",
             f"vq q 0 pwl({points})",
             f"cq q x {_FARAD!r}",

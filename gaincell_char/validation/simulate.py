@@ -223,7 +223,7 @@ def waveforms(comparison: Validation, case: Case, pool: Pool, rows: int = 4) -> 
     """
     circuit = comparison.circuit(case.operation)
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0][:rows]
-    lines = [f"v({comparison.declared.row_nodes[0]}{'d' if comparison.r_wire else ''}{r})" for r in driven]
+    lines = [f"v({next(iter(comparison.declared.row_levels))}{'d' if comparison.r_wire else ''}{r})" for r in driven]
     deck = circuit.columns(case.v_store[:, :1], case.t_pulse, waves=lines)
     [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
     if outcome.reason:

@@ -107,7 +107,7 @@ def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
     """Lay out every study of a circuit; one that the technology cannot run costs only itself."""
     plans: dict[str, SweepPlan] = {}
     problems: dict[str, str] = {}
-    for study in circuit.studies:
+    for study in circuit.all_studies:
         try:
             plans[study.key] = plan_study(circuit, study, technology)
         except RequestError as error:
@@ -119,7 +119,7 @@ def problems(planned: Sequence[CircuitPlan]) -> Iterator[str]:
     """Every study that cannot be planned, and why; a reason is given once."""
     for one in planned:
         reasons: dict[str, list[str]] = {}
-        for study in one.circuit.studies:
+        for study in one.circuit.all_studies:
             if study.key in one.problems:
                 reasons.setdefault(one.problems[study.key], []).append(f"study {study.key} (bench {study.bench})")
         for reason, studies in reasons.items():
@@ -199,7 +199,7 @@ def run_circuit(
     """Run every study of a circuit that could be planned; `finished` is called with each as soon as it is done."""
     circuit = planned.circuit
     studies: dict[str, StudyResult] = {}
-    for study in circuit.studies:
+    for study in circuit.all_studies:
         if pool.stop.is_set():
             break
         if study.key in planned.plans:

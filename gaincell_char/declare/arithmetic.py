@@ -5,6 +5,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from ..errors import NetlistError, ParameterError
 from ..storage.untrusted import shown
 
 _LONGEST = 10_000
+_SHORT = 200
+"""Characters of an expression that is worth remembering: those of declarations, which every point evaluates."""
 _REFERENCE = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"(?<!\w)([a-z_]\w*)( ?\()?", re.IGNORECASE)
 _PROBE = re.compile(r"\b[vi] ?\([^()]*\)", re.IGNORECASE)
@@ -65,21 +68,40 @@ def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
     if len(text) > _LONGEST:
         raise NetlistError(f"{where}: {shown(text)} has {len(text)} characters; the most is {_LONGEST}")
     try:
-        plain = _SCALED.sub(_number, text.strip().strip("{}'").lower().replace("^", "**"))
+        tree = _short_tree(text) if len(text) <= _SHORT else _tree(text)
+        with np.errstate(all="ignore"):
+            value = _value(tree, scope)
     except ParameterError as error:
         raise NetlistError(f"{where}: {shown(text)}: {error}") from None
-    try:
-        with np.errstate(all="ignore"):
-            value = _value(ast.parse(plain.strip(), mode="eval").body, scope)
     except KeyError as error:
         raise NetlistError(f"{where}: {shown(text)} uses {error.args[0]}, which has no value there") from None
     except (SyntaxError, TypeError, ValueError, ArithmeticError):
-        raise NetlistError(f"{where}: {shown(text)} is not arithmetic that Monte Carlo can evaluate") from None
+        raise NetlistError(f"{where}: {shown(text)} is not arithmetic that can be evaluated") from None
     except (RecursionError, MemoryError):
         raise NetlistError(f"{where}: {shown(text)} is nested too deep") from None
     if np.iscomplexobj(value) or not np.all(np.isfinite(value)):
         raise NetlistError(f"{where}: {shown(text)} is not a real number at some of the values of {_names(scope)}")
     return value
+
+
+def evaluate_number(value: float | str, scope: Mapping[str, Any], where: str = "declaration") -> float:
+    """Return a number, or the value of a SPICE expression of the parameters [SI unit].
+
+    Raises
+    ------
+    NetlistError
+        If the expression names something that has no value, or is no arithmetic.
+    """
+    return float(evaluate(value, scope, where)) if isinstance(value, str) else float(value)
+
+
+def _tree(text: str) -> ast.expr:
+    """An expression with plain numbers, parsed."""
+    plain = _SCALED.sub(_number, text.strip().strip("{}'").lower().replace("^", "**"))
+    return ast.parse(plain.strip(), mode="eval").body
+
+
+_short_tree = lru_cache(maxsize=512)(_tree)
 
 
 def _names(scope: Mapping[str, Any]) -> str:

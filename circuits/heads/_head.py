@@ -1,13 +1,10 @@
 """What every attention head of Leroux et al. 2025 is made of, whatever its cell."""
 
-from gaincell_char.declare.attention_head import Head, ModelName, Operation, Pulse, Sliced
+from gaincell_char.declare.attention_head import Head, ModelName, Operation, Sliced
 
-from . import _converter
+from ..converters._benches import CONTROLS
 
-
-def _bias_line(b: str) -> str:
-    return f"xbias{b} vbp{b} vbn{b} vdd 0 bias"
-
+_BIAS = "xbias<b> vbp<b> vbn<b> vdd 0 bias"
 
 SCORES = Operation(
     name="scores",
@@ -21,9 +18,9 @@ SCORES = Operation(
     },
     random=ModelName(study="transfer_both", model="random_relu"),
     bench="transfer",
-    controls=_converter.CONTROLS,
-    bias_line=_bias_line,
-    converter_line=lambda c, b: f"xc{c} bl{c} out{c} rst rstb az azb conv vbp{b} vpre vdd 0 relu_c2p",
+    controls=CONTROLS,
+    bias_line=_BIAS,
+    converter_line="xc<c> bl<c> out<c> rst rstb az azb conv vbp<b> vpre vdd 0 relu_c2p",
 )
 VALUES = Operation(
     name="values",
@@ -37,16 +34,10 @@ VALUES = Operation(
     },
     random=ModelName(study="transfer_both", model="random_signed"),
     bench="transfer",
-    controls=_converter.CONTROLS,
-    bias_line=_bias_line,
-    converter_line=lambda c, b: (
-        f"xc{c} bl{c} out{c} sgn{c} rst rstb az azb conv convb vbp{b} vbn{b} vpre vdd 0 signed_c2p"
-    ),
+    controls=CONTROLS,
+    bias_line=_BIAS,
+    converter_line="xc<c> bl<c> out<c> sgn<c> rst rstb az azb conv convb vbp<b> vbn<b> vpre vdd 0 signed_c2p",
 )
-
-
-def _row_lines(r: str, pulse: Pulse) -> str:
-    return f"vwlr{r} wlr{r} 0 {pulse('{v_idle}', '{vdd}')}\nvwlrb{r} wlrb{r} 0 {pulse('{vdd-v_idle}', '0')}"
 
 
 def head(name: str, title: str, cell: str) -> Head:
@@ -72,7 +63,6 @@ def head(name: str, title: str, cell: str) -> Head:
         ),
         random=ModelName(study="pulse_both", model="random_charge"),
         shared="vwbl wbl 0 {v_wbl}",
-        row_lines=_row_lines,
-        row_nodes=("wlr", "wlrb"),
-        cell_line=lambda i, bl, row: f"xcell{i} {bl} {row[0]} {row[1]} wbl 0 vdd st{i} vdd 0 {cell}",
+        row_levels={"wlr": ("{v_idle}", "{vdd}"), "wlrb": ("{vdd-v_idle}", "0")},
+        cell_line=f"xcell<i> <bl> <wlr> <wlrb> wbl 0 vdd st<i> vdd 0 {cell}",
     )

@@ -1,12 +1,15 @@
-"""What stands for a gain cell at its ports in an exported macro-model.
+"""How a gain cell's models act at its ports in an exported macro-model.
 
-The word line ``wlr`` says how much of the cell is on, 0 idle and 1 at ``vdd``; the edges of a pulse each bring half of
-the charge that the record states for both.
+The word line ``wlr`` sets how much of the cell is on, 0 idle and 1 at ``vdd``; each edge of a pulse brings half of the
+charge that the record states for both.
 """
 
+from collections.abc import Callable
+
+from gaincell_char.declare.array_math import Array
 from gaincell_char.declare.macro_model import Macro, MacroText
 
-LOST = (
+_LEFT_OUT = (
     "the bitline held at another level than the record's, the move of v_store during a pulse, leakage, "
     "the write gate's feed-through, and what the cell draws from word lines and supply"
 )
@@ -31,50 +34,51 @@ _STORE_VA = """
 _ON_VA = """
     on = min(max((V(wlr, vss) - {v_idle}) / ({vdd} - {v_idle}), 0.0), 1.0);
 """
+_SIGNALS, _SIGNALS_VA = {"v_store": "v(st,vss)"}, {"v_store": "V(st, vss)"}
+
+
+def i_eff(model: Callable[..., Array], v_store: Array) -> Array:
+    """Current [A] of a pulse: charge per width."""
+    return model(v_store, 1.0) - model(v_store, 0.0)
+
+
+def q_0(model: Callable[..., Array], v_store: Array) -> Array:
+    """Charge [C] of a pulse's two edges."""
+    return model(v_store, 0.0)
+
 
 PULSED = Macro(
     models=("softplus_charge", "cubic_charge"),
-    quantities={
-        "i_eff": lambda f, v_store: f(v_store, 1.0) - f(v_store, 0.0),
-        "q_0": lambda f, v_store: f(v_store, 0.0),
-    },
+    quantities={"i_eff": i_eff, "q_0": q_0},
     parameters=("c_store", "vdd", "v_idle"),
-    not_modelled=LOST,
+    not_modelled=_LEFT_OUT,
     spice=MacroText(
-        signals={"v_store": "v(st,vss)"},
+        signals=_SIGNALS,
         text=f"{_STORE}{_ON}{_EDGES}bbl bl vss i=v(on,vss)*(<i_eff>)+0.5e15*abs(i(ved))*(<q_0>)",
     ),
     verilog_a=MacroText(
-        signals={"v_store": "V(st, vss)"},
+        signals=_SIGNALS_VA,
         text=f"{_ON_VA}{_STORE_VA}    I(bl, vss) <+ on * (<i_eff>) + 0.5 * abs(ddt(on)) * (<q_0>);",
         variables=("on",),
     ),
 )
 HELD = Macro(
     models=("softplus", "cubic"),
-    quantities={"i_bl": lambda f, v_store: f(v_store)},
     parameters=("c_store", "vdd", "v_idle"),
     not_modelled=(
-        f"{LOST}; the charge of a pulse's edges; word lines between idle and full, where current is taken as linear"
+        f"{_LEFT_OUT}; the charge of a pulse's edges; word lines between idle and full, where current is taken as "
+        "linear"
     ),
-    spice=MacroText(
-        signals={"v_store": "v(st,vss)"},
-        text=f"{_STORE}{_ON}bbl bl vss i=v(on,vss)*(<i_bl>)",
-    ),
+    spice=MacroText(signals=_SIGNALS, text=f"{_STORE}{_ON}bbl bl vss i=v(on,vss)*(<i_bl>)"),
     verilog_a=MacroText(
-        signals={"v_store": "V(st, vss)"},
-        text=f"{_ON_VA}{_STORE_VA}    I(bl, vss) <+ on * (<i_bl>);",
-        variables=("on",),
+        signals=_SIGNALS_VA, text=f"{_ON_VA}{_STORE_VA}    I(bl, vss) <+ on * (<i_bl>);", variables=("on",)
     ),
 )
 BY_WORD_LINE = Macro(
     models=("ekv_2d", "switched_2d", "cubic_2d"),
-    quantities={"i_bl": lambda f, v_store, v_in: f(v_store, v_in)},
     parameters=("c_store", "vdd"),
-    not_modelled=f"{LOST}; the charge of a pulse's edges; a wlrb that is not the complement of wlr",
-    spice=MacroText(signals={"v_store": "v(st,vss)", "v_in": "v(wlr,vss)"}, text=f"{_STORE}bbl bl vss i=<i_bl>"),
-    verilog_a=MacroText(
-        signals={"v_store": "V(st, vss)", "v_in": "V(wlr, vss)"}, text=f"{_STORE_VA}    I(bl, vss) <+ <i_bl>;"
-    ),
+    not_modelled=f"{_LEFT_OUT}; the charge of a pulse's edges; a wlrb that is not the complement of wlr",
+    spice=MacroText(signals={**_SIGNALS, "v_in": "v(wlr,vss)"}, text=f"{_STORE}bbl bl vss i=<i_bl>"),
+    verilog_a=MacroText(signals={**_SIGNALS_VA, "v_in": "V(wlr, vss)"}, text=f"{_STORE_VA}    I(bl, vss) <+ <i_bl>;"),
 )
 MACROS = (PULSED, HELD, BY_WORD_LINE)

@@ -1,13 +1,16 @@
-"""What stands for a charge-to-pulse converter at its ports in an exported macro-model.
+"""How a converter's models act at its ports in an exported macro-model.
 
 The bitline integrates on ``c_int``; while ``rst`` is high it is held at ``vpre``.  When ``conv`` rises, a clock starts:
 ``v(t)`` is the time since then in ns.  The output is high from ``v(t)`` = 0.1 for as long as the model says, with edges
 of 40 ps whose middles are the model's pulse.
 """
 
+from collections.abc import Callable
+
+from gaincell_char.declare.array_math import Array
 from gaincell_char.declare.macro_model import Macro, MacroText
 
-LOST = (
+_LEFT_OUT = (
     "the ramp of the bitline back to its precharge level (it stays where the charge left it until the next reset), "
     "charge injected by the switches but for its effect on the pulse, comparator and output delays, supply current"
 )
@@ -44,27 +47,30 @@ _COMMON_VA = f"""
 """
 
 
-def _pulse(width: str, t: str, rst: str) -> str:
+def _pulse(size: str, t: str, rst: str) -> str:
     """Output between 0 and 1; none at all for no width, and none while the reset winds the clock back."""
-    return (
-        f"min(max(1-4*{rst},0),1)*min({width}*1e6,1)*min(max(min(0.5+({t}-0.1)/0.04,0.5+({width}+0.1-{t})/0.04),0),1)"
-    )
+    return f"min(max(1-4*{rst},0),1)*min({size}*1e6,1)*min(max(min(0.5+({t}-0.1)/0.04,0.5+({size}+0.1-{t})/0.04),0),1)"
 
 
-def _macro(models: tuple[str, ...], width: str, sign: str, width_va: str, sign_va: str) -> Macro:
+def width(model: Callable[[Array], Array], q_in: Array) -> Array:
+    """Width [s] of the pulse, negative for negative charge."""
+    return model(q_in)
+
+
+def _macro(models: tuple[str, ...], size: str, sign: str, size_va: str, sign_va: str) -> Macro:
     return Macro(
         models=models,
-        quantities={"width": lambda f, q_in: f(q_in)},
+        quantities={"width": width},
         parameters=("c_int", "c_bl", "vdd"),
-        not_modelled=LOST,
+        not_modelled=_LEFT_OUT,
         spice=MacroText(
             signals={"q_in": _CHARGE},
-            text=f"{_COMMON}bw w vss v=1e9*(<width>)\nbout out vss v={{vdd}}*{_pulse(width, 'v(t,vss)', _RST)}{sign}",
+            text=f"{_COMMON}bw w vss v=1e9*(<width>)\nbout out vss v={{vdd}}*{_pulse(size, 'v(t,vss)', _RST)}{sign}",
             appendix=_BIAS,
         ),
         verilog_a=MacroText(
             signals={"q_in": "q"},
-            text=f"{_COMMON_VA}    V(out, vss) <+ {{vdd}} * {_pulse(width_va, 'V(t, vss)', 'on_rst')};{sign_va}",
+            text=f"{_COMMON_VA}    V(out, vss) <+ {{vdd}} * {_pulse(size_va, 'V(t, vss)', 'on_rst')};{sign_va}",
             nodes=("t", "f"),
             variables=("q", "on_rst", "on_conv", "on_t", "width"),
         ),

@@ -1,0 +1,1 @@
+"""Gain cells: benches in ``_benches``, models in ``_models``, studies and pictures in ``_page``."""

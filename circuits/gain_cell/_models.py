@@ -1,0 +1,249 @@
+"""Behavioural models of gain cells: current, charge, write, energy, and the cell on a bitline that moves.
+
+A transistor branch is five numbers: current factor k [A/V^2], threshold vt [V], width of moderate inversion s [V],
+mobility reduction theta [1/V] and its second order q [1/V^2].
+"""
+
+from collections.abc import Sequence
+
+from gaincell_char.declare.array_math import Array, polynomial, softplus
+from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, Model, RandomModel, group, terms
+
+Branch = Sequence[float]
+
+
+def branch(v: Array, transistor: Branch) -> Array:
+    """Saturation current [A] of one transistor: EKV overdrive u, square law, mobility 1/(1 + theta u + q u^2)."""
+    k, vt, s, theta, q = transistor
+    u = s * softplus((v - vt) / s)
+    return k * u * u / (1 + theta * u + q * u * u)
+
+
+def cubic(v_store: Array, *, c: Sequence[float], v_ref: float) -> Array:
+    """Bitline current [A], the published form: a full cubic in ``v_store - v_ref``.
+
+    Leroux et al. 2025, Methods, eq. 4, at constant ``v_in``: four coefficients are identifiable.
+    """
+    return polynomial(v_store - v_ref, c)
+
+
+def softplus_np(v_store: Array, *, n: Branch, p: Branch, vdd: float) -> Array:
+    """Bitline current [A]: n branch at ``v_store`` less p branch at ``vdd - v_store``."""
+    return branch(v_store, n) - branch(vdd - v_store, p)
+
+
+def bivariate_cubic(v_store: Array, v_in: Array, *, c: Sequence[float], v_ref: float) -> Array:
+    """Bitline current [A], the published form over both inputs: all terms up to third order.
+
+    Leroux et al. 2025, Methods, eq. 4; the coefficients are in its order, c00, c01, ..., c30.
+    """
+    w = v_store - v_ref
+    third = c[9] * w * w * w
+    return polynomial(v_in, c[:4]) + w * polynomial(v_in, c[4:7]) + w * w * polynomial(v_in, c[7:9]) + third
+
+
+def ekv_branch(v_g: Array, v_s: Array, v_d: Array, transistor: Branch, ut: float) -> Array:
+    """Drain current [A] of an EKV transistor, terminals referred to its body.
+
+    I = 2 n k ut^2 (F((vp-v_s)/ut) - F((vp-v_d)/ut)) (1 + lam v_ds) / (1 + theta ov), F(x) = log(1+exp(x/2))^2,
+    vp = (v_g - vt)/n; Enz, Krummenacher, Vittoz, Analog Integr. Circuits Signal Process. 8, 83 (1995).
+    """
+    k, vt, n, theta, lam = transistor
+    vp = (v_g - vt) / n
+    forward = softplus((vp - v_s) / (2 * ut))
+    reverse = softplus((vp - v_d) / (2 * ut))
+    current = 2 * n * k * ut * ut * (forward * forward - reverse * reverse)
+    return current * (1 + lam * (v_d - v_s)) / (1 + theta * 2 * ut * forward)
+
+
+def ekv_rails(v_store: Array, v_in: Array, *, n: Branch, p: Branch, vdd: float, v_bl: float, ut: float) -> Array:
+    """Bitline current [A] with the word lines as sources: n from ``vdd - v_in``, p from ``v_in``."""
+    sunk = ekv_branch(v_store, vdd - v_in, v_bl, n, ut)
+    return sunk - ekv_branch(vdd - v_store, vdd - v_in, vdd - v_bl, p, ut)
+
+
+def cubic_charge(v_store: Array, t_pulse: Array, *, c: Sequence[float], v_ref: float) -> Array:
+    """Charge [C] of one pulse, the published form: width times the cubic current."""
+    return t_pulse * cubic(v_store, c=c, v_ref=v_ref)
+
+
+def softplus_charge(
+    v_store: Array, t_pulse: Array, *, n: Branch, p: Branch, a: Sequence[float], vdd: float, v_ref: float
+) -> Array:
+    """Charge [C] of one pulse: width times an effective current, plus the charge of the two edges."""
+    return t_pulse * softplus_np(v_store, n=n, p=p, vdd=vdd) + polynomial(v_store - v_ref, a)
+
+
+def feed_through(v_dac: Array, *, f: Sequence[float], v_ref: float) -> Array:
+    """Stored voltage [V] after a write: the DAC level plus the feed-through of the closing gate."""
+    return v_dac + polynomial(v_dac - v_ref, f)
+
+
+def energy(v_store: Array, t_pulse: Array, *, p: Sequence[float], e: Sequence[float], v_ref: float) -> Array:
+    """Energy [J] of one pulse: width times power, plus the energy of the two edges."""
+    w = v_store - v_ref
+    return t_pulse * polynomial(w, p) + polynomial(w, e)
+
+
+def bitline_series(v_store: Array, dv_bl: Array, *, a: Sequence[Sequence[float]], v_ref: float) -> Array:
+    """Current [A] or charge [C] of one cell: a power series in the bitline's move, each term one in v_store."""
+    return polynomial(dv_bl, [polynomial(v_store - v_ref, row) for row in a])
+
+
+V_REF = Coefficient(unit="V", doc="middle of the stored voltages", start="vdd/2", fixed=True)
+VDD = Coefficient(unit="V", doc="supply", start="vdd", fixed=True)
+V_BL = Coefficient(unit="V", doc="bitline", start="vdd/2", fixed=True)
+# k/q in volts per kelvin times the absolute temperature: CODATA 2018.
+UT = Coefficient(unit="V", doc="thermal voltage", start="8.617333e-5*(temp+273.15)", fixed=True)
+FULL_DRIVE = {"v_in": "vdd", "v_bl": "vdd/2"}
+
+
+def transistor(side: str, k: float) -> CoefficientArray:
+    """Coefficients of one `branch`; ``k`` is where the optimiser begins."""
+    who = f"{side} branch"
+    return group(
+        f"_{side}",
+        k=Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=k, low=0.0),
+        vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
+        s=Coefficient(unit="V", doc=f"{who}: width of moderate inversion", start=0.06, low=0.02, high=0.12),
+        theta=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-2.0, high=5.0),
+        q=Coefficient(unit="1/V^2", doc=f"{who}: second-order mobility reduction", start=1.0, low=0.0, high=10.0),
+    )
+
+
+def _ekv_transistor(side: str, k: float) -> CoefficientArray:
+    who = f"{side} transistor"
+    return group(
+        f"_{side}",
+        k=Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=k, low=0.0),
+        vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
+        n=Coefficient(unit="1", doc=f"{who}: slope factor", start=1.1, low=0.8, high=3.0),
+        theta=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.3, low=-2.0, high=20.0),
+        lam=Coefficient(unit="1/V", doc=f"{who}: channel-length modulation", start=0.2, low=-2.0, high=5.0),
+    )
+
+
+BRANCHES = {"n": transistor("n", 5e-5), "p": transistor("p", 8e-5)}
+CUBIC = Model(
+    name="cubic",
+    form="paper",
+    bench="dc",
+    function=cubic,
+    output="i_bl",
+    equation="i_bl = c0 + c1 w + c2 w^2 + c3 w^3, w = v_store - v_ref",
+    arguments={"c": terms("c", "A", 1e-5, 4), "v_ref": V_REF},
+    held_at=FULL_DRIVE,
+    linear=True,
+)
+SOFTPLUS = Model(
+    name="softplus",
+    form="best",
+    bench="dc",
+    function=softplus_np,
+    output="i_bl",
+    equation="i_bl = N(v_store) - P(vdd - v_store), N(v) = k u^2/(1 + theta u + q u^2), u = s log(1 + exp((v - vt)/s))",
+    arguments={**BRANCHES, "vdd": VDD},
+    held_at=FULL_DRIVE,
+)
+CUBIC_2D = Model(
+    name="cubic_2d",
+    form="paper",
+    bench="dc",
+    function=bivariate_cubic,
+    output="i_bl",
+    equation="i_bl = sum_ij c_ij w^i v_in^j, i + j <= 3, w = v_store - v_ref",
+    arguments={"c": terms("c", "A", 1e-5, [(i, j) for i in range(4) for j in range(4 - i)]), "v_ref": V_REF},
+    held_at={"v_bl": "vdd/2"},
+    linear=True,
+)
+EKV_2D = Model(
+    name="ekv_2d",
+    form="best",
+    bench="dc",
+    function=ekv_rails,
+    output="i_bl",
+    equation="i_bl = N - P, EKV transistors with the word lines as sources",
+    arguments={"n": _ekv_transistor("n", 6e-5), "p": _ekv_transistor("p", 1e-4), "vdd": VDD, "v_bl": V_BL, "ut": UT},
+    held_at={"v_bl": "vdd/2"},
+)
+CUBIC_CHARGE = Model(
+    name="cubic_charge",
+    form="paper",
+    bench="pulse",
+    function=cubic_charge,
+    output="q_bl",
+    equation="q_bl = t_pulse (c0 + c1 w + c2 w^2 + c3 w^3), w = v_store - v_ref",
+    arguments={"c": terms("c", "A", 1e-5, 4), "v_ref": V_REF},
+    linear=True,
+)
+SOFTPLUS_CHARGE = Model(
+    name="softplus_charge",
+    form="best",
+    bench="pulse",
+    function=softplus_charge,
+    output="q_bl",
+    equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as softplus, Q0 = sum a_i w^i",
+    arguments={**BRANCHES, "a": terms("a", "C", 1e-15, 6), "vdd": VDD, "v_ref": V_REF},
+)
+FEED_THROUGH = Model(
+    name="feed_through",
+    form="best",
+    bench="write",
+    function=feed_through,
+    output="v_store",
+    equation="v_store = v_dac + f0 + f1 w + f2 w^2 + f3 w^3, w = v_dac - v_ref",
+    arguments={"f": terms("f", "V", 1e-3, 4), "v_ref": V_REF},
+    linear=True,
+)
+
+
+def _energy_model(name: str, output: str) -> Model:
+    return Model(
+        name=name,
+        form="best",
+        bench="energy",
+        function=energy,
+        output=output,
+        equation=f"{output} = t_pulse (p0 + ... + p4 w^4) + e0 + e1 w + e2 w^2, w = v_store - v_ref",
+        arguments={"p": terms("p", "W", 1e-6, 5), "e": terms("e", "J", 1e-15, 3), "v_ref": V_REF},
+        linear=True,
+    )
+
+
+def _series(name: str, output: str, unit: str, scale: float, shape: tuple[int, int]) -> Model:
+    moves, powers = shape
+    return Model(
+        name=name,
+        form="best",
+        bench="bitline",
+        function=bitline_series,
+        output=output,
+        equation=f"{output} = sum_mk a_mk w^k dv_bl^m, m <= {moves - 1}, k <= {powers - 1}, w = v_store - v_ref",
+        arguments={"a": terms("a", unit, scale, shape=shape), "v_ref": V_REF},
+        linear=True,
+    )
+
+
+SHARED = (
+    CUBIC_CHARGE,
+    SOFTPLUS_CHARGE,
+    FEED_THROUGH,
+    _energy_model("cell_energy", "e_cell"),
+    _energy_model("driver_energy", "e_driver"),
+    _series("active_series", "i_on", "A", 1e-5, (4, 9)),
+    _series("idle_series", "i_off", "A", 1e-6, (4, 9)),
+    _series("edge_series", "q_edge", "C", 1e-15, (3, 6)),
+    _series("move_series", "q_move", "C", 1e-15, (3, 6)),
+)
+"""Models that every gain cell has, whatever drives its word lines."""
+
+
+def _random(side: str, sign: str) -> dict[str, Change]:
+    who = f"{side} branch, which carries {sign} current"
+    gain = Change(of=f"k_{side}", unit="1", doc=f"{who}: relative change of current", scale=1e-3, relative=True)
+    return {f"gain_{side}": gain, f"shift_{side}": Change(of=f"vt_{side}", unit="V", doc=f"{who}: shift", scale=1e-4)}
+
+
+_RANDOM = {**_random("n", "positive"), **_random("p", "negative")}
+RANDOM_CELL = RandomModel(name="random_cell", nominal=SOFTPLUS, random=_RANDOM)
+RANDOM_CHARGE = RandomModel(name="random_charge", nominal=SOFTPLUS_CHARGE, random=_RANDOM)
