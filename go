@@ -106,7 +106,7 @@ need_ngspice() {
             die "NGSPICE_LIBRARY_PATH = $NGSPICE_LIBRARY_PATH does not exist; unset it, or let it name libngspice.so.0"
         fi
         apt_install ngspice libngspice0 || true
-        have_library || die "the ngspice library is missing; install it with: $(how_to_get_ngspice)"
+        have_library || die "the ngspice library is missing; install it with: $(how_to_get_ngspice) (without root: docs/installation.md)"
     elif ! have ngspice && [ ! -e "$venv/.go-program" ]; then
         # Only for running decks by hand, so tried once and never a reason to stop.
         [ ! -d "$venv" ] || touch "$venv/.go-program"
@@ -132,6 +132,7 @@ find_python() {
 
 make_venv() {
     local python version
+    [ -w "$root" ] || die "$root cannot be written, so .venv cannot be made there; docs/installation.md says how to install elsewhere"
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

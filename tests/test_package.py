@@ -6,6 +6,7 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from pkgutil import resolve_name
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -77,3 +78,24 @@ def test_every_library_that_the_package_imports_is_declared():
     assert not {
         (name, file) for name, file in outside if not declared & {_normal(home) for home in homes.get(name, [name])}
     }
+
+
+def _exists(dotted):
+    """Whether a dotted name is a module, an object in one, or a field of a dataclass."""
+    try:
+        resolve_name(dotted)
+    except (ImportError, AttributeError):
+        home, _, field = dotted.rpartition(".")
+        try:
+            return field in getattr(resolve_name(home), "__dataclass_fields__", {})
+        except (ImportError, AttributeError):
+            return False
+    return True
+
+
+def test_every_new_name_of_the_migration_page_exists():
+    text = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    new = [name for _, cell, *_ in rows for name in re.findall(r"`(gaincell_char[\w.]*)`", cell)]
+    assert len(new) > 50
+    assert not [name for name in new if not _exists(name)]
