@@ -15,7 +15,9 @@ usage: ./go COMMAND [ARGUMENTS]
   test --all [...]   its long form, in 30 minutes: 500 hostile files of each kind, 60 kills,
                      every circuit in every technology, every page of the documentation
   lint               format, style and type checks
-  check              lint, then test
+  dist [-o FOLDER]   builds wheel and sdist into dist/, installs the wheel in an environment of its
+                     own and uses it outside the checkout, in 20 seconds
+  check              lint, then dist, then test
   setup              install everything, run nothing
 
 Whatever is missing is installed first: ngspice by apt-get, Python packages into .venv.
@@ -104,7 +106,7 @@ need_ngspice() {
             die "NGSPICE_LIBRARY_PATH = $NGSPICE_LIBRARY_PATH does not exist; unset it, or let it name libngspice.so.0"
         fi
         apt_install ngspice libngspice0 || true
-        have_library || die "the ngspice library is missing; install it with: $(how_to_get_ngspice)"
+        have_library || die "the ngspice library is missing; install it with: $(how_to_get_ngspice) (without root: docs/installation.md)"
     elif ! have ngspice && [ ! -e "$venv/.go-program" ]; then
         # Only for running decks by hand, so tried once and never a reason to stop.
         [ ! -d "$venv" ] || touch "$venv/.go-program"
@@ -130,6 +132,7 @@ find_python() {
 
 make_venv() {
     local python version
+    [ -w "$root" ] || die "$root cannot be written, so .venv cannot be made there; docs/installation.md says how to install elsewhere"
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -191,6 +194,12 @@ lint() {
     )
 }
 
+check_distribution() {
+    need_packages dev
+    need_ngspice
+    "$venv/bin/python" -P "$root/tools/check_distribution.py" "$@"
+}
+
 run_tests() {
     need_packages dev
     need_ngspice
@@ -218,8 +227,10 @@ case $command in
         ;;
     test) run_tests "$@" ;;
     lint) lint ;;
+    dist) check_distribution "$@" ;;
     check)
         lint
+        check_distribution
         run_tests "$@"
         ;;
     setup)
