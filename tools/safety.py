@@ -95,8 +95,8 @@ def kinds(cases: Sequence[Case]) -> Iterable[tuple[str, ...]]:
 
 
 VIOLATION = (
-    "A *violation* is a traceback, a run of more than 10 s, the execution of a program, a write, or a read outside the\n"
-    "folder of the input. *accepted* is the share of the inputs that the parser accepted."
+    "A *violation* is a traceback, a run of more than 10 s, the execution of a program, a write, or a read outside\n"
+    "the folder of the input. *accepted* is the share of the inputs that the parser accepted."
 )
 
 
