@@ -1,4 +1,4 @@
-"""What the shape of the code was to be and what it is: the table of docs/architecture.md.
+"""Targets for the code and what was measured: the table of docs/architecture.md.
 
     python benchmarks/against_checkout.py /path/to/other -o against.json
     python tools/architecture.py against.json
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from markdown_table import table
 from marked_block import rewrite
 
 ROOT = Path(__file__).parents[1]
@@ -27,14 +28,14 @@ Row = tuple[str, str, str]
 
 
 def shape() -> Iterator[Row]:
-    """Figures of the code, by the functions of the test that bounds them."""
+    """Figures of the code, computed by the test that limits them."""
     sys.path.insert(0, str(ROOT / "tests"))
     found = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))
     modules, packages = found["modules_on_top"](), found["packages"]()
     yield "modules directly under `gaincell_char/`", f"≤ {found['MOST_MODULES_ON_TOP']}", f"{len(modules)}"
     yield "packages", f"≤ {found['MOST_PACKAGES']}", f"{len(packages)}"
     yield "median module, lines", f"< {found['MEDIAN_MODULE']}", f"{found['median_module']():.0f}"
-    yield "nine tenths of the function bodies, lines", f"≤ {found['P90_BODY']}", f"{found['p90_body']()}"
+    yield "90 % of the function bodies, lines", f"≤ {found['P90_BODY']}", f"{found['p90_body']()}"
     yield "longest function, lines", f"≤ {found['LONGEST_FUNCTION']}", f"{found['longest_function']()}"
     yield "readers of SPICE text", "1", f"{len(found['spice_readers']())}"
     yield "modules with `fmt: skip`", "0", f"{len(found['unformatted']())}"
@@ -43,13 +44,13 @@ def shape() -> Iterator[Row]:
 
 
 def against(found: dict[str, Any]) -> Iterator[Row]:
-    """Records and times beside those of an older commit."""
+    """Records and times compared with those of an older commit."""
     for technology, records in found["records"].items():
-        title = f"{records['records']} records of {technology}, before and after: largest relative difference"
+        title = f"{records['records']} records of {technology}, after and before: largest relative difference"
         yield title, "≤ 1e-8", f"{records['largest_difference']:.1g}"
     for name, times in found["jobs"].items():
         yield (
-            f"{name}: time after / before, median of {times['rounds']} interleaved pairs",
+            f"{name}: time after / time before, median of {times['rounds']} interleaved pairs",
             "≤ 1",
             f"{times['ratio']:.2f}",
         )
@@ -73,13 +74,10 @@ def suite() -> Iterator[Row]:
 def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("against", type=Path, help="what benchmarks/against_checkout.py wrote")
-    asked = parser.parse_args()
-    found = json.loads(asked.against.read_text(encoding="utf-8"))
-    rows = [*shape(), *against(found), *suite()]
-    lines = ["| figure | target | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
-    said = f"Commit {found['now']} beside {found['before']}; `benchmarks/against_checkout.py`, `tools/architecture.py`."
-    text = "\n".join([said, "", *lines])
+    parser.add_argument("against", type=Path, help="output of benchmarks/against_checkout.py")
+    found = json.loads(parser.parse_args().against.read_text(encoding="utf-8"))
+    compared = f"Commit {found['now']} (after) was compared with {found['before']} (before)."
+    text = "\n".join([compared, "", table(("figure", "target", "measured"), [*shape(), *against(found), *suite()])])
     rewrite("docs/architecture.md", "architecture", text)
     print(text)
 

@@ -1,4 +1,4 @@
-"""Macro-models beside the transistors they stand for: the table of docs/exports.md.
+"""Exported subcircuits compared with the transistor netlists: the table of docs/exports.md.
 
     python tools/exports.py [-o exports.json]
 
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markdown_table import table
 from marked_block import rewrite
+from stated_errors import fitted, stated, unseen
 
 from gaincell_char import registry, units
 from gaincell_char.exporting import export_files
-from gaincell_char.fitting.fit import Fit, held_out
+from gaincell_char.fitting.fit import Fit
 from gaincell_char.fitting.record import Record
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweeping.run import characterize
@@ -39,42 +41,41 @@ def simulate(record: Record, fit: Fit, netlist: str | None, pool: Pool) -> tuple
 
 
 def compare(name: str, pool: Pool) -> dict[str, Any]:
-    """Errors [SI] at the points the fit did not see, and the time of both."""
+    """Errors [SI] at points that were not used in the fit, and the time of both."""
     record = registry.load_record(TECHNOLOGY, name)
-    fit = next(fit for fit in record.fits if fit.form == "best")
+    fit = fitted(record)
     text = export_files(record, "spice", model=fit.model)[f"{record.circuit}.cir"]
     simulate(record, fit, text, pool)  # the first load of everything is not measured
     inputs, macro, macro_s = simulate(record, fit, text, pool)
     _, transistors, transistors_s = simulate(record, fit, None, pool)
-    seen = held_out(inputs)
+    seen = unseen(inputs)
     error, realised = (macro - transistors)[seen], macro - registry.load_model(record, fit.model)(*inputs.values())
-    assert fit.held_out is not None
     return {
         "record": name, "model": fit.model, "unit": fit.unit, "n": int(seen.sum()),
         "rms": float(np.sqrt(np.mean(error**2))), "worst": float(np.abs(error).max()),
-        "stated_rms": fit.held_out.rms, "stated_worst": abs(fit.held_out.worst),
+        "stated_rms": stated(fit).rms, "stated_worst": abs(stated(fit).worst),
         "realised_rms": float(np.sqrt(np.mean(realised**2))), "realised_worst": float(np.abs(realised).max()),
         "points": macro.size, "macro_s": macro_s, "transistors_s": transistors_s,
     }  # fmt: skip
 
 
-def table(rows: list[dict[str, Any]], simulator: str) -> str:
-    """Markdown."""
-    lines = [
-        "| record | off the transistors: rms; worst | it states | off its formula | time |",
-        "|---|---|---|---|---|",
-    ]  # fmt: skip
-    for row in rows:
-        rms, worst, stated, most, own = (
-            units.show(row[k], row["unit"], 3) for k in ("rms", "worst", "stated_rms", "stated_worst", "realised_rms")
-        )
-        share = row["macro_s"] / row["transistors_s"]
-        lines.append(
-            f"| `{row['record']}`, {row['model']} | **{rms}; {worst}** | {stated}; {most} | {own} | {share:.2f} |"
-        )
-    unseen = "errors at the points that the fit did not see; time as a share of the transistors'"
-    origin = f"{TECHNOLOGY}, {simulator}, one process; {unseen}."
-    return "\n".join([*lines, "", origin])
+HEADS = {
+    "rms": "rms", "worst": "worst", "stated_rms": "stated rms", "stated_worst": "stated worst",
+    "realised_rms": "rms from the formula",
+}  # fmt: skip
+
+
+def page(rows: list[dict[str, Any]], simulator: str) -> str:
+    """The table, and what it was measured with."""
+    found = table(
+        ("record", "model", *HEADS.values(), "relative time"),
+        (
+            (f"`{row['record']}`", f"`{row['model']}`", *(units.show(row[k], row["unit"], 3) for k in HEADS),
+             f"{row['macro_s'] / row['transistors_s']:.2f}")
+            for row in rows
+        ),
+    )  # fmt: skip
+    return f"{found}\n\n{TECHNOLOGY}, {simulator}, one simulator process."
 
 
 def main() -> None:
@@ -84,7 +85,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with Pool(1) as pool:
         rows = [compare(name, pool) for name in RECORDS]
-        text = table(rows, f"ngspice {pool.version}")
+        text = page(rows, f"ngspice {pool.version}")
     if arguments.output:
         arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     rewrite("docs/exports.md", "exports", text)

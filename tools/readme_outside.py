@@ -1,4 +1,4 @@
-"""Write README.md's table of technologies, foreign data and exports.
+"""Write the table of technologies, tables from elsewhere and exports in docs/benchmarks.md.
 
     python tools/exports.py -o exports.json
     python tools/readme_outside.py exports.json
@@ -8,11 +8,15 @@ Fits come from the packaged records, the refit is made here.  No number of the t
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import external_data
+import headline
+from markdown_table import power, table
 from marked_block import rewrite
+from stated_errors import stated
 
 from gaincell_char import registry, units
 from gaincell_char.fitting.fit import Errors
@@ -20,38 +24,34 @@ from gaincell_char.fitting.fit import Errors
 T_MAX = 15e-9
 
 
-def held_out(name: str, model: str) -> Errors:
-    """Errors of a sky130 fit on points it did not see."""
-    found = registry.load_record("sky130", name).fit(model).held_out
-    assert found is not None
-    return found
+def sky130(name: str, model: str) -> Errors:
+    """Stated errors of a sky130 fit."""
+    return stated(registry.load_record("sky130", name).fit(model))
 
 
-def rows(macros: list[dict[str, Any]]) -> list[str]:
-    """Figure, what was asked, what was measured."""
-    cell = held_out("gain_cell.dc", "softplus")
-    relu, signed = held_out("relu_c2p.transfer", "relu_knee"), held_out("signed_c2p.transfer", "signed_knee")
-    exact = external_data.fit(external_data.I_BL).values()
-    refit = max(abs(exact[name] / value - 1) for name, value in external_data.PUBLISHED.items() if value)
-    off, said = (
-        ", ".join(units.show(float(f"{m[key]:.2g}"), m["unit"]) for m in macros) for key in ("rms", "stated_rms")
-    )
-    return [
-        "| figure | asked | measured |", "|---|---|---|",
-        f"| `sky130` cell, best form: R2; NRMSE | 0.9999; 0.1 % | **{cell.r2:.7f}; {100 * cell.nrmse:.4f} %** |",
-        "| `sky130` ReLU and signed converter: rms, of t_max | 0.2 % | "
-        f"**{100 * relu.rms / T_MAX:.3f} %; {100 * signed.rms / T_MAX:.3f} %** |",
-        f"| exported subcircuits beside the transistors: rms of both cells, both converters | {said} | **{off}** |",
-        f"| cubic refit of a table from the published polynomial: worst coefficient | 1e-9 | **{refit:.0e}** |",
-    ]  # fmt: skip
+def rows(macros: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """Figure, target and measured value."""
+    cell = sky130("gain_cell.dc", "softplus")
+    yield "`sky130`, cell current at `v_in` = `vdd`: R2", "0.9999", f"{cell.r2:.7f}"
+    yield "`sky130`, cell current at `v_in` = `vdd`: NRMSE", "0.1 %", f"{100 * cell.nrmse:.4f} %"
+    for kind, circuit, model in (("ReLU", "relu_c2p", "relu_knee"), ("signed", "signed_c2p", "signed_knee")):
+        error = sky130(f"{circuit}.transfer", model)
+        yield f"`sky130`, {kind} converter: rms", "0.2 %", f"{100 * error.rms / T_MAX:.3f} %"
+    for macro in macros:
+        target, measured = (
+            units.show(float(f"{macro[key]:.2g}"), macro["unit"]) for key in ("stated_rms", "rms")
+        )  # fmt: skip
+        yield f"exported subcircuit, `{macro['record']}`: rms", target, measured
+    yield "cubic fitted to a table of the published polynomial: worst coefficient", "1e-9", power(external_data.refit())
 
 
 def main() -> None:
     """Rewrite the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("exports", type=Path)
-    text = "\n".join(rows(json.loads(parser.parse_args().exports.read_text(encoding="utf-8"))))
-    rewrite("README.md", "outside", text)
+    macros = json.loads(parser.parse_args().exports.read_text(encoding="utf-8"))
+    text = table(("figure", "target", "measured"), rows(macros))
+    rewrite(headline.PAGE, "outside", text)
     print(text)
 
 

@@ -1,9 +1,9 @@
-"""What the long form of the tests says about hostile files, technologies and kills: the tables of docs/security.md.
+"""Results of the long form of the tests for hostile files, technologies and kills: the tables of docs/security.md.
 
     ./go test --all --junitxml=tests.xml
     python tools/safety.py tests.xml
 
-No number of the tables is typed by hand.  The script fails if a test it counts was not run.
+No number of the tables is typed by hand.  The script fails if a test that it counts was not run.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from markdown_table import NONE, table
 from marked_block import rewrite
 
 from gaincell_char import registry
@@ -44,7 +45,7 @@ class Case:
 
 
 def rows_closed() -> dict[str, int]:
-    """Rows of the list of faults that have tests: in the tables, and in the text."""
+    """Rows of the list of faults that have tests, by the file of the tests."""
     sys.path.insert(0, str(ROOT / "tests"))  # they import what they share
     return {name: len(runpy.run_path(str(ROOT / "tests" / f"{name}.py"))["ROWS"]) for name in FAULTS}
 
@@ -56,53 +57,64 @@ def figures(cases: Sequence[Case]) -> Iterable[tuple[str, str, str]]:
     rows = closed["test_faults_security"] + closed["test_faults_results"]
     yield "security faults and wrong results of November 2026 with a test", f"{rows}", f"{rows}"
     wanted = closed["test_faults_requests"]
-    yield "tracebacks, hangs, late refusals and silences with a test", f"{wanted}", f"{wanted}"
+    yield "tracebacks, hangs, late refusals and missing messages with a test", f"{wanted}", f"{wanted}"
     yield "tests of these faults that pass", f"{len(faults)}", f"{sum(case.passed for case in faults)}"
     samples = [case for case in cases if case.function == "test_two_samples_of_every_bench"]
     yield (
-        "circuits, benches, technologies and kinds of variation: campaigns of two samples without a failure",
+        "campaigns of two samples, every circuit, bench, technology and kind of variation, without a failure",
         f"{len(samples)}", f"{sum(case.passed for case in samples)}",
     )  # fmt: skip
     runs = [case for case in cases if case.function == "test_every_study_of_the_main_job"]
     yield (
-        "technologies in which `gaincell run` gives every study", f"{len(registry.technology_names())}",
+        "technologies in which `gaincell run` completes every study", f"{len(registry.technology_names())}",
         f"{sum(case.passed for case in runs)}",
     )  # fmt: skip
     kills = [case for case in cases if case.function == "test_killed_at_any_moment_and_run_again"]
     amid = sum(case.properties.get("finished_before") == "False" for case in kills)
     yield "commands killed at a random moment", f"{KILLS}", f"{len(kills)}"
-    yield "of them, before they had finished", "", f"{amid}"
+    yield "of these commands, killed before they had finished", NONE, f"{amid}"
     yield (
-        "of them, the same to the last bit when repeated, and nothing left behind", f"{KILLS}",
+        "of these commands, equal to the last bit when repeated, with nothing left behind", f"{KILLS}",
         f"{sum(case.passed for case in kills)}",
     )  # fmt: skip
 
 
-def kinds(cases: Sequence[Case]) -> Iterable[tuple[str, int, float, bool]]:
-    """Kind of file, inputs, which part of them the parser took, and whether nothing else happened."""
+KIND_HEADS = (
+    "kind of file", "inputs", "target, accepted", "measured, accepted", "target, violations", "measured, violations",
+)  # fmt: skip
+
+
+def kinds(cases: Sequence[Case]) -> Iterable[tuple[str, ...]]:
+    """Kind of file, inputs, share that the parser accepted, and whether a violation was found."""
     for case in cases:
         if case.file == "test_fuzz" and case.function in KINDS:
             inputs = int(case.properties["inputs"] or 0)
-            yield KINDS[case.function], inputs, int(case.properties["past_the_parser"] or 0) / inputs, case.passed
+            share = int(case.properties["past_the_parser"] or 0) / inputs
+            violations = "0" if case.passed else "at least 1"
+            yield KINDS[case.function], f"{inputs}", f"{LEAST_READ:.0%}", f"{share:.0%}", "0", violations
+
+
+VIOLATION = (
+    "A *violation* is a traceback, a run of more than 10 s, the execution of a program, a write, or a read outside\n"
+    "the folder of the input. *accepted* is the share of the inputs that the parser accepted."
+)
 
 
 def page(cases: Sequence[Case]) -> str:
     """Both tables."""
-    lines = ["| figure | target | measured |", "|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in figures(cases)]
-    lines += [
-        "", "| mutated files of a kind | inputs | accepted by the parser | target | "
-        "tracebacks, hangs over 10 s, executions, writes, reads outside |", "|---|---|---|---|---|",
-    ]  # fmt: skip
-    for kind, inputs, share, passed in kinds(cases):
-        lines.append(f"| {kind} | {inputs} | {share:.0%} | {LEAST_READ:.0%} | {'0' if passed else 'some'} |")
-    return "\n".join(lines)
+    first = table(("figure", "target", "measured"), figures(cases))
+    return "\n\n".join([first, VIOLATION, table(KIND_HEADS, kinds(cases))])
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("reports", type=Path, nargs="+", help="what pytest --junitxml wrote; a later one counts")
+    parser.add_argument(
+        "reports",
+        type=Path,
+        nargs="+",
+        help="output of pytest --junitxml; for a test in several reports the last one counts",
+    )
     reports = parser.parse_args().reports
     found: dict[tuple[str, str], Case] = {}
     for report in reports:

@@ -1,17 +1,20 @@
-"""Retention of silicon and oxide-semiconductor cells over twelve decades, and what fits in each technology.
+"""Retention of silicon and oxide-semiconductor cells over twelve decades, and errors of the fits in each technology.
 
     python tools/technologies.py
 
-simulates the retention, reads the packaged records, and writes the tables of docs/technologies.md and the picture
+It simulates the retention, reads the packaged records, and writes the tables of docs/technologies.md and the picture
 docs/images/retention.png.  No number of a table is typed by hand.
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from markdown_table import table
 from marked_block import rewrite
+from stated_errors import stated
 
 from gaincell_char import registry, units
 from gaincell_char.spice.pool import Pool
@@ -46,7 +49,7 @@ def retention(v_store) -> str:  # type: ignore[no-untyped-def]
     return units.show(float(f"{np.exp(np.interp(HALF_LSB, moved, np.log(TIMES))):.2g}"), "s")
 
 
-def retention_rows(pool: Pool) -> list[str]:
+def retention_rows(pool: Pool) -> list[tuple[str, str]]:
     """Draw the picture; a row per cell."""
     figure, axes = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
     rows = []
@@ -56,7 +59,7 @@ def retention_rows(pool: Pool) -> list[str]:
             axes.semilogx(
                 TIMES, v_store.sel(v_init=v_init), style, color=colour, lw=1.8, label=name if style == "-" else None
             )
-        rows.append(f"| {name} | {retention(v_store)} |")
+        rows.append((name, retention(v_store)))
     axes.set(
         xlabel="time since the write [s]", ylabel="v_store [V]", title="A cell written high (solid) and low (dashed)"
     )
@@ -66,31 +69,33 @@ def retention_rows(pool: Pool) -> list[str]:
     return rows
 
 
-def gmin_rows(pool: Pool) -> list[str]:
-    """What the simulator's own leak does to the oxide cell: v_store after 1000 s, written high."""
+def gmin_rows(pool: Pool) -> list[tuple[str, str]]:
+    """Effect of the simulator's own leak on the oxide cell: v_store after 1000 s, written high."""
     rows = []
     for gmin in (1e-30, 1e-27, 1e-24, 1e-21, 1e-18, 1e-15, 1e-12):
         end = float(decay(pool, "osfet", {}, gmin=gmin).sel(v_init=0.9)[-1])
-        rows.append(f"| {gmin:g} | {end:.7f} |")
+        rows.append((f"{gmin:g}", f"{end:.7f}"))
     return rows
 
 
-def fit_rows() -> list[str]:
-    """Best model of each study in each technology, on points that its fit did not see."""
-    rows = []
+def fit_rows() -> Iterator[tuple[str, ...]]:
+    """Errors of one model of each study in each technology, at points that were not used in the fit."""
     for study, model, output in (
-        ("gain_cell.dc", "softplus", "current, v_in = vdd"), ("gain_cell.pulse", "softplus_charge", "charge per pulse"),
-        ("gain_cell_switched.dc", "softplus", "current, v_in = vdd"), ("capacitor_decay.decay", "three_leaks", "level"),
-        ("relu_c2p.transfer", "relu_knee", "pulse"), ("signed_c2p.transfer", "signed_knee", "signed pulse"),
-    ):  # fmt: skip
-        cells = []
+        ("gain_cell.dc", "softplus", "current at `v_in` = `vdd`"),
+        ("gain_cell.pulse", "softplus_charge", "charge per pulse"),
+        ("gain_cell_switched.dc", "softplus", "current at `v_in` = `vdd`"),
+        ("capacitor_decay.decay", "three_leaks", "stored voltage"),
+        ("relu_c2p.transfer", "relu_knee", "pulse width"),
+        ("signed_c2p.transfer", "signed_knee", "signed pulse width"),
+    ):
+        row = [f"`{study}`", output, f"`{model}`"]
         for technology in ("gc28", "sky130"):
-            fit = registry.load_record(technology, study).fit(model)
-            held = fit.held_out
-            assert held is not None
-            cells.append(f"{held.r2:.7f}, {100 * held.nrmse:.4f} %")
-        rows.append(f"| `{study}` {output}, `{model}` | {' | '.join(cells)} |")
-    return rows
+            errors = stated(registry.load_record(technology, study).fit(model))
+            row += [f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %"]
+        yield tuple(row)
+
+
+FITS = ("record", "output", "model", "R2, gc28", "NRMSE, gc28", "R2, sky130", "NRMSE, sky130")
 
 
 def main() -> None:
@@ -98,14 +103,12 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with Pool(2) as pool:
         tables = {
-            "retention": [
-                "| cell | until a level has moved by half an LSB of 3 bits |", "|---|---|", *retention_rows(pool),
-            ],
-            "gmin": ["| gmin [S] | v_store after 1000 s [V] |", "|---|---|", *gmin_rows(pool)],
-        }  # fmt: skip
-    tables["fits"] = ["| model | gc28: R2, NRMSE | sky130: R2, NRMSE |", "|---|---|---|", *fit_rows()]
-    for name, lines in tables.items():
-        rewrite("docs/technologies.md", name, "\n".join(lines))
+            "retention": table(("cell", "retention"), retention_rows(pool)),
+            "gmin": table(("gmin [S]", "v_store after 1000 s [V]"), gmin_rows(pool)),
+        }
+    tables["fits"] = table(FITS, fit_rows())
+    for name, text in tables.items():
+        rewrite("docs/technologies.md", name, text)
 
 
 if __name__ == "__main__":
