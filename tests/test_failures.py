@@ -639,6 +639,19 @@ def test_an_ngspice_that_is_nowhere_is_missed_with_the_way_to_install_it(monkeyp
         ngspice.find_library()
 
 
+def test_a_folder_is_no_library(monkeypatch, tmp_path):
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(tmp_path))
+    with pytest.raises(NgspiceMissingError, match=r"is a folder; it must be the path of the library itself, such as /"):
+        ngspice.find_library()
+
+
+@pytest.mark.ngspice
+def test_an_empty_path_of_the_library_is_none(monkeypatch):
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", "")
+    with Pool(1) as pool:
+        assert not outcomes(pool, [GOOD])[0].reason
+
+
 @pytest.mark.parametrize("library", ["text", "another library"])
 def test_a_library_that_is_not_ngspice_is_an_error_in_one_line(monkeypatch, tmp_path, library):
     other = tmp_path / "libngspice.so"

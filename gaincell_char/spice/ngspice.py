@@ -77,6 +77,11 @@ def find_library() -> str:
             raise NgspiceMissingError(
                 f"{LIBRARY_PATH} = {chosen} does not exist; unset it or install ngspice: {INSTALL}"
             )
+        if not Path(chosen).is_file():
+            raise NgspiceMissingError(
+                f"{LIBRARY_PATH} = {chosen} is a folder; it must be the path of the library itself, such as "
+                f"{Path(chosen) / 'libngspice.so.0'}"
+            )
         return str(Path(chosen).absolute())  # a child process has another working directory
     roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
     for root in roots:

@@ -161,7 +161,7 @@ class Simulator:
             self._process = subprocess.Popen(
                 command("spice.worker", child, work, os.getpid()),
                 # Found here: the child has another working directory.
-                env={**os.environ, **({LIBRARY_PATH: find_library()} if LIBRARY_PATH in os.environ else {})},
+                env={**os.environ, **({LIBRARY_PATH: find_library()} if os.environ.get(LIBRARY_PATH) else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
