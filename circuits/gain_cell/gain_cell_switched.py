@@ -14,40 +14,31 @@ from ._models import Branch, branch
 
 
 def switched(
-    v_store: Array,
-    v_in: Array,
-    *,
-    n: Branch,
-    p: Branch,
-    switch_n: Branch,
-    m_n: float,
-    switch_p: Branch,
-    m_p: float,
-    vdd: float,
+    v_store: Array, v_in: Array, *, n: Branch, p: Branch, switch_n: Branch, switch_p: Branch, vdd: float
 ) -> Array:
     """Bitline current [A] of drivers behind switches: in each branch the smaller of two currents, smoothly."""
-    sunk = _smaller(branch(v_store, n), branch(v_in, (*switch_n, 0.0)), m_n)
-    return sunk - _smaller(branch(vdd - v_store, p), branch(v_in, (*switch_p, 0.0)), m_p)
+    return _behind(branch(v_store, n), v_in, switch_n) - _behind(branch(vdd - v_store, p), v_in, switch_p)
 
 
-def _smaller(a: Array, b: Array, m: float) -> Array:
-    return a * b / (a**m + b**m) ** (1 / m)
+def _behind(driver: Array, v_in: Array, switch: Branch) -> Array:
+    """Current [A] of a driver behind a switch, whose last number is the sharpness of the smaller current."""
+    *transistor, m = switch
+    own = branch(v_in, (*transistor, 0.0))
+    return driver * own / (driver**m + own**m) ** (1 / m)
 
 
 def _switch(side: str) -> CoefficientArray:
     who = f"{side} switch"
-    return group(
+    transistor = group(
         f"{side}_s",
         k=Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=2e-4, low=1e-7, high=1.0),
         vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
         s=Coefficient(unit="V", doc=f"{who}: width of moderate inversion", start=0.06, low=0.005, high=1.0),
         t=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-1.0, high=50.0),
     )
-
-
-def _sharpness(side: str) -> Coefficient:
     doc = f"{side} branch: sharpness of the smaller current"
-    return Coefficient(unit="1", doc=doc, start=2.0, low=0.3, high=10.0)
+    sharpness = {f"m_{side}": Coefficient(unit="1", doc=doc, start=2.0, low=0.3, high=10.0)}
+    return CoefficientArray(parts={**transistor.parts, **sharpness}, shape=(5,))
 
 
 SWITCHED_2D = Model(
@@ -57,14 +48,7 @@ SWITCHED_2D = Model(
     function=switched,
     output="i_bl",
     equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
-    arguments={
-        **_models.BRANCHES,
-        "switch_n": _switch("n"),
-        "m_n": _sharpness("n"),
-        "switch_p": _switch("p"),
-        "m_p": _sharpness("p"),
-        "vdd": _models.VDD,
-    },
+    arguments={**_models.BRANCHES, "switch_n": _switch("n"), "switch_p": _switch("p"), "vdd": _models.VDD},
     held_at={"v_bl": "vdd/2"},
 )
 _SWITCHES = Params(

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from .. import units
 from ..errors import ParameterError
@@ -93,7 +92,7 @@ class Params(Mapping[str, Parameter]):
     """
 
     def __init__(self, **parameters: Parameter) -> None:
-        self._table = MappingProxyType(parameters)
+        self._table: Mapping[str, Parameter] = parameters
 
     def __getitem__(self, name: str) -> Parameter:
         try:
