@@ -111,7 +111,7 @@ def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
     with (
         Lossy(2) as executor,
         pytest.raises(
-            GaincellError, match=r"lost \d+ of \d+ parts, the first to ValueError: .*'lost'; what is finished is kept"
+            GaincellError, match=r"\d+ of \d+ tasks of the executor failed, the first with ValueError: .*'lost'; finished points are kept"
         ),
     ):
         execute.run_campaign(planned(), N, tmp_path, pool=executor)
@@ -222,7 +222,7 @@ def test_no_samples_are_refused(pool, tmp_path, n):
 
 @pytest.mark.parametrize("part", [(0, 3), (4, 3), (1, 0)])
 def test_a_part_that_is_none_is_refused(pool, tmp_path, part):
-    with pytest.raises(RequestError, match=f"shard {part[0]}/{part[1]} is not one of its parts: write I/N"):
+    with pytest.raises(RequestError, match=f"shard {part[0]}/{part[1]} does not exist: write I/N"):
         execute.run_campaign(planned(), 4, tmp_path, pool=pool, part=part)
 
 
@@ -345,7 +345,7 @@ def test_the_check_finds_a_number_that_is_not_so(pool, tmp_path):
     assert 0 < found.tight["q_bl"] < 1e-3
     rows.loc[0, "q_bl"] *= 1.01
     with pytest.raises(
-        SimulationError, match=r"check failed: sample 0\.0 has q_bl = \S+ there and \S+ here.*fresh process"
+        SimulationError, match=r"check failed: sample 0\.0 has q_bl = \S+ there and \S+ here.*new process"
     ):
         verify.check(campaign, rows, 8, timeout_s=60)
 

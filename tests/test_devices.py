@@ -116,8 +116,8 @@ def test_deviations_are_followed_into_the_subcircuits_of_a_foundry():
         ("xp 1 2 pair w={nowhere}", "uses nowhere, which has no value there"),
         (".subckt a p\n.model m nmos vth0={process_c}\n.ends\nxa 1 a", "uses process_c, where Monte Carlo cannot"),
         (".subckt a p\nv1 p 0 {process_c}\n.ends\nxa 1 a", r"cannot vary \{process_c\} of v1"),
-        (".subckt a p\n.if (1)\nc1 p 0 1f\n.endif\n.ends\nxa 1 a", r"cannot look into a subcircuit with \.if"),
-        (".subckt a p\nxa p a\n.ends\nxa 1 a", "nested too deep"),
+        (".subckt a p\n.if (1)\nc1 p 0 1f\n.endif\n.ends\nxa 1 a", r"cannot evaluate a subcircuit with \.if"),
+        (".subckt a p\nxa p a\n.ends\nxa 1 a", "nested more than 30 deep"),
     ],
 )
 def test_what_cannot_be_varied_is_refused(line, says):

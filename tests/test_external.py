@@ -339,12 +339,12 @@ def test_a_network_can_be_trained_on_it(tmp_path):
         (("--map", "v_store=a"), "a table from elsewhere needs --circuit NAME and --model NAME"),
         (
             ("--circuit", "gain_cell", "--model", "cubic", "--map", "v_store"),
-            "'v_store': write OURS=THEIRS, several with commas",
+            "'v_store' is not an assignment: write OURS=THEIRS, or several with commas",
         ),
         (("--circuit", "gain_cell", "--model", "cubic", "--map", "v_store=a,v_store=b"), "v_store is given twice"),
         (
             ("--circuit", "gain_cell", "--model", "cubic", "--units", "v_store=mV,,i_bl=uA"),
-            "--units 'v_store=mV,,i_bl=uA': write values with one comma between them",
+            "--units 'v_store=mV,,i_bl=uA' contains an empty value; write values with one comma between them",
         ),
         (
             ("--circuit", "gain_cell", "--model", "cubic", "--model", "cubic_charge", "--map", "v_store=a"),

@@ -149,8 +149,8 @@ def test_a_campaign_with_failed_rows_never_ends_well(gaincell, tmp_path):
     for more in ((), (), ("--retry-failed",)):
         status, out, err = gaincell(*words, *more)
         assert status == 1, out
-        assert re.search(r"1 of 1 points failed and are rows of the results; the first, 0\.0: ", err)
-        assert "decks and logs are in c/failed; --retry-failed tries them again" in err
+        assert re.search(r"1 of 1 points failed and are marked as failed in the results; the first, 0\.0: ", err)
+        assert "decks and logs are in c/failed; --retry-failed simulates them again" in err
         assert (tmp_path / "c" / "failed" / "0.0.cir").exists()
     assert "1 points simulated" in out
     status, _, err = gaincell("merge", "c")
@@ -258,7 +258,7 @@ def test_a_signal_while_a_campaign_is_analysed_keeps_its_samples(
     found, out, err = gaincell(*DECAY)
     assert (found, err.splitlines()[-1]) == (status, f"gaincell: {said}")
     assert "Traceback" not in err
-    assert "8 were there already" in out
+    assert "8 already finished" in out
     assert sorted(Path("c/shards").iterdir()) == before
 
 

@@ -346,4 +346,4 @@ def test_rows_of_another_simulator_are_not_used(pool, tmp_path):
     manifest.write_text(manifest.read_text().replace('"simulator": "ngspice ', '"simulator": "ngspice 1'))
     assert read_finished(campaign, tmp_path / "c", 4, said.append).empty
     assert "4 points in" in said[0]
-    assert "are of another campaign; they are not used" in said[0]
+    assert "belong to a different campaign; they are not used" in said[0]

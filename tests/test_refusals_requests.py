@@ -410,7 +410,9 @@ def test_an_empty_word_is_refused(refused):
 
 @pytest.mark.parametrize("given", [("--corner", ","), ("--temp", ","), ("--temp", "27,,85"), ("--corner", "tt,")])
 def test_an_empty_place_in_a_list_is_refused(refused, given):
-    assert f"'{given[1]}': write values with one comma between them" in refused(*SWEEP, "-o", "a.csv", *given)
+    assert f"'{given[1]}' contains an empty value; write values with one comma between them" in refused(
+        *SWEEP, "-o", "a.csv", *given
+    )
 
 
 @pytest.mark.parametrize("digits", ["\u0661\u0666", "\uff11", "1_6"])

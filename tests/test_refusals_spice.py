@@ -149,7 +149,9 @@ def test_a_default_of_a_subcircuit_does_not_replace_what_is_asked_for():
     text = CELL.replace("vdd vss\n", "vdd vss w_n=1u\n", 1)
     assert planned(text).text
     for request in ({"set_": {"w_n": 2e-6}}, {"sweep": {"w_n": [2e-6, 3e-6]}}):
-        with pytest.raises(NetlistError, match=r"'\.subckt gain_cell.* gives w_n a default, and the request another"):
+        with pytest.raises(
+            NetlistError, match=r"'\.subckt gain_cell.* has a default for w_n, which the request sets to"
+        ):
             next(registry.plan_bench("gain_cell", "dc", netlist=text, **request).points())
 
 
