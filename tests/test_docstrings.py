@@ -224,7 +224,7 @@ def _unsaid_errors(definition: Definition) -> Iterator[str]:
     if isinstance(definition.node, ast.ClassDef):
         return
     listed = {
-        *re.findall(r"^(\w+)$", definition.sections.get("Raises", ""), re.M),
+        *re.findall(r"\w+", " ".join(re.findall(r"^\w.*$", definition.sections.get("Raises", ""), re.M))),
         *re.findall(r"raises? `(\w+)`", definition.text),
     }
     for name in _raised(definition.node):

@@ -362,7 +362,7 @@ def test_a_comparison_says_on_the_terminal_what_its_gate_counted(gaincell):
     assert "stated ps, median" in plain
     assert re.search(r"scores, \w+: 4 columns, \d of them without a pulse in SPICE and model", plain)
     assert re.search(r"the worst is column \d+ of query \d+, off by \S+ ps at \S+ fC, where the records state", plain)
-    assert re.search(r"errors over the stated ones have rms \S+, and up to 3 counts as agreement", plain)
+    assert re.search(r"errors relative to the stated errors have rms \S+; the limit for agreement is 3", plain)
 
 
 @pytest.mark.parametrize(

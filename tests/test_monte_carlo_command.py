@@ -172,7 +172,7 @@ def test_parts_are_merged(gaincell, tmp_path):
         ("--spec q_bl>1", "spec 'q_bl>1': there is no 'q_bl'; have i_bl"),
         ("--accuracy 5", "'5' is not a percentage between 0% and 100%; write for example 0.05%"),
         ("--accuracy 1e-30%", "no measured setting is accurate to 1e-30 %; the best has"),
-        ("--replay x", "'x' is no id: write SAMPLE.POINT"),
+        ("--replay x", "'x' is not an id: write SAMPLE.POINT"),
         ("--corner ff --vary both", "corner ff fixes the process"),
         ("--seed -1", "seed = -1 must be a whole number from 0 to 2^63 - 1"),
         ("--axis v_stor=1", "v_stor"),
@@ -205,7 +205,8 @@ def test_a_merge_without_a_campaign_or_with_a_hole_is_refused(gaincell, tmp_path
     status, _, err = gaincell("merge", "c")
     assert status == 2
     assert (
-        "32 of 64 points are not simulated yet, of samples 0, 2, 4, 6, 8, ...; run the same command again, or the" in err
+        "32 of 64 points are not simulated yet, of samples 0, 2, 4, 6, 8, ...; run the same command again, or the"
+        in err
     )
     (tmp_path / "c" / "campaign.json").write_text("{")
     status, _, err = gaincell("merge", "c")

@@ -67,7 +67,7 @@ def test_rows_of_another_comparison_count_as_not_simulated(tmp_path, other):
     found = simulate.finished_cases(comparison, folder, todo, said.append)
     assert found is not None
     assert found.empty
-    assert re.search(r"\d+ columns in \S+/c are of another comparison; they are not used", said[0])
+    assert re.search(r"\d+ columns in \S+/c belong to a different comparison; they are not used", said[0])
 
 
 def test_rows_of_the_same_comparison_are_used_whatever_else_is_asked_for(tmp_path):
@@ -111,7 +111,7 @@ def test_a_comparison_without_its_manifest_takes_no_row_of_another(gaincell, tmp
     status, out, err = gaincell(*SMALL, "-o", "b", "--seed", 2)
     assert status == 0, err
     assert "1 of 1 passes simulated" in out
-    assert err.count("columns in b are of another comparison; they are not used") == 1
+    assert err.count("columns in b belong to a different comparison; they are not used") == 1
     (tmp_path / "b" / "campaign.json").unlink()
     assert "0 of 1 passes simulated" in gaincell(*SMALL, "-o", "b", "--seed", 2)[1]
     one, two = (pd.read_csv(tmp_path / name / "tables" / "outcomes.csv") for name in "ab")
@@ -155,7 +155,7 @@ def test_no_outcome_is_no_verdict(mismatch):
     found = _agreement(0, mismatch=mismatch)
     assert found.disagreements() == []
     [sentence] = found.undecided()
-    assert sentence.startswith("scores: no verdict: ")
+    assert sentence.startswith("scores: undecided: ")
     assert "nan" not in sentence
     some = _agreement(5, mismatch=mismatch)
     assert (len(some.disagreements()), some.undecided()) == (1, [])
@@ -168,8 +168,8 @@ def test_a_gate_says_that_there_is_no_verdict(gaincell, tmp_path):
     words = ("--operation", "scores", "--inputs", "in.npz", "--workers", 1, "--mismatch", "--draws", 10, "--gate")
     status, _, err = gaincell("compare", "-o", "c", *words)
     assert (status, "disagree" in err, "nan" in err) == (0, False, False), err
-    assert "scores: no verdict: " in err
-    assert "no verdict" in (tmp_path / "c" / "index.html").read_text()
+    assert "scores: undecided: " in err
+    assert "undecided" in (tmp_path / "c" / "index.html").read_text()
 
 
 # --- fit, mc, run ---------------------------------------------------------------------------------------------------

@@ -270,7 +270,7 @@ def test_what_a_technology_says_about_circuits_is_about_some_circuit(theirs, mor
 def test_a_factor_that_is_wrong_at_one_size_is_said_with_technology_and_device(theirs):
     technology = theirs(old="a_vt =", new='factor = "1-w*1e5"\na_vt =')
     (device,) = find_devices(as_netlist(f"{WRAPPER}xa 1 2 3 4 n_x w=100u"), {}, ("process_vth_n",))
-    says = r"technology gc28, \[mismatch\] factor '1-w\*1e5' is -9 for xa \(n_x\), but has to be above 0"
+    says = r"technology gc28, \[mismatch\] factor '1-w\*1e5' is -9 for xa \(n_x\), but must be above 0"
     with pytest.raises(RequestError, match=says):
         sampling.variables([device], technology, "mismatch")
 
