@@ -178,7 +178,7 @@ def test_a_damaged_shard_is_put_aside_and_simulated_again(whole, pool, tmp_path)
     shard.write_bytes(data)
     said = []
     done = execute.run_campaign(planned(), N, tmp_path, pool=pool, listener=execute.Listener(say=said.append))
-    assert said == [f"{shard} is damaged; it is put aside as {shard.stem}.damaged, its points will be simulated again"]
+    assert said == [f"{shard} is damaged; it is renamed to {shard.stem}.damaged, its points will be simulated again"]
     assert done.simulated > 0
     assert same(table(planned(), tmp_path), whole)
 
@@ -204,7 +204,7 @@ def test_a_missing_shard_is_noticed(pool, tmp_path):
 )
 def test_a_folder_of_another_campaign_is_refused(pool, tmp_path, other, says):
     manifest.open_folder(tmp_path, planned().manifest(4))
-    with pytest.raises(RequestError, match=f"contains another campaign: .*{says}.*; choose another folder"):
+    with pytest.raises(RequestError, match=f"contains a different campaign: .*{says}.*; choose another folder"):
         execute.run_campaign(planned(**other), N, tmp_path, pool=pool)
 
 
@@ -240,7 +240,9 @@ def test_a_full_disk_keeps_what_is_finished(whole, pool, tmp_path, monkeypatch):
         write(path, how)
 
     monkeypatch.setattr(manifest, "write_atomically", full)
-    with pytest.raises(StorageError, match=r"the disk is full\); what is finished is kept: make room and run the same"):
+    with pytest.raises(
+        StorageError, match=r"the disk is full\); finished points are kept: free disk space and run the same"
+    ):
         execute.run_campaign(planned(), N, tmp_path, pool=pool)
     monkeypatch.undo()
     assert len(shards.read_shards(tmp_path)) > 0

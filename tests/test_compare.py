@@ -346,7 +346,7 @@ def test_wrong_inputs_are_refused(tmp_path, arrays, says):
 def test_another_comparison_does_not_overwrite_one(gaincell):
     status, _, err = gaincell("compare", "-o", "there", "--instances", 2, *SMALL, "--seed", 2)
     assert status == 2
-    assert "there contains another campaign: " in err
+    assert "there contains a different campaign: " in err
     assert "seed is 1 there and 2 here" in err
 
 

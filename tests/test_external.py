@@ -169,7 +169,7 @@ def test_a_raw_file_of_ltspice_is_fitted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("t.xlsx", b"x", "unknown ending '.xlsx'; use .csv, .tsv"),
+        ("t.xlsx", b"x", "unknown file ending '.xlsx'; use .csv, .tsv"),
         ("t.npz", b"not a zip", "cannot be read as .npz"),
         ("t.parquet", b"x", "cannot be read as .parquet"),
         ("t.csv", b"a,b\n", "the table has no rows"),
@@ -187,7 +187,7 @@ def test_arrays_that_need_pickle_or_have_no_names_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"a \.npy file needs named fields"):
         read_columns(tmp_path / "a.npy")
     np.savez(tmp_path / "b.npz", a=np.zeros(3), b=np.zeros(4))
-    with pytest.raises(DataError, match=r"its arrays have shapes \(3,\), \(4,\); one shape is needed"):
+    with pytest.raises(DataError, match=r"the arrays have shapes \(3,\), \(4,\); one shape is needed"):
         read_columns(tmp_path / "b.npz")
     np.savez(tmp_path / "c.npz", a=np.array([{}, {}], dtype=object))
     with pytest.raises(DataError, match=r"cannot be read as \.npz"):

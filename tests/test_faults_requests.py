@@ -300,7 +300,11 @@ def test_level_1_cards_are_not_accused():
     blocks = [LEVEL_1.format(kind, f, sign) for f in ours.flavours for kind, sign in (("n", 1), ("p", -1))]
     text = "\n".join([*blocks, ".subckt cap p n c=1f\nc1 p n {c*(1+process_c)}\n.ends"])
     mine = ours.model_copy(update={"text": text, "supply": 1.2, "absent": ()})
-    wanted = [p for p in CHECKS if re.search("grows with the gate|threshold in volts|part of the current", p)]
+    wanted = [
+        p
+        for p in CHECKS
+        if re.search("increases with gate|threshold voltage, in volts|relative change of the current", p)
+    ]
     assert len(wanted) == 3
     broken = [check.name for check in check_technology(mine, wanted) if not check.passed]
     assert not broken
@@ -396,7 +400,7 @@ FIT = ("-o", "r.json", "--circuit", "gain_cell", "--model", "cubic", "--map", "v
 def test_complex_columns_are_refused(refused, tmp_path):
     _table(tmp_path, i_bl=1e-6 * (np.linspace(0, 1, 19) + 1j))
     said = refused("fit", "t.npz", *FIT)
-    assert "column i_bl contains complex numbers; give its real part or its magnitude" in said
+    assert "column i_bl contains complex numbers; use its real part or its magnitude" in said
 
 
 def test_rows_that_say_they_failed_are_left_out_and_told(gaincell, tmp_path):
@@ -638,7 +642,7 @@ def test_a_folder_that_is_gone_is_said_to_be_gone(gaincell, monkeypatch):
     status, _, err = gaincell(*MC, "-n", 1, "-o", "c", "--shard", "1/1")
     assert status == 1
     assert "could not be written (No such file or directory)" in err
-    assert "make its folder again" in err
+    assert "create its folder again" in err
     assert "make room" not in err
 
 
@@ -687,7 +691,7 @@ def test_no_temporary_folder_is_one_sentence(gaincell, monkeypatch):
     status, _, err = gaincell("sweep", *DC, "-o", "out.csv")
     assert (status, err.count("\n")) == (1, 1)
     assert "no folder for temporary files can be written" in err
-    assert "set TMPDIR to one that can" in err
+    assert "set TMPDIR to a writable folder" in err
 
 
 def _typed(*words, cwd, code=None, **environment):

@@ -102,8 +102,8 @@ def test_a_measure_that_was_edited_is_not_mixed_with_what_the_old_one_measured(t
     circuit.write_text(edited)
     second = _python(started, *words[:-4], "--shard", "1/2", "-o", "c", cwd=tmp_path, path=site)
     assert second.returncode == 2, second.stdout
-    assert second.stderr.startswith("gaincell: c contains another campaign: the source of ")
-    assert "old numbers are not mixed with new ones; choose another folder" in second.stderr
+    assert second.stderr.startswith("gaincell: c contains a different campaign: the source code of ")
+    assert "old and new results are not mixed; choose another folder" in second.stderr
 
 
 def test_a_clone_is_used_from_its_root_with_another_copy_installed(tmp_path):
@@ -132,7 +132,7 @@ def test_a_comparison_whose_records_changed_is_not_resumed(gaincell, tmp_path):
     path.write_text(json.dumps(record))
     status, _, err = gaincell(*words)
     assert (status, err.count("\n")) == (2, 1)
-    assert "c contains another campaign: the netlist, the technology or the records have changed since" in err
+    assert "c contains a different campaign: the netlist, the technology or the records have changed since" in err
 
 
 # --- F2 to F5, F8: campaigns ----------------------------------------------------------------------------------------
@@ -361,7 +361,9 @@ def test_a_comparison_says_on_the_terminal_what_its_gate_counted(gaincell):
     plain = " ".join(out.split())
     assert "stated ps, median" in plain
     assert re.search(r"scores, \w+: 4 columns, \d of them without a pulse in SPICE and model", plain)
-    assert re.search(r"the worst is column \d+ of query \d+, off by \S+ ps at \S+ fC, where the records state", plain)
+    assert re.search(
+        r"the worst is column \d+ of query \d+, with an error of \S+ ps at \S+ fC, where the records state", plain
+    )
     assert re.search(r"errors relative to the stated errors have rms \S+; the limit for agreement is 3", plain)
 
 

@@ -361,7 +361,7 @@ def test_tech_get_hands_pip_a_package_and_a_version_and_no_option(gaincell, tmp_
     assert pip == []
     status, _, err = gaincell("tech", "get", _with_wheel(tmp_path / "good"))
     assert (status, err.count("\n")) == (2, 1)
-    assert "pip cannot get some-models==1.2.3: ERROR: there is no network here" in err
+    assert "pip cannot download some-models==1.2.3: ERROR: there is no network here" in err
     [command] = pip
     assert command[-2:] == ["--", "some-models==1.2.3"]
     assert command[command.index("--only-binary") + 1] == ":all:"

@@ -319,21 +319,23 @@ def test_a_changed_measure_refuses_the_folder(resumed):
     [output] = bench.outputs
     other = Output(**{**vars(output), "measure": lambda w, _: -2 * w["i(vbl)"][0]})
     plan = dataclasses.replace(campaign.plan, bench=dataclasses.replace(bench, outputs=(other,)))
-    with pytest.raises(RequestError, match="contains another campaign"):
+    with pytest.raises(RequestError, match="contains a different campaign"):
         resumed(dataclasses.replace(campaign, plan=plan))
 
 
 @pytest.mark.ngspice
 def test_a_changed_helper_refuses_the_folder(resumed, edited):
     edited("_cell")
-    with pytest.raises(RequestError, match=r"the source of this package or of the circuit's declaration has changed"):
+    with pytest.raises(
+        RequestError, match=r"the source code of this package or of the circuit's declaration has changed"
+    ):
         resumed(_campaign())
 
 
 @pytest.mark.ngspice
 def test_another_simulator_refuses_the_folder(resumed, pool, monkeypatch):
     monkeypatch.setattr(type(pool), "start", lambda _: "ngspice 99")
-    with pytest.raises(RequestError, match=r"it was simulated by ngspice \d+, and this is ngspice 99"):
+    with pytest.raises(RequestError, match=r"it was simulated by ngspice \d+, not by ngspice 99"):
         resumed(_campaign())
 
 

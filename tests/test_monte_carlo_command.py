@@ -171,7 +171,7 @@ def test_parts_are_merged(gaincell, tmp_path):
         ("--spec i_bl", "spec 'i_bl': write OUTPUT > LIMIT"),
         ("--spec q_bl>1", "spec 'q_bl>1': there is no 'q_bl'; have i_bl"),
         ("--accuracy 5", "'5' is not a percentage between 0% and 100%; write for example 0.05%"),
-        ("--accuracy 1e-30%", "no measured setting is accurate to 1e-30 %; the best has"),
+        ("--accuracy 1e-30%", "no measured setting has an error of at most 1e-30 %; the best has"),
         ("--replay x", "'x' is not an id: write SAMPLE.POINT"),
         ("--corner ff --vary both", "corner ff fixes the process"),
         ("--seed -1", "seed = -1 must be a whole number from 0 to 2^63 - 1"),
@@ -192,15 +192,15 @@ def test_a_folder_of_another_campaign_is_refused_and_keeps_what_it_holds(gaincel
     status, _, err = gaincell(*ONE, "--seed", "2")
     assert status == 2
     assert err == (
-        "gaincell: c contains another campaign: seed is 1 there and 2 here; "
-        "choose another folder, or ask for the same\n"
+        "gaincell: c contains a different campaign: seed is 1 there and 2 here; "
+        "choose another folder, or the same request\n"
     )
     assert {p: p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()} == before
 
 
 def test_a_merge_without_a_campaign_or_with_a_hole_is_refused(gaincell, tmp_path):
     status, _, err = gaincell("merge", "nowhere")
-    assert (status, err) == (2, "gaincell: nowhere contains no campaign: there is no campaign.json in it\n")
+    assert (status, err) == (2, "gaincell: nowhere contains no campaign: campaign.json is missing\n")
     gaincell(*ONE, "--shard", "2/2")
     status, _, err = gaincell("merge", "c")
     assert status == 2
@@ -225,7 +225,7 @@ def test_a_technology_that_changed_under_a_campaign_is_noticed(gaincell, tmp_pat
         "c: technology, netlist or source code of this package has changed since the simulation; simulate again" in err
     )
     status, _, err = gaincell(*ONE)
-    assert "contains another campaign: the netlist, the technology or the records have changed since" in err
+    assert "contains a different campaign: the netlist, the technology or the records have changed since" in err
 
 
 def _spoil(monkeypatch, share):

@@ -211,7 +211,7 @@ def test_prune_keeps_what_is_needed_directly_or_not():
 
 def test_undeclared_name_is_refused_with_the_declared_ones():
     declared = [name for name in PARAMS if name != "r_top"]
-    with pytest.raises(NetlistError, match=r"divider\.half: uses undeclared r_top; declared: .*c_load, .*w_n"):
+    with pytest.raises(NetlistError, match=r"divider\.half: uses undeclared r_top; declared are .*c_load, .*w_n"):
         rendered(declared=declared)
 
 

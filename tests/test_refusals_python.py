@@ -74,7 +74,7 @@ def campaign():
     ],
 )
 def test_what_is_no_tensor_of_real_numbers_is_refused_by_name(name, use, odd):
-    with pytest.raises(ParameterError, match=rf"^{name} (is|has) .*; it takes"):
+    with pytest.raises(ParameterError, match=rf"^{name} (is|has) .*; it must"):
         use(odd)
 
 

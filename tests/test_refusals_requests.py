@@ -321,7 +321,7 @@ def test_an_edited_block_is_refused(gaincell, tmp_path, block):
 )  # fmt: skip
 def test_mc_and_merge_refuse_a_folder_in_the_place_of_a_file(refused, tmp_path, name):
     (tmp_path / "d" / name).mkdir(parents=True)
-    assert f"d/{name} is a folder, and a file has to go there; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
+    assert f"d/{name} is a folder, but must be a file; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
     planned = campaign.plan_campaign("gain_cell", "dc", vary="mismatch")
     (tmp_path / "d" / "campaign.json").write_text(planned.manifest(8).to_json())
     assert f"d/{name} is a folder" in refused("merge", "d")
@@ -331,7 +331,7 @@ def test_mc_and_merge_refuse_a_folder_in_the_place_of_a_file(refused, tmp_path, 
 def test_a_file_in_the_place_of_a_folder_is_refused(refused, tmp_path, name):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / name).write_text("")
-    assert f"d/{name} is a file, and a folder has to go there; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
+    assert f"d/{name} is a file, but must be a folder; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
     assert f"d/{name} is a file" in refused(*SMALL, "-o", "d")
 
 

