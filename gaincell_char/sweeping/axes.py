@@ -21,7 +21,7 @@ def parse_axis(text: str, params: Params, curve: Curve | None = None) -> tuple[s
     Parameters
     ----------
     text : str
-        The axis, for example ``v_store=0:0.9:91``.
+        The axis, for example ``w=100n:400n:4``.
     params : Params
         Declared parameters.
     curve : Curve, optional
