@@ -1,37 +1,38 @@
-"""Everything this package raises on purpose.
+"""Error classes of this package.
 
-GaincellError              exit status 1
-  RequestError         what was asked for cannot be done; exit status 2
-    ParameterError     a name is unknown or a value outside its declared range
-    NetlistError       a netlist is incomplete, unsafe, or disagrees with its circuit
+GaincellError          exit status 1
+  RequestError         the request cannot be done; exit status 2
+    ParameterError     a name is unknown or a value is outside its valid range
+    NetlistError       a netlist is incomplete, unsafe, or contradicts its circuit
     TechnologyError    a technology folder is incomplete or contradicts itself
-    DataError          a table or record cannot be read, or does not hold what a model needs
+    DataError          a table or record cannot be read, or is incomplete for a model
+    ExportError        an export format is unknown, or cannot express the model
   NgspiceMissingError  the ngspice library is not installed
   TorchMissingError    PyTorch is not installed
-  SimulationError      ngspice did not produce the result; carries the deck and the log
-  FitError             the optimiser did not reach a usable answer
-  StorageError         a result could not be written
+  SimulationError      the simulation failed; contains deck and log
+  FitError             the fit has no usable result
+  StorageError         a result cannot be written
 """
 
 
 class GaincellError(Exception):
-    """Base class: ``except GaincellError`` catches every expected failure."""
+    """Base class of all errors of this package."""
 
     exit_status = 1
 
 
 class RequestError(GaincellError, ValueError):
-    """What was asked for cannot be done; the message says what would be right."""
+    """The request cannot be done; the message states what would be right."""
 
     exit_status = 2
 
 
 class ParameterError(RequestError):
-    """A name is unknown, or a value is outside its declared range."""
+    """A name is unknown, or a value is outside its valid range."""
 
 
 class NetlistError(RequestError):
-    """A netlist is incomplete, unsafe, or disagrees with the circuit that owns it."""
+    """A netlist is incomplete, unsafe, or contradicts its circuit."""
 
 
 class TechnologyError(RequestError):
@@ -39,26 +40,26 @@ class TechnologyError(RequestError):
 
 
 class DataError(RequestError):
-    """A table or record cannot be read, or does not hold what a model needs."""
+    """A table or record cannot be read, or is incomplete for a model."""
 
 
 class ExportError(RequestError):
-    """An export format is unknown, or cannot express the model; the message says what would be lost."""
+    """An export format is unknown, or cannot express the model; the message states what would be lost."""
 
 
 class NgspiceMissingError(GaincellError):
-    """The ngspice shared library is not installed where it can be found."""
+    """The ngspice shared library is not found."""
 
 
 class SimulationError(GaincellError, RuntimeError):
-    """Ngspice failed.
+    """A simulation failed.
 
     Attributes
     ----------
     deck : str
-        The deck that failed, complete and runnable by hand.
+        The complete deck, which can be run with ``ngspice -b``.
     log : str
-        What ngspice wrote.
+        Output of ngspice.
     """
 
     def __init__(self, message: str, *, deck: str, log: str) -> None:
@@ -72,7 +73,7 @@ class FitError(GaincellError, RuntimeError):
 
 
 class StorageError(GaincellError, OSError):
-    """A result could not be written."""
+    """A result cannot be written."""
 
 
 class TorchMissingError(GaincellError, ImportError):

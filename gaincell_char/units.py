@@ -1,4 +1,4 @@
-"""Numbers as SPICE users write them, and as people read them."""
+"""Conversion between numbers and text with SPICE scale factors and units."""
 
 import math
 import re
@@ -29,13 +29,13 @@ _NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,4})?)([a-zÂ
 def parse(text: str, unit: str = "") -> float:
     """Read a number with an optional SPICE scale factor and an optional unit.
 
-    ``5f``, ``5fF``, ``0.45``, ``450mV``, ``1meg`` and ``15ns`` are all read as SPICE reads them, but a
-    unit other than `unit` is an error instead of being ignored.
+    ``5f``, ``5fF``, ``0.45``, ``450mV``, ``1meg`` and ``15ns`` are read as in SPICE, except that a unit other than
+    `unit` is an error instead of being ignored.
 
     Raises
     ------
     ParameterError
-        If the text is no number, names another unit, or could be read two ways (``1F`` in farads).
+        If the text is not a number, has another unit, or is ambiguous (``1F`` for a value in farads).
     """
     match = _NUMBER.fullmatch(text)
     if match is None:
@@ -52,7 +52,7 @@ def parse(text: str, unit: str = "") -> float:
         if scale not in (*_POWER, "mil") or letters[len(scale) :] not in ("", unit):
             continue
         mantissa, _, power = digits.lower().partition("e")
-        # Not a product, which would make 3f another number than 3e-15.
+        # Not a product: 3 * 1e-15 differs from 3e-15 in the last bit.
         return float(digits) * _MIL if scale == "mil" else float(f"{mantissa}e{int(power or 0) + _POWER[scale]}")
     raise ParameterError(f"{text!r}: unknown unit {letters!r}" + (f", expected {unit}" if unit else ""))
 
@@ -60,7 +60,16 @@ def parse(text: str, unit: str = "") -> float:
 def show(value: float, unit: str = "", digits: int = 4) -> str:
     """Write a number with an engineering prefix: ``1.2e-12, "C"`` gives ``1.2 pC``.
 
-    Numbers without a unit, percentages and compound units that begin with a 1 (``1/V``) take no prefix.
+    Numbers without a unit, percentages and compound units that begin with a 1 (``1/V``) get no prefix.
+
+    Parameters
+    ----------
+    value : float
+        The number, in SI units.
+    unit : str
+        Its unit.
+    digits : int
+        Significant digits.
     """
     plain = unit in ("", "1", "%") or unit.startswith("1/")
     if plain or value == 0 or not math.isfinite(value):

@@ -312,7 +312,7 @@ def limited(seconds: float = LONGEST_S) -> Iterator[None]:
     """Raise `TimeoutError` in the main thread after some seconds."""
 
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"no end after {seconds:g} s")
+        raise TimeoutError(f"not finished after {seconds:g} s")
 
     before: Callable[..., Any] | int | None = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)

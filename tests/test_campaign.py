@@ -113,7 +113,8 @@ def test_what_an_executor_loses_is_said_and_made_up_for(whole, tmp_path):
     with (
         Lossy(2) as executor,
         pytest.raises(
-            GaincellError, match=r"lost \d+ of \d+ parts, the first to ValueError: .*'lost'; what is finished is kept"
+            GaincellError,
+            match=r"\d+ of \d+ tasks of the executor failed, the first with ValueError: .*'lost'; finished points are",
         ),
     ):
         execute.run_campaign(planned(), N, tmp_path, pool=executor)
@@ -179,7 +180,7 @@ def test_a_damaged_shard_is_put_aside_and_simulated_again(whole, pool, tmp_path)
     shard.write_bytes(data)
     said = []
     done = execute.run_campaign(planned(), N, tmp_path, pool=pool, listener=execute.Listener(say=said.append))
-    assert said == [f"{shard} is damaged; it is put aside as {shard.stem}.damaged, its points will be simulated again"]
+    assert said == [f"{shard} is damaged; it is renamed to {shard.stem}.damaged, its points will be simulated again"]
     assert done.simulated > 0
     assert same(table(planned(), tmp_path), whole)
 
@@ -205,7 +206,7 @@ def test_a_missing_shard_is_noticed(pool, tmp_path):
 )
 def test_a_folder_of_another_campaign_is_refused(pool, tmp_path, other, says):
     manifest.open_folder(tmp_path, planned().manifest(4))
-    with pytest.raises(RequestError, match=f"contains another campaign: .*{says}.*; choose another folder"):
+    with pytest.raises(RequestError, match=f"contains a different campaign: .*{says}.*; choose another folder"):
         execute.run_campaign(planned(**other), N, tmp_path, pool=pool)
 
 
@@ -224,7 +225,7 @@ def test_no_samples_are_refused(pool, tmp_path, n):
 
 @pytest.mark.parametrize("part", [(0, 3), (4, 3), (1, 0)])
 def test_a_part_that_is_none_is_refused(pool, tmp_path, part):
-    with pytest.raises(RequestError, match=f"shard {part[0]}/{part[1]} is not one of its parts: write I/N"):
+    with pytest.raises(RequestError, match=f"shard {part[0]}/{part[1]} does not exist: write I/N"):
         execute.run_campaign(planned(), 4, tmp_path, pool=pool, part=part)
 
 
@@ -241,7 +242,9 @@ def test_a_full_disk_keeps_what_is_finished(whole, pool, tmp_path, monkeypatch):
         write(path, how)
 
     monkeypatch.setattr(manifest, "write_atomically", full)
-    with pytest.raises(StorageError, match=r"the disk is full\); what is finished is kept: make room and run the same"):
+    with pytest.raises(
+        StorageError, match=r"the disk is full\); finished points are kept: free disk space and run the same"
+    ):
         execute.run_campaign(planned(), N, tmp_path, pool=pool)
     monkeypatch.undo()
     assert len(shards.read_shards(tmp_path)) > 0
@@ -328,8 +331,8 @@ def _raw(path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("abc", "'abc' is no id"), ("3", r"sample 3 has 2 points: write 3.0 up to 3.1"),
-        ("3.2", r"3.2: the grid has 2 points"), ("-1.0", "is no id"), ("1.x", "is no id"),
+        ("abc", "'abc' is not an id"), ("3", r"sample 3 has 2 points: write 3.0 up to 3.1"),
+        ("3.2", r"3.2: the grid has 2 points"), ("-1.0", "is not an id"), ("1.x", "is not an id"),
     ],
 )  # fmt: skip
 def test_an_id_that_is_none_is_refused(text, says):
@@ -347,7 +350,7 @@ def test_the_check_finds_a_number_that_is_not_so(pool, tmp_path):
     assert 0 < found.tight["q_bl"] < 1e-3
     rows.loc[0, "q_bl"] *= 1.01
     with pytest.raises(
-        SimulationError, match=r"check failed: sample 0\.0 has q_bl = \S+ there and \S+ here.*fresh process"
+        SimulationError, match=r"check failed: sample 0\.0 has q_bl = \S+ there and \S+ here.*new process"
     ):
         verify.check(campaign, rows, 8, timeout_s=60)
 

@@ -203,7 +203,7 @@ def test_a_form_that_is_off_fails_the_gate(gaincell):
     status, _, err = gaincell("compare", "-o", "there", *SMALL, "--operation", "scores", "--gate", "--form", "dc")
     assert status == 1
     assert "SPICE and the software model disagree: scores, dc: rms error" in err
-    assert "times what its records state; at most 3 times is agreement" in err
+    assert "times the error stated in the records; the limit is 3 times" in err
 
 
 def test_a_clamp_with_resistance_needs_the_sliced_form(gaincell, tmp_path):
@@ -269,7 +269,9 @@ def test_errors_are_measured_against_what_is_stated():
     assert line["agrees"]
     assert not found.disagreements()
     [sentence] = _judged(31e-12, 1e-11).disagreements()
-    assert sentence == ("scores, only: rms error 31 ps, 3.1 times what its records state; at most 3 times is agreement")
+    assert sentence == (
+        "scores, only: rms error 31 ps, 3.1 times the error stated in the records; the limit is 3 times"
+    )
 
 
 def test_coverage_is_counted():
@@ -278,8 +280,8 @@ def test_coverage_is_counted():
     by_level = {c.level: c.share.value for c in right.coverage}
     assert by_level[0.9] == pytest.approx(0.9, abs=0.06)
     [sentence] = _judged(0.0, 1e-11, 2e-10, mismatch=True).disagreements()
-    assert sentence.startswith("scores: the 90 % interval holds 5") or sentence.startswith(
-        "scores: the 90 % interval holds 6"
+    assert sentence.startswith("scores: the 90 % interval contains 5") or sentence.startswith(
+        "scores: the 90 % interval contains 6"
     )
 
 
@@ -289,21 +291,21 @@ def test_coverage_is_counted():
         (("--head", "nothing"), "no head 'nothing'; have attention, attention_switched"),
         (("--operation", "softmax"), "attention has no operation 'softmax'; have scores, values"),
         (("--records", "nowhere"), "no records 'nowhere'; have gc28, paper, sky130, or give a folder of records"),
-        (("--records", "paper"), "records 'paper' are of technology paper, and SPICE would simulate gc28: choose"),
+        (("--records", "paper"), "records 'paper' belong to technology paper, not to the simulated gc28; choose"),
         (("--tech", "nothing"), "no technology 'nothing'"),
         (("--instances", "0"), "instances = 0 is outside [1, 100000]"),
-        (("--columns", "-1"), "columns = -1 is outside [0, 100000], where 0 stands for all"),
+        (("--columns", "-1"), "columns = -1 is outside [0, 100000]: use 0 for all, or a positive number"),
         (("--r-clamp", "0", "--clamp", "resistor"), "r_clamp = 0 ohm is outside [0.001, 1e+09] ohm"),
-        (("--inputs", "missing.npz"), "--tokens has no effect here: --inputs says what the tensors are"),
-        (("--draws", "10"), "--draws has no effect here: only --mismatch draws arrays"),
+        (("--inputs", "missing.npz"), "--tokens has no effect here: --inputs specifies the tensors"),
+        (("--draws", "10"), "--draws has no effect here: it needs --mismatch"),
         (("--draws", "0", "--mismatch"), "draws = 0 is outside [1, 100000]"),
         (("--r-clamp", "inf", "--clamp", "resistor"), "r_clamp = inf ohm is outside [0.001, 1e+09] ohm"),
-        (("--r-clamp", "300"), "--r-clamp has no effect here: only --clamp resistor has one"),
+        (("--r-clamp", "300"), "--r-clamp has no effect here: it needs --clamp resistor"),
         (("--c-wire", "nan"), "c_wire = nan F is outside [0, 1e-09] F"),
         (("--seed", "-1"), "seed = -1 must be a whole number from 0 to 2^63 - 1"),
         (("--queries", "5"), "queries = 5: there are 4 tokens; use 0 for all, or at most 4"),
         (("--tokens", "999999999999"), "tokens = 999999999999 is outside [1, 100000]"),
-        (("--tokens", "90000", "--dim", "90000"), "instances x tokens x dim = 8100000000; the most is 50000000"),
+        (("--tokens", "90000", "--dim", "90000"), "instances x tokens x dim = 8100000000; the maximum is 50000000"),
         (("--form", "quintic"), "no form 'quintic' in these records; have cubic, dc, pulsed"),
     ],
 )
@@ -319,11 +321,14 @@ def test_a_wrong_request_is_refused(gaincell, words, says):
     ("arrays", "says"),
     [
         ({"Q": np.zeros((4, 3))}, "contains q; k, v are missing"),
-        ({"Q": np.zeros((4, 3)), "K": np.zeros((5, 3)), "V": np.zeros((4, 3))}, "they take one shape, (tokens, dim)"),
-        ({"Q": np.zeros((4, 3)), "K": np.full((4, 3), 1.2), "V": np.zeros((4, 3))}, "K must lie within 0 to 0.9 V"),
+        (
+            {"Q": np.zeros((4, 3)), "K": np.zeros((5, 3)), "V": np.zeros((4, 3))},
+            "they must have the same shape, (tokens, dim)",
+        ),
+        ({"Q": np.zeros((4, 3)), "K": np.full((4, 3), 1.2), "V": np.zeros((4, 3))}, "K must be within 0 to 0.9 V"),
         (
             {"Q": np.full((4, 3), np.nan), "K": np.zeros((4, 3)), "V": np.zeros((4, 3))},
-            "Q must lie within 0 to 1, wit",
+            "Q must be within 0 to 1, wit",
         ),
     ],
 )
@@ -341,7 +346,7 @@ def test_wrong_inputs_are_refused(tmp_path, arrays, says):
 def test_another_comparison_does_not_overwrite_one(gaincell):
     status, _, err = gaincell("compare", "-o", "there", "--instances", 2, *SMALL, "--seed", 2)
     assert status == 2
-    assert "there contains another campaign: " in err
+    assert "there contains a different campaign: " in err
     assert "seed is 1 there and 2 here" in err
 
 

@@ -87,7 +87,7 @@ def test_an_address_where_nobody_answers_is_refused(gaincell, monkeypatch):
     monkeypatch.setattr(distributed, "Client", _unreachable)
     status, _, err = gaincell(*["mc", "gain_cell", "dc", "-n", "4", "-o", "c", "--dask", "tcp://127.0.0.1:9"])
     assert status == 2
-    assert "--dask tcp://127.0.0.1:9: no scheduler answers there" in err
+    assert "--dask tcp://127.0.0.1:9: no scheduler answers at this address" in err
 
 
 def _unreachable(address, timeout):

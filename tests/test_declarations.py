@@ -54,7 +54,7 @@ def test_flavours_are_those_that_the_technology_has():
 
 
 def test_a_rule_that_names_what_there_is_not_is_refused():
-    with pytest.raises(NetlistError, match=r"declaration: 'vss' uses vss, which has no value there"):
+    with pytest.raises(NetlistError, match=r"declaration: 'vss' uses vss, which has no value at this place"):
         evaluate_grid(linspace(0, "vss", 4), P)
 
 

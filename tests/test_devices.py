@@ -54,9 +54,9 @@ def test_arrays_are_taken_elementwise(a, b):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{nope*2}", r"here: '\{nope\*2\}' uses nope, which has no value there"),
+        ("{nope*2}", r"here: '\{nope\*2\}' uses nope, which has no value at this place"),
         ("{a>1?2:3}", "is not arithmetic that can be evaluated"),
-        ("{open(a)}", "uses open, which has no value there"),
+        ("{open(a)}", "uses open, which has no value at this place"),
         ("{a.real}", "is not arithmetic"),
         ("{1/0}", "is not arithmetic"),
     ],
@@ -113,11 +113,11 @@ def test_deviations_are_followed_into_the_subcircuits_of_a_foundry():
     [
         ("r1 1 0 {1k*(1+process_c)}", r"uses process_c outside a subcircuit, where Monte Carlo cannot vary it"),
         ("xp 1 2 pair w={size*(1+process_c)}", "uses process_c outside a subcircuit"),
-        ("xp 1 2 pair w={nowhere}", "uses nowhere, which has no value there"),
+        ("xp 1 2 pair w={nowhere}", "uses nowhere, which has no value at this place"),
         (".subckt a p\n.model m nmos vth0={process_c}\n.ends\nxa 1 a", "uses process_c, where Monte Carlo cannot"),
         (".subckt a p\nv1 p 0 {process_c}\n.ends\nxa 1 a", r"cannot vary \{process_c\} of v1"),
-        (".subckt a p\n.if (1)\nc1 p 0 1f\n.endif\n.ends\nxa 1 a", r"cannot look into a subcircuit with \.if"),
-        (".subckt a p\nxa p a\n.ends\nxa 1 a", "nested too deep"),
+        (".subckt a p\n.if (1)\nc1 p 0 1f\n.endif\n.ends\nxa 1 a", r"cannot evaluate a subcircuit with \.if"),
+        (".subckt a p\nxa p a\n.ends\nxa 1 a", "nested more than 30 deep"),
     ],
 )
 def test_what_cannot_be_varied_is_refused(line, says):

@@ -51,16 +51,19 @@ def test_a_sample_of_every_campaign_can_be_simulated(load_technology, name):
 DVTH_P, DMU_P = ("-(process_vth_p+dvth)", "-process_vth_p"), ("(1+process_mu_p)*(1+dmu)", "1+process_mu_p")
 CAP, RVT = "{c*(1+process_c)}", "m1 d g s b p28rvt"
 BROKEN = {
-    "there is a capacitor": ([(".subckt cap p n", ".subckt capacitor p n")], r"corner tt has no cap"),
-    "simulates at every corner": ([("n28hvt w={w}", "n28none w={w}")], "can't find model 'n28none'"),
-    "grows with the gate": ([(RVT, "m1 d d s b p28rvt")], "p_rvt falls over vgs"),
-    "every device switches": ([(RVT, f"r1 d s 1meg\n{RVT}")], "p_rvt conducts less than 1000 times more when on"),
-    "dvth is a threshold in volts": ([DVTH_P, ("(process_vth_n+dvth)", "(process_vth_n-dvth)")], "n_lvt conducts more"),
-    "dmu is a part of the current": ([("*(1+dmu)}", "*(1+3*dmu)}")], "n_lvt does not take dmu = 0.05"),
-    "moves its own device": ([DVTH_P, DMU_P], "p_lvt does not move with its own mismatch"),
-    "every process parameter": ([(CAP, "{c}")], "three sigma of process_c change nothing"),
-    "holds the charge": ([(CAP, "{2*c*(1+process_c)}")], r"cap of 2 fF holds 3\.999\S+ C at 1 V"),
-    "both ends of temp": ([(RVT, f"r1 d s 1meg\n{RVT}")], "p_rvt leaks no more when hot"),
+    "and a capacitor": ([(".subckt cap p n", ".subckt capacitor p n")], r"corner tt has no cap"),
+    "simulated at every corner": ([("n28hvt w={w}", "n28none w={w}")], "can't find model 'n28none'"),
+    "increases with gate": ([(RVT, "m1 d d s b p28rvt")], "p_rvt has a current that decreases with vgs"),
+    "every device switches": ([(RVT, f"r1 d s 1meg\n{RVT}")], "p_rvt has an on/off current ratio below 1000"),
+    "dvth shifts the threshold voltage": (
+        [DVTH_P, ("(process_vth_n+dvth)", "(process_vth_n-dvth)")],
+        "n_lvt has more current",
+    ),
+    "dmu is a relative change": ([("*(1+dmu)}", "*(1+3*dmu)}")], "n_lvt does not respond to dmu = 0.05"),
+    "changes its own device": ([DVTH_P, DMU_P], "p_lvt does not change with its own mismatch"),
+    "every process parameter": ([(CAP, "{c}")], "three sigma of process_c have no effect"),
+    "charge of the capacitor": ([(CAP, "{2*c*(1+process_c)}")], r"cap of 2 fF has a charge of 3\.999\S+ C at 1 V"),
+    "both limits of temp": ([(RVT, f"r1 d s 1meg\n{RVT}")], "p_rvt has no larger leakage at high temperature"),
 }
 
 
@@ -85,10 +88,10 @@ def test_a_failed_check_is_found(check):
 
 def test_corners_and_sizes_that_are_wrong_are_found():
     corners = registry.load_technology().corners
-    found = broken("corners order", corners={**corners, "ff": corners["ss"], "ss": corners["ff"]})
+    found = broken("drive currents are ordered", corners={**corners, "ff": corners["ss"], "ss": corners["ff"]})
     assert re.search(r"n_lvt drives \S+ A at ff, \S+ A at tt", found)
-    found = broken("sizes it gives", circuits={"gain_cell": {"w_x": 1.0}, "relu_c2p": {"c_az": 1.0}})
-    assert "[circuits.gain_cell] sets w_x, which it does not have; c_az = 1 F" in found
+    found = broken("sizes for a circuit", circuits={"gain_cell": {"w_x": 1.0}, "relu_c2p": {"c_az": 1.0}})
+    assert "[circuits.gain_cell] sets w_x, which is not a parameter of gain_cell; c_az = 1 F" in found
 
 
 def test_a_device_that_is_declared_absent_has_to_conduct_nothing():
@@ -102,7 +105,9 @@ def _range(technology):
 
 def test_temperatures_outside_are_refused(technology):
     for temp in (technology.temp.low - 1, technology.temp.high + 1, float("nan")):
-        with pytest.raises(ParameterError, match=rf"temp = \S+ degC is outside .* technology {technology.name} holds"):
+        with pytest.raises(
+            ParameterError, match=rf"temp = \S+ degC is outside .* range of technology {technology.name}"
+        ):
             technology.check_temp(temp)
     assert [technology.check_temp(t) for t in _range(technology)] == list(_range(technology))
 

@@ -169,7 +169,7 @@ def test_a_raw_file_of_ltspice_is_fitted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("t.xlsx", b"x", "unknown ending '.xlsx'; use .csv, .tsv"),
+        ("t.xlsx", b"x", "unknown file ending '.xlsx'; use .csv, .tsv"),
         ("t.npz", b"not a zip", "cannot be read as .npz"),
         ("t.parquet", b"x", "cannot be read as .parquet"),
         ("t.csv", b"a,b\n", "the table has no rows"),
@@ -187,7 +187,7 @@ def test_arrays_that_need_pickle_or_have_no_names_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"a \.npy file needs named fields"):
         read_columns(tmp_path / "a.npy")
     np.savez(tmp_path / "b.npz", a=np.zeros(3), b=np.zeros(4))
-    with pytest.raises(DataError, match=r"its arrays have shapes \(3,\), \(4,\); one shape is needed"):
+    with pytest.raises(DataError, match=r"the arrays have shapes \(3,\), \(4,\); one shape is needed"):
         read_columns(tmp_path / "b.npz")
     np.savez(tmp_path / "c.npz", a=np.array([{}, {}], dtype=object))
     with pytest.raises(DataError, match=r"cannot be read as \.npz"):
@@ -339,12 +339,12 @@ def test_a_network_can_be_trained_on_it(tmp_path):
         (("--map", "v_store=a"), "a table from elsewhere needs --circuit NAME and --model NAME"),
         (
             ("--circuit", "gain_cell", "--model", "cubic", "--map", "v_store"),
-            "'v_store': write OURS=THEIRS, several with commas",
+            "'v_store' is not an assignment: write OURS=THEIRS, or several with commas",
         ),
         (("--circuit", "gain_cell", "--model", "cubic", "--map", "v_store=a,v_store=b"), "v_store is given twice"),
         (
             ("--circuit", "gain_cell", "--model", "cubic", "--units", "v_store=mV,,i_bl=uA"),
-            "--units 'v_store=mV,,i_bl=uA': write values with one comma between them",
+            "--units 'v_store=mV,,i_bl=uA' contains an empty value; write values with one comma between them",
         ),
         (
             ("--circuit", "gain_cell", "--model", "cubic", "--model", "cubic_charge", "--map", "v_store=a"),

@@ -243,7 +243,7 @@ def test_a_deck_that_ends_every_simulator_costs_one_point(number):
         thread = _kill_when_busy(pool._all[0], number, times=3)
         before, crashed, after = outcomes(pool, [GOOD, HUNG, GOOD])
         thread.join()
-    assert crashed.reason == "ngspice died while it ran this deck"
+    assert crashed.reason == "ngspice crashed while it simulated this deck"
     assert [o.reason for o in (*first, before, after)] == ["", "", ""]
 
 
@@ -322,7 +322,7 @@ def test_an_answer_cut_short_is_a_death_like_any_other(tmp_path):
     simulator = pools.Simulator()
     simulator._scratch = SimpleNamespace(path=tmp_path)
     outcome = simulator._receive(ours, 1.0)
-    assert (outcome.reason, outcome.log) == ("ngspice died while it ran this deck", "last words")
+    assert (outcome.reason, outcome.log) == ("ngspice crashed while it simulated this deck", "last words")
 
 
 @pytest.mark.ngspice
@@ -383,7 +383,7 @@ def test_ctrl_c_stops_and_keeps_what_is_done(gaincell, tmp_path, monkeypatch, en
         "-o", f"out{ending}",
     )  # fmt: skip
     assert status == 130
-    assert err.splitlines()[0].startswith("gaincell: stopping after the points in progress; Ctrl-C again ends them")
+    assert err.splitlines()[0].startswith("gaincell: stopping after the points in progress; press Ctrl-C again to stop")
     assert err.split("\n")[1:] == ["", "gaincell: interrupted", ""]  # the first ends the line in which ^C stands
     assert "of 2000 points in" in out
     table = tables.read_table(tmp_path / f"out{ending}").frame
@@ -401,7 +401,7 @@ def test_a_signal_that_ends_a_simulator_while_it_starts(gaincell, monkeypatch, n
 
     def ended(_):
         os.kill(os.getpid(), number)
-        raise NgspiceMissingError("the ngspice library does not load: KeyboardInterrupt")
+        raise NgspiceMissingError("the ngspice library cannot be loaded: KeyboardInterrupt")
 
     monkeypatch.setattr(pools.Simulator, "_started", ended)
     words = ("mc", "gain_cell", "dc", "-n", 2, "--vary", "mismatch", "--axis", "v_store=0.9", "--axis", "v_in=0.9")
@@ -659,7 +659,7 @@ def test_a_library_that_is_not_ngspice_is_an_error_in_one_line(monkeypatch, tmp_
     if library == "another library":
         other = next(Path(sys.prefix).rglob("numpy/_core/*.so"))
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(other))
-    with pytest.raises(NgspiceMissingError, match="library does not load") as said, Pool(1) as pool:
+    with pytest.raises(NgspiceMissingError, match="library cannot be loaded") as said, Pool(1) as pool:
         outcomes(pool, [GOOD])
     assert "\n" not in str(said.value)
 

@@ -130,14 +130,17 @@ def test_every_row_has_its_test():
     [
         (
             "mc gain_cell dc -o c -n 100000000000",
-            r"n = 100000000000 samples; the most is \d+ for this grid of 37 points",
+            r"n = 100000000000 samples; the maximum is \d+ for this grid of 37 points",
         ),
         ("mc gain_cell dc -o c -n 0", "n = 0: a campaign needs at least one sample"),
         ("mc gain_cell dc -o c -n 1e3", "'1e3' is not a valid int"),
-        ("mc gain_cell dc -o c --replay 9999999999999.0", "'9999999999999.0' is no id: write SAMPLE.POINT"),
-        ("mc gain_cell dc -o c --replay 1.99999999999999999999", "is no id: write SAMPLE.POINT"),
-        ("mc gain_cell dc -o c --replay \u0661.\u0662", "is no id: write SAMPLE.POINT"),
-        ("mc gain_cell dc -o c --shard \uff11/\uff12", "--shard '\uff11/\uff12': write I/N, for example 2/8"),
+        ("mc gain_cell dc -o c --replay 9999999999999.0", "'9999999999999.0' is not an id: write SAMPLE.POINT"),
+        ("mc gain_cell dc -o c --replay 1.99999999999999999999", "is not an id: write SAMPLE.POINT"),
+        ("mc gain_cell dc -o c --replay \u0661.\u0662", "is not an id: write SAMPLE.POINT"),
+        (
+            "mc gain_cell dc -o c --shard \uff11/\uff12",
+            "--shard '\uff11/\uff12' is not a part: write I/N, for example 2/8",
+        ),
         ("mc gain_cell dc -o c --shard 99999999999999/99999999999999", "--shard|shard"),
         ("mc gain_cell dc -o c --seed 99999999999999999999", r"seed = \d+ must be a whole number from 0 to 2\^63 - 1"),
         ("export gc28/gain_cell.dc --to csv --at model=1", "no fit of the record has a condition 'model'; have corner"),
@@ -146,14 +149,14 @@ def test_every_row_has_its_test():
         ("export gc28/gain_cell.dc --to csv --at record=1", "no fit of the record has a condition 'record'"),
         ("export gc28/gain_cell.dc --to csv --at companions=1", "no fit of the record has a condition 'companions'"),
         ("export gc28/gain_cell.dc --to csv --at self=1", "no fit of the record has a condition 'self'"),
-        ("export gc28/gain_cell.dc --to csv --companions nope", "--companions has no effect here: csv reads no other"),
-        ("export gc28/gain_cell.dc --to torch --model cubic", "torch takes the whole record: leave out the model"),
+        ("export gc28/gain_cell.dc --to csv --companions nope", "--companions has no effect here: csv needs no other"),
+        ("export gc28/gain_cell.dc --to torch --model cubic", "torch exports the whole record: omit the model"),
         ("compare -o c --instances 1e20", "'1e20' is not a valid int"),
         ("compare -o c --instances 100000000000000000000", r"instances = 1\d+ is outside \[1, 100000\]"),
         ("compare -o c --columns 100000000000000000000", r"columns = 1\d+ is outside \[0, 100000\]"),
-        ("netlist gain_cell dc --temp 1,2", "--temp 1,2: one deck has one temperature; give one"),
+        ("netlist gain_cell dc --temp 1,2", "--temp 1,2: a deck has one temperature; give one value"),
         ("netlist gain_cell dc --temp -500", "temp = -500 degC is outside"),
-        ("mc gain_cell dc -o c --until sigma<1e999%", "1e999|write a percentage"),
+        ("mc gain_cell dc -o c --until sigma<1e999%", "1e999|not a percentage"),
     ],
 )
 def test_a_request_that_cannot_be_done_is_one_sentence(refused, words, sentence):
@@ -208,7 +211,7 @@ def test_an_expression_of_thousands_of_terms_is_refused(refused, tmp_path, many)
     body = f".subckt dev a b w=1u l=1u dvth=0\nrx a b {{{many}}}\n.ends\n"
     (tmp_path / "cell.cir").write_text(CELL.format("xd bl st dev\nr1 bl wlrb 1meg\nr2 st wlr 1g") + body)
     said = refused(*MC, "-n", 1, "-o", "c", "--netlist", "cell.cir")
-    assert re.search(r"the most is 10000|nested too deep|not arithmetic|not a real number", said)
+    assert re.search(r"the maximum is 10000|nested too deep|not arithmetic|not a finite real number", said)
     assert len(said) < 500
 
 
@@ -261,7 +264,7 @@ def test_what_a_technology_lacks_costs_its_studies_and_is_told_with_circuit_and_
     status, _, err = gaincell("run", "--circuit", "capacitor_decay", "--workers", 1)
     assert status == 1
     assert re.search(
-        r"left out: capacitor_decay, study leak_nope \(bench leak\): write_flavour = nope: technology gc28 has no such "
+        r"skipped: capacitor_decay, study leak_nope \(bench leak\): write_flavour = nope: technology gc28 has no such "
         r"flavour; have .*: choose with --set, or write write_flavour = \.\.\. below \[circuits\.capacitor_decay\] in "
         r"technology\.toml",
         err,
@@ -297,7 +300,11 @@ def test_level_1_cards_are_not_accused():
     blocks = [LEVEL_1.format(kind, f, sign) for f in ours.flavours for kind, sign in (("n", 1), ("p", -1))]
     text = "\n".join([*blocks, ".subckt cap p n c=1f\nc1 p n {c*(1+process_c)}\n.ends"])
     mine = ours.model_copy(update={"text": text, "supply": 1.2, "absent": ()})
-    wanted = [p for p in CHECKS if re.search("grows with the gate|threshold in volts|part of the current", p)]
+    wanted = [
+        p
+        for p in CHECKS
+        if re.search("increases with gate|threshold voltage, in volts|relative change of the current", p)
+    ]
     assert len(wanted) == 3
     broken = [check.name for check in check_technology(mine, wanted) if not check.passed]
     assert not broken
@@ -393,7 +400,7 @@ FIT = ("-o", "r.json", "--circuit", "gain_cell", "--model", "cubic", "--map", "v
 def test_complex_columns_are_refused(refused, tmp_path):
     _table(tmp_path, i_bl=1e-6 * (np.linspace(0, 1, 19) + 1j))
     said = refused("fit", "t.npz", *FIT)
-    assert "column i_bl contains complex numbers; give its real part or its magnitude" in said
+    assert "column i_bl contains complex numbers; use its real part or its magnitude" in said
 
 
 def test_rows_that_say_they_failed_are_left_out_and_told(gaincell, tmp_path):
@@ -604,7 +611,7 @@ def test_rows_with_other_keys_are_not_merged(simulated, gaincell, monkeypatch, t
         shard.with_name(f"{shard.name[:8]}-{hashlib.sha256(data).hexdigest()[:16]}.parquet").write_bytes(data)
     status, _, err = gaincell("merge", "edited")
     assert status != 0
-    assert re.search(r"2 points in edited are of another campaign; they are not used", err)
+    assert re.search(r"2 points in edited belong to a different campaign; they are not used", err)
     assert "Traceback" not in err
 
 
@@ -635,7 +642,7 @@ def test_a_folder_that_is_gone_is_said_to_be_gone(gaincell, monkeypatch):
     status, _, err = gaincell(*MC, "-n", 1, "-o", "c", "--shard", "1/1")
     assert status == 1
     assert "could not be written (No such file or directory)" in err
-    assert "make its folder again" in err
+    assert "create its folder again" in err
     assert "make room" not in err
 
 
@@ -643,10 +650,10 @@ def test_a_folder_that_is_gone_is_said_to_be_gone(gaincell, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((*MC, "-n", 1, "-o", "c", "--spec", "i_bl@v_store=9 > 1u"), "does not vary over v_store"),
+        ((*MC, "-n", 1, "-o", "c", "--spec", "i_bl@v_store=9 > 1u"), "is not swept over v_store"),
         (("mc", "gain_cell", "dc", "-o", "c", "--spec", "i_bl@v_store=9 > 1u"), "v_store = 9 is not in the grid; have"),
         (("compare", "-o", "c", "--form", "nope"), "no form 'nope' in these records; have cubic, dc, pulsed"),
-        (("mc", "gain_cell", "dc", "-o", "c", "--until", "yield<1%"), "needs a --spec to take the yield of"),
+        (("mc", "gain_cell", "dc", "-o", "c", "--until", "yield<1%"), "needs a limit: add --spec"),
         (("mc", "capacitor_decay", "decay", "-o", "c", "--spec", "retention > 1"), "is only known up to"),
     ],
 )  # fmt: skip
@@ -684,7 +691,7 @@ def test_no_temporary_folder_is_one_sentence(gaincell, monkeypatch):
     status, _, err = gaincell("sweep", *DC, "-o", "out.csv")
     assert (status, err.count("\n")) == (1, 1)
     assert "no folder for temporary files can be written" in err
-    assert "set TMPDIR to one that can" in err
+    assert "set TMPDIR to a writable folder" in err
 
 
 def _typed(*words, cwd, code=None, **environment):

@@ -102,8 +102,8 @@ def test_a_measure_that_was_edited_is_not_mixed_with_what_the_old_one_measured(t
     circuit.write_text(edited)
     second = _python(started, *words[:-4], "--shard", "1/2", "-o", "c", cwd=tmp_path, path=site)
     assert second.returncode == 2, second.stdout
-    assert second.stderr.startswith("gaincell: c contains another campaign: the source of ")
-    assert "old numbers are not mixed with new ones; choose another folder" in second.stderr
+    assert second.stderr.startswith("gaincell: c contains a different campaign: the source code of ")
+    assert "old and new results are not mixed; choose another folder" in second.stderr
 
 
 def test_a_clone_is_used_from_its_root_with_another_copy_installed(tmp_path):
@@ -132,7 +132,7 @@ def test_a_comparison_whose_records_changed_is_not_resumed(gaincell, tmp_path):
     path.write_text(json.dumps(record))
     status, _, err = gaincell(*words)
     assert (status, err.count("\n")) == (2, 1)
-    assert "c contains another campaign: the netlist, the technology or the records have changed since" in err
+    assert "c contains a different campaign: the netlist, the technology or the records have changed since" in err
 
 
 # --- F2 to F5, F8: campaigns ----------------------------------------------------------------------------------------
@@ -149,8 +149,8 @@ def test_a_campaign_with_failed_rows_never_ends_well(gaincell, tmp_path):
     for more in ((), (), ("--retry-failed",)):
         status, out, err = gaincell(*words, *more)
         assert status == 1, out
-        assert re.search(r"1 of 1 points failed and are rows of the results; the first, 0\.0: ", err)
-        assert "decks and logs are in c/failed; --retry-failed tries them again" in err
+        assert re.search(r"1 of 1 points failed and are marked as failed in the results; the first, 0\.0: ", err)
+        assert "decks and logs are in c/failed; --retry-failed simulates them again" in err
         assert (tmp_path / "c" / "failed" / "0.0.cir").exists()
     assert "1 points simulated" in out
     status, _, err = gaincell("merge", "c")
@@ -258,7 +258,7 @@ def test_a_signal_while_a_campaign_is_analysed_keeps_its_samples(
     found, out, err = gaincell(*DECAY)
     assert (found, err.splitlines()[-1]) == (status, f"gaincell: {said}")
     assert "Traceback" not in err
-    assert "8 were there already" in out
+    assert "8 already finished" in out
     assert sorted(Path("c/shards").iterdir()) == before
 
 
@@ -361,8 +361,10 @@ def test_a_comparison_says_on_the_terminal_what_its_gate_counted(gaincell):
     plain = " ".join(out.split())
     assert "stated ps, median" in plain
     assert re.search(r"scores, \w+: 4 columns, \d of them without a pulse in SPICE and model", plain)
-    assert re.search(r"the worst is column \d+ of query \d+, off by \S+ ps at \S+ fC, where the records state", plain)
-    assert re.search(r"errors over the stated ones have rms \S+, and up to 3 counts as agreement", plain)
+    assert re.search(
+        r"the worst is column \d+ of query \d+, with an error of \S+ ps at \S+ fC, where the records state", plain
+    )
+    assert re.search(r"errors relative to the stated errors have rms \S+; the limit for agreement is 3", plain)
 
 
 @pytest.mark.parametrize(

@@ -319,21 +319,23 @@ def test_a_changed_measure_refuses_the_folder(resumed):
     [output] = bench.outputs
     other = Output(**{**vars(output), "measure": lambda w, _: -2 * w["i(vbl)"][0]})
     plan = dataclasses.replace(campaign.plan, bench=dataclasses.replace(bench, outputs=(other,)))
-    with pytest.raises(RequestError, match="contains another campaign"):
+    with pytest.raises(RequestError, match="contains a different campaign"):
         resumed(dataclasses.replace(campaign, plan=plan))
 
 
 @pytest.mark.ngspice
 def test_a_changed_helper_refuses_the_folder(resumed, edited):
     edited("_benches")
-    with pytest.raises(RequestError, match=r"the source of this package or of the circuit's declaration has changed"):
+    with pytest.raises(
+        RequestError, match=r"the source code of this package or of the circuit's declaration has changed"
+    ):
         resumed(_campaign())
 
 
 @pytest.mark.ngspice
 def test_another_simulator_refuses_the_folder(resumed, pool, monkeypatch):
     monkeypatch.setattr(type(pool), "start", lambda _: "ngspice 99")
-    with pytest.raises(RequestError, match=r"it was simulated by ngspice \d+, and this is ngspice 99"):
+    with pytest.raises(RequestError, match=r"it was simulated by ngspice \d+, not by ngspice 99"):
         resumed(_campaign())
 
 
@@ -346,4 +348,4 @@ def test_rows_of_another_simulator_are_not_used(pool, tmp_path):
     manifest.write_text(manifest.read_text().replace('"simulator": "ngspice ', '"simulator": "ngspice 1'))
     assert read_finished(campaign, tmp_path / "c", 4, said.append).empty
     assert "4 points in" in said[0]
-    assert "are of another campaign; they are not used" in said[0]
+    assert "belong to a different campaign; they are not used" in said[0]

@@ -121,14 +121,14 @@ def test_a_replay_prints_the_deck_and_finds_the_same_numbers(page, gaincell, mon
     assert out.startswith("* gain_cell.dc, gc28, 27 degC")
     assert out.endswith(".endc\n.end\n")
     assert f"i_bl = {float(stored['i_bl'])!r}" in err
-    assert err.splitlines()[-1] == "gaincell: the same as in the campaign"
+    assert err.splitlines()[-1] == "gaincell: identical to the campaign"
 
 
 @pytest.mark.usefixtures("done")
 def test_more_samples_join_the_ones_that_are_there(gaincell):
     status, out, _ = gaincell(*instead(ONE, "-n", "96"))
     assert status == 0
-    assert re.search(r"32 points simulated .*, 64 were there already, in c \(", out)
+    assert re.search(r"32 points simulated .*, 64 already finished, in c \(", out)
 
 
 def test_it_stops_when_sigma_is_known_well_enough(gaincell, tmp_path):
@@ -164,16 +164,16 @@ def test_parts_are_merged(gaincell, tmp_path):
         ("-n 0", "n = 0: a campaign needs at least one sample"),
         ("--sampler halton", "no sampler 'halton'; have sobol, lhs, random"),
         ("--vary all", "cannot vary 'all'; choose process, mismatch, both"),
-        ("--shard 3", "--shard '3': write I/N, for example 2/8"),
-        ("--shard 3/2", "shard 3/2 is not one of its parts: write I/N with I from 1 to N"),
+        ("--shard 3", "--shard '3' is not a part: write I/N, for example 2/8"),
+        ("--shard 3/2", "shard 3/2 does not exist: write I/N with I from 1 to N"),
         ("--until sigma<2", "goal 'sigma<2': write 'sigma<2%', 'mean<1%' or 'yield<1%'"),
-        ("--until yield<2%", "--until 'yield<2%' needs a --spec to take the yield of"),
+        ("--until yield<2%", "--until 'yield<2%' needs a limit: add --spec"),
         ("--spec i_bl", "spec 'i_bl': write OUTPUT > LIMIT"),
         ("--spec q_bl>1", "spec 'q_bl>1': there is no 'q_bl'; have i_bl"),
-        ("--accuracy 5", "'5': write a percentage, for example 0.05%"),
-        ("--accuracy 1e-30%", "no measured setting is accurate to 1e-30 %; the best has"),
-        ("--replay x", "'x' is no id: write SAMPLE.POINT"),
-        ("--corner ff --vary both", "corner ff is a die of its own"),
+        ("--accuracy 5", "'5' is not a percentage between 0% and 100%; write for example 0.05%"),
+        ("--accuracy 1e-30%", "no measured setting has an error of at most 1e-30 %; the best has"),
+        ("--replay x", "'x' is not an id: write SAMPLE.POINT"),
+        ("--corner ff --vary both", "corner ff fixes the process"),
         ("--seed -1", "seed = -1 must be a whole number from 0 to 2^63 - 1"),
         ("--axis v_stor=1", "v_stor"),
     ],
@@ -192,20 +192,21 @@ def test_a_folder_of_another_campaign_is_refused_and_keeps_what_it_holds(gaincel
     status, _, err = gaincell(*ONE, "--seed", "2")
     assert status == 2
     assert err == (
-        "gaincell: c contains another campaign: seed is 1 there and 2 here; "
-        "choose another folder, or ask for the same\n"
+        "gaincell: c contains a different campaign: seed is 1 there and 2 here; "
+        "choose another folder, or the same request\n"
     )
     assert {p: p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()} == before
 
 
 def test_a_merge_without_a_campaign_or_with_a_hole_is_refused(gaincell, tmp_path):
     status, _, err = gaincell("merge", "nowhere")
-    assert (status, err) == (2, "gaincell: nowhere contains no campaign: there is no campaign.json in it\n")
+    assert (status, err) == (2, "gaincell: nowhere contains no campaign: campaign.json is missing\n")
     gaincell(*ONE, "--shard", "2/2")
     status, _, err = gaincell("merge", "c")
     assert status == 2
     assert (
-        "32 of 64 points are not simulated yet, of samples 0, 2, 4, 6, 8, ...; run the same again, or the shard" in err
+        "32 of 64 points are not simulated yet, of samples 0, 2, 4, 6, 8, ...; run the same command again, or the"
+        in err
     )
     (tmp_path / "c" / "campaign.json").write_text("{")
     status, _, err = gaincell("merge", "c")
@@ -220,9 +221,11 @@ def test_a_technology_that_changed_under_a_campaign_is_noticed(gaincell, tmp_pat
     path.write_text(json.dumps({**raw, "digest": "0" * 16}))
     status, _, err = gaincell("merge", "c")
     assert status == 2
-    assert "c: its technology, its netlist or the source of this package has changed since; simulate it again" in err
+    assert (
+        "c: technology, netlist or source code of this package has changed since the simulation; simulate again" in err
+    )
     status, _, err = gaincell(*ONE)
-    assert "contains another campaign: the netlist, the technology or the records have changed since" in err
+    assert "contains a different campaign: the netlist, the technology or the records have changed since" in err
 
 
 def _spoil(monkeypatch, share):
@@ -248,8 +251,8 @@ def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch)
         )
         status, _, err = gaincell(*instead(CELL, "-n", "100", "--axis", "v_store=0:0.9:3"))
     assert status == 1
-    assert "15 of 300 points failed and are rows of the results; the first, 0.0: " in err
-    assert "decks and logs are in c/failed; --retry-failed tries them again" in err
+    assert "15 of 300 points failed and are marked as failed in the results; the first, 0.0: " in err
+    assert "decks and logs are in c/failed; --retry-failed simulates them again" in err
     assert len(list((tmp_path / "c" / "failed").glob("*.cir"))) == 15
     results = pd.read_parquet(tmp_path / "c" / "results.parquet")
     assert sorted(set(results[results["status"] == FAILED]["sample"])) == [0, 20, 40, 60, 80]
@@ -290,7 +293,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(gaincell, tmp_pa
     first = int(re.search(r"(\d+) points simulated", out)[1])
     assert 0 < first < 200
     status, out, _ = gaincell(*instead(words, "-n", str(first + 8)))
-    assert re.search(rf"(\d+) points simulated .* {first} were there already", out)
+    assert re.search(rf"(\d+) points simulated .* {first} already finished", out)
 
 
 @pytest.mark.long
@@ -323,6 +326,4 @@ def test_an_unmeasured_bench_has_no_accuracy_to_choose_by(gaincell, monkeypatch)
     monkeypatch.setattr(registry, "load_steps", lambda *_: None)
     status, _, err = gaincell(*CELL, "--accuracy", "0.1%")
     assert status == 2
-    assert (
-        "no step-control measurement exists for gain_cell.dc in gc28; run gaincell tune, or leave --accuracy out" in err
-    )
+    assert "no step-control measurement exists for gain_cell.dc in gc28; run gaincell tune, or omit --accuracy" in err

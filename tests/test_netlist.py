@@ -189,9 +189,9 @@ def test_an_instance_has_as_many_nodes_as_its_subcircuit_has_ports():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (".subckt a b c\nr1 b c 1", "line 1: '.subckt a b c' is not closed: no .ends follows"),
-        ("r1 b c 1\n.ends a", "line 2: '.ends a' closes nothing"),
-        (".if (1)\n.subckt a b c\n.endif", "line 3: '.endif' closes nothing"),
+        (".subckt a b c\nr1 b c 1", "line 1: '.subckt a b c' is not closed: add .ends"),
+        ("r1 b c 1\n.ends a", "line 2: '.ends a' has no matching"),
+        (".if (1)\n.subckt a b c\n.endif", "line 3: '.endif' has no matching"),
     ],
 )
 def test_blocks_are_closed(text, said):
@@ -211,7 +211,7 @@ def test_prune_keeps_what_is_needed_directly_or_not():
 
 def test_undeclared_name_is_refused_with_the_declared_ones():
     declared = [name for name in PARAMS if name != "r_top"]
-    with pytest.raises(NetlistError, match=r"divider\.half: uses undeclared r_top; declared: .*c_load, .*w_n"):
+    with pytest.raises(NetlistError, match=r"divider\.half: uses undeclared r_top; declared are .*c_load, .*w_n"):
         rendered(declared=declared)
 
 

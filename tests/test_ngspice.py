@@ -169,7 +169,7 @@ def test_an_initial_voltage_that_is_not_honoured_is_a_failure(pool):
     tran = Tran(stop=1e-6, max_step=1e-8)
     one = deck("v1 a 0 1\nr1 a 0 1k\n.ic v(a)=0.2", ["v(a)"], {}, tran, {"v(a)": 0.2})
     [outcome] = run(pool, [one])
-    assert outcome.reason == ".ic was not honoured: v(a) is 1 at t = 0, not 0.2"
+    assert outcome.reason == ".ic was ignored by ngspice: v(a) is 1 at t = 0, not 0.2"
 
 
 def test_a_vector_that_is_not_there_is_a_failure(pool):

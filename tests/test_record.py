@@ -164,7 +164,7 @@ def test_a_folder_of_records_is_not_left_through_a_link(tmp_path):
     (tmp_path / "outside.json").write_bytes((FITS / "gc28" / "gain_cell.dc.json").read_bytes())
     link = tmp_path / "records" / "gain_cell.dc.json"
     link.symlink_to(tmp_path / "outside.json")
-    with pytest.raises(DataError, match="is a link out of its folder; put the file itself there"):
+    with pytest.raises(DataError, match="is a link out of its folder; replace it by the file itself"):
         registry.find_record(tmp_path / "records", "gain_cell.dc")
     link.unlink()
     (tmp_path / "outside.json").rename(link)

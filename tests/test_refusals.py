@@ -56,8 +56,8 @@ DEAD_CELL = SUBCIRCUIT.format("r1 bl wlrb 1meg\nr2 st wlr 1g")
         ("netlist gain_cell dc --set vdd=9", r"vdd = 9 V \(supply\) is outside \[0\.3, 6\] V"),
         ("netlist gain_cell dc --set nope=1", "no parameter 'nope'; have .*c_store"),
         ("netlist gain_cell dc --set corner=ff", "no parameter 'corner'; have"),
-        ("netlist gain_cell dc --set vdd", "'vdd': write NAME=VALUE"),
-        ("netlist gain_cell dc --set vdd=", "'vdd=': write NAME=VALUE"),
+        ("netlist gain_cell dc --set vdd", "'vdd' is not an assignment: write NAME=VALUE"),
+        ("netlist gain_cell dc --set vdd=", "'vdd=' is not an assignment: write NAME=VALUE"),
         ("netlist gain_cell dc --set vdd=0.8 --set vdd=0.9", "vdd is given twice"),
         ("netlist gain_cell dc --set write_flavour=xvt", "technology gc28 has no such flavour; have lvt, rvt"),
         ("netlist gain_cell dc --set write_flavour=X!", "write_flavour = 'X!' .* must be a word"),
@@ -91,17 +91,17 @@ def test_only_finite_numbers_are_values_in_python_either(value):
     [
         ("--axis nope=0:1:3", "no parameter 'nope'; have"),
         ("--axis v_store=0:9:4", r"v_store = 9 V \(stored voltage\) is outside \[-0\.5, 6\] V"),
-        ("--axis v_store=0.9:0:10", "axis 'v_store=0.9:0:10' runs backwards: write the smaller end first"),
-        ("--axis v_store=0:0.9:0", "COUNT is 0, but has to be a whole number from 1 to 1000000"),
-        ("--axis v_store=0:0.9:-3", "COUNT is -3, but has to be a whole number"),
-        ("--axis v_store=0:0.9:2.5", "COUNT is 2.5, but has to be a whole number"),
-        ("--axis v_store=0:0.9:1e999", "COUNT is 1e999, but has to be a whole number"),
+        ("--axis v_store=0.9:0:10", "axis 'v_store=0.9:0:10' is descending: write the smaller limit first"),
+        ("--axis v_store=0:0.9:0", "COUNT is 0, but must be a whole number from 1 to 1000000"),
+        ("--axis v_store=0:0.9:-3", "COUNT is -3, but must be a whole number"),
+        ("--axis v_store=0:0.9:2.5", "COUNT is 2.5, but must be a whole number"),
+        ("--axis v_store=0:0.9:1e999", "COUNT is 1e999, but must be a whole number"),
         ("--axis v_store=0:0.9:10k1", "unknown unit 'k1'|'10k1' is not a number"),
-        ("--axis v_store=0:0.9:1", "one point cannot span a range"),
-        ("--axis v_store=0.9:0.9:5", "5 points in a range of zero width"),
-        ("--axis v_store=0:0.9", "a range is START:STOP:COUNT or START:STOP:COUNT:log"),
-        ("--axis v_store=0:0.9:3:lin", "a range is START:STOP:COUNT or START:STOP:COUNT:log"),
-        ("--axis v_store=0:0.9:3:log", "a log range starts above 0"),
+        ("--axis v_store=0:0.9:1", "a range needs at least two points"),
+        ("--axis v_store=0.9:0.9:5", "a range of zero width must have one point, not 5"),
+        ("--axis v_store=0:0.9", "write a range as START:STOP:COUNT or START:STOP:COUNT:log"),
+        ("--axis v_store=0:0.9:3:lin", "write a range as START:STOP:COUNT or START:STOP:COUNT:log"),
+        ("--axis v_store=0:0.9:3:log", "a log range must start above 0"),
         ("--axis v_store=,", "sweep of v_store is empty"),
         ("--axis v_store=", "write NAME=START:STOP:COUNT"),
         ("--axis v_store", "write NAME=START:STOP:COUNT"),
@@ -110,7 +110,7 @@ def test_only_finite_numbers_are_values_in_python_either(value):
         ("--axis v_store=0:0.9A:3", "v_store: '0.9A' is in A, expected V"),
         ("--axis v_store=0.1 --axis v_store=0.2", "axis v_store is given twice"),
         ("--axis v_store=0.1 --set v_store=0.2", "v_store: both swept and set"),
-        ("--axis temp=27,85", "give corners with --corner and temperatures with --temp"),
+        ("--axis temp=27,85", "use --corner for corners and --temp for temperatures"),
         ("--axis write_flavour=svt,svt", "sweep of write_flavour has svt twice"),
         ("--axis write_flavour=0:1:3", "write_flavour = '0:1:3' .* must be a word in lower case"),
         ("--corner tt,tt", "sweep of corner has tt twice"),
@@ -156,11 +156,11 @@ def test_a_long_list_of_values_is_checked_in_no_time():
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
-        ("out.txt", r"out\.txt: unknown ending '\.txt'; use \.nc, \.csv, \.parquet"),
-        ("out", "out: unknown ending ''; use"),
-        ("missing/out.csv", r"missing/out\.csv: there is no folder missing; create it first"),
+        ("out.txt", r"out\.txt: unknown file ending '\.txt'; use \.nc, \.csv, \.parquet"),
+        ("out", "out: unknown file ending ''; use"),
+        ("missing/out.csv", r"missing/out\.csv: folder missing does not exist; create it first"),
         ("folder.csv", r"folder\.csv is a folder; name a file in it"),
-        ("file/out.csv", "there is no folder file; create it first"),
+        ("file/out.csv", "folder file does not exist; create it first"),
         ("/proc/out.csv", r"/proc/out\.csv cannot be written \(.*\); choose another place"),
         ("x" * 300 + ".csv", "File name too long"),
     ],
@@ -175,7 +175,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_first_run(refuse
     ("output", "sentence"),
     [
         ("out.txt", r"out\.txt: a record is a \.json file"),
-        ("missing/out.json", r"missing/out\.json: there is no folder missing; create it first"),
+        ("missing/out.json", r"missing/out\.json: folder missing does not exist; create it first"),
         ("folder.json", r"folder\.json is a folder; name a file in it"),
         ("/proc/out.json", r"/proc/out\.json cannot be written \(.*\); choose another place"),
     ],
@@ -207,7 +207,7 @@ def test_a_main_job_that_could_not_write_is_refused(gaincell, tmp_path, out):
     (tmp_path / "file").write_text("")
     status, _, err = gaincell("run", "--out", out)
     assert status == 2
-    assert re.search(r"file(/below)? cannot be made: .*; choose another place", err)
+    assert re.search(r"file(/below)? cannot be created: .*;  choose another place", err)
 
 
 # Netlists
@@ -220,17 +220,17 @@ def test_a_main_job_that_could_not_write_is_refused(gaincell, tmp_path, out):
         (".subckt other a\n.ends", r"neither the netlist nor the technology defines \.subckt gain_cell"),
         (SUBCIRCUIT.format("r1 bl st {r_nope}"), "uses undeclared r_nope; declared: .*c_store"),
         (".include missing.cir", r"include .*missing\.cir cannot be read: No such file or directory"),
-        (".include ../outside.cir", r"'\.\./outside\.cir' lies outside .*; copy it into that folder"),
-        (".include /etc/hostname", "'/etc/hostname' lies outside"),
-        (".include link.cir", r"'link\.cir' lies outside"),
+        (".include ../outside.cir", r"'\.\./outside\.cir' is outside .*; copy it into that folder"),
+        (".include /etc/hostname", "'/etc/hostname' is outside"),
+        (".include link.cir", r"'link\.cir' is outside"),
         (".include own.cir", "includes are nested more than 8 deep"),
         (".include binary.cir", r"include .*binary\.cir is not text"),
         (".include .", "cannot be read: Is a directory"),
         (".include a.cir b.cir", r"a\.cir b\.cir cannot be read"),
         (".lib models.lib tt", r"\.lib sections are not supported; \.include the file instead"),
-        (".temp 85", "it would change the temperature; give that with the request"),
-        ("+ w=1u", "is no device, card or continuation"),
-        ("r1 b\N{MICRO SIGN} 0 1k", "is no device, card or continuation in plain ASCII"),
+        (".temp 85", "it would change the temperature; set it with --temp"),
+        ("+ w=1u", "is not a device, card or continuation"),
+        ("r1 b\N{MICRO SIGN} 0 1k", "is not a device, card or continuation in plain ASCII"),
         (SUBCIRCUIT.format("r1 bl 0"), r"cell\.cir, line 2: 'r1 bl 0' is incomplete"),
         (".model nch", r"cell\.cir, line 1: '\.model nch' is incomplete"),
         (".unheard of", r"line 1: .* no such card; a netlist may contain \.else"),
@@ -333,7 +333,7 @@ def _loaded(body, pool):
 
 @pytest.mark.parametrize("how", [how for how in ATTACKS if how not in HARMLESS])
 def test_a_netlist_that_could_run_a_command_is_refused(trap, how):
-    with pytest.raises(NetlistError, match=r"is refused: |is no device|no such card|includes need a netlist read from"):
+    with pytest.raises(NetlistError, match=r"is refused: |is not a device|no such card|only a netlist read from"):
         read_netlist(trap(how)[0])
 
 
@@ -362,7 +362,7 @@ def test_an_attack_in_an_included_file_is_refused(refused, trap, tmp_path, how):
     (tmp_path / "cell.cir").write_text(".include below.cir\n" + DEAD_CELL)
     (tmp_path / "below.cir").write_text(text)
     assert re.search(
-        r"below\.cir, line 4: .* (is refused|is no device|no such card|lies outside)",
+        r"below\.cir, line 4: .* (is refused|is not a device|no such card|is outside)",
         refused(*SWEEP, "--netlist", "cell.cir"),
     )
 
@@ -486,7 +486,7 @@ def test_a_good_table_is_fitted_whatever_its_format(gaincell, table, tmp_path, e
     [
         ("missing.csv", None, r"table missing\.csv cannot be read: No such file"),
         ("folder.csv", "folder", r"table folder\.csv cannot be read: Is a directory"),
-        ("table.xls", b"x", r"table\.xls: unknown ending '\.xls'; use \.nc, \.csv, \.parquet"),
+        ("table.xls", b"x", r"table\.xls: unknown file ending '\.xls'; use \.nc, \.csv, \.parquet"),
         ("empty.csv", b"", r"empty\.csv: cannot be read as \.csv: No columns"),
         ("empty.nc", b"", r"empty\.nc: cannot be read as \.nc: "),
         ("empty.parquet", b"", r"empty\.parquet: cannot be read as \.parquet: "),
@@ -520,11 +520,11 @@ def test_a_truncated_table_is_refused(refused, table, ending, share):
     ("note", "sentence"),
     [
         ("{", "table.csv.json: not JSON: "),
-        ("[1]", "table.csv: what it says about its columns is damaged: Input should be a valid dictionary"),
-        ('{"attrs": 3}', "table.csv: what it says about its columns is damaged: attrs: Input should be a valid dict"),
-        ('{"dims": 5}', "table.csv: what it says about its columns is damaged: dims: Input should be a valid tuple"),
-        ('"x"', "table.csv: what it says about its columns is damaged: Input should be a valid dictionary"),
-        ("[" * 100_000, "table.csv.json: not JSON that can be read: it is nested too deep"),
+        ("[1]", "table.csv: the description of its columns is damaged: Input should be a valid dictionary"),
+        ('{"attrs": 3}', "table.csv: the description of its columns is damaged: attrs: Input should be a valid dict"),
+        ('{"dims": 5}', "table.csv: the description of its columns is damaged: dims: Input should be a valid tuple"),
+        ('"x"', "table.csv: the description of its columns is damaged: Input should be a valid dictionary"),
+        ("[" * 100_000, "table.csv.json: JSON is nested too deeply"),
     ],
     ids=["cut", "list", "number", "dims", "word", "deep"],
 )

@@ -74,7 +74,7 @@ def campaign():
     ],
 )
 def test_what_is_no_tensor_of_real_numbers_is_refused_by_name(name, use, odd):
-    with pytest.raises(ParameterError, match=rf"^{name} (is|has) .*; it takes"):
+    with pytest.raises(ParameterError, match=rf"^{name} (is|has) .*; it must"):
         use(odd)
 
 
@@ -103,14 +103,14 @@ def test_numbers_that_are_not_finite_are_refused(use, odd):
 def test_a_pulse_out_of_range_is_treated_as_outside_says(form):
     v, late = full(0.5, 1), full(1.0, 1)
     longest = full(15e-9, 1)
-    with pytest.raises(ParameterError, match="t_pulse runs from 1 to 1, but"):
+    with pytest.raises(ParameterError, match="t_pulse has values from 1 to 1, but"):
         GainCell.from_records("gc28", form, outside="refuse")(v, late)
     cell = GainCell.from_records("gc28", form)
-    with pytest.warns(UserWarning, match="t_pulse runs from 1 to 1"):
+    with pytest.warns(UserWarning, match="t_pulse has values from 1 to 1"):
         assert torch.equal(cell(v, late), cell(v, longest))
     free = GainCell.from_records("gc28", form, outside="extrapolate")
     assert free(v, late) > 1e6 * cell(v, longest)
-    with pytest.raises(ParameterError, match="t_pulse runs from 1 to 1, but"):
+    with pytest.raises(ParameterError, match="t_pulse has values from 1 to 1, but"):
         GainCellArray(K, outside="refuse")(full(1.0, 6))
 
 
@@ -133,7 +133,7 @@ def test_half_precision_gives_numbers_where_the_type_holds_them():
     ],
 )
 def test_half_precision_is_refused_where_it_cannot_hold_a_pulse_or_a_charge(use):
-    with pytest.raises(ParameterError, match=r"is torch\.float16; it takes .*float32"):
+    with pytest.raises(ParameterError, match=r"is torch\.float16; it must be .*float32"):
         use()
 
 
@@ -376,5 +376,5 @@ def test_a_pool_has_its_own_timeout(campaign, tmp_path, timeout_s):
         simulate(NET, Op(), ["v(a)"], pool=pool, timeout_s=timeout_s)
     with pytest.raises(ParameterError, match="timeout"):
         run_campaign(campaign, 2, tmp_path, pool=pool, timeout_s=timeout_s)
-    with pytest.raises(ParameterError, match="pool is of type SimpleNamespace; it takes a Pool or an executor"):
+    with pytest.raises(ParameterError, match="pool is of type SimpleNamespace; it must be a Pool or an executor"):
         run_campaign(campaign, 2, tmp_path, pool=pool)

@@ -67,7 +67,7 @@ def test_rows_of_another_comparison_count_as_not_simulated(tmp_path, other):
     found = simulate.finished_cases(comparison, folder, todo, said.append)
     assert found is not None
     assert found.empty
-    assert re.search(r"\d+ columns in \S+/c are of another comparison; they are not used", said[0])
+    assert re.search(r"\d+ columns in \S+/c belong to a different comparison; they are not used", said[0])
 
 
 def test_rows_of_the_same_comparison_are_used_whatever_else_is_asked_for(tmp_path):
@@ -111,7 +111,7 @@ def test_a_comparison_without_its_manifest_takes_no_row_of_another(gaincell, tmp
     status, out, err = gaincell(*SMALL, "-o", "b", "--seed", 2)
     assert status == 0, err
     assert "1 of 1 passes simulated" in out
-    assert err.count("columns in b are of another comparison; they are not used") == 1
+    assert err.count("columns in b belong to a different comparison; they are not used") == 1
     (tmp_path / "b" / "campaign.json").unlink()
     assert "0 of 1 passes simulated" in gaincell(*SMALL, "-o", "b", "--seed", 2)[1]
     one, two = (pd.read_csv(tmp_path / name / "tables" / "outcomes.csv") for name in "ab")
@@ -155,7 +155,7 @@ def test_no_outcome_is_no_verdict(mismatch):
     found = _agreement(0, mismatch=mismatch)
     assert found.disagreements() == []
     [sentence] = found.undecided()
-    assert sentence.startswith("scores: no verdict: ")
+    assert sentence.startswith("scores: undecided: ")
     assert "nan" not in sentence
     some = _agreement(5, mismatch=mismatch)
     assert (len(some.disagreements()), some.undecided()) == (1, [])
@@ -168,8 +168,8 @@ def test_a_gate_says_that_there_is_no_verdict(gaincell, tmp_path):
     words = ("--operation", "scores", "--inputs", "in.npz", "--workers", 1, "--mismatch", "--draws", 10, "--gate")
     status, _, err = gaincell("compare", "-o", "c", *words)
     assert (status, "disagree" in err, "nan" in err) == (0, False, False), err
-    assert "scores: no verdict: " in err
-    assert "no verdict" in (tmp_path / "c" / "index.html").read_text()
+    assert "scores: undecided: " in err
+    assert "undecided" in (tmp_path / "c" / "index.html").read_text()
 
 
 # --- fit, mc, run ---------------------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def test_an_edited_block_is_refused(gaincell, tmp_path, block):
 )  # fmt: skip
 def test_mc_and_merge_refuse_a_folder_in_the_place_of_a_file(refused, tmp_path, name):
     (tmp_path / "d" / name).mkdir(parents=True)
-    assert f"d/{name} is a folder, and a file has to go there; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
+    assert f"d/{name} is a folder, but must be a file; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
     planned = campaign.plan_campaign("gain_cell", "dc", vary="mismatch")
     (tmp_path / "d" / "campaign.json").write_text(planned.manifest(8).to_json())
     assert f"d/{name} is a folder" in refused("merge", "d")
@@ -331,7 +331,7 @@ def test_mc_and_merge_refuse_a_folder_in_the_place_of_a_file(refused, tmp_path, 
 def test_a_file_in_the_place_of_a_folder_is_refused(refused, tmp_path, name):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / name).write_text("")
-    assert f"d/{name} is a file, and a folder has to go there; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
+    assert f"d/{name} is a file, but must be a folder; remove it, or ch" in refused(*MC, "-n", 2, "-o", "d")
     assert f"d/{name} is a file" in refused(*SMALL, "-o", "d")
 
 
@@ -410,7 +410,9 @@ def test_an_empty_word_is_refused(refused):
 
 @pytest.mark.parametrize("given", [("--corner", ","), ("--temp", ","), ("--temp", "27,,85"), ("--corner", "tt,")])
 def test_an_empty_place_in_a_list_is_refused(refused, given):
-    assert f"'{given[1]}': write values with one comma between them" in refused(*SWEEP, "-o", "a.csv", *given)
+    assert f"'{given[1]}' contains an empty value; write values with one comma between them" in refused(
+        *SWEEP, "-o", "a.csv", *given
+    )
 
 
 @pytest.mark.parametrize("digits", ["\u0661\u0666", "\uff11", "1_6"])

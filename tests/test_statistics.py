@@ -185,7 +185,7 @@ def test_what_is_not_linear_is_the_rest():
 
 @pytest.mark.parametrize(
     ("n", "spoil", "says"),
-    [(6, 1.0, "6 finished samples are too few for 5 variables; 7 are needed"), (50, 0.0, "it does not vary")],
+    [(6, 1.0, "6 finished samples are too few for 5 variables; 7 are needed"), (50, 0.0, "the values do not vary")],
 )
 def test_contributions_that_nobody_can_know_are_refused(n, spoil, says):
     draws, values, groups = _known(n)

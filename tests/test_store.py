@@ -159,14 +159,14 @@ def test_a_damaged_file_is_refused_by_name(ending, tmp_path):
 
 def test_unknown_endings_are_refused_with_the_known_ones(tmp_path):
     for check, error in ((tables.check_target, RequestError), (tables.read_table, DataError)):
-        with pytest.raises(error, match=r"unknown ending '\.xls'; use \.nc, \.csv, \.parquet"):
+        with pytest.raises(error, match=r"unknown file ending '\.xls'; use \.nc, \.csv, \.parquet"):
             check(tmp_path / "data.xls")
 
 
 def test_targets_that_cannot_be_written_are_refused_before_anything_runs(tmp_path):
     tables.check_target(tmp_path / "new.csv")
     assert not list(tmp_path.iterdir())
-    with pytest.raises(RequestError, match=r"there is no folder .*missing; create it first"):
+    with pytest.raises(RequestError, match=r"folder .*missing does not exist; create it first"):
         tables.check_target(tmp_path / "missing" / "new.csv")
     (tmp_path / "folder.nc").mkdir()
     with pytest.raises(RequestError, match=r"folder\.nc is a folder; name a file in it"):

@@ -1,7 +1,7 @@
-"""The command ``gaincell``: words -> calls of the package -> what is printed; no other package prints.
+"""The command ``gaincell``: command line -> calls of the package -> printed results; no other package prints.
 
-What comes in are words of a command line; what goes out is text, files and an exit status.  Start with this file, which
-lists the commands; each is in a module of its own, and `requests` and `assignments` read what options say.
+Input: the words of a command line.  Output: text, files and an exit status.  Start with this file, which lists the
+commands; each has a module of its own.  `requests` and `assignments` read the values of options.
 """
 
 import errno
@@ -22,7 +22,7 @@ from .interrupts import Interrupted, Interrupts
 
 
 def main() -> None:
-    """Run the command line and turn failures into one sentence and an exit status."""
+    """Run the command line; report a failure as one sentence and an exit status."""
     try:
         with Interrupts() as interrupts:
             status = _status(interrupts)
@@ -57,7 +57,7 @@ def _status(interrupts: Interrupts) -> int:
 
 
 def _explained(error: Exception) -> int:
-    """Say in one sentence what went wrong and return the exit status."""
+    """Print the reason of a failure as one sentence and return the exit status."""
     match error:
         case SimulationError():
             kept = keep([Failure(where={}, reason=str(error), deck=error.deck, log=error.log)], Path("gaincell-failed"))
@@ -72,10 +72,10 @@ def _explained(error: Exception) -> int:
             say(f"{error.filename or 'output'}: {tables.explain_error(error)}")
             return RequestError.exit_status if error.errno == errno.ENAMETOOLONG else 1
         case MemoryError():
-            say("there is not enough memory for this; ask for fewer points, samples or tokens at a time")
+            say("not enough memory for this request; use fewer points, samples or tokens at a time")
             return 1
         case _:
-            say(f"unexpected error ({type(error).__name__}), a fault of gaincell; {report_of(error)}")
+            say(f"unexpected error ({type(error).__name__}), a bug in gaincell; {report_of(error)}")
             return UNEXPECTED
 
 
@@ -88,8 +88,8 @@ def cli(context: click.Context, /) -> None:
     """Characterize gain-cell circuits in ngspice and fit compact models.
 
     \b
-    gaincell run                                   everything, to a page in results/
-    gaincell sweep gain_cell dc -o current.csv     one bench, to a table
+    gaincell run                                   characterize all circuits, report in results/
+    gaincell sweep gain_cell dc -o current.csv     simulate one bench, table in current.csv
     gaincell show gain_cell                        parameters, benches and models of a circuit
     """
     if context.obj is None:

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 else:
     _ParamType = click.ParamType  # not generic before click 8.4
 Command = TypeVar("Command", bound=Callable[..., object] | click.Command)
-"""A function that becomes a command, or one that is."""
+"""A command, or a function that becomes one."""
 
 
 class Assignments(_ParamType):
-    """Reads one NAME=VALUE, or several with commas between them, into a mapping of names to values.
+    """Option type NAME=VALUE; the value is a mapping of names to values.
 
     Parameters
     ----------
     form : str
-        How one of them is written, as the metavar of the option says it.
+        Notation of one assignment, the metavar of the option.
     several : bool
-        One word may have several, with commas between them.
+        Whether one word may contain several assignments, with commas between them.
     """
 
     name = "assignments"
@@ -38,12 +38,19 @@ class Assignments(_ParamType):
         param: click.Parameter | None,
         ctx: click.Context | None,  # noqa: ARG002  click's interface
     ) -> dict[str, str]:
-        """Read one word of the command line; a mapping stays as it is.
+        """Read one word of the command line.
+
+        Parameters
+        ----------
+        value : str or mapping of str to str
+            The word; a mapping is returned unchanged.
+        param, ctx : click.Parameter, click.Context
+            The option, named in errors; and its context, not used.
 
         Raises
         ------
         ParameterError
-            If a part has another form, or a name is given twice.
+            If a part is not of the form NAME=VALUE, or a name is given twice.
         """
         if isinstance(value, Mapping):
             return dict(value)
@@ -55,13 +62,13 @@ class Assignments(_ParamType):
     def _read(self, text: str) -> dict[str, str]:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (name and equals and value):
-            hint = ", several with commas between them" if self.several else ""
-            raise ParameterError(f"{text!r}: write {self.form}{hint}")
+            hint = ", or several with commas between them" if self.several else ""
+            raise ParameterError(f"{text!r} is not an assignment: write {self.form}{hint}")
         return {name: value}
 
 
 def assignments(*names: str, help: str) -> Callable[[Command], Command]:
-    """Return an option NAME=VALUE that may be repeated; the command receives one mapping of names to values."""
+    """Option NAME=VALUE that may be repeated; the command receives one mapping of names to values."""
     kind = Assignments()
     return click.option(*names, multiple=True, metavar=kind.form, type=kind, callback=_merge, help=help)
 
@@ -71,12 +78,12 @@ def _merge(_context: click.Context, _parameter: click.Parameter, values: Iterabl
 
 
 def _join(parts: Iterable[dict[str, str]]) -> dict[str, str]:
-    """Put mappings together.
+    """Merge mappings.
 
     Raises
     ------
     ParameterError
-        If two of them have the same name.
+        If two mappings contain the same name.
     """
     found: dict[str, str] = {}
     for part in parts:

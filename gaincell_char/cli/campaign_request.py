@@ -1,4 +1,4 @@
-"""Which campaign the options of ``mc`` ask for."""
+"""Options of ``mc`` -> the requested campaign."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _ACCURACY = 5e-4
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRequest:
-    """Arguments and options of ``mc`` that say which campaign it is, as they were typed."""
+    """Arguments and options of ``mc`` that define the campaign, as typed."""
 
     circuit: str
     bench: str
@@ -40,16 +40,16 @@ class CampaignRequest:
     seed: int
 
     def plan(self) -> Campaign:
-        """Check what was typed and lay out its campaign.
+        """Check the options and plan the campaign.
 
         Raises
         ------
         ParameterError
-            If a name is unknown, or a value of another kind or out of range.
+            If a name is unknown, or a value has the wrong type or is out of range.
         RequestError
-            If a file cannot be read, or no step control was measured for ``--accuracy`` to choose from.
+            If a file cannot be read, or ``--accuracy`` is given and no step-control measurement exists for the bench.
         NetlistError
-            If something varies where it cannot be reached.
+            If a random parameter appears where Monte Carlo cannot vary it.
         """
         loaded = registry.load_circuit(self.circuit)
         loaded.bench(self.bench)
@@ -72,7 +72,7 @@ class CampaignRequest:
         )
 
     def _block(self) -> int:
-        """Samples of one Latin hypercube: those of the first call, so that more can follow."""
+        """Samples in one Latin hypercube: as in the first call, so that later calls can add samples."""
         if (self.out / manifest.MANIFEST).exists():
             return campaign.block_of(manifest.read_manifest(self.out).request, str(self.out))
         return min(max(self.samples, 1), sampling.MOST_BLOCK)
@@ -82,7 +82,7 @@ class CampaignRequest:
         if measured is None and self.accuracy is not None:
             raise RequestError(
                 f"no step-control measurement exists for {self.circuit}.{self.bench} in {self.tech}; "
-                "run gaincell tune, or leave --accuracy out"
+                "run gaincell tune, or omit --accuracy"
             )
         if measured is None:
             return Steps()
@@ -101,18 +101,18 @@ _IDENTITY = (
     "sampler",
     "seed",
 )
-"""Options that say which campaign it is."""
+"""Options that identify the campaign."""
 
 
 def plan_again(context: click.Context, request: CampaignRequest) -> Campaign:
-    """Return the campaign to replay a point of: that of the folder, unless the options say which one.
+    """Return the campaign of a replay: from the folder's manifest, unless options define another one.
 
     Raises
     ------
     RequestError
-        If the folder contains a campaign of another bench, or of a technology that has to be named.
+        If the folder contains a campaign of another bench, or of a technology that must be named with ``--tech``.
     DataError
-        If its manifest lacks something or contains something else.
+        If the manifest is incomplete or invalid.
     """
     out = request.out
     if not (out / manifest.MANIFEST).exists() or requests.is_given(context, _IDENTITY):

@@ -1,4 +1,4 @@
-"""Results of a campaign: tables, statistics, record and page.  Imports matplotlib, which takes a second."""
+"""Results of a campaign: tables, statistics, record and report page.  Imports matplotlib, which takes a second."""
 
 import time
 from collections.abc import Sequence
@@ -26,21 +26,31 @@ def finish(
     specs: Sequence[Spec],
     failed: Sequence[Failure],
 ) -> None:
-    """Write results, analyse them, write the page, and print its summary.
+    """Write the results, analyse them, write the report page, and print its summary.
 
     Parameters
     ----------
+    planned : Campaign
+        The campaign.
     rows : DataFrame
-        What the folder has of the first `n` samples.
+        Finished points of the first `n` samples, one per row.
+    n : int
+        Number of samples.
+    out : Path
+        Folder of the campaign.
+    pool : Pool
+        Simulators for the nominal points and the check.
+    specs : sequence of Spec
+        Limits whose yields are reported.
     failed : sequence of Failure
-        The first few failed points, for the page.
+        The first few failed points, listed on the page.
 
     Raises
     ------
     SimulationError
-        If a point that is simulated again does not give what the campaign has.
+        If the simulation of a finished point is repeated and gives a different result.
     StorageError
-        If something could not be written.
+        If a file cannot be written.
     """
     began = time.perf_counter()
     rows = results.complete(planned, rows, n)
@@ -51,7 +61,10 @@ def finish(
     page = reporting.write_campaign(out, planned, analysed, found, failed)
     OUT.print(listings.frame(reporting.tabulate_campaign(analysed)))
     for fit in analysed.random:
-        note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
+        note(
+            f"{fit.model}: explains {100 * fit.explained:.3f} % of the variance, "
+            f"sigma within {100 * fit.sigma_error:.1f} %"
+        )
     for text, share in analysed.yields:
         note(f"{text}: yield {100 * share.value:.2f} % ({100 * share.low:.2f} to {100 * share.high:.2f} %)")
     for reason in analysed.left_out:

@@ -1,4 +1,4 @@
-"""How ``mc`` simulates a campaign: all samples, a part of them, or as many as a goal needs."""
+"""Simulation of a campaign by ``mc``: all samples, one part of them, or as many as a goal requires."""
 
 import contextlib
 import re
@@ -23,7 +23,7 @@ _FIRST_CHECKPOINT = 64
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationOptions:
-    """Options of ``mc`` that say how a campaign is simulated, as they were typed."""
+    """Options of ``mc`` that control the simulation of a campaign, as typed."""
 
     specs: Sequence[str]
     until: str | None
@@ -36,7 +36,7 @@ class SimulationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRun:
-    """What one call of ``mc`` simulates: at most `n` samples of a campaign, or part I of N of them."""
+    """Simulations of one call of ``mc``: at most `n` samples of a campaign, or part I of N of these samples."""
 
     planned: Campaign
     n: int
@@ -49,25 +49,34 @@ class CampaignRun:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all parts are simulated in this call."""
+        """Whether this call simulates all parts."""
         return self.part[1] == 1
 
 
 def plan_run(planned: Campaign, request: CampaignRequest, how: SimulationOptions) -> CampaignRun:
-    """Read the options of a call.
+    """Read the options of one call.
+
+    Parameters
+    ----------
+    planned : Campaign
+        The campaign.
+    request : CampaignRequest
+        Number of samples and folder.
+    how : SimulationOptions
+        Options of the simulation, as typed.
 
     Raises
     ------
     RequestError
-        If the number of samples or the part makes no sense, or a limit names nothing of the campaign.
+        If the number of samples or the part is invalid, or a limit names no output of the campaign.
     ParameterError
-        If a limit, a goal or a part has another form, or a goal needs a limit.
+        If a limit, a goal or a part cannot be parsed, or a goal on the yield is given without a limit.
     """
     planned.check_samples(request.samples)
     specs = read_specs(planned, how.specs)
     goal = parse_goal(how.until) if how.until else None
     if goal and goal.statistic == "yield" and not specs:
-        raise ParameterError(f"--until {how.until!r} needs a --spec to take the yield of")
+        raise ParameterError(f"--until {how.until!r} needs a limit: add --spec")
     return CampaignRun(
         planned=planned,
         n=request.samples,
@@ -85,18 +94,18 @@ def _read_part(text: str | None) -> tuple[int, int]:
         return 1, 1
     match = re.fullmatch(r" ?([0-9]{1,9}) ?/ ?([0-9]{1,9}) ?", text)
     if match is None:
-        raise ParameterError(f"--shard {text!r}: write I/N, for example 2/8")
+        raise ParameterError(f"--shard {text!r} is not a part: write I/N, for example 2/8")
     return int(match[1]), int(match[2])
 
 
 @contextlib.contextmanager
 def connect(address: str | None) -> Iterator[Executor | None]:
-    """The executor of a Dask cluster; None without an address.
+    """Connect to a Dask cluster and yield its executor; yield None if there is no address.
 
     Raises
     ------
     RequestError
-        If the package for it is not installed, or no scheduler answers.
+        If the package `distributed` is not installed, or no scheduler answers.
     """
     if address is None:
         yield None
@@ -108,18 +117,27 @@ def connect(address: str | None) -> Iterator[Executor | None]:
     try:
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise RequestError(f"--dask {address}: no scheduler answers there: {error}") from None
+        raise RequestError(f"--dask {address}: no scheduler answers at this address: {error}") from None
     with client:
         yield client.get_executor()
 
 
 def simulate(run: CampaignRun, pool: Pool, executor: Executor | None) -> execute.CampaignProgress:
-    """Run all samples, or as many as the goal needs; on the executor if there is one.
+    """Simulate all samples, or as many as the goal requires.
+
+    Parameters
+    ----------
+    run : CampaignRun
+        The samples to simulate.
+    pool : Pool
+        Local simulators.
+    executor : Executor or None
+        Executor of a cluster, used instead of the pool if given.
 
     Raises
     ------
     RequestError
-        If the folder contains another campaign.
+        If the folder contains a different campaign.
     StorageError
         If a shard cannot be written.
     """
@@ -136,7 +154,7 @@ def simulate(run: CampaignRun, pool: Pool, executor: Executor | None) -> execute
 
 
 def _simulate_first(run: CampaignRun, count: int, pool: Pool, executor: Executor | None) -> execute.CampaignProgress:
-    """Run the first `count` samples, less those that the folder has."""
+    """Simulate the first `count` samples, except those already in the folder."""
     plan = run.planned.plan
     with progress(f"{plan.circuit.name}.{plan.bench.name}", count * len(run.planned.points)) as tick:
         return execute.run_campaign(

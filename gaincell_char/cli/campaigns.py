@@ -1,4 +1,4 @@
-"""What ``mc`` and ``merge`` do with the folder of a campaign."""
+"""Functions on the folder of a campaign, shared by ``mc`` and ``merge``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
     Raises
     ------
     ParameterError
-        If one has another form, or names an output or a place that the campaign does not have.
+        If a limit cannot be parsed, or names an output or a grid point that is not in the campaign.
     """
     declared = planned.plan.circuit.spread(planned.plan.bench.name)
     units = {o.name: o.unit for o in planned.plan.bench.outputs}
@@ -36,12 +36,23 @@ def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
 
 
 def technology_of(folder: Path, there: manifest.Manifest, tech: str | None) -> str:
-    """Technology of a campaign; a folder that came from elsewhere does not choose which files are read.
+    """Return the technology of a campaign.
+
+    The manifest alone cannot select files outside the package: the folder may come from an untrusted source.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the campaign.
+    there : Manifest
+        Its manifest.
+    tech : str or None
+        Value of ``--tech``, if given.
 
     Raises
     ------
     RequestError
-        If the campaign was run in a technology that is not built in, and ``--tech`` does not name it.
+        If the technology of the campaign is not built in, and ``--tech`` is not given.
     """
     named = str(there.request.get("technology", ""))
     if tech is None and named not in registry.technology_names():
@@ -53,25 +64,38 @@ def technology_of(folder: Path, there: manifest.Manifest, tech: str | None) -> s
 
 
 def finished_rows(planned: Campaign, n: int, out: Path) -> pd.DataFrame:
-    """Rows of the first `n` samples that the folder has; a damaged file is left out, and said."""
+    """Return the finished points of the first `n` samples of a campaign in the folder `out`.
+
+    Damaged files are skipped with a message.  `planned` is the campaign.
+    """
     found = read_finished(planned, out, n, say)
     rows = pd.DataFrame({"sample": [], "point": [], "status": [], "reason": []}) if found is None else found
     return rows[rows["sample"] < n]
 
 
 def failure(rows: pd.DataFrame, kept: Path) -> GaincellError:
-    """What failed, in this call or before."""
+    """Error that reports the failed points, of this call and of earlier ones."""
     failed = rows[rows["status"] == FAILED]
     first = failed.iloc[0]
     return GaincellError(
-        f"{len(failed)} of {len(rows)} points failed and are rows of the results; the first, "
+        f"{len(failed)} of {len(rows)} points failed and are marked as failed in the results; the first, "
         f"{first['sample']}.{first['point']}: {first['reason']}; decks and logs are in {kept}; "
-        "--retry-failed tries them again"
+        "--retry-failed simulates them again"
     )
 
 
 def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[PointResult]) -> list[Failure]:
-    """The first few failed points with their decks, and with the log of those that failed in this call."""
+    """Return the first few failed points with their decks and logs.
+
+    Parameters
+    ----------
+    planned : Campaign
+        The campaign.
+    rows : DataFrame
+        Finished points, one per row.
+    now : sequence of PointResult
+        Points that failed in this call; only these have a log.
+    """
     logs = {(item.sample, item.point): item.log for item in now}
     failed = rows[rows["status"] == FAILED].head(KEPT_FAILURES)
     draws = planned.draws(planned.padded(int(failed["sample"].max()) + 1)) if len(failed) else np.empty((0, 0))

@@ -1,6 +1,6 @@
-"""Options that several commands have, and how every command reads its words.
+"""Options shared by several commands, and the parser of every command.
 
-What is wrong with one is said before anything starts.
+Invalid options are rejected before any simulation starts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from .assignments import assignments
 
 
 class Command(click.Command):
-    """A command that refuses what click takes in silence: an empty value, other digits, an option given twice."""
+    """A command with stricter checks than click's: no empty values, no non-ASCII digits, no repeated options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words of a command line.
@@ -24,7 +24,7 @@ class Command(click.Command):
         Raises
         ------
         ParameterError
-            If a value is empty, a number has other digits than 0 to 9, or an option with one value is given twice.
+            If a value is empty, a number contains digits other than 0 to 9, or an option with one value is repeated.
         """
         if not ctx.resilient_parsing:
             values, _, order = self.make_parser(ctx).parse_args(list(args))
@@ -35,7 +35,7 @@ class Command(click.Command):
 
 
 class Group(Command, click.Group):
-    """A group of such commands."""
+    """A group of commands of class `Command`."""
 
     command_class = Command
     group_class = type
@@ -53,7 +53,7 @@ def _check_once(order: Sequence[click.Parameter]) -> None:
 def _texts(
     parameters: Sequence[click.Parameter], values: Mapping[str, object]
 ) -> Iterator[tuple[click.Parameter, str]]:
-    """Every value as it was typed."""
+    """Every value, as typed."""
     for parameter in parameters:
         value = values.get(parameter.name or "")
         for text in value if isinstance(value, list | tuple) else [value]:
@@ -64,7 +64,7 @@ def _texts(
 def _check_text(parameter: click.Parameter, text: str) -> None:
     if not text.strip():
         needless = isinstance(parameter, click.Option) and not parameter.required
-        raise ParameterError(f"{_name(parameter)} is empty; give it a value{', or leave it out' if needless else ''}")
+        raise ParameterError(f"{_name(parameter)} is empty; give a value{', or omit the option' if needless else ''}")
     # int() and float() read digits of any script, and underscores between them.
     if isinstance(parameter.type, IntParamType | FloatParamType) and not (text.isascii() and "_" not in text):
         raise ParameterError(f"{_name(parameter)} {text}: write a number with the digits 0 to 9")
@@ -83,11 +83,11 @@ TECH = click.option(
 )
 WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Simulator processes; one per core by default.")
 TIMEOUT = click.option(
-    "--timeout", default=60.0, show_default=True, callback=_timeout, help="Seconds after which a run is ended."
+    "--timeout", default=60.0, show_default=True, callback=_timeout, help="Time limit of one simulation [s]."
 )
-SET = assignments("--set", "settings", help="Hold a parameter at a value.")
+SET = assignments("--set", "settings", help="Set a parameter to a fixed value.")
 NETLIST = click.option(
-    "--netlist", type=click.Path(path_type=Path), help="A file that defines the circuit's subcircuit, instead of ours."
+    "--netlist", type=click.Path(path_type=Path), help="Netlist file to use instead of the built-in subcircuit."
 )
 AXIS = click.option(
     "--axis", "axes", multiple=True, metavar="NAME=SPEC", help="START:STOP:COUNT, START:STOP:COUNT:log or V1,V2."
@@ -96,4 +96,4 @@ CORNERS = click.option("--corner", default="tt", show_default=True, help="Proces
 TEMPS = click.option("--temp", default="27", show_default=True, help="Temperatures in degC, as 27,85.")
 OPTION = assignments("--option", "simulator_options", help="Simulator option, as reltol=1e-6.")
 INTERRUPTS = click.pass_obj
-"""The command receives the `Interrupts` that are in force."""
+"""Passes the active `Interrupts` to the command."""

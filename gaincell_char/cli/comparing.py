@@ -29,34 +29,36 @@ if TYPE_CHECKING:
 @click.command("compare", cls=command_options.Command)
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the comparison.")
 @click.option(
-    "--head", default=registry.DEFAULT_HEAD, show_default=True, help="Which circuits make the attention head."
+    "--head", default=registry.DEFAULT_HEAD, show_default=True, help="Attention head: the circuits it is built from."
 )
 @click.option(
     "--records",
-    help="Records of the software model: a name or a folder; those of the technology by default.",
+    help="Records of the software model: name or folder; by default the records of the technology.",
 )
 @click.option(
     "--operation",
     "operations",
     multiple=True,
     metavar="NAME",
-    help="scores or values; both by default.",
+    help="Operation, scores or values; both by default.",
 )
-@click.option("--inputs", type=click.Path(path_type=Path), help="An .npz file with Q, K, V instead of drawn tensors.")
-@click.option("--instances", default=1, show_default=True, help="Heads to draw.")
-@click.option("--tokens", default=64, show_default=True, help="Tokens of a drawn head.")
-@click.option("--dim", default=64, show_default=True, help="Dimension of a drawn head.")
-@click.option("--seed", default=1, show_default=True, help="Same seed, same tensors, columns and devices.")
-@click.option("--columns", default=8, show_default=True, help="Columns of each array to simulate; 0 for all.")
+@click.option("--inputs", type=click.Path(path_type=Path), help="An .npz file with Q, K, V instead of random tensors.")
+@click.option("--instances", default=1, show_default=True, help="Number of random heads.")
+@click.option("--tokens", default=64, show_default=True, help="Tokens of a random head.")
+@click.option("--dim", default=64, show_default=True, help="Dimension of a random head.")
+@click.option("--seed", default=1, show_default=True, help="Seed of tensors, columns and device mismatch.")
+@click.option("--columns", default=8, show_default=True, help="Simulated columns of each array; 0 for all.")
 @click.option("--queries", default=1, show_default=True, help="Queries of each head, the last ones; 0 for all.")
-@click.option("--clamp", type=click.Choice(CLAMPS), default="ideal", show_default=True, help="How bitlines are held.")
+@click.option("--clamp", type=click.Choice(CLAMPS), default="ideal", show_default=True, help="Clamp of the bitlines.")
 @click.option("--r-clamp", default=300.0, show_default=True, help="Resistance of the clamp [ohm].")
-@click.option("--c-wire", default=0.8e-15, show_default=True, help="A cell's share of its bitline's wire [F].")
-@click.option("--r-wire", default=0.0, show_default=True, help="The same as a resistance [ohm].")
-@click.option("--mismatch", is_flag=True, help="Draw every device, and count what the model's intervals cover.")
-@click.option("--draws", default=400, show_default=True, help="Arrays the model draws for its intervals.")
-@click.option("--form", help="Form of the software model that has to agree; the best by default.")
-@click.option("--gate", is_flag=True, help="Exit with status 1 if they disagree by more than the records state.")
+@click.option("--c-wire", default=0.8e-15, show_default=True, help="Bitline wire capacitance per cell [F].")
+@click.option("--r-wire", default=0.0, show_default=True, help="Bitline wire resistance per cell [ohm].")
+@click.option("--mismatch", is_flag=True, help="Draw mismatch for every device, and test the model's intervals.")
+@click.option("--draws", default=400, show_default=True, help="Random arrays per interval of the software model.")
+@click.option("--form", help="Form of the software model that must agree; the best form by default.")
+@click.option(
+    "--gate", is_flag=True, help="Exit with status 1 if the difference exceeds the error stated in the records."
+)
 @command_options.TECH
 @command_options.WORKERS
 @command_options.TIMEOUT
@@ -72,10 +74,10 @@ def compare_(
     timeout: float,
     **request: Any,
 ) -> None:
-    """Send the same tensors through ngspice and through the PyTorch model, and say how far they are apart.
+    """Compare ngspice and the PyTorch model on the same tensors.
 
-    One column contains the cells of a score or of an output.  The same command goes on where it ended: it simulates
-    what is missing, and again what failed.  --gate makes it a test.
+    One column contains the cells of one score or of one output.  An existing output folder is resumed: missing columns
+    are simulated, failed ones again.  With --gate the exit status depends on the agreement.
 
     \b
     Example:  gaincell compare -o compare --instances 24 --columns 1
@@ -115,7 +117,7 @@ def _tell(judged: score.ValidationResult, page: "Written", simulated: str) -> No
 
 
 def _say_whether_they_agree(judged: score.ValidationResult, form: str | None, *, gate: bool) -> None:
-    """Say what is not decided and what disagrees; with a gate, to disagree is an error."""
+    """Print undecided comparisons and disagreements; with `gate` a disagreement raises `GaincellError`."""
     for sentence in judged.undecided():
         say(sentence)
     if sentences := judged.disagreements(form):
@@ -126,14 +128,14 @@ def _say_whether_they_agree(judged: score.ValidationResult, form: str | None, *,
 
 
 def _check_effect(context: click.Context) -> None:
-    """Refuse options that another one makes useless."""
+    """Reject options without effect."""
     given = context.params
     if given["inputs"] is not None:
-        requests.refuse(context, ("instances", "tokens", "dim"), "--inputs says what the tensors are")
+        requests.refuse(context, ("instances", "tokens", "dim"), "--inputs specifies the tensors")
     if not given["mismatch"]:
-        requests.refuse(context, ("draws",), "only --mismatch draws arrays")
+        requests.refuse(context, ("draws",), "it needs --mismatch")
     if given["clamp"] != "resistor":
-        requests.refuse(context, ("r_clamp",), "only --clamp resistor has one")
+        requests.refuse(context, ("r_clamp",), "it needs --clamp resistor")
 
 
 def _check_form(form: str | None, models: Mapping[str, score.ModelUnderTest]) -> None:
@@ -143,7 +145,7 @@ def _check_form(form: str | None, models: Mapping[str, score.ModelUnderTest]) ->
 
 
 def _failure(rows: pd.DataFrame, failures: Sequence[Failure], out: Path) -> GaincellError:
-    """What failed in this call, or failed before and was not tried."""
+    """Error that reports the failed columns, of this call and of earlier ones."""
     failed = rows.loc[rows["status"] == FAILED, "reason"]
     reason = failures[0].reason if failures else failed.iloc[0]
     kept = f"; decks and logs are in {out / 'failed'}" if failures else ""

@@ -1,4 +1,4 @@
-"""What ``compare`` simulates, and what it keeps of it."""
+"""Simulations of ``compare``, and the files they leave in the output folder."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from .progress import progress
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonRun:
-    """What SPICE gave: a row per column, waveforms of one column of each operation, and what failed in this call."""
+    """SPICE results: one row per column, waveforms of one column per operation, and the failures of this call."""
 
     rows: pd.DataFrame
     simulated: int
@@ -33,7 +33,7 @@ class ComparisonRun:
     simulator: str
 
     def about(self, judged: score.ValidationResult, wall_s: float) -> dict[str, str | float]:
-        """What was run, and how long it took [s]."""
+        """Simulator, technology, and times [s] of the run."""
         return {
             "simulator": self.simulator,
             "technology": self.technology,
@@ -47,16 +47,29 @@ class ComparisonRun:
 def simulate_cases(
     comparison: Validation, todo: Sequence[Case], out: Path, pool: Pool, interrupts: Interrupts
 ) -> ComparisonRun:
-    """Simulate what the folder lacks, and keep the inputs and what failed beside it.
+    """Simulate the columns missing in the folder, and write inputs and failed decks.
+
+    Parameters
+    ----------
+    comparison : Validation
+        The validation.
+    todo : sequence of Case
+        Its cases, one per column.
+    out : Path
+        Output folder.
+    pool : Pool
+        Simulators.
+    interrupts : Interrupts
+        Signal handling: a signal stops the simulation.
 
     Raises
     ------
     Interrupted
-        After a signal; what is finished is kept.
+        After a signal; finished columns are kept.
     RequestError
-        If the folder contains another comparison.
+        If the folder contains a different comparison.
     StorageError
-        If something could not be written.
+        If a file cannot be written.
     """
     with interrupts.stopping(pool), progress("comparing", len(todo)) as tick:
         done = simulate.run_validation(comparison, todo, out, pool, tick=tick, say=say)
@@ -81,7 +94,7 @@ def simulate_cases(
 def _waves(
     comparison: Validation, todo: Sequence[Case], pool: Pool
 ) -> tuple[dict[str, tuple[pd.DataFrame, Deck]], list[str]]:
-    """Waveforms of one column of each operation; and why there are none of another."""
+    """Waveforms of one column per operation, and the reason for each operation without."""
     waves, missing = {}, []
     for case in _first(todo):
         try:

@@ -1,4 +1,4 @@
-"""Where output goes: results to stdout, everything else to stderr."""
+"""Output: results to stdout, everything else to stderr."""
 
 import contextlib
 import io
@@ -20,12 +20,12 @@ from ..storage.untrusted import printable
 from ..sweeping.run import Failure
 
 UNEXPECTED = 70
-"""Exit status of a fault of this program; sysexits.h calls it EX_SOFTWARE."""
+"""Exit status of a bug in this program: EX_SOFTWARE of sysexits.h."""
 _WIDTH_OF_A_FILE = 140
 
 
 def _console(*, stderr: bool) -> Console:
-    # A colon in a path begins no emoji.
+    # A path may contain colons; they must not be read as emoji.
     console = Console(stderr=stderr, emoji=False)
     return console if console.is_terminal else Console(stderr=stderr, emoji=False, width=_WIDTH_OF_A_FILE)
 
@@ -35,31 +35,31 @@ ERRORS = _console(stderr=True)
 
 
 def make_printable() -> None:
-    """Let standard output and standard error take any character, whatever their encoding: as an escape if need be."""
+    """Write characters outside the encoding of stdout and stderr as escapes instead of raising."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def flush() -> None:
-    """Write what is buffered; a reader at the other end of a pipe may have closed it."""
+    """Flush stdout and stderr; a closed pipe is ignored."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
 
 
 def say(message: str) -> None:
-    """Print one sentence about what went wrong; what a file brought into it cannot control the terminal."""
+    """Print one sentence to stderr; control characters are escaped, for the text may contain parts of a file."""
     ERRORS.print(f"gaincell: {printable(message)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
-    """Print one sentence about what was done."""
+    """Print one sentence about a result to stdout."""
     OUT.print(printable(message), markup=False, highlight=False, soft_wrap=True)
 
 
 def report_of(error: Exception) -> str:
-    """Write what happened into a file of its own and say where it is."""
+    """Write a report with the traceback to a new file, and return a sentence that names the file."""
     about = f"gaincell-char {__version__}, Python {platform.python_version()}, {platform.platform()}"
     lines = [about, f"command: {sys.argv!r}", "", *traceback.format_exception(error)]
     for folder in (None, Path.cwd(), Path.home()):
@@ -68,11 +68,11 @@ def report_of(error: Exception) -> str:
             with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write("\n".join(lines))
             return f"please report it with the file {name}"
-    return f"no report could be written; it says: {error}"
+    return f"no report could be written; the error message is: {error}"
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    """A table whose cells are never shortened."""
+    """Empty table with these columns; long cells are wrapped, never cut."""
     result = Table(title=title, title_justify="left")
     for column in columns:
         result.add_column(column, overflow="fold")
@@ -80,10 +80,10 @@ def table(*columns: str, title: str | None = None) -> Table:
 
 
 def keep(failures: Sequence[Failure], folder: Path) -> Path:
-    """Write decks and logs of failures into a folder, a temporary one if need be, and return it."""
+    """Write decks and logs of failures to a folder and return it; a temporary one if `folder` cannot be written."""
     try:
         return _keep(failures, folder)
-    except (OSError, RequestError, StorageError):  # the disk is full, or something else has that name
+    except (OSError, RequestError, StorageError):  # the disk is full, or a file has that name
         return _keep(failures, Path(tempfile.mkdtemp(prefix="gaincell-failed-")))
 
 
@@ -93,7 +93,7 @@ def _keep(failures: Sequence[Failure], folder: Path) -> Path:
         name = failure.name or str(number)
         tables.write_text(folder / f"{name}.cir", failure.deck)
         log = folder / f"{name}.log"
-        # A point that failed in an earlier call has its log from then.
+        # The log of a point that failed in an earlier call was written by that call.
         if failure.log or not failure.name or not log.exists():
             tables.write_text(log, f"{failure.reason}\n{failure.log}\n")
     return folder

@@ -18,7 +18,7 @@ from .console import OUT, note, table
 
 
 def _formats() -> Table:
-    rows = table("format", "what it is")
+    rows = table("format", "description")
     for target in map(exports.load_target, exports.export_names()):
         rows.add_row(target.name, target.doc)
     return rows
@@ -31,8 +31,8 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 def _record(name: str) -> Record:
-    """A file, or TECH/CIRCUIT.STUDY of a packaged record."""
-    if name.endswith(".json") or os.path.isfile(name):  # noqa: PTH113  knows a name that is no path
+    """Record in a file, or packaged record TECH/CIRCUIT.STUDY."""
+    if name.endswith(".json") or os.path.isfile(name):  # noqa: PTH113  accepts a name that is no valid path
         return registry.checked_record(name)
     technology, slash, study = name.partition("/")
     if not slash or technology not in registry.record_sets():
@@ -53,22 +53,22 @@ def _conditions(texts: Mapping[str, str]) -> dict[str, float | str]:
 
 @click.command("export", cls=command_options.Command)
 @click.argument("record")
-@click.option("--to", "target", required=True, metavar="FORMAT", help="Format; --list shows all.")
+@click.option("--to", "target", required=True, metavar="FORMAT", help="Format; see --list.")
 @click.option(
     "-o", "--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Folder to write to."
 )
-@click.option("--model", help="Model to export; the best one that the format can express by default.")
-@assignments("--at", help="Condition of the fit, as corner=ss or temp=85.")
+@click.option("--model", help="Model to export; by default the best model that the format can express.")
+@assignments("--at", help="Condition of the fit, for example corner=ss or temp=85.")
 @click.option(
-    "--companions", help="Packaged set or folder with other records that a format reads; the record's set by default."
+    "--companions", help="Packaged set or folder with other records the format needs; the record's set by default."
 )
-@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Show all formats.")
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List all formats.")
 def export(
     record: str, target: str, out: Path, model: str | None, at: Mapping[str, str], companions: str | None
 ) -> None:
-    """Write RECORD, a .json file or TECH/CIRCUIT.STUDY of a packaged record, in the format of another tool.
+    """Write RECORD, a .json file or a packaged record TECH/CIRCUIT.STUDY, in the format of another tool.
 
-    Every file says which record it was made from, the error of its fit, and what the format does not express.
+    Every file states its source record, the error of the fit, and the parts of the model that it leaves out.
 
     \b
     Example:  gaincell export gc28/gain_cell.pulse --to spice --out macro
@@ -77,7 +77,7 @@ def export(
     """
     chosen = exports.load_target(target)
     if companions is not None and not chosen.needs_others:
-        raise ParameterError(f"--companions has no effect here: {target} reads no other record")
+        raise ParameterError(f"--companions has no effect here: {target} needs no other record")
     tables.check_folder(out)
     for path in exports.export(_record(record), target, out, model=model, companions=companions, at=_conditions(at)):
         note(str(path))

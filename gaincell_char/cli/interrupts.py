@@ -1,4 +1,4 @@
-"""Ctrl-C and the signals that end a process, at any moment of a command."""
+"""Handling of Ctrl-C, SIGTERM and SIGHUP during a command."""
 
 import contextlib
 import signal
@@ -20,7 +20,7 @@ _IMPORT = "<frozen importlib._bootstrap>"
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended the command; ``status`` is the exit status that says which."""
+    """A signal ended the command; ``status`` is 128 plus the number of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -29,7 +29,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Turns signals into `Interrupted`, or, while points are simulated, into a request to stop.
+    """Signal handler: raises `Interrupted`, or, during a simulation, asks the pool to stop.
 
     Use as a context manager around a whole command.
     """
@@ -45,7 +45,7 @@ class Interrupts:
         self._unraisable, sys.unraisablehook = sys.unraisablehook, self._hear
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                # Who starts a command with a signal ignored, as nohup does, wants it ignored.
+                # A signal that was ignored at the start, as by nohup, stays ignored.
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -57,19 +57,19 @@ class Interrupts:
             signal.signal(number, handler)
 
     def leave(self) -> None:
-        """The command is ending: nothing more is interrupted."""
+        """Ignore further signals: the command is ending."""
         self._leaving.set()
 
     @contextlib.contextmanager
     def stopping(self, pool: Pool) -> Iterator[None]:
-        """While this lasts, a signal starts no more points; Ctrl-C a second time ends those in progress.
+        """Context in which a signal stops the pool after the points in progress; a second Ctrl-C stops them as well.
 
-        Finished points can be kept: `check` raises afterwards.
+        The finished points can be written before `check` raises.
 
         Raises
         ------
         Interrupted
-            If no simulator started, since the signal reached it, too.
+            If no simulator could start because the signal ended it.
         """
         self._pool = pool
         try:
@@ -82,16 +82,16 @@ class Interrupts:
 
     @property
     def stopped(self) -> bool:
-        """Whether there was a signal while points were simulated."""
+        """Whether a signal arrived during a simulation."""
         return bool(self._number)
 
     def check(self) -> None:
-        """End the command if there was a signal while points were simulated.
+        """End the command if a signal arrived during a simulation.
 
         Raises
         ------
         Interrupted
-            If there was one.
+            If a signal arrived.
         """
         if self._number:
             raise Interrupted(self._number)
@@ -111,22 +111,22 @@ class Interrupts:
             pool.stop.set()
             pool.kill()
         else:
-            say("stopping after the points in progress; Ctrl-C again ends them at once; finished points are kept")
+            say("stopping after the points in progress; press Ctrl-C again to stop at once; finished points are kept")
             pool.stop.set()
         self._number = self._number or number
 
     def _again(self, number: int) -> None:
-        """Send the signal again unless the command leaves soon: a library may have swallowed the exception."""
+        """Send the signal again unless the command ends soon: a library may have suppressed the exception."""
         main = threading.get_ident()  # handlers run in the main thread
 
         def send() -> None:
             if not self._leaving.wait(_AGAIN_S):
-                signal.pthread_kill(main, number)  # to that thread, or it would go on sleeping
+                signal.pthread_kill(main, number)  # to the main thread, which may be sleeping
 
         threading.Thread(target=send, daemon=True).start()
 
     def _hear(self, unraisable: "sys.UnraisableHookArgs") -> None:
-        """Say nothing about an `Interrupted` that ended in a callback of the interpreter: the signal comes again."""
+        """Suppress the report of an `Interrupted` raised in an interpreter callback: the signal is sent again."""
         if not isinstance(unraisable.exc_value, Interrupted):
             self._unraisable(unraisable)
 

@@ -1,4 +1,4 @@
-"""What list, show and fit print."""
+"""Tables printed by list, show and fit."""
 
 from collections.abc import Iterator
 
@@ -16,8 +16,8 @@ from .console import table
 
 
 def circuits() -> Table:
-    """Every circuit that can be run."""
-    rows = table("circuit", "what it is", "benches", "models")
+    """Table of all circuits."""
+    rows = table("circuit", "description", "benches", "models")
     for circuit in map(registry.load_circuit, registry.circuit_names()):
         benches = ", ".join(bench.name for bench in circuit.benches)
         rows.add_row(circuit.name, circuit.title, benches, ", ".join(model.name for model in circuit.models))
@@ -25,12 +25,12 @@ def circuits() -> Table:
 
 
 def technologies() -> Table:
-    """Every built-in technology."""
-    rows = table("technology", "what it is", "corners", "model files")
+    """Table of all built-in technologies."""
+    rows = table("technology", "description", "corners", "model files")
     for name in registry.technology_names():
         said = registry.describe_technology(name)
         files = (
-            "its own" if said.models is None else registry.model_folder(name) or f"missing: gaincell tech get {name}"
+            "included" if said.models is None else registry.model_folder(name) or f"missing: gaincell tech get {name}"
         )
         rows.add_row(name, said.title, ", ".join(said.corners), escape(str(files)))
     return rows
@@ -58,7 +58,7 @@ def describe(circuit: str, technology: str) -> Iterator[Table | str]:
 
 
 def _spreads(circuit: Circuit) -> Table:
-    rows = table("bench", "every sample over", "features", "random coefficients", title="Monte Carlo")
+    rows = table("bench", "swept per sample", "features", "random coefficients", title="Monte Carlo")
     for spread in circuit.all_spreads:
         coefficients = [f"{model.name}: {', '.join(model.random)}" for model in spread.models]
         rows.add_row(
@@ -93,7 +93,7 @@ def _parameters(title: str, params: Params, values: Values) -> Table:
 
 
 def fits(record: Record) -> Table:
-    """How well each model of a record fits."""
+    """Table of the fit errors of each model of a record."""
     rows = table("model", "at", "coefficients", "R2", "NRMSE", "worst", "points held out")
     for found in record.fits:
         errors = found.held_out or found.fitted
@@ -113,7 +113,7 @@ def fits(record: Record) -> Table:
 
 
 def frame(data: pd.DataFrame) -> Table:
-    """Any table of words and numbers."""
+    """Table of any data frame of words and numbers."""
     rows = table(*map(str, data.columns))
     for row in data.itertuples(index=False):
         rows.add_row(*(f"{value:.6g}" if isinstance(value, float) else escape(str(value)) for value in row))

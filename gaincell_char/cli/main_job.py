@@ -41,7 +41,7 @@ def run(
     workers: int | None,
     timeout: float,
 ) -> None:
-    """Characterize every circuit: simulate all benches, fit all models, write page, pictures and records.
+    """Characterize every circuit: simulate all benches, fit all models, write report, pictures and records.
 
     \b
     Example:  gaincell run --out results
@@ -73,9 +73,9 @@ def run(
 
 
 def _simulate(planned: Sequence[CircuitPlan], pool: Pool, folders: Folders) -> list[CircuitResult]:
-    """Run every study that could be planned, and write each as soon as it is finished."""
+    """Run every valid study, and write each result as soon as it is finished."""
     for problem in characterize_all.problems(planned):
-        say(f"left out: {problem}")
+        say(f"skipped: {problem}")
 
     with progress("characterizing", sum(one.size for one in planned)) as tick:
         return [
@@ -87,7 +87,7 @@ def _simulate(planned: Sequence[CircuitPlan], pool: Pool, folders: Folders) -> l
 
 
 def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult], out: Path) -> GaincellError | None:
-    """What of the main job failed: points before models before studies that could not be planned."""
+    """Error of the main job, or None: failed points first, then failed fits, then invalid studies."""
     studies = [study for result in results for study in result.studies.values()]
     if failures := [failure for study in studies for failure in study.failures]:
         failed = sum(int(s.dataset.attrs["n_failed"]) for s in studies)

@@ -25,7 +25,7 @@ from .console import OUT, keep, note
 @command_options.WORKERS
 @command_options.TIMEOUT
 def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | None, timeout: float) -> None:
-    """Put the shards in FOLDER together: results.parquet, tables, pictures and record.
+    """Merge the shards in FOLDER into results.parquet, tables, pictures and record.
 
     \b
     Example:  for i in 1 2 3 4; do gaincell mc gain_cell dc -n 4096 -o cell --shard $i/4; done
@@ -37,7 +37,8 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     )
     if (planned.digest, planned.source) != (there.digest, there.source):
         raise RequestError(
-            f"{folder}: its technology, its netlist or the source of this package has changed since; simulate it again"
+            f"{folder}: technology, netlist or source code of this package has changed since the simulation; "
+            "simulate again"
         )
     planned.check_samples(there.n)
     wanted = read_specs(planned, specs)
@@ -72,7 +73,7 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     "--workers",
     type=click.IntRange(1, 256),
     default=1,
-    help="Simulator processes, 1 by default: several disturb the times that are measured.",
+    help="Simulator processes, 1 by default: several would disturb the measured times.",
 )
 @command_options.TIMEOUT
 def tune_(
@@ -86,14 +87,16 @@ def tune_(
     workers: int,
     timeout: float,
 ) -> None:
-    """Measure what step control of BENCH costs and how wrong it is: the choice of gaincell mc --accuracy.
+    """Measure cost and error of the step-control settings of BENCH, for gaincell mc --accuracy.
 
     \b
     Example:  gaincell tune gain_cell pulse -o gain_cell.pulse.json
     """
     check_samples(samples)
     if output.suffix != ".json":
-        raise RequestError(f"{output}: measured step control is a .json file")
+        raise RequestError(
+            f"{output}: step-control measurements are written as .json; choose a name that ends in .json"
+        )
     tables.check_writable(output)
     loaded = registry.load_circuit(circuit)
     sweep, set_ = requests.axes(loaded, bench, axes), requests.settings(loaded, bench, settings)

@@ -25,10 +25,10 @@ from .interrupts import Interrupts
 @click.command("mc", cls=command_options.Command)
 @click.argument("circuit")
 @click.argument("bench")
-@click.option("-n", "--samples", type=int, default=256, show_default=True, help="Samples; more can follow later.")
-@click.option("--vary", default="both", show_default=True, help=f"What a sample draws: {', '.join(sampling.VARY)}.")
-@click.option("--sampler", default="sobol", show_default=True, help=f"How it is drawn: {', '.join(sampling.SAMPLERS)}.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same samples.")
+@click.option("-n", "--samples", type=int, default=256, show_default=True, help="Samples; later calls can add more.")
+@click.option("--vary", default="both", show_default=True, help=f"Variation: {', '.join(sampling.VARY)}.")
+@click.option("--sampler", default="sobol", show_default=True, help=f"Sampler: {', '.join(sampling.SAMPLERS)}.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random samples.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the campaign.")
 @command_options.AXIS
 @command_options.CORNERS
@@ -36,25 +36,29 @@ from .interrupts import Interrupts
 @command_options.SET
 @command_options.OPTION
 @click.option(
-    "--accuracy", metavar="PERCENT", help="Step control is the cheapest measured to be this accurate; 0.05% if it was."
+    "--accuracy",
+    metavar="PERCENT",
+    help="Use the cheapest step control with at most this measured error; 0.05% by default, where measured.",
 )
 @click.option("--spec", "specs", multiple=True, metavar="LIMIT", help="Report the yield of a limit, as 'i_bl > 8u'.")
-@click.option("--until", metavar="GOAL", help="Stop before -n samples once 'sigma<2%', 'mean<1%' or 'yield<1%' holds.")
-@click.option("--shard", metavar="I/N", help="Simulate part I of N, for arrays of jobs that share DIR; then merge.")
-@click.option("--retry-failed", is_flag=True, help="Simulate again what failed.")
 @click.option(
-    "--replay", "replay_id", metavar="ID", help="Print the deck of one point, run it, and show what it gives."
+    "--until", metavar="GOAL", help="Stop early once 'sigma<2%', 'mean<1%' or 'yield<1%' (relative half-width) is met."
 )
-@click.option("--dask", metavar="ADDRESS", help="Simulate on a Dask cluster, as tcp://host:8786.")
+@click.option("--shard", metavar="I/N", help="Simulate part I of N, for job arrays that share a folder; then merge.")
+@click.option("--retry-failed", is_flag=True, help="Simulate failed points again.")
+@click.option(
+    "--replay", "replay_id", metavar="ID", help="Print the deck of one point, simulate it, and show its outputs."
+)
+@click.option("--dask", metavar="ADDRESS", help="Simulate on a Dask cluster, for example tcp://host:8786.")
 @command_options.TECH
 @command_options.NETLIST
 @command_options.WORKERS
 @command_options.TIMEOUT
 @click.pass_context
 def monte_carlo(context: click.Context, /, replay_id: str | None, **given: Any) -> None:
-    """Monte Carlo of BENCH of CIRCUIT: simulate samples, and say how copies of the circuit differ.
+    """Monte Carlo of BENCH of CIRCUIT: simulate random samples and analyse the variation of the outputs.
 
-    What is finished is kept: after a crash, Ctrl-C or a power cut the same command continues.
+    Finished points are kept: after a crash, Ctrl-C or a power failure, the same command resumes.
 
     \b
     Example:  gaincell mc gain_cell dc -n 1000 --vary mismatch -o cell
@@ -88,18 +92,18 @@ def monte_carlo(context: click.Context, /, replay_id: str | None, **given: Any) 
 
 
 def _check_effect(context: click.Context) -> None:
-    """Refuse options that another one makes useless."""
+    """Reject options without effect."""
     given = context.params
     if given["replay_id"] is not None:
         only = ("specs", "until", "shard", "retry_failed", "dask", "workers")
-        requests.refuse(context, only, "--replay runs one point")
+        requests.refuse(context, only, "--replay simulates one point")
     if given["shard"] is not None:
-        requests.refuse(context, ("specs", "until"), "--shard simulates a part; gaincell merge looks at the whole")
+        requests.refuse(context, ("specs", "until"), "--shard simulates one part; gaincell merge analyses all parts")
 
 
 def _tell(planned: Campaign, done: execute.CampaignProgress, out: Path) -> None:
     rate = f", {done.simulated / done.wall_s:.0f} points/s" if done.simulated > 0 and done.wall_s > 0 else ""
-    kept = f", {done.kept} were there already" if done.kept else ""
+    kept = f", {done.kept} already finished" if done.kept else ""
     label = Steps.model_validate(planned.request["steps"]).label
     note(f"{done.simulated} points simulated in {done.wall_s:.1f} s{rate}{kept}, in {out} ({label})")
 
@@ -118,12 +122,12 @@ def _replay(planned: Campaign, out: Path, text: str, timeout: float) -> None:
     if stored.empty:
         return
     if stored.iloc[0]["status"] == FAILED:
-        say(f"in the campaign it failed: {stored.iloc[0]['reason']}")
+        say(f"this point failed in the campaign: {stored.iloc[0]['reason']}")
         return
     same = all(np.asarray(stored.iloc[0][name]).tolist() == value.tolist() for name, value in again.values.items())
-    say("the same as in the campaign" if same else "NOT the same as in the campaign")
+    say("identical to the campaign" if same else "NOT identical to the campaign")
     if not same:
-        raise GaincellError(f"sample {text} gave other numbers than the campaign contains")
+        raise GaincellError(f"sample {text} gives other results than the campaign")
 
 
 COMMANDS = (monte_carlo,)

@@ -11,23 +11,23 @@ from .console import ERRORS
 
 
 class Advance(Protocol):
-    """Tells a bar that more is done."""
+    """Function that advances a progress bar."""
 
     def __call__(self, count: int = 1) -> None:
-        """So many points more."""
+        """Advance by `count` points."""
 
 
 class _Rate(ProgressColumn):
     """Points per second."""
 
     def render(self, task: Task) -> Text:
-        """Show the rate once there is one."""
+        """Text of the rate, empty before the first point."""
         return Text(f"{task.speed:.0f}/s" if task.speed else "")
 
 
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Iterator[Advance]:
-    """A bar with rate and remaining time on a terminal; yields the function that advances it."""
+    """Show a bar with rate and remaining time on a terminal; yields the function that advances it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=ERRORS, transient=True, disable=not ERRORS.is_terminal) as bar:
         task = bar.add_task(what, total=total)

@@ -1,4 +1,4 @@
-"""What users type, read into what a plan takes."""
+"""Values of options -> arguments of a plan."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -20,29 +20,47 @@ if TYPE_CHECKING:
 
 
 def choose(kind: "type[Options]", given: Mapping[str, Any]) -> "Options":
-    """Return a dataclass of options, with those values of a command that are its fields."""
+    """Return an instance of a dataclass of options; `given` contains the values of all options of a command."""
     return kind(**{field.name: given[field.name] for field in fields(kind)})
 
 
 def settings(circuit: Circuit, bench: str, texts: Mapping[str, str]) -> dict[str, Value]:
     """Read the values of ``--set``.
 
+    Parameters
+    ----------
+    circuit : Circuit
+        Declares the parameters.
+    bench : str
+        Name of the bench, which declares more.
+    texts : mapping of str to str
+        Name -> value, as typed.
+
     Raises
     ------
     ParameterError
-        If a name is unknown, or a value of another kind or out of range.
+        If a name is unknown, or a value has the wrong type or is out of range.
     """
     params = circuit.params | circuit.bench(bench).params
     return {name: params[name].parse(name, value) for name, value in texts.items()}
 
 
 def refuse(context: click.Context, names: Sequence[str], why: str) -> None:
-    """Refuse options that would have no effect; `why` says what makes them useless.
+    """Reject options that would have no effect.
+
+    Parameters
+    ----------
+    context : click.Context
+        Context of the command.
+    names : sequence of str
+        Options to reject.
+    why : str
+        Reason, the end of the message.
 
     Raises
     ------
     ParameterError
-        If one of them was given.
+        If one of these options was given.
     """
     for parameter in context.command.params:
         if parameter.name in names and is_given(context, (parameter.name,)):
@@ -50,17 +68,26 @@ def refuse(context: click.Context, names: Sequence[str], why: str) -> None:
 
 
 def is_given(context: click.Context, names: Sequence[str]) -> bool:
-    """Whether one of these options was given on the command line."""
+    """Whether any of these options was given on the command line."""
     return any(context.get_parameter_source(name) == ParameterSource.COMMANDLINE for name in names)
 
 
 def axes(circuit: Circuit, bench: str, texts: Sequence[str]) -> dict[str, Sequence[Value]]:
     """Read every ``--axis``.
 
+    Parameters
+    ----------
+    circuit : Circuit
+        Declares the parameters.
+    bench : str
+        Name of the bench.
+    texts : sequence of str
+        ``NAME=SPEC``, as typed.
+
     Raises
     ------
     ParameterError
-        If one has another form, names no parameter, or names one that another has named.
+        If an axis cannot be parsed, names no parameter, or is given twice.
     """
     chosen = circuit.bench(bench)
     axes: dict[str, Sequence[Value]] = {}
@@ -78,7 +105,7 @@ def options(texts: Mapping[str, str]) -> dict[str, float]:
     Raises
     ------
     ParameterError
-        If one is no number.
+        If a value is not a number.
     """
     return {name: units.parse(value) for name, value in texts.items()}
 
@@ -89,12 +116,12 @@ def percent(text: str) -> float:
     Raises
     ------
     ParameterError
-        If it is no percentage between 0 and 100.
+        If it is not a percentage between 0 and 100.
     """
     number = text.strip().removesuffix("%")
     value = units.parse(number) / 100
     if not text.strip().endswith("%") or not 0 < value < 1:
-        raise ParameterError(f"{text!r}: write a percentage, for example 0.05%")
+        raise ParameterError(f"{text!r} is not a percentage between 0% and 100%; write for example 0.05%")
     return value
 
 
@@ -104,11 +131,11 @@ def words(text: str, option: str) -> list[str]:
     Raises
     ------
     ParameterError
-        If a place in it is empty.
+        If an item is empty.
     """
     found = [word.strip() for word in text.split(",")]
     if not all(found):
-        raise ParameterError(f"{option} {text!r}: write values with one comma between them")
+        raise ParameterError(f"{option} {text!r} contains an empty value; write values with one comma between them")
     return found
 
 
@@ -118,6 +145,6 @@ def temps(text: str) -> list[float]:
     Raises
     ------
     ParameterError
-        If a place in it is empty or no temperature.
+        If an item is empty or not a temperature.
     """
     return [units.parse(word, "degC") for word in words(text, "--temp")]

@@ -53,7 +53,7 @@ def show(circuit: str, tech: str) -> None:
 def netlist(
     circuit: str, bench: str, settings: Mapping[str, str], corner: str, temp: str, tech: str, netlist: Path | None
 ) -> None:
-    """Print the complete deck of one run, ready for ngspice -b.
+    """Print the complete deck of one simulation, for ngspice -b.
 
     \b
     Example:  gaincell netlist gain_cell pulse --set v_store=0.7 --set t_pulse=5n > pulse.cir
@@ -64,7 +64,7 @@ def netlist(
     chosen = requests.settings(loaded, bench, settings)
     temps = requests.temps(temp)
     if len(temps) > 1:
-        raise ParameterError(f"--temp {temp}: one deck has one temperature; give one")
+        raise ParameterError(f"--temp {temp}: a deck has one temperature; give one value")
     values = params.resolve({**registry.load_technology(tech).sizes(circuit, params), **chosen})
     held: dict[str, Value] = {name: values[name] for name in loaded.bench(bench).sweep}
     request = registry.plan_bench(
@@ -108,9 +108,9 @@ def sweep(
     workers: int | None,
     timeout: float,
 ) -> None:
-    """Run BENCH of CIRCUIT over a grid and write a table.
+    """Simulate BENCH of CIRCUIT over a grid and write a table.
 
-    Parameters that are not named keep the bench's own sweep or their default; see gaincell show CIRCUIT.
+    Other parameters keep the sweep of the bench or their default; see gaincell show CIRCUIT.
 
     \b
     Example:  gaincell sweep gain_cell dc --axis v_store=0:0.9:91 --axis v_in=450m,900m -o current.csv
@@ -139,7 +139,7 @@ def sweep(
 
 
 def _tell(result: Result, output: Path, wall_s: float, interrupts: Interrupts) -> None:
-    """Say what was simulated; decks and logs of what failed are kept, and it is an error unless a signal ended it."""
+    """Print the number of simulated points and write failed decks; failures raise an error unless a signal came."""
     counts = result.dataset.attrs
     note(f"{counts['n_ok']} of {counts['n_points']} points in {wall_s:.1f} s, in {output}")
     if not result.failures:
@@ -152,7 +152,17 @@ def _tell(result: Result, output: Path, wall_s: float, interrupts: Interrupts) -
 
 
 def describe_failures(failures: Sequence[Failure], failed: int, total: int, kept: Path) -> GaincellError:
-    """The error that says how many points failed, the first of them, and where their decks are."""
+    """Error that reports failed points.
+
+    Parameters
+    ----------
+    failures : sequence of Failure
+        At least the first failed point.
+    failed, total : int
+        Number of failed points and of all points.
+    kept : Path
+        Folder with the decks and logs.
+    """
     first = failures[0]
     where = ", ".join(f"{name} = {value}" for name, value in first.where.items())
     return GaincellError(

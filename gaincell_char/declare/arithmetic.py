@@ -1,4 +1,4 @@
-"""Arithmetic as SPICE netlists write it: ``{2*w+140n}``, ``{(1+a)*(1+b)}``."""
+"""Arithmetic expressions of SPICE netlists: ``{2*w+140n}``, ``{(1+a)*(1+b)}``."""
 
 import ast
 import math
@@ -42,7 +42,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def references(text: str) -> frozenset[str]:
-    """Names used inside ``{...}`` in SPICE text, functions and numbers left out."""
+    """Names used inside ``{...}`` in SPICE text, without functions and numbers."""
     names: set[str] = set()
     for expression in _REFERENCE.findall(text):
         words = _NAME.findall(_SCALED.sub(" ", _PROBE.sub(" ", " ".join(expression.split()))))
@@ -51,22 +51,24 @@ def references(text: str) -> frozenset[str]:
 
 
 def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
-    """Value of an expression, with or without its braces.
+    """Value of an expression, for example ``{2*w+140n}``.
 
     Parameters
     ----------
+    text : str
+        The expression, with or without braces.
     scope : mapping of str to float or ndarray
-        Value of every name, lower case; arrays are taken elementwise.
+        Value of every name, in lower case; arrays are evaluated elementwise.
     where : str
-        What to call the expression's home in an error.
+        Name of the place in the netlist, for errors.
 
     Raises
     ------
     NetlistError
-        If a name is unknown, the expression is more than arithmetic, or its value is not a real number.
+        If a name is unknown, the expression is not plain arithmetic, or its value is not a finite real number.
     """
     if len(text) > _LONGEST:
-        raise NetlistError(f"{where}: {shown(text)} has {len(text)} characters; the most is {_LONGEST}")
+        raise NetlistError(f"{where}: {shown(text)} has {len(text)} characters; the maximum is {_LONGEST}")
     try:
         tree = _short_tree(text) if len(text) <= _SHORT else _tree(text)
         with np.errstate(all="ignore"):
@@ -74,13 +76,13 @@ def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
     except ParameterError as error:
         raise NetlistError(f"{where}: {shown(text)}: {error}") from None
     except KeyError as error:
-        raise NetlistError(f"{where}: {shown(text)} uses {error.args[0]}, which has no value there") from None
+        raise NetlistError(f"{where}: {shown(text)} uses {error.args[0]}, which has no value at this place") from None
     except (SyntaxError, TypeError, ValueError, ArithmeticError):
         raise NetlistError(f"{where}: {shown(text)} is not arithmetic that can be evaluated") from None
     except (RecursionError, MemoryError):
-        raise NetlistError(f"{where}: {shown(text)} is nested too deep") from None
+        raise NetlistError(f"{where}: {shown(text)} is nested too deeply") from None
     if np.iscomplexobj(value) or not np.all(np.isfinite(value)):
-        raise NetlistError(f"{where}: {shown(text)} is not a real number at some of the values of {_names(scope)}")
+        raise NetlistError(f"{where}: {shown(text)} is not a finite real number for some values of {_names(scope)}")
     return value
 
 
@@ -114,7 +116,7 @@ def _number(match: re.Match[str]) -> str:
     except ParameterError:  # ngspice ignores letters after a number; a name cannot begin with a digit
         raise ParameterError(f"{shown(match[0])} is not a number with a SPICE scale factor") from None
     if math.isinf(value):
-        raise ParameterError(f"{shown(match[0])} is too large for a number")
+        raise ParameterError(f"{shown(match[0])} is too large for a floating-point number")
     return repr(value)
 
 

@@ -1,7 +1,7 @@
 """A record -> files that other tools read: macro-models, device classes, tables.
 
-What comes in is a record and the name of a format; what goes out are the texts of files, and what they leave out.
-Start with `target`, which says what a format is; each format is a file in ``targets/`` that ends in ``TARGET = ...``.
+Input: a record and the name of a format.  Output: the texts of files, which state what they leave out of the model.
+Start with `target`, which defines a format; each format is a file in ``targets/`` that ends in ``TARGET = ...``.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ from .target import Request, Target
 __all__ = ["Request", "Target", "export", "export_files", "export_names", "load_target"]
 
 Conditions = Mapping[str, float | str]
-"""Where a model was fitted, as ``{"corner": "tt", "temp": 85.0}``."""
+"""Conditions of a fit, for example ``{"corner": "tt", "temp": 85.0}``."""
 
 
 def export_names() -> tuple[str, ...]:
-    """Return every format a record can be exported to, sorted."""
+    """Names of all export formats, sorted."""
     return tuple(sorted(target.name for target in _load_targets()))
 
 
@@ -45,7 +45,7 @@ def load_target(name: str) -> Target:
     Raises
     ------
     ExportError
-        If there is none.
+        If the format is unknown.
     """
     for target in _load_targets():
         if target.name == name:
@@ -61,25 +61,28 @@ def export_files(
     companions: str | Path | None = None,
     at: Conditions | None = None,
 ) -> Mapping[str, str | bytes]:
-    """Return what `export` writes, as file name -> content.
+    """Return the files written by `export`, as file name -> content.
 
     Parameters
     ----------
+    record : Record
+        The record.
     to : str
         Name of the format.
     model : str, optional
         Model to export: by default the first of form "best" that the format can express, else the first of any form.
     companions : str or Path, optional
-        Packaged set or folder where a format finds other records of the technology; the packaged set by default.
+        Packaged set or folder of other records of the technology, if the format needs them; by default the packaged
+        set of the record's technology.
     at : mapping, optional
-        Where the model was fitted, as ``{"corner": "tt", "temp": 85.0}``.
+        Conditions of the fit, for example ``{"corner": "tt", "temp": 85.0}``.
 
     Raises
     ------
     ExportError
-        If the format cannot express the model; the message says what would be lost.
+        If the format cannot express the model; the message states what would be lost.
     DataError
-        If the record does not agree with its circuit, or lacks what the format needs.
+        If the record contradicts its circuit, or is incomplete for the format.
     """
     target = load_target(to)
     request = _make_request(record, companions)
@@ -93,15 +96,15 @@ def export_files(
         if isinstance(error, RequestError):
             raise
         raise ExportError(
-            f"{target.name} cannot express record {record.circuit}.{record.study}: its numbers give {error}"
+            f"{target.name} cannot express record {record.circuit}.{record.study}: its numbers cause an error: {error}"
         ) from None
 
 
 def _make_request(record: Record, companions: str | Path | None) -> Request:
-    """Check the record against its circuit, and request it whole."""
+    """Check the record against its circuit, and return a request for the whole record."""
     circuit = registry.load_circuit(record.circuit)
     check_record(record, circuit)
-    # What a record says of its technology chooses among packaged records only, never a folder.
+    # The technology named in a record selects among packaged records only, never a folder.
     packaged = record.technology if record.technology in registry.record_sets() else ""
     return Request(
         record=record,
@@ -114,16 +117,16 @@ def _make_request(record: Record, companions: str | Path | None) -> Request:
 
 
 def _check_effect(target: Target, record: Record, model: str | None, at: Conditions) -> None:
-    """Refuse what would have no effect: a model for a format of whole records, a condition that no fit has."""
+    """Reject arguments without effect: a model for a format of whole records, or an unknown condition."""
     if target.explain_refusal is None and (model is not None or at):
-        raise ExportError(f"{target.name} takes the whole record: leave out the model and where it was fitted")
+        raise ExportError(f"{target.name} exports the whole record: omit the model and the conditions")
     known = dict.fromkeys(name for fit in record.fits for name in fit.conditions)
     if unknown := [name for name in at if name not in known]:
         raise ExportError(f"no fit of the record has a condition {unknown[0]!r}; have {', '.join(known) or 'none'}")
 
 
 def _choose_fit(target: Target, request: Request, model: str | None, at: Conditions) -> Request:
-    """Add the fit to export: the wanted one, or the first that the format can express."""
+    """Add the fit to export: the selected one, or the first that the format can express."""
     if model is not None:
         wanted = _add_fit(request, request.record.fit(model, **dict(at)))
         if why := _explain_refusal(target, wanted):
@@ -157,19 +160,19 @@ def export(
     companions: str | Path | None = None,
     at: Conditions | None = None,
 ) -> list[Path]:
-    """Write a record in another format into a folder and return the files.
+    """Write a record in another format into `folder` and return the paths of the files.
 
-    Parameters and errors are those of `export_files`.
+    `record`, `to`, `model`, `companions`, `at` and further errors are as of `export_files`.
 
     Raises
     ------
     RequestError
-        If the folder cannot be written, or already contains one of the files with another content.
+        If the folder cannot be written, or already contains one of the files with different content.
     """
     content = export_files(record, to, model=model, companions=companions, at=at)
     folder = make_folder(Path(folder))
     if odd := [name for name in content if Path(name).name != name]:
-        raise ExportError(f"{to}: {shown(odd[0])} is no name of a file; rename the record's study")
+        raise ExportError(f"{to}: {shown(odd[0])} is not a valid file name; rename the study of the record")
     encoded = {folder / name: text.encode() if isinstance(text, str) else text for name, text in content.items()}
     for path, data in encoded.items():
         check_writable(path)

@@ -1,4 +1,4 @@
-"""What a simulator of analog arrays takes from a cell's record: numbers as JSON, the formula as Python text."""
+"""Data of a cell for simulators of analog arrays: numbers as JSON, the formula as Python text."""
 
 import json
 from collections.abc import Mapping
@@ -15,38 +15,41 @@ from .templates import fill_template
 from .trace import trace_model
 
 LOST = (
-    "the sign of a current where weights are conductances above 0 (its zero is a state within the range), "
-    "the shared part of the spread of a die, the decay beyond one exponential, and the converters but for their limits"
+    "the sign of a current, if weights are positive conductances (zero current is a state within the range), "
+    "process variation, decay beyond one exponential, and converters except their limits"
 )
 _POINTS, _FINE = 33, 257
 
 
 def explain_refusal(request: Request) -> str:
-    """Return why a model is no weight of an array; nothing if it is one."""
+    """Reason why a model cannot be a weight of an array; empty if it can."""
     fit, model = request.require_model()
     if related_records.find_cell_head(request) is None:
-        return f"it takes a current or charge of an attention head's cell, and {request.circuit.name} is none"
+        return f"it needs a current or charge of an attention head's cell, and {request.circuit.name} is not one"
     if all(model.name not in macro.models for macro in request.circuit.macros):
         return (
-            f"{fit.output} of {', '.join(fit.inputs)} is not what a cell gives for a pulse, so all of it would be lost"
+            f"{fit.output} of {', '.join(fit.inputs)} is not the response of a cell to a pulse, so the whole model "
+            "would be lost"
         )
     return ""
 
 
 def make_files(request: Request, stem: str, lost: str) -> Mapping[str, str]:
-    """Return a Python program and the JSON that it reads, as file name -> content.
+    """Return a Python program and its JSON data, as file name -> content.
 
     Parameters
     ----------
+    request : Request
+        The record with the model.
     stem : str
-        File name of both without its suffix; that of the template is ``<stem>.py.j2``.
+        File name of both without suffix; the template is ``<stem>.py.j2``.
     lost : str
-        What the program does not express.
+        Parts of the model that the program leaves out.
 
     Raises
     ------
     ExportError
-        If the request lacks a record or a model that is needed.
+        If a required record or model is missing.
     """
     fit, _ = request.require_model()
     arguments, formula = python_formula(request)
@@ -56,7 +59,7 @@ def make_files(request: Request, stem: str, lost: str) -> Mapping[str, str]:
 
 
 def python_formula(request: Request) -> tuple[str, str]:
-    """Return arguments and body of a Python function of the model, coefficients as ``c["name"]``."""
+    """Arguments and body of a Python function of the model, with coefficients as ``c["name"]``."""
     _, model = request.require_model()
 
     def refer(name: str) -> str:
@@ -66,12 +69,12 @@ def python_formula(request: Request) -> tuple[str, str]:
 
 
 def collect_numbers(request: Request) -> dict[str, object]:
-    """Return coefficients, ranges, full scale, spread, limits and decay, for JSON.
+    """Coefficients, valid ranges, full scale, mismatch, limits and decay, for JSON.
 
     Raises
     ------
     ExportError
-        If the record is of no cell of an attention head, or another record of the head is missing.
+        If the record does not belong to a cell of an attention head, or another record of the head is missing.
     """
     fit, model = request.require_model()
     head = related_records.require_cell_head(request)
@@ -107,7 +110,7 @@ def _sample_curve(model: FittedModel, low: float, high: float) -> Floats:
 
 
 def _sample_sigma(fit: Fit, random: RandomCircuits | None, full: float) -> dict[str, object]:
-    """Spread over the first input at full drive, as a fraction of full scale; 0 where the record states none."""
+    """Sigma over the first input at full drive, as a fraction of full scale; 0 if the record states none."""
     axis = np.linspace(*fit.box[fit.inputs[0]], _POINTS)
     sigma = np.zeros_like(axis)
     if random is not None:
@@ -116,7 +119,7 @@ def _sample_sigma(fit: Fit, random: RandomCircuits | None, full: float) -> dict[
 
 
 def _full_drive(fit: Fit, axis: Floats) -> list[Floats]:
-    """The inputs beside the first one at the upper ends of their ranges, along an axis."""
+    """All inputs except the first, at their upper limits, along an axis."""
     return [np.full_like(axis, fit.box[name][1]) for name in fit.inputs[1:]]
 
 

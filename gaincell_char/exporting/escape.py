@@ -1,7 +1,7 @@
-"""Text of a record as it may appear in a program or a table that is made from it: never more than text.
+"""Escaping of record text in exported programs and tables, so that it cannot become code.
 
-Records are checked when they are read.  This is a second check, for records that were made in Python and for
-characters that are harmless in JSON but not in the target.
+Records are checked when they are read.  This is a second check, for records created in Python and for characters
+that are harmless in JSON but not in the target.
 """
 
 from ..storage.untrusted import printable
@@ -15,11 +15,11 @@ def escape_comment(text: str) -> str:
 
 
 def escape_docstring(text: str) -> str:
-    """What may be written between the quotation marks of a docstring in Python."""
+    """Text for a docstring in Python: plain ASCII, with backslashes and quotation marks escaped."""
     return escape_comment(text).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def escape_cell(text: str) -> str:
-    """A word in a table that a spreadsheet may open: one that it would take for a formula begins with an apostrophe."""
+    """Text of a table cell for spreadsheets; text that looks like a formula gets an apostrophe in front."""
     plain = printable(text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain

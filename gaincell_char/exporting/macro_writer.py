@@ -1,4 +1,4 @@
-"""The macro-model of a record: the circuit's own text with the traced formulas in it."""
+"""Macro-model of a record: the text declared by the circuit, with the traced formulas inserted."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,18 +21,22 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, kw_only=True)
 class MacroParts:
-    """What a macro-model is written from.
+    """Data for a macro-model.
 
     Attributes
     ----------
+    name : str
+        Name of the circuit.
     ports : tuple of str
-        Those of the transistor netlist, in its order.
+        Ports of the transistor netlist, in its order.
+    macro : Macro
+        Declaration of the macro-model.
     values : mapping of str to float
-        Every parameter of the text and every coefficient.
+        Parameters of the text and coefficients, in SI units.
     formulas : mapping of str to sympy expression
         Quantity -> formula.
     helpers : mapping of str to sympy expression
-        Node -> formula that others contain, by `factor_out`.
+        Helper node -> common subexpression, from `factor_out`.
     """
 
     name: str
@@ -45,14 +49,14 @@ class MacroParts:
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """How a language writes what a macro-model contains.
+    """Notation of a macro-model in a language.
 
     Attributes
     ----------
     format : callable
-        Formula, and how the text refers to a symbol -> text.
+        (formula, function from symbol to its reference) -> text.
     parameter : str
-        How the text refers to a parameter, as ``p_{}``.
+        Notation of a parameter, for example ``p_{}``.
     """
 
     format: Callable[[Expression, Refer], str]
@@ -60,13 +64,13 @@ class Language:
 
 
 def explain_refusal(request: Request) -> str:
-    """Return why a model has no macro-model; nothing if it has one."""
+    """Reason why a model has no macro-model; empty if it has one."""
     fit, model = request.require_model()
     if _find_macro(request) is None:
         have = ", ".join(name for macro in request.circuit.macros for name in macro.models) or "no model"
         return (
-            f"{fit.output} of {', '.join(model.inputs)} says nothing of currents and voltages at the ports of "
-            f"{request.circuit.name}, so all of it would be lost; a macro-model can be made of {have}"
+            f"{fit.output} of {', '.join(model.inputs)} does not determine currents and voltages at the ports of "
+            f"{request.circuit.name}, so the whole model would be lost; a macro-model exists for {have}"
         )
     return ""
 
@@ -91,7 +95,7 @@ def make_parts(request: Request) -> MacroParts:
     quantities = macro.quantities or {model.output: _output}
     given = request.record.parameters
     if missing := [name for name in macro.parameters if isinstance(given.get(name, ""), str)]:
-        raise ExportError(f"the record does not say {', '.join(missing)}, which the macro-model needs")
+        raise ExportError(f"the record does not state {', '.join(missing)}, which the macro-model needs")
     function = partial(model, **{name: make_symbol(name) for name in model.coefficients})
     inputs = [make_symbol(name) for name in macro.spice.signals]
     return MacroParts(
@@ -117,9 +121,9 @@ def _read_ports(circuit: str) -> tuple[str, ...]:
 
 
 def factor_out(parts: MacroParts) -> MacroParts:
-    """Give what appears in a formula more than once a node of its own, if it is a pure number of about 1.
+    """Move common subexpressions of the order of 1 to helper nodes: sums with a logarithm.
 
-    Sums with a logarithm are; a current as the voltage of a node would be below the simulator's tolerance.
+    A current as the voltage of a node would be below the tolerance of the simulator.
     """
     whole = sympy.Tuple(*parts.formulas.values())
     sums = {term for term in sympy.preorder_traversal(whole) if term.is_Add and any(map(_is_log1p, term.args))}
@@ -134,13 +138,13 @@ def _is_log1p(expression: Expression) -> bool:
 
 
 def write_helpers(parts: MacroParts, text: MacroText, language: Language) -> dict[str, str]:
-    """Return node -> formula, for the formulas that have nodes of their own."""
+    """Helper node -> formula in a `language`, for `parts` from `factor_out`; `text` names the signals."""
     refer = _make_refer(parts, text, language)
     return {name: language.format(formula, refer) for name, formula in parts.helpers.items()}
 
 
 def write_lines(parts: MacroParts, text: MacroText, language: Language) -> list[str]:
-    """Return the lines of the circuit's text with formulas and parameters in it."""
+    """Lines of the declared `text` with the formulas and parameters of `parts`, in a `language`."""
     refer = _make_refer(parts, text, language)
     written = _PARAMETER.sub(lambda match: language.parameter.format(match[1]), text.text)
     lines = filter(None, written.splitlines())
@@ -148,7 +152,7 @@ def write_lines(parts: MacroParts, text: MacroText, language: Language) -> list[
 
 
 def _make_refer(parts: MacroParts, text: MacroText, language: Language) -> Refer:
-    """How the text refers to signals, helpers and parameters."""
+    """Function from the name of a signal, helper or parameter to its reference in the text."""
 
     def refer(name: str) -> str:
         if name in parts.helpers:

@@ -1,4 +1,4 @@
-"""A current as the published polynomial: ``sum_ij C_ij (v_store - v_ref)^i v_in^j``, i + j <= 3."""
+"""A current in the form of the published polynomial: ``sum_ij C_ij (v_store - v_ref)^i v_in^j``, i + j <= 3."""
 
 from collections.abc import Mapping
 
@@ -10,30 +10,30 @@ from .trace import make_symbol, to_expression, trace_model
 
 ORDER = 3
 TERMS = tuple((i, j) for i in range(ORDER + 1) for j in range(ORDER + 1 - i))
-"""The published loop order."""
+"""Powers (i, j) in the loop order of the published code."""
 _UNKNOWN = "w"
 
 
 def explain_refusal(fit: Fit, model: Model) -> str:
-    """Return why a model is no such polynomial; nothing if it is one."""
+    """Reason why a model is not such a polynomial; empty if it is one."""
     if fit.unit != "A" or len(model.inputs) > 2:
         return (
-            f"it takes a current over one or two voltages, not {fit.output} [{fit.unit}] over {', '.join(fit.inputs)}"
+            f"it needs a current over one or two voltages, not {fit.output} [{fit.unit}] over {', '.join(fit.inputs)}"
         )
     if _find_terms(fit, model, 0.0) is None:
         return (
-            f"it takes a polynomial of order {ORDER}, and {fit.equation} is none; "
+            f"it needs a polynomial of order {ORDER}, and {fit.equation} is not one; "
             "the shape beyond third order would be lost: export the paper form"
         )
     return ""
 
 
 def _find_terms(fit: Fit, model: Model, v_ref: float) -> Mapping[tuple[int, int], float] | None:
-    """Coefficients by powers, the first input counted from ``v_ref``; None if there are others."""
+    """Coefficients by powers, the first input counted from ``v_ref``; None if the model is not such a polynomial."""
     first, *rest = (make_symbol(name).expression for name in model.inputs)
     unknown = make_symbol(_UNKNOWN).expression
     shifted = trace_model(model).subs(first, unknown + to_expression(v_ref))
-    # Asked first: to expand what is none takes minutes.
+    # Checked first: expanding anything else takes minutes.
     if not shifted.is_polynomial(unknown, *rest):
         return None
     polynomial = sympy.Poly(shifted, unknown, *rest)
@@ -43,17 +43,19 @@ def _find_terms(fit: Fit, model: Model, v_ref: float) -> Mapping[tuple[int, int]
 
 
 def find_coefficients(fit: Fit, model: Model, v_ref: float, v_in: float) -> list[float]:
-    """Return the coefficients C_ij [A/V^(i+j)] in the published loop order.
+    """Coefficients C_ij [A/V^(i+j)] in the loop order of the published code.
 
-    A model of the first input alone was fitted at one ``v_in``, which determines ``sum_j C_ij v_in^j`` only.  As the
-    published ten coefficients do, the least ones are returned: C_ij = k_i v_in^j / sum_m v_in^(2m).
+    A model of one input was fitted at one ``v_in``, which determines only ``k_i = sum_j C_ij v_in^j``.  As for the ten
+    published coefficients, the solution of least norm is returned: C_ij = k_i v_in^j / sum_m v_in^(2m).
 
     Parameters
     ----------
+    fit, model : Fit, Model
+        The fitted model.
     v_ref : float
         Voltage from which the first input is counted [V].
     v_in : float
-        Second voltage of a model that has no such input [V].
+        Second voltage, for a model without this input [V].
     """
     terms = _find_terms(fit, model, v_ref) or {}
     if len(model.inputs) == 2:

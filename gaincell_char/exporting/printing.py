@@ -1,4 +1,4 @@
-"""A traced formula as text: SPICE, Verilog-A, Python."""
+"""A traced formula as text in SPICE, Verilog-A or Python."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from .trace import Expression
 
 _LARGEST_PRODUCT = 8
 Refer = Callable[[str], str]
-"""Name of a symbol -> how the text refers to it."""
+"""Name of a symbol -> its reference in the text."""
 
 
 def _is_negative(term: Expression) -> bool:
@@ -19,9 +19,9 @@ def _is_negative(term: Expression) -> bool:
 
 
 class _Printer(CodePrinter):  # type: ignore[misc]
-    """What the three languages have in common: numbers in full, whole powers as products.
+    """Common notation of the three languages: numbers with all digits, integer powers as products.
 
-    Whole powers are products because ngspice's ``^`` takes the absolute value of its base.
+    Integer powers are written as products because ``^`` in ngspice takes the absolute value of its base.
     """
 
     language = "plain"
@@ -103,19 +103,23 @@ def format_spice(formula: Expression, refer: Refer) -> str:
 
     Parameters
     ----------
+    formula : sympy expression
+        The formula.
     refer : callable
-        Gives ``v(st,vss)`` for a signal and ``{k_n}`` for a parameter.
+        Returns ``v(st,vss)`` for a signal and ``{k_n}`` for a parameter.
     """
     return str(_Printer(refer)._print(formula))
 
 
 def format_verilog_a(formula: Expression, refer: Refer) -> str:
-    """Return text for an analog block.
+    """Return text for an analog block of Verilog-A.
 
     Parameters
     ----------
+    formula : sympy expression
+        The formula.
     refer : callable
-        Gives ``V(st, vss)`` for a signal and ``p_k_n`` for a parameter.
+        Returns ``V(st, vss)`` for a signal and ``p_k_n`` for a parameter.
     """
     return str(_Printer(refer)._print(formula))
 
@@ -125,7 +129,9 @@ def format_python(formula: Expression, refer: Refer) -> str:
 
     Parameters
     ----------
+    formula : sympy expression
+        The formula.
     refer : callable
-        Gives a Python expression for each symbol.
+        Returns a Python expression for each symbol.
     """
     return str(_Python(refer)._print(formula))

@@ -1,4 +1,4 @@
-"""Other records of the technology that a format reads beside its own, by what an attention head declares."""
+"""Other records of the technology that a format needs, as declared by an attention head."""
 
 from ..declare.attention_head import Head, ModelName, Operation
 from ..declare.bench import Numbers
@@ -11,32 +11,32 @@ from .target import Request
 
 
 def find_cell_head(request: Request) -> Head | None:
-    """Return the head whose cell the record describes, if there is one."""
+    """Return the attention head whose cell the record describes; None if there is none."""
     heads = map(load_head, head_names())
     return next((head for head in heads if head.cell == request.record.circuit), None)
 
 
 def require_cell_head(request: Request) -> Head:
-    """Return the head whose cell the record describes.
+    """Return the attention head whose cell the record describes.
 
     Raises
     ------
     ExportError
-        If it is no cell of a head.
+        If the circuit is not the cell of a head.
     """
     head = find_cell_head(request)
     if head is None:
-        raise ExportError(f"{request.circuit.name} is no cell of an attention head")
+        raise ExportError(f"{request.circuit.name} is not the cell of an attention head")
     return head
 
 
 def is_converter(request: Request) -> bool:
-    """Tell whether the record is of a circuit that ends the columns of a head."""
+    """Whether the record describes a converter at the columns of a head."""
     return bool(_find_operations(request))
 
 
 def find_converter(request: Request) -> tuple[Head, Operation]:
-    """Return the head and the operation whose converter the record describes; only where `is_converter`."""
+    """Return the head and the operation whose converter the record describes; requires `is_converter`."""
     return _find_operations(request)[0]
 
 
@@ -46,46 +46,55 @@ def _find_operations(request: Request) -> list[tuple[Head, Operation]]:
 
 
 def load_related(request: Request, circuit: str, name: ModelName) -> tuple[Record, Fit]:
-    """Return record and fit of another circuit of the head.
+    """Load record and fit of another circuit of the head.
+
+    Parameters
+    ----------
+    request : Request
+        The request; its `companions` contain the record.
+    circuit : str
+        Name of the other circuit.
+    name : ModelName
+        Study and model.
 
     Raises
     ------
     ExportError
-        If the request's companions do not contain it.
+        If the companions do not contain the record or the model.
     """
     if not request.companions:
         raise ExportError(
             f"this format also needs {circuit}.{name.study}, and there are no packaged records of technology "
-            f"{request.record.technology!r}; say where with --companions"
+            f"{request.record.technology!r}; give a folder with --companions"
         )
     try:
         record = find_record(request.companions, f"{circuit}.{name.study}")
         return record, record.fit(name.model)
     except DataError as error:
         raise ExportError(
-            f"this format also needs {circuit}.{name.study}: {error}; say where with --companions"
+            f"this format also needs {circuit}.{name.study}: {error}; give a folder with --companions"
         ) from None
 
 
 def load_converter(request: Request, operation: Operation) -> tuple[Record, Fit]:
-    """Return record and published fit of an operation's converter.
+    """Load record and published fit of the converter of an operation.
 
     Raises
     ------
     ExportError
-        If the request's companions do not contain it.
+        If the companions do not contain the record or the model.
     """
     published, *_ = operation.forms.values()  # heads declare the worst form first
     return load_related(request, operation.converter, published)
 
 
 def load_decay(request: Request, head: Head) -> tuple[Record, Fit]:
-    """Return record and published fit of how the stored voltage of a head's cell decays.
+    """Load record and published fit of the decay of a head's cell.
 
     Raises
     ------
     ExportError
-        If the request's companions do not contain it.
+        If the companions do not contain the record or the model.
     """
     published, *_ = head.decay_forms.values()
     return load_related(request, head.decay, published)
@@ -97,7 +106,7 @@ def select_numbers(record: Record) -> Numbers:
 
 
 def load_random_circuits(request: Request) -> RandomCircuits | None:
-    """Return the record's first model with random coefficients; None if it is not of a Monte Carlo campaign."""
+    """Load the first model with random coefficients of the record; None if it has none."""
     spread = request.record.spread
     if not spread or not spread.random:
         return None

@@ -1,4 +1,4 @@
-"""What an export target is: a name, what it can express, and a function that makes its files."""
+"""Definition of an export format: its name, the models it can express, and the function that creates its files."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,16 @@ class Request:
 
     Attributes
     ----------
+    record : Record
+        The record.
     digest : str
-        Says which record it is.
+        Hash that identifies the record.
     circuit : Circuit
-        The one that the record describes.
+        Circuit of the record.
     fit, model : optional
-        The fitted model, for targets that express one.
+        The fitted model, for formats of one model.
     companions : str or Path
-        Where records of the same technology are found: a packaged set, or a folder; empty if that is not known.
+        Other records of the same technology: a packaged set, or a folder; empty if unknown.
     """
 
     record: Record
@@ -37,29 +39,29 @@ class Request:
     companions: str | Path
 
     def require_model(self) -> tuple[Fit, Model]:
-        """Return fit and model, for targets that express one.
+        """Return fit and model, for formats of one model.
 
         Raises
         ------
         ExportError
-            If none was chosen.
+            If no model is selected.
         """
         if self.fit is None or self.model is None:
-            raise ExportError("this export has no model")
+            raise ExportError("this export has no model; select one with --model")
         return self.fit, self.model
 
     @property
     def title(self) -> str:
-        """Circuit, study and technology in three words."""
+        """Circuit, study and technology, separated by blanks."""
         return f"{self.record.circuit} {self.record.study} {self.record.technology}"
 
     def write_notes(self, lost: str = "") -> list[str]:
-        """Return lines of provenance for the beginning of a file, plain ASCII.
+        """Return lines of provenance for the beginning of a file, in plain ASCII.
 
         Parameters
         ----------
         lost : str
-            What the format does not express.
+            Parts of the model that the format leaves out.
         """
         lines = [f"{self.title}: written by gaincell-char {__version__} from the record with digest {self.digest}"]
         if source := self.record.provenance.source:
@@ -71,7 +73,7 @@ class Request:
         return [escape_comment(line) for line in lines]
 
     def describe(self, lost: str = "") -> dict[str, object]:
-        """Return the same as values, for JSON."""
+        """Return the provenance as values for JSON; `lost` is as of `write_notes`."""
         return {
             "circuit": self.record.circuit,
             "study": self.record.study,
@@ -89,7 +91,7 @@ def _write_fit(fit: Fit) -> list[str]:
     box = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
     errors = fit.held_out or fit.fitted
     off = f"rms {errors.rms:.3g} {fit.unit}, worst {abs(errors.worst):.3g} {fit.unit}" if errors else "none stated"
-    return [f"model {fit.model} at {at or 'the published conditions'}; holds for {box}", f"error of the fit: {off}"]
+    return [f"model {fit.model} at {at or 'the published conditions'}; valid for {box}", f"error of the fit: {off}"]
 
 
 def _describe_fit(fit: Fit | None) -> dict[str, object]:
@@ -108,19 +110,21 @@ def _describe_fit(fit: Fit | None) -> dict[str, object]:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A format a record can be exported to; each is in a file of its own in ``targets/``.
+    """An export format; each is defined in a separate file in ``targets/``.
 
     Attributes
     ----------
+    name : str
+        Name of the format.
     doc : str
-        What the files contain, in one line.
+        Content of the files, in one line.
     make_files : callable
-        Request -> file name -> content.
+        Request -> mapping of file names to contents.
     explain_refusal : callable, optional
-        Request with a model -> why it cannot be expressed and what would be lost, or nothing; a target without it
-        takes whole records.
+        Request with a model -> reason why the format cannot express it, or an empty text; a format without it
+        exports whole records.
     needs_others : bool
-        It reads other records of the technology beside the one that it is given.
+        Whether the format needs other records of the technology.
     """
 
     name: str

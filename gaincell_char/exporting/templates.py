@@ -1,7 +1,7 @@
-"""The programs and texts that targets write: Jinja templates, files ``*.j2`` in ``targets/``.
+"""Templates of the exported programs and texts: Jinja files ``*.j2`` in ``targets/``.
 
-A value that contains a line separator is refused, whatever it is, so the lines of an export are those of its template.
-Words of a record also pass a filter: ``comment`` in a comment, ``docstring`` between the quotation marks of one.
+A value with a line separator is rejected, so an export has exactly the lines of its template.  Text of a record also
+passes a filter: ``comment`` in a comment, ``docstring`` in a docstring.
 """
 
 import jinja2
@@ -12,10 +12,10 @@ from .escape import escape_comment, escape_docstring
 
 
 def _check_one_line(value: object) -> str:
-    """Return what a template prints for a value; Jinja calls this for every ``{{ value }}``."""
+    """Return the text of a value, checked; Jinja calls this for every ``{{ value }}``."""
     text = str(value)
     if text.splitlines() not in ([], [text]):
-        raise ExportError(f"{shown(text)} cannot be exported: it has more than one line")
+        raise ExportError(f"{shown(text)} cannot be exported: it must have one line")
     return text
 
 
@@ -32,14 +32,14 @@ _ENVIRONMENT.filters.update(comment=escape_comment, docstring=escape_docstring)
 
 
 def fill_template(template: str, /, **values: object) -> str:
-    """Return a template of ``targets/`` with these values in it.
+    """Fill a template of ``targets/`` with values.
 
     Parameters
     ----------
     template : str
-        Its file name.
+        File name of the template.
     **values
-        What the template prints, by the names that it uses.
+        Values by their names in the template.
 
     Raises
     ------

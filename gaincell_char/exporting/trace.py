@@ -1,6 +1,6 @@
 """A model function -> a formula: the function is called once, with symbols instead of arrays.
 
-So no target contains a second copy of a formula.  Sympy is imported when something is traced, not before.
+So no format contains a second copy of a formula.  Sympy is imported only when a model is traced.
 """
 
 from typing import Any, Self, SupportsFloat, TypeAlias
@@ -15,19 +15,19 @@ Expression: TypeAlias = Any
 
 
 class Clip(sympy.Function):  # type: ignore[misc]
-    """``clip(x, low, high)``: `x` limited to a range whose ends may be infinite."""
+    """``clip(x, low, high)``: `x` limited to a range with possibly infinite limits."""
 
     nargs = 3
 
 
 class Symbolic:
-    """A number that is not known yet: takes the operators and functions that models are written with."""
+    """A symbolic number with the operators and functions used in models."""
 
     def __init__(self, expression: Expression) -> None:
         self.expression = expression
 
     def __array_namespace__(self, *, api_version: str | None = None) -> type["Functions"]:
-        """Functions that models find by `formula.namespace`."""
+        """Functions of the array API for symbols."""
         return Functions
 
     def __add__(self, other: "Operand") -> Self:
@@ -65,7 +65,7 @@ Operand: TypeAlias = Symbolic | SupportsFloat
 
 
 class Functions:
-    """The functions of the array API that models use, on symbols."""
+    """The functions of the array API used in models, for symbols."""
 
     @staticmethod
     def exp(x: Symbolic) -> Symbolic:
@@ -79,7 +79,7 @@ class Functions:
 
     @staticmethod
     def log1p(x: Symbolic) -> Symbolic:
-        """``log(1 + x)``, exact for a small `x`."""
+        """``log(1 + x)``, accurate for small `x`."""
         return Symbolic(log1p(to_expression(x)))
 
     @staticmethod
@@ -99,7 +99,7 @@ class Functions:
 
 
 def to_expression(value: Operand) -> Expression:
-    """Return the sympy expression of a symbol, or of a number; whole floats become integers, to be printed as such."""
+    """Return the sympy expression of a symbol or a number; whole floats become integers and are printed as integers."""
     if isinstance(value, Symbolic):
         return value.expression
     number = float(value)
@@ -112,7 +112,7 @@ def make_symbol(name: str) -> Symbolic:
 
 
 def trace_model(model: Model) -> Expression:
-    """Return the formula of a model, in symbols called as its inputs and coefficients are."""
+    """Return the formula of a model, in symbols with the names of its inputs and coefficients."""
     inputs = [make_symbol(name) for name in model.inputs]
     coefficients = {name: make_symbol(name) for name in model.coefficients}
     return to_expression(model(*inputs, **coefficients))

@@ -1,4 +1,4 @@
-"""What a finished campaign says: moments, quantiles, contributions, yield, worst samples, random coefficients."""
+"""Analysis of a finished campaign: moments, quantiles, contributions, yield, worst samples, random coefficients."""
 
 import json
 from collections.abc import Sequence
@@ -34,12 +34,26 @@ class Analysis:
 
     Attributes
     ----------
+    n : int
+        Number of samples.
+    grid : Dataset
+        Outputs over sample, corner, temperature and the swept parameters, in SI units.
     quantities : tuple of SampledQuantity
         Every feature, then every output over the grid, in the order of `moments`.
+    moments, quantiles, contributions, worst : DataFrame
+        Tables with confidence limits.
+    yields : tuple of (str, Proportion)
+        Yield of each limit.
+    typical : Dataset
+        Outputs of the circuit without deviations, over the same grid.
+    fits : tuple of Fit
+        Nominal models of the typical circuit.
     random : tuple of RandomFit
         Fitted random coefficients.
     left_out : tuple of str
-        What could not be computed, and why.
+        Reasons of results that could not be computed.
+    record : Record
+        Record of the campaign.
     """
 
     n: int
@@ -58,7 +72,7 @@ class Analysis:
 
     @property
     def shown(self) -> list[SampledQuantity]:
-        """What a page shows one by one: features, or else the main output spread evenly over the grid."""
+        """Quantities shown individually on a page: features, or the main output at points spread over the grid."""
         return pick_shown(self.quantities)
 
 
@@ -75,12 +89,18 @@ def analyse(
 
     Parameters
     ----------
+    campaign : Campaign
+        The campaign.
     rows : DataFrame
-        From `results.complete`.
+        Finished points from `results.complete`.
+    n : int
+        Number of samples.
+    pool : Pool
+        Simulators for the typical circuit.
     specs : sequence of Spec
-        Limits whose yield is wanted.
+        Limits whose yields are computed.
     check : Verification, optional
-        What the record states as the error of the simulation.
+        Simulation errors to state in the record.
     """
     grid, draws = results.to_grid(campaign, rows, n), campaign.draws(n)
     quantities = list_quantities(campaign, grid)
@@ -108,7 +128,7 @@ def analyse(
 
 @dataclass(frozen=True, kw_only=True)
 class _FittedModels:
-    """Nominal models of the typical circuit, random coefficients of the samples, and what could not be fitted."""
+    """Nominal models of the typical circuit, random coefficients of the samples, and reasons of failed fits."""
 
     fits: list[Fit]
     random: list[RandomFit]
@@ -127,7 +147,21 @@ def _fit_models(campaign: Campaign, pool: Pool, grid: xr.Dataset, typical: xr.Da
 
 
 def compute_width(campaign: Campaign, rows: pd.DataFrame, n: int, goal: Goal, specs: Sequence[Spec]) -> float:
-    """How well a goal's statistic is known: its half-width, of the quantity where it is widest."""
+    """Relative half-width of the 95 % interval of a goal's statistic; the largest over all quantities.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    rows : DataFrame
+        Finished points from `results.complete`.
+    n : int
+        Number of samples.
+    goal : Goal
+        The statistic.
+    specs : sequence of Spec
+        Limits, for a goal on the yield.
+    """
     quantities = list_quantities(campaign, results.to_grid(campaign, rows, n))
     if goal.statistic == "yield":
         return max(goal.width(spec_passes(quantities, spec)) for spec in specs)
@@ -160,7 +194,7 @@ def _contributions(
     parts, left_out = [], []
     for quantity in quantities:
         if beyond := int(np.isinf(quantity.values).sum()):
-            left_out.append(f"contributions to {quantity.label}: {beyond} samples are beyond the end of what was swept")
+            left_out.append(f"contributions to {quantity.label}: {beyond} samples are beyond the end of the sweep")
             continue
         try:
             shares = estimate_contributions(table, quantity.values, groups)
@@ -184,7 +218,7 @@ def _worst(campaign: Campaign, quantities: Sequence[SampledQuantity]) -> pd.Data
 
 
 def _point_of(campaign: Campaign, quantity: SampledQuantity) -> int:
-    """Number of the first point of the grid that a quantity is measured at."""
+    """Number of the first grid point at which a quantity is measured."""
     for number, point in enumerate(campaign.points):
         if all(point.where.get(name, value) == value for name, value in quantity.where.items()):
             return number
@@ -220,7 +254,7 @@ def _spread(
 
 
 def _correlation(quantities: Sequence[SampledQuantity]) -> list[list[float | None]]:
-    """Correlation of every two quantities; None where it is not known."""
+    """Correlation of every pair of quantities; None if it is undefined."""
     columns = pd.DataFrame({q.label: q.values for q in quantities}).replace(np.inf, np.nan)
     table = statistics.correlation(columns)
     return table.astype(object).where(table.notna(), None).to_numpy().tolist()

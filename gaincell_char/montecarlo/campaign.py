@@ -1,4 +1,4 @@
-"""Monte Carlo of one bench: every sample, every point of the grid, decided before the first one runs."""
+"""Monte Carlo of one bench: every sample and every grid point, planned before the first simulation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,26 +36,26 @@ _SOURCE = (
     "montecarlo.finished",
     "storage.shards",
 )
-"""Modules that a sample runs through, beside those of every point."""
+"""Modules that affect the result of a sample, in addition to those of every point."""
 _MOST_POINTS = 20_000
 _MOST_NUMBERS = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """Samples of a bench; how many is not part of it, so more can follow.
+    """Monte Carlo samples of a bench; the number of samples is not part of it, so samples can be added later.
 
-    Samples are simulated in groups of `copies` that share a deck; the groups never change, so a result
-    depends neither on how many samples are asked for nor on who simulates them, or when.
+    Samples are simulated in fixed groups of `copies` that share a deck, so a result does not depend on the number of
+    samples, the machine, or the time.
 
     Attributes
     ----------
     plan : SweepPlan
-        The grid that every sample is measured over, with the options of the campaign.
+        Grid at which every sample is measured, with the options of the campaign.
     vary : {"process", "mismatch", "both"}
-        What a sample draws: a die, the devices of a typical die, or a die and its devices.
+        Random parameters of a sample: a die, the devices of a typical die, or both.
     request : mapping
-        What `plan_campaign` was asked for, as JSON holds it.
+        Arguments of `plan_campaign` in JSON form.
     """
 
     plan: SweepPlan
@@ -66,12 +66,12 @@ class Campaign:
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
-        """The grid, in the order of the dataset: point number -> what it holds."""
+        """Grid points, in the order of the dataset."""
         return tuple(self.plan.points())
 
     @cached_property
     def _devices(self) -> tuple[tuple[Device, ...], ...]:
-        """Devices of every point; those of two points differ in their numbers alone."""
+        """Devices of every point; between points only their values differ."""
         process = tuple(self.plan.technology.process)
         return tuple(find_devices(p.deck.template.netlist, p.deck.params, process) for p in self.points)
 
@@ -80,45 +80,45 @@ class Campaign:
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
-        """Every random number of a sample, with its sigma at the first point: a swept size changes it."""
+        """Every random variable of a sample, with its sigma at the first point; a swept size changes sigma."""
         return self._variables(0)
 
     @cached_property
     def source(self) -> str:
-        """Hash of the source code that decides what a measured number is."""
+        """Hash of the source code that determines a result."""
         return source_digest([self.plan.circuit.name], _SOURCE)
 
     def manifest(self, n: int, simulator: str = "") -> Manifest:
-        """Return what the folder of its first `n` samples says, simulated by `simulator` if that is known."""
+        """Manifest of a folder with the first `n` samples; `simulator` is name and version, if known."""
         return Manifest(digest=self.digest, source=self.source, simulator=simulator, n=n, request=self.request)
 
     @cached_property
     def digest(self) -> str:
-        """Hash of everything that decides the result, but for the source code and the simulator."""
+        """Hash of everything that determines a result, except source code and simulator."""
         block = self.sampler.block if self.sampler.kind == "lhs" else None
         drawn = (self.vary, self.sampler.kind, self.sampler.seed, block, self.copies, self.variables)
         return digest(self.plan.digest, drawn)
 
     @cached_property
     def most(self) -> int:
-        """Largest number of samples that can be held in memory."""
+        """Largest number of samples that fits into memory."""
         numbers = len(self.points) * max(1, sum(len(device.hooks) for device in self._devices[0]))
         return max(1, min(MOST_SAMPLES, _MOST_NUMBERS // numbers))
 
     def check_samples(self, n: int) -> int:
-        """Return a number of samples, or raise `ParameterError` if that many cannot be held in memory."""
+        """Return a number of samples, or raise `ParameterError` if it is below 1 or too large for memory."""
         most = self.most
         if n < 1:
             raise ParameterError(f"n = {n}: a campaign needs at least one sample")
         if n > most:
             raise ParameterError(
-                f"n = {n} samples; the most is {most} for this grid of {len(self.points)} points; "
-                "for more, sweep less, or run several campaigns with other seeds"
+                f"n = {n} samples; the maximum is {most} for this grid of {len(self.points)} points; "
+                "use a smaller sweep, or several campaigns with different seeds"
             )
         return n
 
     def check_first(self) -> None:
-        """Draw one sample; raise `ParameterError` if a Latin hypercube is larger than a campaign, or nothing varies."""
+        """Draw one sample, or raise `ParameterError` if a Latin hypercube is too large, or nothing varies."""
         if self.sampler.kind == "lhs" and self.sampler.block > self.most:
             raise ParameterError(
                 f"block = {self.sampler.block}: a Latin hypercube of this grid has at most {self.most} samples"
@@ -126,20 +126,20 @@ class Campaign:
         self.rows(0, self.draws(1))
 
     def padded(self, n: int) -> int:
-        """Number of samples in the groups that hold the first `n`."""
+        """Number of samples in all groups that contain the first `n` samples."""
         return -(-n // self.copies) * self.copies
 
     def draws(self, n: int) -> Floats:
-        """Standard normal numbers of the first `n` samples, shape (n, n_variables)."""
+        """Standard normal numbers of the first `n` samples, dimensionless, shape (n, n_variables)."""
         return self.sampler.draw(0, n, len(self.variables))
 
     def rows(self, point: int, draws: Floats) -> tuple[tuple[str, ...], Floats]:
-        """Numbers of the devices at one point of the grid: targets, and values of shape (n, n_targets)."""
+        """Device values at a grid point: targets, and values in SI units, shape (n, n_targets); `draws` as `draws`."""
         base = self.plan.technology.corner(str(self.points[point].where["corner"]))
         return sampling.alters(self._devices[point], self._variables(point), base, draws)
 
     def deck(self, sample: int, point: int, draws: Floats) -> Deck:
-        """Return the deck of one sample alone; `draws` is its row."""
+        """Deck of one sample at one grid point, alone; `draws`, dimensionless, of shape (n_variables,)."""
         targets, values = self.rows(point, draws[None, :])
         deck = self.points[point].deck
         template = replace(deck.template, title=f"{deck.template.title}, sample {sample}.{point}")
@@ -151,7 +151,7 @@ class Campaign:
 
     @cached_property
     def _both_decks(self) -> tuple[tuple[Deck, ...], tuple[Deck, ...]]:
-        """The decks of every point: for a whole group, and for one sample alone."""
+        """Decks of every point, for a whole group and for a single sample."""
         alone = tuple(point.deck for point in self.points)
         if self.copies == 1:
             return alone, alone
@@ -160,21 +160,21 @@ class Campaign:
 
     @property
     def grouped_decks(self) -> tuple[Deck, ...]:
-        """Deck of every point for a whole group, without the numbers of its devices."""
+        """Deck of every point for a whole group, without device values."""
         return self._both_decks[0]
 
     def batch(self, rows: Mapping[int, tuple[tuple[str, ...], Floats]], runs: Sequence[tuple[int, int]]) -> Batch:
-        """Return runs of groups: (point, first sample of the group) each, point by point.
+        """Batch of groups; `runs` are pairs (point, first sample of the group), ordered by point.
 
         Parameters
         ----------
         rows : mapping
-            Point -> `rows` of every sample there.
+            Point -> result of `rows` for all samples: values in SI units, shape (n, n_targets).
         """
         return self._batch(rows, runs, self._both_decks[0], self.copies)
 
     def alone(self, rows: Mapping[int, tuple[tuple[str, ...], Floats]], runs: Sequence[tuple[int, int]]) -> Batch:
-        """Return runs of single samples: (point, sample) each."""
+        """Batch of single samples; `runs` are pairs (point, sample), `rows` of shape (n, n_targets) in SI units."""
         return self._batch(rows, runs, self._both_decks[1], 1)
 
     def _batch(
@@ -215,23 +215,23 @@ def plan_campaign(
     steps: Steps | None = None,
     **conditions: Any,
 ) -> Campaign:
-    """Check a request and lay out its campaign; what is not named here is that of `plan_bench`.
+    """Plan a Monte Carlo campaign; `circuit`, `bench`, `technology`, `netlist` and `set_` are as of `plan_bench`.
 
     Parameters
     ----------
+    vary, sampler, seed, block
+        As of `Campaign` and `Sampler`.
     sweep : mapping of str to Grid, optional
-        The grid of every sample; joins what the circuit declares for this bench's statistics.
-    block : int
-        Samples of one Latin hypercube.
+        Grid of every sample; added to the grid that the circuit declares for the statistics of this bench.
     steps : Steps, optional
-        Step control and copies per deck; the bench's own and 1 by default.
+        Step control, and copies per deck; those of the bench, and 1, by default.
     conditions
         ``corners``, ``temps`` and ``options`` of `plan_bench`.
 
     Raises
     ------
     ParameterError, NetlistError
-        If an argument makes no sense, dies are to be drawn around a corner, or something varies out of reach.
+        If an argument is invalid, process variation is requested at a corner, or a random parameter cannot be varied.
     """
     steps, held = _steps(steps), check_values("set_", set_)
     drawn = sampling.make_sampler(sampler, check_count("seed", seed), check_count("block", block, 1))
@@ -251,12 +251,12 @@ def _steps(steps: Steps | None) -> Steps:
     if steps is None:
         return Steps()
     if not isinstance(steps, Steps):
-        raise ParameterError(f"steps is of type {type(steps).__name__}; it takes Steps(...)")
+        raise ParameterError(f"steps is of type {type(steps).__name__}; it must be Steps(...)")
     return steps
 
 
 def _sources(technology: str | Technology, netlist: Netlist | str | None) -> dict[str, str | None]:
-    """What a request says of the technology and of the netlist, as JSON holds it."""
+    """Technology and netlist of a request, in JSON form."""
     return {
         "technology": technology if isinstance(technology, str) else technology.name,
         "netlist": netlist.text if isinstance(netlist, Netlist) else netlist,
@@ -264,13 +264,13 @@ def _sources(technology: str | Technology, netlist: Netlist | str | None) -> dic
 
 
 def _grid_of_a_sample(circuit: str, bench: str, held: Values) -> dict[str, Grid]:
-    """What the circuit declares for Monte Carlo of a bench, less what is held."""
+    """Grid that the circuit declares for Monte Carlo of a bench, without the parameters in `held`."""
     declared = registry.load_circuit(circuit).spread(bench)
     return {name: values for name, values in (declared.sweep if declared else {}).items() if name not in held}
 
 
 def _asked(plan: SweepPlan, drawn: Sampler) -> dict[str, Any]:
-    """What of a request the plan and the sampler have decided, as JSON holds it."""
+    """Part of a request that plan and sampler determine, in JSON form."""
     curve = {plan.bench.curve.name: plan.curve.tolist()} if plan.bench.curve else {}
     return {
         "circuit": plan.circuit.name,
@@ -288,20 +288,20 @@ def _asked(plan: SweepPlan, drawn: Sampler) -> dict[str, Any]:
 def _check(plan: SweepPlan, vary: str, copies: int) -> None:
     if plan.size > _MOST_POINTS:
         raise ParameterError(
-            f"the grid of every sample has {plan.size} points; the most is {_MOST_POINTS}: "
-            "sweep less with --axis or --set"
+            f"the grid of every sample has {plan.size} points; the maximum is {_MOST_POINTS}: "
+            "use a smaller sweep with --axis or --set"
         )
     if not 1 <= copies <= MOST_COPIES:
         raise ParameterError(f"copies = {copies} is outside [1, {MOST_COPIES}]")
     moved = [name for name in plan.corners if any(plan.technology.corner(name).values())]
     if vary != "mismatch" and moved:
         raise ParameterError(
-            f"corner {moved[0]} is a die of its own; draw dies around tt, or vary mismatch alone at {moved[0]}"
+            f"corner {moved[0]} fixes the process; use process variation at tt, or --vary mismatch at {moved[0]}"
         )
 
 
 class _Request(BaseModel):
-    """A `Campaign.request` as a file holds it."""
+    """A `Campaign.request` in a file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -322,17 +322,17 @@ class _Request(BaseModel):
 
 
 def block_of(request: Mapping[str, Any], where: str) -> int:
-    """Return the samples of one Latin hypercube that a `Campaign.request` asks for; errors are those of `again`."""
+    """Samples of one Latin hypercube in a `Campaign.request`; raises as `restore_campaign`."""
     return _read(request, where).block
 
 
 def restore_campaign(request: Mapping[str, Any], where: str = "campaign") -> Campaign:
-    """Return the campaign of a `Campaign.request` that was read back from a file.
+    """Plan the campaign of a `Campaign.request` read from a file; `where` names the file in errors.
 
     Raises
     ------
     DataError
-        If the request lacks something or contains something else.
+        If the request is incomplete or contains an unknown entry.
     """
     said = _read(request, where)
     return plan_campaign(**{**said.model_dump(exclude={"steps"}), "steps": said.steps})

@@ -1,4 +1,4 @@
-"""Groups of samples that are handed to one simulator, and what comes back from it."""
+"""Groups of samples for one simulator, and their results."""
 
 import pickle
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ from ..spice.pool import Simulator
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """Groups of samples for one simulator: pickles, and needs nothing but this package where it is simulated.
+    """Groups of samples for one simulator; can be pickled and simulated on any machine with this package.
 
     Attributes
     ----------
     grouped : Batch
-        The runs, each of a whole group.
+        Runs of whole groups.
     alone : Batch
-        Of the decks of single samples, for those of a group that fails.
+        Decks of single samples, for the samples of a group that fails.
     runs : tuple of (int, int)
         Point and first sample of each run.
     """
@@ -29,13 +29,27 @@ class Chunk:
     runs: tuple[tuple[int, int], ...]
 
     def single(self, point: int, row: int) -> Batch:
-        """Return one of its samples alone, by its row."""
+        """Batch of one single sample at a point; `row` is the index of its device values."""
         return replace(self.alone, rows=self.grouped.rows, runs=((point, row),))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointResult:
-    """One point of one sample: its outputs, or why there are none, with the log and whether the child was lost."""
+    """Result of one sample at one grid point.
+
+    Attributes
+    ----------
+    sample, point : int
+        Numbers of the sample and of the grid point.
+    values : mapping of str to ndarray, scalar or of the shape of the bench's curve
+        Outputs in SI units; empty after a failure.
+    reason, log : str
+        Reason of a failure and the log of ngspice; empty if there is none.
+    fatal : bool
+        Whether the simulator process was lost.
+    spent_s : float
+        Time of the analysis [s].
+    """
 
     sample: int
     point: int
@@ -47,16 +61,20 @@ class PointResult:
 
 
 Group = tuple[PointResult, ...]
-"""The samples of one deck at one point: stored together, so that none is simulated twice."""
+"""Results of all samples in one deck at one point; stored together, so that no sample is simulated twice."""
 
 
 def simulate_chunk(simulator: Simulator, chunk: Chunk, timeout_s: float) -> Iterator[Group]:
-    """Simulate a chunk; the samples of a group that fails are then simulated one by one, and fail or not by themselves.
+    """Simulate a chunk; the samples of a failed group are simulated again one by one.
 
     Parameters
     ----------
+    simulator : Simulator
+        The simulator.
+    chunk : Chunk
+        The groups.
     timeout_s : float
-        Time after which a run is ended [s].
+        Time limit of one simulation [s].
     """
     copies = chunk.grouped.copies
     failed: list[tuple[int, int, int]] = []
@@ -72,7 +90,7 @@ def simulate_chunk(simulator: Simulator, chunk: Chunk, timeout_s: float) -> Iter
 
 
 def _result(sample: int, point: int, outcome: Outcome, copy: int, copies: int) -> PointResult:
-    """What one copy of a deck, simulated with others, says of its sample."""
+    """Result of one sample from its copy in a deck."""
     return PointResult(
         sample=sample,
         point=point,
@@ -85,7 +103,7 @@ def _result(sample: int, point: int, outcome: Outcome, copy: int, copies: int) -
 
 
 def simulate_pickled(payload: bytes, timeout_s: float) -> list[Group]:
-    """Simulate a pickled chunk in a process of its own: what an executor is handed."""
+    """Simulate a pickled chunk in a new process, as a task of an executor; `timeout_s` limits one simulation [s]."""
     simulator = Simulator()
     try:
         return list(simulate_chunk(simulator, pickle.loads(payload), timeout_s))  # noqa: S301  from our own parent
@@ -94,7 +112,7 @@ def simulate_pickled(payload: bytes, timeout_s: float) -> list[Group]:
 
 
 def start_anywhere() -> str:
-    """Start a simulator in a process of its own, and return what it is: ``"ngspice 39"``."""
+    """Start a simulator in a new process, and return its name and version: ``"ngspice 39"``."""
     simulator = Simulator()
     try:
         return f"ngspice {simulator.start()}"

@@ -1,4 +1,4 @@
-"""Run a campaign: in child processes of this machine, or anywhere an executor reaches; nothing finished is lost."""
+"""Run a campaign, in child processes of this machine or on an executor; finished points are kept on disk."""
 
 import contextlib
 import itertools
@@ -27,13 +27,27 @@ from .finished import point_keys, read_finished
 _SAMPLES_PER_CHUNK = 128
 _CHUNKS_PER_WORKER = 8
 _FLUSH_S, _FLUSH_SHARE = 1.0, 0.05
-# Chunks for an executor are sized for this many workers at least.
+# Chunks for an executor are sized for at least this number of workers.
 _REMOTE_WORKERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignProgress:
-    """What a campaign did this time: points that were there already, and points simulated now."""
+    """Result of one call of `run_campaign`.
+
+    Attributes
+    ----------
+    n : int
+        Number of samples.
+    kept, simulated, failed : int
+        Points already finished, points simulated in this call, and failed points among these.
+    spent_s, wall_s : float
+        Time of the analyses, and elapsed time [s].
+    stopped : bool
+        Whether the call was stopped early.
+    failures : tuple of PointResult
+        The first few failed points.
+    """
 
     n: int
     kept: int
@@ -47,14 +61,14 @@ class CampaignProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Listener:
-    """Who is told how a campaign goes.
+    """Callbacks for the progress of a campaign.
 
     Attributes
     ----------
     tick : callable
-        Told how many more points are finished.
+        Called with the number of newly finished points.
     say : callable
-        Told of a damaged shard, and of points that are of another campaign.
+        Called with a message about a damaged shard, or about points of a different campaign.
     """
 
     tick: Callable[[int], None] = lambda _: None
@@ -75,24 +89,31 @@ def run_campaign(
     retry_failed: bool = False,
     listener: Listener = _SILENT,
 ) -> CampaignProgress:
-    """Simulate the first `n` samples of a campaign, less what `folder` holds already.
+    """Simulate the first `n` samples of a campaign, except the points already finished in `folder`.
 
     Parameters
     ----------
+    campaign : Campaign
+        The campaign, from `plan_campaign`.
+    n : int
+        Number of samples.
+    folder : Path or str
+        Folder of the campaign; an existing folder is resumed.
     pool : Pool or Executor, optional
-        Simulators of this machine to use, one per core by default; or where to simulate instead: Dask, MPI or any
-        other ``concurrent.futures`` executor.
+        Simulators of this machine, one per core by default; or a ``concurrent.futures`` executor, such as Dask or MPI.
     timeout_s : float, optional
-        Time after which a run is ended [s]; 60 s by default.  A `Pool` has its own, which this may not contradict.
+        Time limit of one simulation [s]; 60 s by default.  Must agree with the limit of a `Pool`.
     part : (int, int)
-        ``(2, 8)`` simulates the second of eight parts, for arrays of jobs that share the folder.
+        ``(2, 8)`` simulates the second of eight parts, for job arrays that share the folder.
     retry_failed : bool
-        Simulate points that failed once more.
+        Simulate failed points again.
+    listener : Listener
+        Callbacks for progress and messages.
 
     Raises
     ------
     RequestError
-        If an argument is of another kind or makes no sense, or the folder contains another campaign.
+        If an argument has the wrong type or value, or the folder contains a different campaign.
     StorageError
         If a shard cannot be written.
     """
@@ -119,7 +140,7 @@ def _simulate_work(
     timeout_s: float,
     listener: Listener,
 ) -> None:
-    """Simulate what is left of a part; what is finished is written even if it ends early."""
+    """Simulate the unfinished points of a part; finished points are written even after an error."""
     try:
         chunks = work.chunks(part, pool.workers if isinstance(pool, Pool) else _REMOTE_WORKERS)
         for group in _simulate_chunks(chunks, pool, timeout_s):
@@ -130,7 +151,7 @@ def _simulate_work(
 
 
 def _simulate_chunks(chunks: Iterable[Chunk], pool: Pool | Executor, timeout_s: float) -> Iterator[Group]:
-    """Everything that finishes, as it does; not what the user's Ctrl-C ended."""
+    """Yield finished groups in the order of completion, without points ended by Ctrl-C."""
     if not isinstance(pool, Pool):
         yield from _simulate_elsewhere(pool, chunks, timeout_s)
         return
@@ -142,12 +163,12 @@ def _simulate_chunks(chunks: Iterable[Chunk], pool: Pool | Executor, timeout_s: 
 def _timeout(timeout_s: float | None, pool: Pool | Executor | None) -> float:
     timeout_s = own_timeout(timeout_s, None if isinstance(pool, Executor) else pool)
     if not isinstance(pool, Pool | Executor | None):
-        raise ParameterError(f"pool is of type {type(pool).__name__}; it takes a Pool or an executor")
+        raise ParameterError(f"pool is of type {type(pool).__name__}; it must be a Pool or an executor")
     return timeout_s
 
 
 def _simulator_of(pool: Pool | Executor) -> str:
-    """What simulates there: ``"ngspice 39"``."""
+    """Name and version of the simulator: ``"ngspice 39"``."""
     return pool.start() if isinstance(pool, Pool) else pool.submit(start_anywhere).result()
 
 
@@ -162,20 +183,20 @@ def _simulate_elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: 
             yield from future.result()
     if lost:
         raise GaincellError(
-            f"the executor lost {len(lost)} of {len(futures)} parts, the first to {type(lost[0]).__name__}: {lost[0]}; "
-            "what is finished is kept: run the same again"
+            f"{len(lost)} of {len(futures)} tasks of the executor failed, the first with {type(lost[0]).__name__}: "
+            f"{lost[0]}; finished points are kept: run the same command again"
         )
 
 
 def simulate_samples(campaign: Campaign, n: int, pool: Pool) -> list[PointResult]:
-    """Simulate the first `n` samples and keep them in memory, by sample and point."""
+    """Simulate the first `n` samples of `campaign` on `pool` and return them in memory, ordered by sample and point."""
     chunks = _Work(campaign, n).chunks((1, 1), pool.workers)
     groups = _simulate_chunks(chunks, pool, pool.timeout_s)
     return sorted((item for group in groups for item in group if item.sample < n), key=_place)
 
 
 def simulate_typical(campaign: Campaign, pool: Pool) -> list[PointResult]:
-    """Simulate the circuit with every deviation at 0, over the whole grid."""
+    """Simulate the circuit without deviations over the whole grid."""
     work = _Work(campaign, 1, np.zeros((campaign.copies, len(campaign.variables))))
     groups = _simulate_chunks(work.chunks((1, 1), 1), pool, pool.timeout_s)
     return sorted((item for group in groups for item in group if item.sample == 0), key=_place)
@@ -186,17 +207,17 @@ def _place(item: PointResult) -> tuple[int, int]:
 
 
 def check_part(part: tuple[int, int]) -> tuple[int, int]:
-    """Return a part of a campaign, or raise `RequestError` unless it is one of 1 to N."""
+    """Return a part (I, N) of a campaign, or raise `RequestError` unless 1 <= I <= N."""
     if not isinstance(part, Sequence) or len(part) != 2:
-        raise ParameterError(f"part is {part!r:.60}; it takes two whole numbers, (I, N)")
+        raise ParameterError(f"part is {part!r:.60}; it must be two whole numbers, (I, N)")
     own, parts = (check_count("part", number, 0) for number in part)
     if not 1 <= own <= parts <= manifest.MOST_SAMPLES:
-        raise RequestError(f"shard {own}/{parts} is not one of its parts: write I/N with I from 1 to N")
+        raise RequestError(f"shard {own}/{parts} does not exist: write I/N with I from 1 to N")
     return own, parts
 
 
 class _Work:
-    """Which points there are, their numbers, and which are left to do."""
+    """All points with their device values, and the points not finished yet."""
 
     def __init__(self, campaign: Campaign, n: int, draws: Floats | None = None) -> None:
         self.campaign = campaign
@@ -210,7 +231,7 @@ class _Work:
         return point_keys(self.campaign, simulator, self.values, points, samples)
 
     def drop(self, done: pd.DataFrame | None, retry_failed: bool) -> int:
-        """Take finished points off the list and return how many there are."""
+        """Mark finished points as done and return their number."""
         if done is None:
             return 0
         mine = done[done["status"] != FAILED] if retry_failed else done
@@ -218,7 +239,7 @@ class _Work:
         return len(mine)
 
     def chunks(self, part: tuple[int, int], workers: int) -> Iterator[Chunk]:
-        """Groups that hold an unfinished point: whole groups, so that their results do not depend on the rest."""
+        """Chunks of groups with an unfinished point; always whole groups, for results independent of the rest."""
         own, parts = part
         copies, (n_points, n_samples) = self.campaign.copies, self.todo.shape
         # Whether a group still has an unfinished sample, by point and group.
@@ -238,7 +259,7 @@ class _Work:
 
 
 class _Writer:
-    """Collects finished points and puts them into a shard now and then."""
+    """Collects finished points and writes them to shards at intervals."""
 
     def __init__(self, work: _Work, folder: Path, simulator: str) -> None:
         self._work, self._simulator = work, simulator
@@ -250,20 +271,20 @@ class _Writer:
         self.failures: list[PointResult] = []
 
     def add(self, group: Group) -> None:
-        """Take more; write if it is time."""
+        """Add finished points; write a shard if the interval is over."""
         self._waiting += group
         self.count += len(group)
         self.spent_s += sum(item.spent_s for item in group)
         failed = [item for item in group if item.reason]
         self.failed += len(failed)
-        if failed:  # the first by number, whoever finished first
+        if failed:  # the first by number, not by time
             self.failures = sorted([*self.failures, *failed], key=_place)[:KEPT_FAILURES]
         now = time.perf_counter()
         if now - self._flushed > max(_FLUSH_S, _FLUSH_SHARE * (now - self._began)):
             self.flush()
 
     def progress(self, n: int, kept: int, wall_s: float, stopped: bool) -> CampaignProgress:
-        """What was done."""
+        """Summary of the call."""
         return CampaignProgress(
             n=n,
             kept=kept,
@@ -276,7 +297,7 @@ class _Writer:
         )
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the collected points to a shard."""
         if self._waiting:
             shards.write_shard(self._folder, self._frame())
         self._waiting = []
@@ -295,5 +316,5 @@ class _Writer:
 
 
 def _cell(value: Any) -> Any:
-    """A number, or a list for an output that is a curve; None where there is none."""
+    """A number, or a list for an output that is a curve; None after a failure."""
     return None if value is None else np.asarray(value).tolist()

@@ -1,4 +1,4 @@
-"""Finished points in a campaign's folder: those that are proved to be of this campaign, and no other."""
+"""Finished points in a campaign's folder; only points with a verified key of this campaign are used."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ from ..sweeping.identity import digest
 from .campaign import Campaign
 
 Values = Mapping[int, Floats]
-"""Point -> values of the devices of every sample there."""
+"""Point -> device values of every sample in SI units, shape (n_samples, n_targets)."""
 
 
 def device_values(campaign: Campaign, n: int) -> Values:
-    """Values of the devices of the groups that contain the first `n` samples."""
+    """Device values of all groups that contain the first `n` samples."""
     draws = campaign.draws(campaign.padded(n))
     return {point: campaign.rows(point, draws)[1] for point in range(len(campaign.points))}
 
@@ -29,7 +29,19 @@ def device_values(campaign: Campaign, n: int) -> Values:
 def point_keys(
     campaign: Campaign, simulator: str, values: Values, points: Sequence[int], samples: Sequence[int]
 ) -> list[str]:
-    """Hash of each simulated point: deck, simulator, source files, declarations, the device values of its group."""
+    """Hash of each simulated point: deck, simulator, source files, declarations, device values of the whole group.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    simulator : str
+        Name and version of the simulator.
+    values : mapping
+        From `device_values`.
+    points, samples : sequence of int
+        Grid point and sample of each simulated point.
+    """
     about = digest(campaign.source, campaign.plan.digest, simulator)
     digests = [f"{deck.digest} {about}" for deck in campaign.grouped_decks]
     return shards.make_keys(digests, values, points, samples, campaign.copies)
@@ -38,20 +50,27 @@ def point_keys(
 def read_finished(
     campaign: Campaign, folder: Path, n: int, say: Callable[[str], None] = lambda _: None, values: Values | None = None
 ) -> pd.DataFrame | None:
-    """Every finished point of the first `n` samples, each once, by sample and point; None before the first.
+    """Read every finished point of the first `n` samples, once, ordered by sample and point; None if there is none.
 
-    Rows of another campaign, of other source code or of another simulator than ``campaign.json`` says count as not
-    run.
+    Rows of a different campaign, source code or simulator are ignored.
 
     Parameters
     ----------
+    campaign : Campaign
+        The campaign.
+    folder : Path
+        Its folder.
+    n : int
+        Number of samples.
+    say : callable
+        Called with a message about damaged or ignored rows.
     values : mapping, optional
-        From `device_values` of at least `n` samples, where they are known already.
+        From `device_values` for at least `n` samples, if already computed.
 
     Raises
     ------
     DataError
-        If a row has the key of a point and not its numbers.
+        If a row has the key of a point but no valid numbers.
     """
     found = shards.read_shards(folder, say)
     if found is None:
@@ -63,7 +82,7 @@ def read_finished(
     expected = point_keys(campaign, simulator, values, mine["point"].tolist(), mine["sample"].tolist())
     proved = shards.with_keys(mine, expected)
     if others := len(mine) - len(proved):
-        say(f"{others} points in {shown_path(folder)} are of another campaign; they are not used")
+        say(f"{others} points in {shown_path(folder)} belong to a different campaign; they are not used")
     proved = shards.once(proved)
     _check_numbers(campaign, proved, folder)
     return proved
@@ -75,7 +94,7 @@ def _check_numbers(campaign: Campaign, rows: pd.DataFrame, folder: Path) -> None
     for output in campaign.plan.bench.outputs:
         if output.name not in rows or not _are_numbers(good[output.name], width):
             raise DataError(
-                f"{shown_path(folder)}: its rows do not contain {output.name} as "
+                f"{shown_path(folder)}: the rows do not contain {output.name} as "
                 f"{'numbers' if width is None else f'lists of {width} numbers'}; choose another folder"
             )
 

@@ -1,4 +1,4 @@
-"""Numbers of a campaign, one per sample: each output at each place of the grid, each feature; limits on them."""
+"""Quantities of a campaign, one number per sample: outputs at each grid point, and features; limits on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,25 @@ from .campaign import Campaign
 
 _MOST_SHOWN = 9
 _MOST_NAMED = 8
-"""Quantities, or values of an axis, that a message lists."""
+"""Largest number of quantities, or of values of an axis, listed in a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampledQuantity:
-    """One number per sample: an output at one place of the grid, or a feature; ``main`` ones are shown one by one.
+    """One number per sample: an output at one grid point, or a feature.
 
-    An infinite value lies beyond ``end`` [unit].
+    Attributes
+    ----------
+    name, unit, doc : str
+        Name, unit and description.
+    where : mapping of str to float or str
+        Grid point, without dimensions of one value.
+    values : ndarray, shape (n_samples,)
+        Value of each sample in SI units; NaN after a failure, infinite beyond `end`.
+    main : bool
+        Whether the quantity may be shown individually.
+    end : float
+        End of the sweep for a censored feature, in the same unit.
     """
 
     name: str
@@ -35,19 +46,19 @@ class SampledQuantity:
 
     @property
     def label(self) -> str:
-        """Name and place."""
+        """Name and grid point."""
         at = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.where.items())
         return f"{self.name} at {at}" if at else self.name
 
 
 def list_quantities(campaign: Campaign, grid: xr.Dataset) -> tuple[SampledQuantity, ...]:
-    """Every feature of a campaign, then every output over its grid, which is that of `results.to_grid`."""
+    """Every feature of a campaign, then every output at every grid point; `grid` is from `results.to_grid`."""
     features = _features(campaign, grid)
     return (*features, *_outputs(campaign, grid, main=not features))
 
 
 def pick_shown(quantities: Sequence[SampledQuantity]) -> list[SampledQuantity]:
-    """What a page shows one by one: features, or else the main output spread evenly over the grid."""
+    """Quantities shown individually on a page: features, or the main output at points spread over the grid."""
     chosen = [q for q in quantities if q.main]
     picked = np.unique(np.linspace(0, len(chosen) - 1, min(len(chosen), _MOST_SHOWN)).round().astype(int))
     return [chosen[i] for i in picked]
@@ -77,7 +88,7 @@ def _outputs(campaign: Campaign, grid: xr.Dataset, *, main: bool) -> list[Sample
 def _split(
     name: str, unit: str, doc: str, array: xr.DataArray, *, main: bool, end: float = float("inf")
 ) -> list[SampledQuantity]:
-    """One quantity per place of the grid; a dimension of one value names no place."""
+    """One quantity per grid point; dimensions of one value are not part of its name."""
     others = [str(dim) for dim in array.dims if dim != "sample"]
     told = [dim for dim in others if array.sizes[dim] > 1]
     found = []
@@ -90,41 +101,43 @@ def _split(
 
 
 def spec_passes(quantities: Sequence[SampledQuantity], spec: Spec) -> NDArray[np.bool_]:
-    """Sample -> whether it meets a spec everywhere the spec holds; one that failed does not.
+    """Boolean array of shape (n_samples,): whether a sample meets a spec at all grid points that the spec names.
+
+    A failed sample does not meet the spec.
 
     Raises
     ------
     DataError
-        If the spec holds nowhere.
+        If no quantity matches the spec.
     """
     chosen = [q for q in quantities if q.name == spec.output and _holds(q.where, spec.where)]
     if not chosen:
         have = "; ".join(q.label for q in quantities[:_MOST_NAMED])
-        raise DataError(f"spec {spec.text!r} holds nowhere; have {have}")
+        raise DataError(f"spec {spec.text!r} matches no quantity; have {have}")
     return np.asarray(np.logical_and.reduce([spec.passes(q.values) for q in chosen]))
 
 
 def check_spec(campaign: Campaign, spec: Spec) -> None:
-    """Refuse a spec that names a place which the grid of a campaign does not have.
+    """Check that a spec names grid points of the campaign, and a limit within the sweep of a censored feature.
 
     Raises
     ------
     ParameterError
-        If it does, or its limit lies beyond what the campaign can see of a censored feature.
+        If it does not.
     """
     axes = {name: values for name, values in _axes(campaign, spec).items() if len(values) > 1}
     for name, value in spec.where.items():
         if name not in axes:
             raise ParameterError(
-                f"spec {spec.text!r}: {spec.output} does not vary over {name}; "
-                f"it does over {', '.join(axes) or 'nothing'}"
+                f"spec {spec.text!r}: {spec.output} is not swept over {name}; "
+                f"it is swept over {', '.join(axes) or 'nothing'}"
             )
         if not any(_holds({name: there}, {name: value}) for there in axes[name]):
             raise ParameterError(f"spec {spec.text!r}: {name} = {value:g} is not in the grid; have {_few(axes[name])}")
 
 
 def _axes(campaign: Campaign, spec: Spec) -> dict[str, Sequence[Any]]:
-    """Axes of the grid that the output or feature of a spec is known over; a feature uses up its own."""
+    """Axes of the grid for the output or feature of a spec; the axis that a feature reduces is removed."""
     plan = campaign.plan
     axes: dict[str, Sequence[Any]] = dict(plan.dims)
     if plan.bench.curve is not None:
@@ -147,7 +160,7 @@ def _few(values: Sequence[float | str]) -> str:
 
 
 def _holds(where: Mapping[str, float | str], wanted: Mapping[str, float]) -> bool:
-    """Whether a place is the one that is wanted, as far as that says."""
+    """Whether a grid point has all wanted coordinates."""
     for name, value in wanted.items():
         there = where.get(name)
         if there is None or isinstance(there, str) or not np.isclose(float(there), value, rtol=1e-6):

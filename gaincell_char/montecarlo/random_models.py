@@ -24,7 +24,7 @@ from .sampling import PROCESS
 
 
 def simulate_typical_grid(campaign: Campaign, pool: Pool) -> xr.Dataset:
-    """Simulate the circuit with all deviations at 0: every output over the grid, NaN where it failed."""
+    """Simulate the circuit without deviations: every output over the grid, NaN after a failure."""
     items = execute.simulate_typical(campaign, pool)
     rows = [{name: np.asarray(value).tolist() for name, value in item.values.items()} for item in items]
     frame = pd.DataFrame(rows, columns=[output.name for output in campaign.plan.bench.outputs])
@@ -38,14 +38,14 @@ def declared_models(campaign: Campaign) -> tuple[RandomModel, ...]:
 
 
 def fit_nominal(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
-    """Fit the nominal models to the typical circuit over the bench's own sweep.
+    """Fit the nominal models to the typical circuit over the sweep of the bench.
 
     Returns
     -------
     fits : list of Fit
         One per model, corner and temperature.
     left_out : list of str
-        Why others could not be made.
+        Reasons of failed fits.
     """
     fits: list[Fit] = []
     left_out: list[str] = []
@@ -75,28 +75,32 @@ def fit_nominal(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:
 def fit_random_model(
     campaign: Campaign, model: RandomModel, grid: xr.Dataset, typical: xr.Dataset, fits: Sequence[Fit], draws: Floats
 ) -> list[RandomFit]:
-    """Fit a random model to every sample's deviation from the typical circuit: one fit per corner and temperature.
+    """Fit a random model to the deviations of all samples from the typical circuit, per corner and temperature.
 
     Parameters
     ----------
+    campaign : Campaign
+        The campaign.
+    model : RandomModel
+        The declared model.
     grid, typical : Dataset
-        Outputs of every sample, and of the typical circuit, over the same grid.
+        Outputs of every sample, and of the typical circuit, over the same grid, in SI units.
     fits : sequence of Fit
-        Of the nominal model.
+        Fits of the nominal model.
     draws : ndarray, shape (n_samples, n_variables)
-        Standard normal numbers of each sample.
+        Standard normal numbers of each sample, dimensionless.
 
     Raises
     ------
     DataError
-        If the grid also sweeps something that is no input of the model.
+        If the grid sweeps a parameter that is not an input of the model.
     FitError
         If there is no nominal fit, or the samples do not determine the model.
     """
     deviations = grid[model.output] - typical[model.output]
     inner = [str(dim) for dim in deviations.dims if dim not in ("sample", "corner", "temp")]
     if strange := [name for name in inner if name not in model.inputs and grid.sizes[name] > 1]:
-        raise DataError(f"{model.name}: the grid also sweeps {', '.join(strange)}; leave that out")
+        raise DataError(f"{model.name}: the grid also sweeps {', '.join(strange)}, not an input; do not sweep it")
     inputs = _inputs(model, grid, inner, numbers(campaign.plan.fixed))
     parts = ["process" if v.group == PROCESS else "mismatch" for v in campaign.variables]
     found = []
@@ -109,7 +113,7 @@ def fit_random_model(
 
 
 def _inputs(model: RandomModel, grid: xr.Dataset, inner: Sequence[str], fixed: Numbers) -> dict[str, Floats]:
-    """Value of each input at every place of the flattened grid; one that was not swept has its fixed value."""
+    """Value of each input at every point of the flattened grid; an input that is not swept has its fixed value."""
     axes = [grid[name].to_numpy() for name in inner]
     swept = dict(zip(inner, np.meshgrid(*axes, indexing="ij"), strict=True))
     size = math.prod(len(axis) for axis in axes)

@@ -1,4 +1,4 @@
-"""One point of a campaign again, exactly as it ran, by its id."""
+"""Exact repetition of one point of a campaign, selected by its id."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,17 @@ from .campaign import Campaign
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A point run again: the deck it ran in, where in it, and its outputs."""
+    """Repetition of one point.
+
+    Attributes
+    ----------
+    deck : Deck
+        The simulated deck.
+    instance : str
+        Instance of the sample in the deck; empty if the deck contains one sample.
+    values : mapping of str to ndarray, scalar or of the shape of the bench's curve
+        Outputs in SI units.
+    """
 
     deck: Deck
     instance: str
@@ -26,16 +36,16 @@ class Replay:
 
 
 def parse_id(campaign: Campaign, text: str) -> tuple[int, int]:
-    """Read ``SAMPLE.POINT``; ``SAMPLE`` will do where the grid has one point.
+    """Read an id ``SAMPLE.POINT``, or ``SAMPLE`` if the grid has one point.
 
     Raises
     ------
     ParameterError
-        If it is something else, or there is no such point.
+        If the text has another form, or the point does not exist.
     """
     match = re.fullmatch(r"([0-9]{1,12})(?:(\.)([0-9]{1,12}))?", text)
     if match is None:
-        raise ParameterError(f"{shown(text)} is no id: write SAMPLE.POINT as in the results, for example 17.0")
+        raise ParameterError(f"{shown(text)} is not an id: write SAMPLE.POINT as in the results, for example 17.0")
     sample, dot, point = match.groups("")
     count = len(campaign.points)
     if not dot and count > 1:
@@ -47,12 +57,21 @@ def parse_id(campaign: Campaign, text: str) -> tuple[int, int]:
 
 
 def replay(campaign: Campaign, sample: int, point: int, *, timeout_s: float) -> Replay:
-    """Run the group a sample was simulated in once more; what failed in the group is run alone, as it was.
+    """Simulate the group of a sample again; if the group fails, simulate the sample alone, as in the campaign.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    sample, point : int
+        Numbers of the sample and of the grid point.
+    timeout_s : float
+        Time limit of one simulation [s].
 
     Raises
     ------
     SimulationError
-        If the point fails, with its deck and the log.
+        If the point fails; contains deck and log.
     """
     first = sample - sample % campaign.copies
     rows = {point: campaign.rows(point, campaign.draws(first + campaign.copies))}

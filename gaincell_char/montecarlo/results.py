@@ -1,4 +1,4 @@
-"""Finished points of a campaign as tables: flat, by sample and grid, and the numbers that were drawn."""
+"""Tables of a campaign: results in flat form, results over the grid, and the drawn random numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ _SHOWN = 5
 
 
 def collect(campaign: Campaign, folder: Path | str, n: int) -> pd.DataFrame:
-    """Return the results of the first `n` samples in a campaign's folder: `flat_results` of what is finished.
+    """Return the results of the first `n` samples of `campaign` in its `folder`, in the form of `flat_results`.
 
     Raises
     ------
     ParameterError
-        If `n` is no number of samples, or `folder` no path.
+        If `n` is not a valid number of samples, or `folder` not a path.
     DataError
         If a point is missing.
     """
@@ -33,12 +33,21 @@ def collect(campaign: Campaign, folder: Path | str, n: int) -> pd.DataFrame:
 
 
 def complete(campaign: Campaign, rows: pd.DataFrame | None, n: int) -> pd.DataFrame:
-    """Rows of the first `n` samples, by sample and point.
+    """Select the rows of the first `n` samples, ordered by sample and point, and check that none is missing.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    rows : DataFrame or None
+        Finished points from `read_finished`.
+    n : int
+        Number of samples.
 
     Raises
     ------
     DataError
-        If a point is missing; the message says which samples.
+        If a point is missing; the message names the samples.
     """
     points = len(campaign.points)
     mine = rows[rows["sample"] < n] if rows is not None else pd.DataFrame({"sample": [], "point": []})
@@ -49,14 +58,23 @@ def complete(campaign: Campaign, rows: pd.DataFrame | None, n: int) -> pd.DataFr
     shown = ", ".join(map(str, missing[:_SHOWN])) + (", ..." if len(missing) > _SHOWN else "")
     raise DataError(
         f"{n * points - len(mine)} of {n * points} points are not simulated yet, of samples {shown}; "
-        "run the same again, or the shard that is missing"
+        "run the same command again, or the missing shard"
     )
 
 
 def flat_results(campaign: Campaign, rows: pd.DataFrame, n: int) -> pd.DataFrame:
-    """One row per sample, point of the grid and value of the bench's curve, with what was swept by name.
+    """One row per sample, grid point and value of the bench's curve, with one column per swept parameter.
 
-    ``id`` is what ``--replay`` takes.
+    The column ``id`` is the argument of ``--replay``.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    rows : DataFrame
+        Finished points from `complete`.
+    n : int
+        Number of samples.
     """
     plan = campaign.plan
     where = pd.DataFrame([dict(point.where) for point in campaign.points])
@@ -73,7 +91,7 @@ def flat_results(campaign: Campaign, rows: pd.DataFrame, n: int) -> pd.DataFrame
 
 
 def _exploded(table: pd.DataFrame, curve: str, values: Floats, outputs: list[str]) -> pd.DataFrame:
-    """One row per value of the curve; a failed point keeps them all, empty."""
+    """One row per value of the curve; a failed point has the same number of rows, without outputs."""
     empty = [float("nan")] * len(values)
     for name in outputs:
         table[name] = [cell if cell is not None and np.ndim(cell) else empty for cell in table[name]]
@@ -82,7 +100,17 @@ def _exploded(table: pd.DataFrame, curve: str, values: Floats, outputs: list[str
 
 
 def attrs(campaign: Campaign, rows: pd.DataFrame, n: int) -> dict[str, Any]:
-    """Where the numbers come from, and how many there are."""
+    """Attributes of a table: origin of the results, and numbers of points.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    rows : DataFrame
+        Finished points.
+    n : int
+        Number of samples.
+    """
     failed = rows.loc[rows["status"] != OK, "reason"]
     return {
         "circuit": campaign.plan.circuit.name,
@@ -105,12 +133,12 @@ def attrs(campaign: Campaign, rows: pd.DataFrame, n: int) -> dict[str, Any]:
 
 
 def tabulate_draws(campaign: Campaign, n: int) -> pd.DataFrame:
-    """Return what each sample drew: a row per sample, a column per variable, in units of its sigma at the first point.
+    """Drawn random numbers: a row per sample, a column per variable, in units of its sigma at the first point.
 
     Raises
     ------
     ParameterError
-        If `n` is no number of samples.
+        If `n` is not a valid number of samples.
     """
     n = campaign.check_samples(check_count("n", n))
     table = pd.DataFrame(campaign.draws(n), columns=[v.name for v in campaign.variables])
@@ -125,7 +153,17 @@ def tabulate_draws(campaign: Campaign, n: int) -> pd.DataFrame:
 
 
 def to_grid(campaign: Campaign, rows: pd.DataFrame, n: int) -> xr.Dataset:
-    """Every output over sample, corner, temperature, what was swept and the bench's curve; NaN where it failed."""
+    """Outputs over sample, corner, temperature, swept parameters and the bench's curve, in SI units; NaN if failed.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    rows : DataFrame
+        Finished points from `complete`.
+    n : int
+        Number of samples.
+    """
     plan, curve = campaign.plan, campaign.plan.bench.curve
     coords: dict[str, list[Any]] = {"sample": list(range(n)), **{name: list(v) for name, v in plan.dims.items()}}
     if curve is not None:
@@ -139,7 +177,7 @@ def to_grid(campaign: Campaign, rows: pd.DataFrame, n: int) -> xr.Dataset:
 
 
 def _to_array(column: "pd.Series[Any]", length: int | None) -> Floats:
-    """Numbers of one output, a row of `length` each where the output is a curve; NaN where it failed."""
+    """Numbers of one output, one row of `length` per point if the output is a curve; NaN if failed."""
     if length is None:
         return column.to_numpy(dtype=float)
     empty = np.full(length, np.nan)

@@ -1,4 +1,4 @@
-"""Random numbers of a campaign: which there are, and their values in sample i; they belong to samples."""
+"""Random variables of a campaign, and their values in sample i, which do not depend on the number of samples."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,17 @@ from ..technology.schema import Technology
 VARY = ("process", "mismatch", "both")
 SAMPLERS = ("sobol", "lhs", "random")
 PROCESS = "process"
-"""Group of the variables that all devices of a die share."""
+"""Group of the variables common to all devices of a die."""
 _SMALLEST_PROBABILITY = 2.0**-33
-"""Uniform numbers are kept this far from 0 and 1, where a normal quantile is infinite."""
+"""Smallest distance of uniform numbers from 0 and 1, where the normal quantile is infinite."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:
-    """One normal random number: ``xcell.xn.dvth`` belongs to the device ``xcell.xn``; ``process_c`` to the die."""
+    """One normal random variable: ``xcell.xn.dvth`` of the device ``xcell.xn``, or ``process_c`` of the die.
+
+    ``sigma`` is in SI units; ``group`` is the device, or `PROCESS`.
+    """
 
     name: str
     group: str
@@ -34,14 +37,14 @@ class Variable:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler:
-    """How standard normal numbers are drawn.
+    """Generator of standard normal numbers.
 
     Attributes
     ----------
     kind : {"sobol", "lhs", "random"}
         Scrambled Sobol points, a Latin hypercube per block, or independent draws.
     seed : int
-        Same seed, same sample i, however many are drawn and in whatever order.
+        Seed; sample i depends only on the seed, not on the number or the order of the samples.
     block : int
         Samples of one Latin hypercube.
     """
@@ -51,7 +54,7 @@ class Sampler:
     block: int
 
     def draw(self, start: int, stop: int, dimension: int) -> Floats:
-        """Samples `start` up to `stop`: standard normal numbers of shape (stop - start, dimension)."""
+        """Samples `start` to `stop` - 1: standard normal numbers, dimensionless, shape (stop - start, dimension)."""
         if dimension == 0:
             return np.zeros((stop - start, 0))
         uniform = {"sobol": self._sobol, "lhs": self._lhs, "random": self._random}[self.kind](start, stop, dimension)
@@ -63,7 +66,7 @@ class Sampler:
         if start:
             sequence.fast_forward(start)
             return sequence.random(stop - start)
-        # From the start scipy only takes a power of two without complaint.
+        # For the first points scipy warns unless their number is a power of two.
         return sequence.random_base2(math.ceil(math.log2(max(stop, 2))))[:stop]
 
     def _lhs(self, start: int, stop: int, dimension: int) -> Any:
@@ -87,12 +90,12 @@ def _is_whole(value: object) -> bool:
 
 
 def make_sampler(kind: str, seed: int, block: int) -> Sampler:
-    """Check and return a `Sampler`.
+    """Check the attributes `kind`, `seed` and `block` of a `Sampler` and return it.
 
     Raises
     ------
     ParameterError
-        If the kind is unknown, or seed or block are no whole number of their range.
+        If the kind is unknown, or seed or block is not a whole number or out of range.
     """
     if kind not in SAMPLERS:
         raise ParameterError(f"no sampler {kind!r}; have {', '.join(SAMPLERS)}")
@@ -104,14 +107,23 @@ def make_sampler(kind: str, seed: int, block: int) -> Sampler:
 
 
 def variables(devices: Sequence[Device], technology: Technology, vary: str) -> tuple[Variable, ...]:
-    """Every random number of one sample: the die's first, then each device's, in the order of the deck.
+    """Random variables of one sample: first those of the die, then those of each device, in the order of the deck.
 
-    Pelgrom et al. 1989: sigma = a / sqrt(w l).
+    The mismatch of a device has sigma = a / sqrt(w l), Pelgrom et al. 1989.
+
+    Parameters
+    ----------
+    devices : sequence of Device
+        Devices of the deck.
+    technology : Technology
+        Process sigmas and Pelgrom coefficients.
+    vary : {"process", "mismatch", "both"}
+        Kind of variation.
 
     Raises
     ------
     ParameterError
-        If nothing varies.
+        If `vary` is unknown, or nothing varies.
     """
     if vary not in VARY:
         raise ParameterError(f"cannot vary {vary!r}; choose {', '.join(VARY)}")
@@ -123,12 +135,12 @@ def variables(devices: Sequence[Device], technology: Technology, vary: str) -> t
             found += _mismatch(device, technology)
     found = [variable for variable in found if variable.sigma > 0]
     if not found:
-        raise ParameterError(f"nothing varies: technology {technology.name} gives no spread for --vary {vary}")
+        raise ParameterError(f"nothing varies: technology {technology.name} states no sigma for --vary {vary}")
     return tuple(found)
 
 
 def _mismatch(device: Device, technology: Technology) -> list[Variable]:
-    """Random numbers of one device; none where no wrapper takes a deviation, as for a capacitor without one."""
+    """Random variables of one device; none if its wrapper has no mismatch parameter, as for some capacitors."""
     if not device.mismatched:
         return []
     size, area = _size(device), _pelgrom(technology, device)
@@ -145,7 +157,7 @@ def _pelgrom(technology: Technology, device: Device) -> dict[str, float]:
         factor = float(evaluate(mismatch.factor, device.values, f"{where} for {device.path} ({device.kind})"))
         if factor <= 0:
             said = f"{where} {shown(mismatch.factor)} is {factor:g} for {device.path} ({device.kind})"
-            raise ParameterError(f"{said}, but has to be above 0")
+            raise ParameterError(f"{said}, but must be above 0")
     return {"dvth": factor * mismatch.a_vt, "dmu": factor * mismatch.a_beta}
 
 
@@ -159,20 +171,25 @@ def _size(device: Device) -> float:
 def alters(
     devices: Sequence[Device], variables: Sequence[Variable], base: Mapping[str, float], draws: Floats
 ) -> tuple[tuple[str, ...], Floats]:
-    """Numbers of every device of each sample.
+    """Values of every device in each sample.
 
     Parameters
     ----------
+    devices : sequence of Device
+        Devices of the deck.
+    variables : sequence of Variable
+        Random variables, from the function `variables`.
     base : mapping of str to float
-        Value of the process parameters that the draws are added to: the corner.
+        Process parameters of the corner, to which the draws are added.
     draws : ndarray, shape (n_samples, n_variables)
-        Standard normal.
+        Standard normal numbers, dimensionless.
 
     Returns
     -------
     targets : tuple of str
-        What ``alter`` calls each number.
+        Targets of the simulator command ``alter``.
     values : ndarray, shape (n_samples, n_targets)
+        In SI units.
     """
     drawn = {variable.name: draws[:, i] * variable.sigma for i, variable in enumerate(variables)}
     process = {name: value + drawn.get(name, 0.0) for name, value in base.items()}

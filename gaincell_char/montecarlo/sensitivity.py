@@ -1,4 +1,4 @@
-"""Share of the variance of a quantity that each device brings."""
+"""Contribution of each device to the variance of a quantity."""
 
 from collections.abc import Mapping
 
@@ -22,25 +22,29 @@ def estimate_contributions(
     seed: int = 0,
     confidence: float = CONFIDENCE,
 ) -> pd.DataFrame:
-    """Share of the variance that each device brings: linear regression on what was drawn for the finished samples.
+    """Share of each device in the variance, by linear regression on the drawn numbers of the finished samples.
 
-    A share is the sum of ``slope^2 var(draw) / var(values)``, less what the noise of the slopes adds to it: about
-    1/n a variable, so that many that do nothing would look like one that does.  It can therefore be a little below 0.
+    A share is the sum of ``slope^2 var(draw) / var(values)``, minus the bias from the noise of the slopes, about 1/n
+    per variable: otherwise many variables without effect would show a large share.  It can be slightly below 0.
 
     Parameters
     ----------
     draws : DataFrame
         A row per sample, a column per standard normal variable.
     values : array-like, shape (n_samples,)
-        In any unit; NaN for failed samples.
+        In SI units; NaN for failed samples.
     groups : mapping of str to str
-        Variable -> what it belongs to.
+        Variable -> its group, for example the device.
+    n_bootstrap, seed : int
+        Number of bootstrap resamples, and seed of their random numbers.
+    confidence : float
+        Confidence level of the intervals.
 
     Returns
     -------
     DataFrame
-        Columns group, share, low, high: largest first, at the end ``rest``, which is not linear in any draw.  The
-        interval is that of `_bootstrap_interval`.
+        Columns group, share, low, high; largest first, last ``rest``, the part that is not linear in any variable.
+        The interval is that of `_bootstrap_interval`.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def estimate_contributions(
 
 
 def _finished(draws: pd.DataFrame, values: ArrayLike) -> tuple[Floats, Floats]:
-    """Draws and values of finished samples, the values about their mean in units of their sigma."""
+    """Draws and standardized values of the finished samples."""
     x: Floats = draws.to_numpy(dtype=float)
     y: Floats = np.asarray(values, dtype=float)
     if len(x) != len(y):
@@ -69,12 +73,12 @@ def _finished(draws: pd.DataFrame, values: ArrayLike) -> tuple[Floats, Floats]:
     if len(y) < need:
         raise DataError(f"{len(y)} finished samples are too few for {x.shape[1]} variables; {need} are needed")
     if np.ptp(y) <= 1e-12 * np.abs(y).max():
-        raise DataError("it does not vary")
+        raise DataError("the values do not vary")
     return x, (y - y.mean()) / y.std()
 
 
 def _group_variables(variables: list[str], groups: Mapping[str, str]) -> tuple[list[str], Floats]:
-    """Names of the groups, and 1 where a variable belongs to one, shape (n_variables, n_groups)."""
+    """Names of the groups, and their members: 1 if a variable belongs to a group, shape (n_variables, n_groups)."""
     if lost := [name for name in variables if name not in groups]:
         raise DataError(f"no group is given for {', '.join(lost)}; every variable needs one")
     names = list(dict.fromkeys(groups[name] for name in variables))
@@ -82,10 +86,10 @@ def _group_variables(variables: list[str], groups: Mapping[str, str]) -> tuple[l
 
 
 def _compute_shares(x: Floats, y: Floats, times: Counts, membership: Floats) -> Floats:
-    """Share of each group, then the rest, where sample i is there ``times[i]`` times.
+    """Share of each group, then the rest; sample i counts ``times[i]`` times.
 
-    Least squares by the covariances of draws and value; variance of a slope: Seber and Lee, Linear Regression
-    Analysis, 2003, sections 3.1 to 3.3.  The draws are independent, so that their covariance is well-conditioned; one
+    Least squares from the covariances of draws and values; variance of a slope: Seber and Lee, Linear Regression
+    Analysis, 2003, sections 3.1 to 3.3.  The draws are independent, so their covariance is well-conditioned; a variable
     that does not vary has slope 0.
     """
     n, n_variables = int(times.sum()), x.shape[1]
@@ -99,7 +103,7 @@ def _compute_shares(x: Floats, y: Floats, times: Counts, membership: Floats) -> 
 
 
 def _resample_shares(x: Floats, y: Floats, membership: Floats, count: int, seed: int) -> Floats:
-    """Shares of each bootstrap resample, a row each; no row if one resample does not determine the slopes."""
+    """Shares of each bootstrap resample, one per row; no rows if a resample does not determine the slopes."""
     n, unknowns = len(y), x.shape[1] + 2
     rng = np.random.default_rng(seed)
     shares = np.empty((count, membership.shape[1] + 1))
@@ -112,10 +116,10 @@ def _resample_shares(x: Floats, y: Floats, membership: Floats, count: int, seed:
 
 
 def _bootstrap_interval(shares: Floats, resampled: Floats, tail: float) -> tuple[Floats, Floats]:
-    """Percentiles over resamples, moved by the bootstrap's own bias, that of its median; NaN without resamples.
+    """Percentile interval over the resamples, corrected for the median bias of the bootstrap; NaN without resamples.
 
-    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 10 and 13.  Not `scipy.stats.bootstrap`: it
-    has no such interval, and would not notice a resample of so few samples that it does not determine the slopes.
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 10 and 13.  `scipy.stats.bootstrap` has no
+    such interval, and does not detect a resample with too few samples to determine the slopes.
     """
     if not len(resampled):
         nothing = np.full(len(shares), np.nan)

@@ -1,4 +1,4 @@
-"""Measure what step control costs and how wrong it is, on random samples of a bench."""
+"""Measurement of cost and error of step-control settings, on random samples of a bench."""
 
 import itertools
 import time
@@ -34,21 +34,29 @@ def tune(
     tick: Callable[[int], None] = lambda _: None,
     **request: Any,
 ) -> StepControlSurvey:
-    """Try settings of step control and copies per deck on the same random samples.
+    """Measure settings of step control and copies per deck on the same random samples.
+
+    The reference uses tolerances a hundred times tighter.
 
     Parameters
     ----------
+    circuit, bench : str
+        Names of circuit and bench.
+    pool : Pool
+        Simulators; one worker gives the most accurate times.
     samples : int
         Samples of each setting, a multiple of 8.
+    tick : callable
+        Called with 1 after every simulated setting.
     request
-        What else `plan_campaign` takes.
+        Other arguments of `plan_campaign`.
 
     Raises
     ------
     ParameterError
-        If `samples` is something else.
+        If `samples` is not a multiple of 8.
     SimulationError
-        If more than half of the reference, a hundred times tighter, fails.
+        If more than half of the samples of the reference fail.
     """
     check_samples(samples)
 
@@ -61,7 +69,9 @@ def tune(
     reference = _simulate_outputs(tight, samples, pool)
     first = next(iter(reference.values()))
     if np.isnan(first).reshape(len(first), -1).any(axis=1).mean() > _MOST_FAILED:
-        raise SimulationError(f"{circuit}.{bench}: too much of the reference failed", deck="", log="")
+        raise SimulationError(
+            f"{circuit}.{bench}: more than half of the samples failed with tight tolerances", deck="", log=""
+        )
     tick(1)
     transient = isinstance(base.points[0].deck.analysis, Tran)
     settings = list(_settings()) if transient else [Steps()]
@@ -73,7 +83,7 @@ def tune(
 
 
 def check_samples(samples: int) -> int:
-    """Return a number of samples, or raise `ParameterError` unless it fills decks of the most copies that are tried."""
+    """Return a number of samples, or raise `ParameterError` unless it is a multiple of the copies per deck."""
     most = _COPIES[-1]
     if samples < most or samples % most:
         low = max(samples - samples % most, most)
@@ -108,7 +118,7 @@ def _try_settings(
     pool: Pool,
     tick: Callable[[int], None],
 ) -> list[MeasuredSetting]:
-    """Run every setting a few times in turn, so that a slow moment of the machine hits them all."""
+    """Simulate all settings in turn, several times, so that a slow phase of the machine affects all of them."""
     campaigns = [planned(steps) for steps in settings]
     costs: list[list[float]] = [[] for _ in settings]
     found: list[dict[str, Floats]] = [{} for _ in settings]
@@ -127,7 +137,7 @@ def _try_settings(
 
 
 def _simulate_outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str, Floats]:
-    """Output -> values by sample and point, NaN where one failed."""
+    """Output -> values, ordered by sample and point; NaN if failed."""
     items = simulate_samples(campaign, samples, pool)
     inner = campaign.plan.curve.shape if campaign.plan.bench.curve else ()
     return {
@@ -137,7 +147,7 @@ def _simulate_outputs(campaign: Campaign, samples: int, pool: Pool) -> dict[str,
 
 
 def _largest_error(campaign: Campaign, found: dict[str, Floats], reference: dict[str, Floats]) -> float:
-    """Largest deviation of any output where the reference ran; NaN if something failed there."""
+    """Largest deviation of any output at the points of the reference, relative to full scale; NaN if a point failed."""
     worst = 0.0
     for output in campaign.plan.bench.outputs:
         ran = np.isfinite(reference[output.name])

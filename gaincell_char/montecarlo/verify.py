@@ -1,4 +1,4 @@
-"""A few points of a campaign again, each alone in a fresh process: the same options, and a hundred times tighter."""
+"""Repetition of a few points, each alone in a new process: with the same tolerances, and a hundred times tighter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,23 +18,23 @@ from .campaign import Campaign
 _POINTS = 4
 _TIGHTER = 100.0
 _LARGEST_DEVIATION = 1e-9
-"""Largest deviation of a point that had a deck of its own, as a fraction of full scale."""
+"""Largest deviation of a point simulated alone, as a fraction of full scale."""
 _LARGEST_DEVIATION_SHARED = 1e-3
-"""Largest deviation of a point that shared its deck, and its time steps, with other samples."""
+"""Largest deviation of a point that shared deck and time steps with other samples, as a fraction of full scale."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What the check found.
+    """Result of the check.
 
     Attributes
     ----------
     ids : tuple of str
-        Which points were run again.
+        Repeated points.
     alone : mapping of str to float
-        Output -> largest deviation from the same point alone in a fresh process, as a fraction of full scale.
+        Output -> largest deviation from the same point alone in a new process, as a fraction of full scale.
     tight : mapping of str to float
-        The same against tolerances a hundred times tighter; empty if those did not converge.
+        The same with tolerances a hundred times tighter; empty if these simulations did not converge.
     """
 
     ids: tuple[str, ...]
@@ -43,12 +43,23 @@ class Verification:
 
 
 def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -> Verification:
-    """Run a few finished points again, spread over the campaign.
+    """Simulate a few finished points again, spread over the campaign, and compare.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    rows : DataFrame
+        Finished points from `results.complete`.
+    n : int
+        Number of samples.
+    timeout_s : float
+        Time limit of one simulation [s].
 
     Raises
     ------
     SimulationError
-        If one does not give what the campaign has: a sign that a simulator or a disk is broken.
+        If a point gives a different result: the simulator or the disk may be faulty.
     """
     good = rows[rows["status"] == OK]
     chosen = good.iloc[np.unique(np.linspace(0, len(good) - 1, min(_POINTS, len(good))).round().astype(int))]
@@ -104,9 +115,9 @@ def _keep_larger(largest: dict[str, float], found: Mapping[str, float]) -> None:
 
 def _complaint(which: str, stored: Mapping[str, Floats], again: Mapping[str, Floats] | None) -> str:
     if again is None:
-        return f"check failed: sample {which} is in the campaign, but alone in a fresh process it does not run"
+        return f"check failed: sample {which} is in the campaign, but its simulation alone in a new process fails"
     pairs = [f"{name} = {_shown(value)} there and {_shown(again[name])} here" for name, value in stored.items()]
-    return f"check failed: sample {which} has {'; '.join(pairs)}, alone in a fresh process"
+    return f"check failed: sample {which} has {'; '.join(pairs)}, alone in a new process"
 
 
 def _shown(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Results -> a page to look at: pictures, tables, one ``index.html``.
+"""Results -> a report page: pictures, tables, one ``index.html``.
 
-What comes in are finished studies, an analysed campaign or a scored comparison; what goes out is a folder with a page.
-Start with `write` for the main job, `campaign_page` and `validation_page` for the other two.
+Input: finished studies, an analysed campaign, or the result of a validation.  Output: a folder with a page.  Start with
+`write` for the main job, and with `campaign_page` and `validation_page` for the other two.
 """
 
 from .campaign_page import tabulate_campaign, write_campaign

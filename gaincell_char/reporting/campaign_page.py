@@ -1,4 +1,4 @@
-"""The page of a Monte Carlo campaign: pictures, tables, one ``index.html``."""
+"""Report page of a Monte Carlo campaign: pictures, tables, one ``index.html``."""
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +27,13 @@ _MOST_BARS = 3
 
 
 def tabulate_campaign(analysed: Analysis) -> pd.DataFrame:
-    """Mean and sigma of what the page shows one by one."""
+    """Table of mean and sigma of the quantities shown individually."""
     return pd.DataFrame(_tabulate_row(_describe_quantity(quantity)) for quantity in analysed.shown)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _QuantityRow:
-    """A row of the page: moments, the quantiles at three sigmas, and how many values lie beyond ``end``."""
+    """A row of the page: moments, the quantiles at three sigmas, and the number of values beyond ``end``."""
 
     label: str
     unit: str
@@ -74,17 +74,25 @@ def _describe_quantity(quantity: SampledQuantity) -> _QuantityRow:
 def write_campaign(
     out: Path, campaign: Campaign, analysed: Analysis, check: Verification, failed: Sequence[Failure] = ()
 ) -> Written:
-    """Write pictures, tables, record and page of a campaign into its folder.
+    """Write pictures, tables, record and page of a campaign to its folder.
 
     Parameters
     ----------
+    out : Path
+        Folder of the campaign.
+    campaign : Campaign
+        The campaign.
+    analysed : Analysis
+        Its analysis.
+    check : Verification
+        Result of the repeated points.
     failed : sequence of Failure
         The first few failed points; their decks and logs are in ``failed/``.
 
     Raises
     ------
     StorageError
-        If something could not be written.
+        If a file cannot be written.
     """
     tables.make_inside(out, "figures", "tables")
     parts = PageParts(out=out)
@@ -140,9 +148,9 @@ def _fill_page(
 
 
 _VARY = {
-    "process": "dies drawn, their devices alike",
-    "mismatch": "devices drawn, on a typical die",
-    "both": "a die and its devices drawn for every sample",
+    "process": "process variation, without mismatch",
+    "mismatch": "mismatch, at the typical process",
+    "both": "process variation and mismatch",
 }
 
 
@@ -158,7 +166,7 @@ def _list_pictures(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str
     yield "convergence", f"Mean and sigma of {first.label} by number of samples", partial(_draw_convergence, first)
     names = list(dict.fromkeys(analysed.contributions["quantity"])) if len(analysed.contributions) else []
     for number, name in enumerate(names[:: max(1, len(names) // _MOST_BARS)]):
-        caption = f"What the variance of {name} comes from"
+        caption = f"Contributions to the variance of {name}"
         yield f"contribution_{number}", caption, partial(_draw_contributions, analysed.contributions, name)
 
 
@@ -183,7 +191,7 @@ def _label_quantity(quantity: SampledQuantity) -> picture.AxisQuantity:
 
 
 def _list_bands(campaign: Campaign, analysed: Analysis) -> Iterator[tuple[str, str, _Draw]]:
-    """The main output over its axis, at the first place of every other dimension; one picture per condition."""
+    """The main output over its axis; one picture per value of the other dimensions."""
     declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
     if declared is None or analysed.grid.sizes.get(declared.x, 0) < 2 or declared.output not in analysed.grid:
         return
@@ -227,7 +235,7 @@ def _label_axis(campaign: Campaign, name: str) -> picture.AxisQuantity:
 
 
 def _compute_model_sigma(campaign: Campaign, analysed: Analysis, at: dict[str, int], x: str) -> Floats | None:
-    """Sigma of the compact model over the axis, where it has one; None otherwise."""
+    """Sigma of the random model over the axis; None if there is no such model."""
     for fit in analysed.random:
         place = {d: analysed.grid[d].to_numpy()[i] for d, i in at.items()}
         if not fit.conditions.items() <= place.items():

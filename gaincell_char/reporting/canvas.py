@@ -1,6 +1,6 @@
-"""What every picture has in common: colours, style, labels, and a canvas that becomes PNG and SVG.
+"""Common parts of all pictures: colours, style, labels, and a canvas for PNG and SVG.
 
-The text of an SVG is text.  Every drawing of the same data is the same file.
+Text in an SVG stays text.  The same data always give identical files.
 """
 
 import io
@@ -17,7 +17,7 @@ from ..declare.parameters import Value
 from .parts import Drawn
 from .picture import AxisQuantity
 
-# Okabe and Ito: told apart with every common colour blindness.
+# Okabe and Ito: distinguishable with every common colour blindness.
 INK, PAPER, BEST = "#222222", "#D55E00", "#0072B2"
 _CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 SMALL = 10.5
@@ -46,7 +46,17 @@ _DPI = 160
 
 
 def render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: float = _DPI) -> Drawn:
-    """What `draw` puts on a canvas of this size [inch], as PNG and SVG."""
+    """Draw on a canvas and return PNG and SVG.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws on the canvas.
+    size : (float, float)
+        Width and height [inch].
+    dpi : float
+        Resolution of the PNG.
+    """
     with matplotlib.rc_context(_STYLE):
         canvas = Canvas(figsize=size, dpi=dpi, facecolor="white")
         draw(canvas)
@@ -59,33 +69,33 @@ def render(draw: Callable[[Canvas], None], size: tuple[float, float], dpi: float
 
 
 def label_axis(quantity: AxisQuantity, unit: str, width: int) -> str:
-    """Meaning, name and unit, in lines of at most `width` characters."""
+    """Label with description and name of a `quantity` and its `unit`, in lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(f"{quantity.doc}, {quantity.name}{bracket(unit)}", width))
 
 
 def bracket(unit: str) -> str:
-    """A unit in brackets, behind a name; nothing without a unit."""
-    # Not broken, so that a name and its unit stay on one line.
+    """A unit in brackets, to follow a name; empty without a unit."""
+    # A no-break space keeps a name and its unit on one line.
     return f"\N{NO-BREAK SPACE}[{unit}]" if unit else ""
 
 
 def colour_form(form: str) -> str:
-    """Colour of a model's curve, by its form."""
+    """Colour of a model's curve, by the form of the model."""
     return PAPER if form == "paper" else BEST
 
 
 def colour_value(value: Value | None, family: Sequence[Value]) -> str:
-    """Colour of one value of a picture's family: of a map where they are numbers, told apart where they are words."""
+    """Colour of one value of a picture's family: from a colour map for numbers, from a list for words."""
     if value is None or value not in family:
         return INK
     if isinstance(value, str):
         return _CATEGORIES[family.index(value) % len(_CATEGORIES)]
     ranks = sorted(v for v in family if not isinstance(v, str))
-    # The end of the map is too pale on white.
+    # The end of the map has too little contrast on white.
     place = 0.86 * ranks.index(value) / max(1, len(ranks) - 1)
     return matplotlib.colors.to_hex(matplotlib.colormaps["viridis"](place))
 
 
 def choose_dashes(form: str) -> str | tuple[float, tuple[float, ...]]:
-    """Line style of a model's curve, by its form."""
+    """Line style of a model's curve, by the form of the model."""
     return (0, (4, 2)) if form == "paper" else "-"

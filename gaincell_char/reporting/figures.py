@@ -1,4 +1,4 @@
-"""Draw pictures, as PNG and as SVG whose text is text.  Every drawing of the same data is the same file."""
+"""Drawing of pictures as PNG and SVG; the same data always give identical files."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -28,7 +28,7 @@ _STEPS = (1, 2, 2.5, 5, 10)
 
 
 def draw_picture(picture: Picture) -> Drawn:
-    """One picture in both formats."""
+    """Draw one picture, as PNG and SVG."""
     height = _measure_height(picture)
 
     def draw(canvas: Canvas) -> None:
@@ -38,7 +38,7 @@ def draw_picture(picture: Picture) -> Drawn:
 
 
 def draw_overview(pictures: Sequence[Picture]) -> Drawn:
-    """Several pictures on one sheet, two beside each other."""
+    """Draw several pictures on one sheet, two per row, as PNG and SVG."""
     columns = min(2, len(pictures))
     rows = -(-len(pictures) // columns)
     height = max(_measure_height(p) for p in pictures) + 0.35
@@ -56,7 +56,7 @@ def _measure_height(picture: Picture) -> float:
 
 
 class _Drawing:
-    """One picture on its way onto a canvas or a part of one."""
+    """Drawing of one picture on a canvas or a part of one."""
 
     def __init__(self, target: FigureBase, picture: Picture, height: float, heading: str = "") -> None:
         self.target, self.picture, self.height, self.heading = target, picture, height, heading
@@ -68,7 +68,7 @@ class _Drawing:
         self.y_scale = text.choose_scale(np.array(picture.y_span or (0.0,)), picture.y.unit)
 
     def draw(self) -> None:
-        """Points and curves above, errors of each model below, on one x axis."""
+        """Draw points and curves above, the errors of each model below, on a common x axis."""
         left, right = _LEFT, _RIGHT + (_LEGEND if self.picture.per else 0.0)
         self._draw_titles()
         below = self.top + _MAIN

@@ -1,4 +1,4 @@
-"""Values along an axis: which of them are drawn, and where curves are computed."""
+"""Selection of drawn values along an axis, and grids for curves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,18 +14,21 @@ _MOST_LINES = 12
 
 
 def find_span(values: Floats) -> tuple[float, float] | None:
-    """Smallest and largest of the values that are numbers; None if none is."""
+    """Smallest and largest finite number of an array of any shape, in the same unit; None if there is none."""
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else None
 
 
 def list_values(values: Iterable[Value]) -> tuple[Value, ...]:
-    """Values of a dimension as plain numbers and words."""
+    """Values of a dimension as Python numbers and words."""
     return tuple(v if isinstance(v, str) else float(v) for v in values)
 
 
 def find_nearest(values: NDArray[Any], wanted: Value | None) -> Value:
-    """The value of a dimension that is closest to what the declaration asks for; the first if it asks for none."""
+    """Value of a dimension closest to the wanted one, in the same unit; the first if `wanted` is None.
+
+    `values` has shape (n,).
+    """
     there = list_values(values)
     if wanted is None or isinstance(wanted, str) or values.dtype.kind not in "fiu":
         return wanted if wanted is not None and wanted in there else there[0]
@@ -33,7 +36,7 @@ def find_nearest(values: NDArray[Any], wanted: Value | None) -> Value:
 
 
 def thin(values: tuple[Value, ...], most: int) -> tuple[Value, ...]:
-    """At most `most` values, spread evenly over their order, first and last among them."""
+    """Select at most `most` values, evenly by position, including the first and the last."""
     count = max(2, min(most, _MOST_LINES))
     if len(values) <= count:
         return values
@@ -41,15 +44,21 @@ def thin(values: tuple[Value, ...], most: int) -> tuple[Value, ...]:
 
 
 def make_grid(x: Floats, *, log: bool) -> Floats:
-    """Where curves are computed: evenly over the axis, and at the simulated points."""
+    """Grid for curves over an axis: equally spaced points (logarithmic with `log`), and the simulated points `x`.
+
+    `x` and the result have shape (n,), in the same unit.
+    """
     low, high = float(x.min()), float(x.max())
     even = np.geomspace(low, high, _CURVE_POINTS) if log and low > 0 else np.linspace(low, high, _CURVE_POINTS)
-    # With the simulated points among them, a knee between two grid points is not cut.
+    # The simulated points are included, so that a knee between two grid points is not cut off.
     return np.unique(np.concatenate([even, x]))
 
 
 def choose_markers(x: Floats, most: int, *, log: bool) -> NDArray[np.intp]:
-    """Indices of at most about `most` points, evenly spread over the axis."""
+    """Indices, dimensionless, shape (n_chosen,), of about `most` points evenly spread over an axis.
+
+    `x` has shape (n,), in the unit of the axis; with `log` the points are spread over its logarithm.
+    """
     if x.size <= most:
         return np.arange(x.size)
     place = np.log(x) if log and (x > 0).all() else x

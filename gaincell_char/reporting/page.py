@@ -1,4 +1,4 @@
-"""The page: what the template is told, and its rendering."""
+"""Rendering of report pages from templates."""
 
 import datetime
 import importlib.resources
@@ -27,14 +27,26 @@ def render(
     missing: Sequence[str] = (),
     overview: bool = True,
 ) -> str:
-    """The page as HTML; everything that comes from a declaration or a log is escaped.
+    """Render the page of the main job as HTML; text of declarations and logs is escaped.
 
     Parameters
     ----------
+    out : Path
+        Folder of the page.
+    technology : Technology
+        The technology.
+    results : sequence of CircuitResult
+        Results of the main job.
+    drawn : mapping of str to sequence of Picture
+        Circuit -> its pictures.
+    simulator : str
+        Name and version of the simulator.
+    wall_s : float
+        Elapsed time [s].
     missing : sequence of str
-        Parts that could not be made, and why.
+        Missing parts, with the reasons.
     overview : bool
-        The overview was drawn.
+        Whether the overview exists.
     """
     studies = [study for result in results for study in result.studies.values()]
     return fill(
@@ -52,7 +64,7 @@ def render(
 
 
 def fill(template: str, **values: object) -> str:
-    """Return a template of this folder filled in; words are escaped."""
+    """Fill a template of this folder with `values`; text is escaped."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.undefined = jinja2.StrictUndefined
     environment.filters.update(show=text.show, percent=text.show_percent, number=text.show_number, r2=text.show_r2)
@@ -66,5 +78,5 @@ def fill(template: str, **values: object) -> str:
 
 
 def html_equation(equation: str) -> Markup:
-    """An equation with its exponents raised."""
+    """An equation as HTML, with exponents as superscripts."""
     return Markup(re.sub(r"\^(-?\w+)", r"<sup>\1</sup>", str(escape(equation))))  # noqa: S704

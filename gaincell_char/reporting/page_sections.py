@@ -1,4 +1,4 @@
-"""What the page of the main job says of each circuit, study and model, as values for its template."""
+"""Values for the template of the main job's page: sections of circuits, studies and models."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ Section = dict[str, object]
 
 
 def count_points(studies: Iterable[StudyResult]) -> dict[str, int]:
-    """Number of points of some studies: all, finished, failed and not run."""
+    """Numbers of points of some studies: all, finished, failed and not simulated."""
     counts = [study.dataset.attrs for study in studies]
     total = {name: sum(int(count[f"n_{name}"]) for count in counts) for name in ("points", "ok", "failed")}
     return {**total, "not_run": total["points"] - total["ok"] - total["failed"]}
 
 
 def describe_models(results: Sequence[CircuitResult]) -> list[Section]:
-    """Rows of the summary; ``span`` > 0 starts a circuit and is its number of rows."""
+    """Rows of the summary; ``span`` is the number of rows of a circuit in its first row, 0 in the others."""
     rows: list[Section] = []
     for result in results:
         own = page_tables.tabulate_models([result]).to_dict("records")
@@ -36,14 +36,16 @@ def describe_models(results: Sequence[CircuitResult]) -> list[Section]:
 
 
 def describe_circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture]) -> Section:
-    """The section of a circuit.
+    """Values for the section of a circuit.
 
     Parameters
     ----------
     out : Path
-        Folder of the page; files are linked if they are there.
+        Folder of the page; existing files are linked.
+    result : CircuitResult
+        Results of the circuit.
     drawn : sequence of Picture
-        The pictures of this circuit that were drawn.
+        Pictures of this circuit.
     """
     circuit, studies = result.circuit, result.studies
     return {
@@ -82,7 +84,7 @@ def _list_numerics(studies: Mapping[str, StudyResult]) -> list[Section]:
 
 
 def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
-    """A model: its first fit in full, and the errors and coefficients of all if there are several."""
+    """A model: its first fit in full; with several fits, also the errors and coefficients of each."""
     units = _list_units(study.dataset)
     first = fits[0]
     return {
@@ -103,7 +105,7 @@ def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
 
 
 def _list_errors(fit: Fit, units: Mapping[str, str]) -> list[Section]:
-    """Columns of a model's table of errors: points that were used, points that were held out."""
+    """Columns of a model's table of errors: for the points used and the points held out."""
     found: list[Section] = []
     for what, errors in (("used", fit.fitted), ("held out", fit.held_out)):
         if errors is not None:
@@ -113,7 +115,7 @@ def _list_errors(fit: Fit, units: Mapping[str, str]) -> list[Section]:
 
 
 def _list_conditions(fits: Sequence[Fit], units: Mapping[str, str]) -> list[Section]:
-    """Rows of a model's table of conditions; only what differs between its fits is named."""
+    """Rows of a model's table of conditions; only conditions that differ between its fits are named."""
     varied = [name for name in fits[0].conditions if len({fit.conditions[name] for fit in fits}) > 1]
     return [_describe_condition(fit, varied, units) for fit in fits]
 
@@ -137,7 +139,7 @@ def _list_units(dataset: xr.Dataset) -> dict[str, str]:
 
 
 def _list_failures(circuit: Circuit, studies: Mapping[str, StudyResult]) -> list[Section]:
-    """Failed points whose decks and logs were kept."""
+    """Failed points with decks and logs."""
     rows: list[Section] = []
     for key, study in studies.items():
         units = _list_units(study.dataset)
@@ -165,7 +167,7 @@ def _describe_study(out: Path, circuit: Circuit, key: str, study: StudyResult) -
 
 
 def _select_held(circuit: Circuit, study: StudyResult) -> Values:
-    """Parameters of the circuit that a study holds at another value than its default, then those of its bench."""
+    """Circuit parameters that a study sets to a non-default value, then the parameters of its bench."""
     moved: dict[str, Value] = {}
     own: dict[str, Value] = {}
     for name, value in study.plan.fixed.items():
@@ -177,7 +179,7 @@ def _select_held(circuit: Circuit, study: StudyResult) -> Values:
 
 
 def _list_files(out: Path, name: str) -> list[tuple[str, str]]:
-    """Kind and place of those files of a study that are there."""
+    """Kind and path of the existing files of a study."""
     places = {
         "deck": f"decks/{name}.cir",
         "CSV": f"data/{name}.csv",
@@ -188,7 +190,7 @@ def _list_files(out: Path, name: str) -> list[tuple[str, str]]:
 
 
 def _list_parameters(result: CircuitResult) -> list[tuple[str, str, str]]:
-    """Name, value and meaning of what no study sweeps; of the others, their default."""
+    """Name, value and meaning of the circuit parameters that at least one study does not sweep."""
     fixed: dict[str, Value] = {}
     for study in result.studies.values():
         fixed = {**study.plan.fixed, **fixed}

@@ -17,10 +17,9 @@ Rows = Iterator[Row]
 
 
 def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
-    """One row per fit: how far off it is on points it did not see, and what the circuit achieves.
+    """One row per fit, with its errors and the first figure of merit of the circuit.
 
-    The errors are those on held-out points; on the points used where a fit is too small to hold any out,
-    which ``held out`` = 0 tells.
+    Errors are computed on held-out points; if there are none (``held out`` = 0), on the points used for the fit.
     """
     columns = (
         "circuit",
@@ -75,9 +74,9 @@ def _describe_fit(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
 
 
 def tabulate_models(results: Sequence[CircuitResult]) -> pd.DataFrame:
-    """One row per model and study, at the worst of its conditions, as words to read.
+    """One row per model and study, at its worst condition, as formatted text.
 
-    A circuit's figure of merit and wall time stand in its first row only.
+    Figure of merit and wall time of a circuit are in its first row only.
     """
     columns = ("circuit", "study", "model", "form", "R2", "NRMSE", "worst", "figure of merit", "wall time")
     return _make_table(columns, (row for result in results for row in _describe_models(result)))
@@ -100,7 +99,7 @@ def _describe_models(result: CircuitResult) -> Rows:
 
 
 def _describe_worst(study: StudyResult, fits: Sequence[Fit]) -> Row:
-    """A model at the worst of its conditions."""
+    """A model at its worst condition."""
     lost = sum(one.model == fits[0].model for one in study.left_out)
     unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
     errors = _select_errors(fits)
@@ -116,13 +115,13 @@ def _describe_worst(study: StudyResult, fits: Sequence[Fit]) -> Row:
 
 
 def _select_errors(fits: Sequence[Fit]) -> list[tuple[Errors, float]]:
-    """Errors and full range of those fits that have errors."""
+    """Errors and full range of the fits with errors."""
     pairs = [(choose_errors(fit), fit.full_range) for fit in fits]
     return [(errors, full_range) for errors, full_range in pairs if errors is not None]
 
 
 def tabulate_coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
-    """One row per coefficient of each fit; no ``stderr`` where the value was given."""
+    """One row per coefficient of each fit; ``stderr`` is empty for a given value."""
     columns = ("circuit", "study", "model", "conditions", "coefficient", "value", "stderr", "unit", "meaning")
     rows = (
         {
@@ -162,13 +161,16 @@ def tabulate_merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
 
 
 def show_merit(result: CircuitResult, merit: Merit, value: float) -> str:
-    """A figure of merit in words: ``> 30 ms`` where it lies beyond what its study swept."""
+    """Text of the `value` of a figure of merit, for example ``> 30 ms`` beyond the sweep of its study in `result`.
+
+    `merit` is its declaration.
+    """
     end = float(result.studies[merit.study].dataset[merit.along].max()) if merit.along else math.inf
     return text.show(value, merit.unit, end=end)
 
 
 def tabulate_numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
-    """One row per output: its largest deviation from a run with tighter tolerances."""
+    """One row per output, with its largest deviation from simulations with tighter tolerances."""
     rows = (
         {
             "circuit": result.circuit.name,
@@ -185,7 +187,7 @@ def tabulate_numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:
 
 
 def tabulate_failures(results: Sequence[CircuitResult]) -> pd.DataFrame:
-    """One row per point without a result: where it is, and why."""
+    """One row per point without a result, with its conditions and the reason."""
     return _make_table(("circuit", "study", "where", "status", "reason"), _describe_failures(results))
 
 
@@ -200,7 +202,7 @@ def _describe_failures(results: Sequence[CircuitResult]) -> Rows:
 
 
 def choose_errors(fit: Fit) -> Errors | None:
-    """Errors on the points a fit did not see, or, if it saw all, on those."""
+    """Errors on the held-out points; if there are none, on the points used for the fit."""
     return fit.held_out or fit.fitted
 
 
@@ -219,7 +221,7 @@ def show_first_merit(result: CircuitResult) -> str:
 
 
 def join_values(values: Mapping[str, Value]) -> str:
-    """``corner=tt temp=27 v_in=0.9``."""
+    """Values in one text, for example ``corner=tt temp=27 v_in=0.9``."""
     return " ".join(f"{name}={value if isinstance(value, str) else f'{value:.9g}'}" for name, value in values.items())
 
 

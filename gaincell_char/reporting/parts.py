@@ -1,4 +1,4 @@
-"""The files of a page: a picture that cannot be drawn costs itself, and the page says so."""
+"""Files of a page; a picture that cannot be drawn is listed on the page as missing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Drawn = tuple[bytes, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A page that was written: where it is, and the parts that it lacks, each with the reason."""
+    """A written page: its path, and its missing parts with the reasons."""
 
     path: Path
     missing: tuple[str, ...]
@@ -25,14 +25,16 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True)
 class PageParts:
-    """Pictures and tables of a page while they are made.
+    """Collected parts of a page.
 
     Attributes
     ----------
+    out : Path
+        Folder of the page.
     pictures : list of (str, str)
-        Name and caption of every picture that was drawn.
+        Name and caption of every picture.
     missing : list of str
-        What could not be made, and why.
+        Missing parts, with the reasons.
     """
 
     out: Path
@@ -40,30 +42,39 @@ class PageParts:
     missing: list[str] = field(default_factory=list)
 
     def make(self, what: str, make: Callable[[], Part]) -> Part | None:
-        """Return what `make` returns, or None, with the reason in ``missing``.
+        """Return the result of `make`; after an error return None and add `what` and the reason to ``missing``.
 
         Raises
         ------
         StorageError
-            If something cannot be written: that costs the whole page.
+            If a file cannot be written.
         """
         try:
             return make()
         except (StorageError, MemoryError):
             raise
-        # Whatever a library says of data that nobody thought of, the other parts of the page are worth having.
+        # An unexpected error of a library must not prevent the other parts of the page.
         except Exception as error:
             reason = printable((str(error).splitlines() or [""])[0]) or type(error).__name__
             self.missing.append(f"{what}: {reason}")
             return None
 
     def add_picture(self, name: str, caption: str, draw: Callable[[], Drawn]) -> None:
-        """Draw one picture and write it to ``figures/``; one that cannot be drawn is added to ``missing``.
+        """Draw a picture and write it to ``figures/``; after an error add it to ``missing``.
+
+        Parameters
+        ----------
+        name : str
+            File name without suffix.
+        caption : str
+            Caption.
+        draw : callable
+            Returns the picture as PNG and SVG.
 
         Raises
         ------
         StorageError
-            If it cannot be written.
+            If a file cannot be written.
         """
         drawn = self.make(caption, draw)
         if drawn is not None:
@@ -73,12 +84,12 @@ class PageParts:
             self.pictures.append((name, caption))
 
     def finish(self) -> Written:
-        """Return where the page is, and what it lacks."""
+        """Return the path of the page and its missing parts."""
         return Written(path=self.out / "index.html", missing=tuple(self.missing))
 
 
 def describe_failures(failures: Sequence[Failure], out: Path) -> list[dict[str, object]]:
-    """Rows of failed points for a page: where, why, and which of deck and log there are."""
+    """Rows of failed points for a page: conditions, reason, and existing deck and log in the folder `out`."""
     rows: list[dict[str, object]] = []
     for number, failure in enumerate(failures, start=1):
         name = failure.name or str(number)

@@ -1,4 +1,4 @@
-"""What a picture shows: lines of points, model curves, errors.  Draws nothing."""
+"""Content of a picture: lines of points, model curves, errors; without drawing."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from ..declare.parameters import Value
 
 @dataclass(frozen=True, kw_only=True)
 class AxisQuantity:
-    """What an axis stands for."""
+    """Quantity on an axis: name, unit and description."""
 
     name: str
     unit: str
@@ -21,7 +21,10 @@ class AxisQuantity:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Simulated points at one value of the picture's family, and each model's curve or None."""
+    """Simulated points and model curves at one value of the picture's family.
+
+    Arrays have shape (n_points,) and (n_curve_points,), in SI units; a curve is None if the model has no fit here.
+    """
 
     value: Value | None
     x: Floats
@@ -32,7 +35,10 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """Errors of one model, model less simulation; ``held`` marks points its fit did not see."""
+    """Errors of one model, model minus simulation.
+
+    Arrays have shape (n_points,), in SI units; ``held`` is the mask of the points not used for the fit.
+    """
 
     x: Floats
     error: Floats
@@ -43,7 +49,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One picture: ``panels`` belong to ``models``, one each; ``words`` are the x values if those are words."""
+    """One picture: one panel per model; ``words`` are the x values if they are words."""
 
     name: str
     circuit: str

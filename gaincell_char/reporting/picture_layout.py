@@ -1,4 +1,4 @@
-"""A declaration of a picture and the results of its study -> lines of points, model curves, errors."""
+"""Declaration of a picture and results of its study -> lines of points, model curves, errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ _FLATTEST = 0.4
 
 
 def lay_out_pictures(result: CircuitResult) -> list[Picture]:
-    """Every picture of a circuit whose study was run: one per temperature, unless the declaration picks one.
+    """Lay out every picture of a circuit with a finished study: one per temperature, unless the declaration fixes it.
 
     Raises
     ------
     ParameterError
-        If a declaration names a study, output, dimension or model that does not exist.
+        If a declaration names an unknown study, output, dimension or model.
     """
     found: list[Picture] = []
     taken: set[str] = set()
     for figure in result.circuit.all_figures:
         if figure.study not in {study.key for study in result.circuit.all_studies}:
-            raise ParameterError(f"{result.circuit.name}: picture {figure.title!r} is of no study {figure.study!r}")
+            raise ParameterError(f"{result.circuit.name}: picture {figure.title!r} names no study {figure.study!r}")
         if figure.study in result.studies:
             view = _View(result, figure)
             for at in view.list_places():
@@ -54,7 +54,7 @@ def _make_unique(name: str, taken: set[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _PointErrors:
-    """Errors of one fit, point by point: ``held`` marks those it did not see; values are of the picture's family."""
+    """Errors of one fit at each point: ``held`` marks held-out points; ``values`` are those of the picture's family."""
 
     x: Floats
     error: Floats
@@ -63,7 +63,7 @@ class _PointErrors:
 
 
 class _View:
-    """A study as one declaration looks at it."""
+    """A study with the declaration of one picture."""
 
     def __init__(self, result: CircuitResult, figure: Figure) -> None:
         self.figure = figure
@@ -89,7 +89,7 @@ class _View:
                 )
 
     def _choose_y_span(self, at: Mapping[str, Value]) -> tuple[float, float] | None:
-        """Range of the y axis: that of all places, so that they compare, unless it would flatten this one."""
+        """Range of the y axis: common to all pictures of a declaration, unless this one would be too flat."""
         own, known = self.spans[self.list_places().index(dict(at))], [span for span in self.spans if span is not None]
         if own is None:
             return None
@@ -97,7 +97,7 @@ class _View:
         return (low, high) if own[1] - own[0] > _FLATTEST * (high - low) else own
 
     def list_places(self) -> list[dict[str, Value]]:
-        """Value of every dimension that the picture does not draw."""
+        """Values of all dimensions that the picture does not draw, one mapping per picture."""
         fixed: dict[str, Value] = {}
         for name in self.dims:
             if name not in (self.figure.x, self.figure.group_by):
@@ -107,19 +107,19 @@ class _View:
         return [{**fixed, "temp": float(temp)} for temp in self.dataset["temp"].to_numpy()]
 
     def make_name(self, at: Mapping[str, Value]) -> str:
-        """File name without ending."""
+        """File name without suffix."""
         parts = [self.circuit.name, self.figure.study, self.figure.output]
         parts += [f"by_{self.figure.group_by}"] if self.figure.group_by else []
         parts += [f"{at['temp']:g}degC"] if len(self.list_places()) > 1 else []
         return ".".join(parts)
 
     def describe_axis(self, name: str) -> AxisQuantity:
-        """What an axis of this output or dimension stands for."""
+        """Quantity of an axis with this output or dimension."""
         attrs = self.dataset[name].attrs
         return AxisQuantity(name=name, unit=str(attrs.get("units", "")), doc=str(attrs.get("long_name", "")))
 
     def lay_out(self, name: str, at: dict[str, Value]) -> Picture:
-        """The picture at one value of every dimension that it does not draw."""
+        """Lay out the picture at given values of all dimensions that it does not draw."""
         figure = self.figure
         family = list_values(self.dataset[figure.group_by].to_numpy()) if figure.group_by else ()
         fits = {model.name: self._find_fits(model, at, family) for model in self.models}
@@ -151,7 +151,7 @@ class _View:
     def _find_fits(
         self, model: Model, at: Mapping[str, Value], family: Sequence[Value]
     ) -> dict[Value | None, Fit | None]:
-        """The fit that holds at each value of the family."""
+        """The valid fit at each value of the family."""
         found: dict[Value | None, Fit | None] = {}
         for value in family or (None,):
             here = {**at, **({self.figure.group_by: value} if value is not None else {})}
@@ -212,7 +212,7 @@ class _View:
         )
 
     def _compute_errors(self, model: Model, fit: Fit, selection: Selection, at: Mapping[str, Value]) -> _PointErrors:
-        """Errors of a fit on the points that the picture draws."""
+        """Errors of a fit at the points of the picture."""
         per, inputs = self.figure.group_by, selection.inputs
         here = np.ones(selection.output.size, dtype=bool)
         for name in inputs.keys() & at.keys():

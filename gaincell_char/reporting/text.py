@@ -1,4 +1,4 @@
-"""Numbers, units and conditions as a reader of a datasheet expects them."""
+"""Numbers, units and conditions as text, in the style of a datasheet."""
 
 import math
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ _JOIN = "\N{NO-BREAK SPACE}"
 NOTHING = "\N{EM DASH}"
 _UNSCALED = ("", "1", "%", "degC")
 _UNITS = {"degC": "°C", "Ohm": "\N{GREEK CAPITAL LETTER OMEGA}", "1": ""}
-# Below this a percentage is rounding noise of double precision.
+# Fractions below this are rounding noise of double precision.
 _NOISE = 1e-11
-# A sweep of more values is shown by its ends.
+# A sweep with more values is shown by its ends.
 _FEW = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What an axis shows: the value times ``factor``, in ``unit``."""
+    """Scale of an axis: values are multiplied by ``factor`` and shown in ``unit``."""
 
     factor: float
     unit: str
 
 
 def choose_scale(values: Floats, unit: str) -> Scale:
-    """Engineering prefix that makes the largest of `values` lie between 0.2 and 200."""
+    """Engineering prefix for `values` of any shape in SI units: the largest is then between 0.2 and 200."""
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
     if unit in _UNSCALED or not unit.isalpha() or largest == 0:
@@ -39,14 +39,26 @@ def choose_scale(values: Floats, unit: str) -> Scale:
 
 
 def show_unit(text: str) -> str:
-    """``uA``, ``1/V^2`` and ``degC`` as they are printed: µA, 1/V², °C."""
+    """Printed form of a unit: µA for ``uA``, 1/V² for ``1/V^2``, °C for ``degC``."""
     for plain, printed in (("^2", "²"), ("^3", "³"), ("^4", "⁴"), ("^5", "⁵"), ("degC", "°C"), ("Ohm", _UNITS["Ohm"])):
         text = text.replace(plain, printed)
     return f"µ{text[1:]}" if text.startswith("u") and text[1:2].isalpha() else text
 
 
 def show(value: float | None, unit: str = "", digits: int = 4, end: float = math.inf) -> str:
-    """A number with an engineering prefix, or a dash if there is none; an infinite one lies beyond `end`."""
+    """A number with an engineering prefix; a dash if there is none.
+
+    Parameters
+    ----------
+    value : float or None
+        The number, in SI units; infinite for a value beyond `end`.
+    unit : str
+        Its unit.
+    digits : int
+        Significant digits.
+    end : float
+        End of the sweep for a censored value.
+    """
     if value == math.inf and math.isfinite(end):
         return show_beyond(end, unit)
     if value is None or not math.isfinite(value):
@@ -62,7 +74,7 @@ def show(value: float | None, unit: str = "", digits: int = 4, end: float = math
 
 
 def show_value(value: Value, unit: str = "") -> str:
-    """A parameter's value: a number with its unit, or a word."""
+    """Value of a parameter: a number with its unit, or a word."""
     return value if isinstance(value, str) else show(float(value), unit)
 
 
@@ -79,12 +91,12 @@ def show_beyond(end: float, unit: str) -> str:
 
 
 def show_number(value: float | None, digits: int = 3) -> str:
-    """A plain number, or a dash if there is none."""
+    """A plain number; a dash if there is none."""
     return NOTHING if value is None or not math.isfinite(value) else _minus(f"{value:.{digits}g}")
 
 
 def show_r2(value: float | None) -> str:
-    """R2 with as many digits as distinguish it from 1."""
+    """R2 with enough digits to distinguish it from 1."""
     if value is None or not math.isfinite(value):
         return NOTHING
     missing = 1 - value
@@ -100,7 +112,7 @@ def show_conditions(values: Mapping[str, Value], unit: Mapping[str, str]) -> str
 
 
 def show_sweep(values: Floats, unit: str) -> str:
-    """Ends and number of the values of a sweep."""
+    """Ends and number of the values of a sweep, shape (n,), in SI units."""
     if values.dtype.kind not in "fiu":
         return ", ".join(map(str, values))
     if values.size <= _FEW:
@@ -109,7 +121,7 @@ def show_sweep(values: Floats, unit: str) -> str:
 
 
 def show_range(name: str, ends: tuple[float, float], unit: str) -> str:
-    """A range: ``0 V ≤ v_store ≤ 900 mV``."""
+    """Range of a quantity with `name`, `ends` and `unit`: ``0 V ≤ v_store ≤ 900 mV``."""
     return f"{show(ends[0], unit)} ≤ {name} ≤ {show(ends[1], unit)}"
 
 

@@ -1,4 +1,4 @@
-"""The page of a comparison: SPICE against the software model, and the waveforms of one column."""
+"""Report page of a validation: SPICE against the software model, and the waveforms of one column."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -32,23 +32,29 @@ def write_comparison(
     missing: Sequence[str] = (),
     failed: Sequence[Failure] = (),
 ) -> Written:
-    """Write pictures, tables, inputs and page of a comparison into its folder.
+    """Write pictures, tables and page of a validation to its folder.
 
     Parameters
     ----------
+    out : Path
+        Output folder.
+    comparison : Validation
+        The validation.
+    agreement : ValidationResult
+        Its result.
     waves : mapping of str to (DataFrame, Deck)
-        Operation -> waveforms of one column, and the deck they come from.
+        Operation -> waveforms of one column, and their deck.
     about : mapping of str to str or float
-        What was run: simulator, seconds.
+        Simulator and times [s].
     missing : sequence of str
-        What could not be had for the page, and why.
+        Missing parts of the page, with the reasons.
     failed : sequence of Failure
-        The first few columns that failed; their decks and logs are in ``failed/``.
+        The first few failed columns; their decks and logs are in ``failed/``.
 
     Raises
     ------
     StorageError
-        If something could not be written.
+        If a file cannot be written.
     """
     tables.make_inside(out, "figures", "tables", "decks")
     parts = PageParts(out=out, missing=list(missing))
@@ -108,7 +114,7 @@ def _fill_page(
 
 
 def _list_waves(out: Path, comparison: Validation) -> dict[str, tuple[str, str]]:
-    """Table and deck of the waveforms of each operation, where both are there."""
+    """Paths of table and deck of the waveforms of each operation, if both exist."""
     found = {}
     for name in comparison.operations:
         files = (f"tables/waves_{name}.csv", f"decks/column_{name}.cir")
@@ -118,7 +124,7 @@ def _list_waves(out: Path, comparison: Validation) -> dict[str, tuple[str, str]]
 
 
 def draw_scatter(agreement: ValidationResult, operation: str) -> Drawn:
-    """Outputs of the worst and of the best form over those of SPICE, in nanoseconds."""
+    """Draw the outputs of the worst and of the best form over those of SPICE, in nanoseconds."""
     rows = _select_finished(agreement, operation)
     forms = agreement.forms[operation]
 
@@ -145,7 +151,7 @@ def draw_scatter(agreement: ValidationResult, operation: str) -> Drawn:
 
 
 def draw_errors(agreement: ValidationResult, operation: str) -> Drawn:
-    """Error of the best form over the charge that is converted, and how often it occurs; in picoseconds."""
+    """Draw the error of the best form over the charge, and its histogram, in picoseconds."""
     rows = _select_finished(agreement, operation)
     form = agreement.forms[operation][-1]
     error = _PICO * (rows[f"output_{form}"] - rows["output"]).to_numpy(dtype=float)
@@ -163,7 +169,7 @@ def draw_errors(agreement: ValidationResult, operation: str) -> Drawn:
         left.plot(_PICO * rows["q_bl"], error, "o", ms=4, mew=0, color=BEST, alpha=0.7, label=form)
         left.axhline(0, color=INK, lw=0.8)
         left.set_xlabel("charge on the bitline by SPICE [pC]")
-        left.set_ylabel("model less SPICE [ps]")
+        left.set_ylabel("model \N{MINUS SIGN} SPICE [ps]")
         left.legend(frameon=False, fontsize=SMALL, loc="best")
         right.hist(error, bins=_BINS, orientation="horizontal", color=BEST)
         right.set_xlabel("columns")
@@ -173,7 +179,7 @@ def draw_errors(agreement: ValidationResult, operation: str) -> Drawn:
 
 
 def draw_waveforms(waves: pd.DataFrame, title: str) -> Drawn:
-    """Word lines, bitline and capacitor, output pulse and sign bit over one conversion."""
+    """Draw word lines, bitline and capacitor, output pulse and sign bit over one conversion."""
     time = _NANO * waves["time"].to_numpy(dtype=float)
     words = {name: name[2:-1] for name in map(str, waves.columns) if name.startswith("v(wlr")}
     panels = [("word lines [V]", words), ("bitline [mV]", _BITLINES), ("output [V]", _OUTPUTS)]
@@ -217,7 +223,7 @@ def _select_finished(agreement: ValidationResult, operation: str) -> pd.DataFram
 
 
 def tabulate_comparison(agreement: ValidationResult) -> pd.DataFrame:
-    """Error of every form, for a terminal."""
+    """Table of the errors of every form, for a terminal."""
     return pd.DataFrame(
         {
             "operation": row["operation"],

@@ -35,16 +35,24 @@ def draw_band(
     model: Floats | None = None,
     log_x: bool = False,
 ) -> Drawn:
-    """An output over x: median, quartiles and the band of three sigmas; below it sigma, and what a model says of it.
+    """Draw an output over x: median, quartiles and the band of three sigmas; below it sigma, and that of a model.
 
     Parameters
     ----------
+    x : ndarray, shape (n_x,)
+        Values of the axis, in SI units.
     samples : ndarray, shape (n_samples, n_x)
-        Rows with NaN failed.
+        Output of each sample, in SI units; rows with NaN are failed samples.
+    x_label, y_label : AxisQuantity
+        Quantities of the axes.
+    title : str
+        Title.
     nominal : ndarray, shape (n_x,)
-        The typical circuit.
+        Output of the typical circuit, in SI units.
     model : ndarray, shape (n_x,), optional
-        Sigma of the compact model.
+        Sigma of the random model, in SI units.
+    log_x : bool
+        Logarithmic x axis.
     """
     good = samples[np.isfinite(samples).all(axis=1)]
     across = text.Scale(factor=1.0, unit=x_label.unit) if log_x else text.choose_scale(x, x_label.unit)
@@ -92,7 +100,19 @@ def _draw_bands(ax: Axes, x: Floats, good: Floats, nominal: Floats) -> None:
 
 
 def draw_distribution(values: Floats, *, label: AxisQuantity, title: str, limits: tuple[float, ...] = ()) -> Drawn:
-    """Histogram with the fitted normal, and a Q-Q plot with the band where 95 % of normal samples lie."""
+    """Draw a histogram with the fitted normal, and a Q-Q plot with the 95 % band of normal samples.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_samples,)
+        In SI units; failed samples are NaN.
+    label : AxisQuantity
+        The quantity.
+    title : str
+        Title.
+    limits : tuple of float
+        Limits to mark, in SI units.
+    """
     good = np.sort(values[np.isfinite(values)])
     scale = text.choose_scale(good, label.unit)
 
@@ -143,7 +163,7 @@ def _draw_quantiles(ax: Axes, shown: Floats) -> None:
 
 
 def draw_contributions(shares: pd.DataFrame, *, title: str) -> Drawn:
-    """Share of the variance of each device as a bar with its 95 % interval; small ones are added up."""
+    """Draw the share of each device in the variance as a bar with its 95 % interval; small shares are summed."""
     rows = shares.iloc[:-1]
     shown, others = rows.iloc[:_MOST_BARS], rows.iloc[_MOST_BARS:]
     names = [*shown["group"]]
@@ -155,7 +175,7 @@ def draw_contributions(shares: pd.DataFrame, *, title: str) -> Drawn:
         ax = canvas.subplots(
             gridspec_kw={"left": 0.27, "right": 0.96, "top": 1 - 0.62 / height, "bottom": 0.55 / height}
         )
-        _write_title(canvas, f"What the variance comes from: {title}", "")
+        _write_title(canvas, f"Contributions to the variance: {title}", "")
         place = np.arange(len(names) + len(more))
         spread = np.maximum([share - low, high - share], 0)
         ax.barh(place[: len(names)], share, xerr=spread, color=BEST, height=0.62, error_kw={"lw": 1.1, "capsize": 2.5})
@@ -170,7 +190,17 @@ def draw_contributions(shares: pd.DataFrame, *, title: str) -> Drawn:
 
 
 def draw_convergence(table: pd.DataFrame, *, label: AxisQuantity, title: str) -> Drawn:
-    """Mean and sigma of the first n samples over n, with their 95 % intervals."""
+    """Draw mean and sigma of the first n samples over n, with 95 % intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `statistics.convergence`.
+    label : AxisQuantity
+        The quantity.
+    title : str
+        Title.
+    """
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots(

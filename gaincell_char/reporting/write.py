@@ -1,4 +1,4 @@
-"""Put the report into a folder."""
+"""Writing of the main job's report to a folder."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,25 +24,25 @@ _TABLES = {
 def write_report(
     out: Path, technology: Technology, results: Sequence[CircuitResult], *, simulator: str, wall_s: float
 ) -> Written:
-    """Write pictures, tables, decks and the page that shows them.
+    """Write pictures, tables, decks and page of the main job.
 
     Parameters
     ----------
     out : Path
-        Folder of the results.  Datasets in ``data/`` and records in ``records/`` are linked if they are there.
+        Folder of the results.  Existing datasets in ``data/`` and records in ``records/`` are linked.
+    technology : Technology
+        The technology.
     results : sequence of CircuitResult
-        What the main job gave, whole or in part.
+        Results of the main job, complete or partial.
     simulator : str
-        Name and version.
+        Name and version of the simulator.
     wall_s : float
-        What simulating, checking and fitting took [s].
+        Elapsed time of simulations, checks and fits [s].
 
     Raises
     ------
     StorageError
-        If something could not be written.
-    ParameterError
-        If a circuit declares a picture of something it does not have.
+        If a file cannot be written.
     """
     tables.make_folder(out)
     failed = any(study.failures for result in results for study in result.studies.values())
@@ -67,7 +67,7 @@ def write_report(
 
 
 def _draw_pictures(result: CircuitResult, parts: PageParts) -> list[Picture]:
-    """Pictures of a circuit that could be drawn."""
+    """Draw the pictures of a circuit and return the successful ones."""
     there = parts.make(f"the pictures of {result.circuit.name}", partial(lay_out_pictures, result)) or []
     for picture in there:
         parts.add_picture(picture.name, f"{picture.title} ({picture.name})", partial(figures.draw_picture, picture))
@@ -76,7 +76,7 @@ def _draw_pictures(result: CircuitResult, parts: PageParts) -> list[Picture]:
 
 
 def _choose_overview(drawn: dict[str, list[Picture]]) -> list[Picture]:
-    """Pictures of the overview: those with a panel, at their first temperature; else the first of each circuit."""
+    """Pictures of the overview: those with a position, at the first temperature; otherwise the first per circuit."""
     panels: dict[str, Picture] = {}
     for picture in (picture for group in drawn.values() for picture in group if picture.panel):
         panels.setdefault(picture.panel, picture)
@@ -91,7 +91,7 @@ def _write_tables(out: Path, results: Sequence[CircuitResult]) -> None:
 
 
 def _write_decks(out: Path, result: CircuitResult) -> None:
-    """The first deck of each study, and the deck and log of each failure that was kept."""
+    """Write the first deck of each study, and deck and log of each kept failure."""
     for key, study in result.studies.items():
         name = f"{result.circuit.name}.{key}"
         tables.write_text(out / "decks" / f"{name}.cir", next(study.plan.points()).deck.text)

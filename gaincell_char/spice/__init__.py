@@ -1,5 +1,5 @@
 """SPICE text -> deck -> simulator -> waveforms -> numbers.
 
-What comes in is the text of a netlist and the numbers of a run; what goes out are vectors, or the reason for none.
-Start with `reader`, which reads netlists, `deck`, which puts decks together, and `pool`, which runs them.
+Input: netlist text and the parameter values of a simulation.  Output: vectors, or the reason of a failure.  Start with
+`reader`, which reads netlists, `deck`, which assembles decks, and `pool`, which simulates them.
 """

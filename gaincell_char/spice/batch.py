@@ -1,4 +1,4 @@
-"""Many runs that differ in the numbers of their devices alone: sent to a child whole, measured where they ran."""
+"""Many simulations that differ only in device values: sent to one child process, which also measures the outputs."""
 
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,22 +18,24 @@ from .ngspice import Outcome, Session
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Runs for one child, which answers each with an `Outcome` whose vectors are the measured outputs.
+    """Simulations for one child process; each gives an `Outcome` with the measured outputs as vectors.
 
     Attributes
     ----------
     decks : tuple of Deck
-        One per point of the grid, with `copies` copies of the bench and without alters.
+        One per grid point, with `copies` copies of the bench and without alters.
     save : tuple of str
-        Vectors of one copy.
+        Saved vectors of one copy.
+    copies : int
+        Copies of the bench in each deck; each simulates another sample.
     targets : tuple of str
-        What ``alter`` calls the numbers of one copy.
+        Device values of one copy, named as in the simulator command ``alter``.
     rows : ndarray, shape (n_rows, n_targets)
-        Their values, a row per sample.
+        Values of the targets, one row per sample, in SI units.
     runs : tuple of (int, int)
-        Deck, and the first of its `copies` rows.
+        Index of the deck, and index of the first of its `copies` rows.
     program : bytes
-        From `program`: outputs, and the values of every parameter at each point of the grid.
+        Result of the function `program`: outputs, and the parameter values of each grid point.
     """
 
     decks: tuple[Deck, ...]
@@ -59,13 +61,13 @@ class Batch:
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        """What ``alter`` calls the numbers of every copy, in the order of the rows."""
+        """Targets of ``alter`` in all copies, in the order of the rows."""
         if self.copies == 1:
             return self.targets
         return tuple(inside(target, copy) for copy in range(self.copies) for target in self.targets)
 
     def outcomes(self, session: Session) -> Iterator[Outcome]:
-        """Simulate and measure every run; vectors have shape (copies, ...)."""
+        """Simulate and measure every run; outcome vectors have shape (copies, ...), in SI units."""
         outputs, values = pickle.loads(self.program)  # noqa: S301  from our own parent
         for run in self.runs:
             outcome = session.run(self.deck(run))

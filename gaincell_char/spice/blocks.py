@@ -1,4 +1,4 @@
-"""What a netlist needs of a library, and model cards outside of subcircuits."""
+"""Selection of the library blocks that a netlist uses; moving model cards out of subcircuits."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,9 +10,9 @@ _BIN = re.compile(r"\.\d+$")
 
 
 def block_name(item: Item) -> str:
-    """Name by which a subcircuit or a model is used; empty for any other card.
+    """Name by which instances refer to a subcircuit or a model; empty for any other card.
 
-    Models in bins, ``nmos_model.1``, ``nmos_model.2``, are used as ``nmos_model``.
+    Instances refer to binned models, ``nmos_model.1``, ``nmos_model.2``, as ``nmos_model``.
     """
     if isinstance(item, Subcircuit):
         return _BIN.sub("", item.name)
@@ -20,13 +20,13 @@ def block_name(item: Item) -> str:
 
 
 def prune(library: Netlist, user: Netlist) -> Netlist:
-    """Return the subcircuits and models of `library` that `user` needs, directly or not, and what is neither."""
+    """Return a library without the subcircuits and models that `user` does not need, directly or indirectly."""
     [kept] = needed([library], user)
     return kept
 
 
 def needed(libraries: Sequence[Netlist], user: Netlist) -> list[Netlist]:
-    """Return of each library what `user` needs, directly or through any of them; what is no block comes first."""
+    """Reduce each library to the blocks that `user` needs, directly or indirectly; other cards come first."""
     blocks: dict[str, list[Item]] = {}
     for library in libraries:
         own: dict[str, list[Item]] = {}
@@ -53,9 +53,9 @@ def _words(items: Iterable[Item]) -> set[str]:
 
 
 def hoisted(netlist: Netlist) -> Netlist:
-    """Return a netlist whose model cards are outside of its subcircuits, at the end.
+    """Return a netlist with all model cards at the end, outside of the subcircuits.
 
-    ngspice copies the models inside of a subcircuit for every instance.
+    ngspice copies a model inside a subcircuit for every instance.
     """
     models: list[Card] = []
     rest = tuple(_without_models(item, models) for item in netlist.items)

@@ -1,4 +1,4 @@
-"""SPICE text -> cards: lines joined, comments dropped, words taken apart."""
+"""SPICE text -> cards: continuation lines joined, comments removed, words split."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ class Card:
     Attributes
     ----------
     text : str
-        Its words with one blank between them.
+        The words, separated by single blanks.
     where : str
-        What its file is called.
+        Name of the file.
     line : int
-        Number of its first line.
+        Number of the first line.
     """
 
     text: str
@@ -39,7 +39,7 @@ class Card:
 
     @cached_property
     def lowered(self) -> str:
-        """The text in lower case: SPICE does not tell cases apart."""
+        """The text in lower case: SPICE is not case-sensitive."""
         return self.text.lower()
 
     @cached_property
@@ -55,13 +55,13 @@ class Card:
 
     @cached_property
     def positional(self) -> tuple[str, ...]:
-        """Words before the first that gives a parameter a value."""
+        """Words before the first parameter assignment."""
         end = next((i for i, word in enumerate(self.words) if "=" in word or word == "params:"), len(self.words))
         return self.words[:end]
 
     @cached_property
     def assignments(self) -> dict[str, str]:
-        """Parameter -> the expression it is given, in lower case."""
+        """Parameter -> assigned expression, in lower case."""
         return dict(_ASSIGNMENT.findall(self.lowered))
 
     @cached_property
@@ -71,7 +71,7 @@ class Card:
 
     @cached_property
     def function(self) -> tuple[str, str] | None:
-        """Name and body of the function that a ``.func`` or a ``.param`` defines; None if it defines none."""
+        """Name and body of the function defined by a ``.func`` or ``.param`` card; None if there is none."""
         match = _FUNCTION.match(self.lowered) if self.kind in (".func", ".param") else None
         return (match[1], match[2]) if match else None
 
@@ -83,7 +83,7 @@ class Card:
         return frozenset(self.assignments) if self.kind == ".param" else frozenset()
 
     def error(self, message: str) -> NetlistError:
-        """Return an error that quotes the card, and says where it is."""
+        """Return an error that quotes the card with its file and line number, followed by `message`."""
         return NetlistError(f"{self.where}, line {self.line}: {untrusted.shown(self.text)} {message}")
 
     @cached_property
@@ -109,29 +109,31 @@ class Card:
         return "\n+ ".join([*lines, self.text[start:]])
 
     def __str__(self) -> str:
-        """The card on lines of limited width, as SPICE continues them."""
+        """The card as SPICE text, with continuation lines."""
         return self._folded
 
 
 def split_lines(text: str) -> list[str]:
-    """Lines as ngspice counts them."""
+    """Lines of a text, split at the line ends that ngspice recognizes."""
     return _LINE_END.split(text)
 
 
 def split_cards(text: str, where: str = "netlist", *, commands: bool = False) -> Iterator[Card]:
-    """Yield every statement of a text, whatever it is.
+    """Yield every statement of a text, unchecked.
 
     Parameters
     ----------
+    text : str
+        SPICE text.
     where : str
-        What to call the text in an error.
+        Name of the text, for errors.
     commands : bool
-        Drop comments that are commands to ngspice as other comments; they are refused otherwise.
+        Remove comments that ngspice reads as commands; if False, such a comment is an error.
 
     Raises
     ------
     NetlistError
-        If a comment is a command to ngspice.
+        If a comment is a command to ngspice, and `commands` is False.
     """
     parts: list[str] = []
     first = 0

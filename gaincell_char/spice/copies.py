@@ -1,4 +1,4 @@
-"""Several independent copies of a bench in one deck: they share the simulator's time steps, and its overhead."""
+"""Several independent copies of a bench in one deck, which share time steps and overhead of the simulator."""
 
 import re
 from dataclasses import replace
@@ -14,19 +14,19 @@ _COPY = "gaincell_copy"
 
 
 def copy_name(copy: int) -> str:
-    """Instance of one copy in a stacked deck."""
+    """Instance name of one copy in a stacked deck."""
     return f"xcopy{copy}"
 
 
 def inside(target: str, copy: int) -> str:
-    """What ``alter`` calls a device's number inside one copy: ``@m.xcell.xn.m1[w]``, ``c.xcell.xc.c1``."""
+    """Target of ``alter`` inside one copy, for a target of the plain deck: ``@m.xcell.xn.m1[w]``, ``c.xcell.xc.c1``."""
     at, name = ("@", target[1:]) if target.startswith("@") else ("", target)
     kind, _, path = name.partition(".")
     return f"{at}{kind}.{copy_name(copy)}.{path}"
 
 
 def probe(vector: str, copy: int) -> str:
-    """Name of a saved vector inside one copy: ``v(out)``, ``i(vsource)``."""
+    """Name inside one copy of a saved vector of the plain deck: ``v(out)``, ``i(vsource)``."""
     match = _PROBE.match(vector)
     if match is None:
         return vector
@@ -36,7 +36,7 @@ def probe(vector: str, copy: int) -> str:
 
 
 def stacked(deck: Deck, copies: int) -> Deck:
-    """Return a deck with the bench `copies` times, each in a subcircuit of its own; the same deck for one copy."""
+    """Return a deck with `copies` copies of the bench, each in its own subcircuit; for one copy, the deck itself."""
     if copies == 1:
         return deck
     return replace(
@@ -48,7 +48,7 @@ def stacked(deck: Deck, copies: int) -> Deck:
 
 
 def stack_template(template: Template, copies: int) -> Template:
-    """The template of `stacked`."""
+    """Template with `copies` copies of the bench; see `stacked`."""
     shared = [item for item in template.netlist.items if isinstance(item, Subcircuit) or item.kind in _SHARED]
     bench = [card for card in template.netlist.top if card.kind not in (*_SHARED, ".ic", ".save")]
     initial = [card for card in template.netlist.top if card.kind == ".ic"]
@@ -67,6 +67,16 @@ def _renamed(text: str, copy: int) -> str:
 
 
 def unstacked(vectors: Waveforms, save: tuple[str, ...], copy: int) -> Waveforms:
-    """Vectors of one copy, under the names they have in a single deck."""
+    """Select the vectors of one copy and give them the names of the plain deck.
+
+    Parameters
+    ----------
+    vectors : mapping of str to ndarray, shape (n_times,)
+        Vectors of the stacked deck, in SI units.
+    save : tuple of str
+        Saved vectors of the plain deck.
+    copy : int
+        Number of the copy.
+    """
     own = {vector: vectors[probe(vector, copy)] for vector in save}
     return {**own, "time": vectors["time"]} if "time" in vectors else own

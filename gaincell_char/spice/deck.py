@@ -24,7 +24,7 @@ _PLAIN_SOURCE = re.compile(r"([vi]\w*) \S+ \S+ (?:dc )?\{(\w+)\}")
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """The part of a deck that stays when only numbers change.
+    """The part of a deck that does not change with parameter values.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Template:
     body : str
         Models, wrapper devices, subcircuits, stimulus, ``.ic`` and ``.save``.
     save : tuple of str
-        Vectors to bring back.
+        Vectors to return.
     """
 
     title: str
@@ -53,7 +53,7 @@ class Template:
 
     @cached_property
     def alterable(self) -> dict[str, str]:
-        """Parameter -> the one source whose value it is, if its name stands nowhere else in the deck."""
+        """Parameter -> source, for each parameter used only as the value of that source."""
         words = Counter(re.findall(r"\w+", self.body.lower()))
         matches = (_PLAIN_SOURCE.fullmatch(card.lowered) for card in self.netlist.top)
         return {match[2]: match[1] for match in matches if match and words[match[2]] == 1}
@@ -63,8 +63,18 @@ class Template:
 class Deck:
     """A complete deck: `text` can be run by hand with ``ngspice -b``.
 
-    ``initial`` maps a node voltage to the value it must have at t = 0.  ``alters`` maps what ``alter`` calls a
-    number of one device to its value: how mismatch reaches a device inside subcircuits.
+    Attributes
+    ----------
+    template : Template
+        The part that does not change with the parameters.
+    params : mapping of str to float
+        Values of ``.param``, in SI units.
+    analysis : Analysis
+        Operating point or transient.
+    initial : mapping of str to float
+        Node voltage ``v(node)`` -> required value at t = 0 [V].
+    alters : mapping of str to float
+        Target of the command ``alter`` -> value; sets device values inside subcircuits, as for mismatch.
     """
 
     template: Template
@@ -92,23 +102,22 @@ class Deck:
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """At which temperature [degC] a deck is simulated, and with which simulator options."""
+    """Temperature [degC] and simulator options of a simulation."""
 
     temp: float
     options: Mapping[str, float]
 
 
 def alter(target: str, value: float) -> str:
-    """Return the simulator command that gives one number of a device another value.
+    """Return the simulator command that sets one device value, for example ``alter @m1[w] = 1e-06``.
 
     Raises
     ------
     NetlistError
-        If the target is more than a plain name: the simulator redirects output at ``>`` and runs what follows a
-        ``;``.
+        If the target contains other characters than a name: ``>`` and ``;`` would redirect output and run commands.
     """
     if not _TARGET.fullmatch(target):
-        raise NetlistError(f"{shown(target)} cannot be altered: use letters, digits and _.:#+- in names of elements")
+        raise NetlistError(f"{shown(target)} cannot be altered; use letters, digits and _.:#+- in element names")
     return f"alter {target} = {float(value)!r}"
 
 
@@ -123,21 +132,29 @@ def render(
     conditions: Conditions,
     asked: Collection[str] = (),
 ) -> Template:
-    """Put circuit, bench and technology together into a `Template`.
+    """Assemble circuit, bench and technology into a `Template`.
 
     Parameters
     ----------
+    title : str
+        First line of the deck.
     netlist, library : Netlist
         The circuit, and the technology.
+    bench : Bench
+        Stimulus, initial conditions and saved vectors.
     choices : mapping of str to str
         Words that replace ``{name}`` in the text.
-    declared, asked : collection of str
-        Every number the deck defines with ``.param``; those that no default of a subcircuit may replace.
+    declared : collection of str
+        Parameters that the deck defines with ``.param``.
+    conditions : Conditions
+        Temperature and simulator options.
+    asked : collection of str
+        Parameters set by the request; a subcircuit must not have a default for them.
 
     Raises
     ------
     NetlistError
-        If the text refers to a name that nobody declares, or defines one that is declared or the technology's.
+        If the text uses an undeclared name, or defines a name that the plan or the technology defines.
     """
     _check_names(declared, conditions.options, bench)
     title = " ".join(title.split())
@@ -164,7 +181,7 @@ def _bench(bench: Bench, save: Sequence[str]) -> Netlist:
 
 
 def _chosen(netlist: Netlist, choices: Mapping[str, str]) -> Netlist:
-    """A netlist with words in place of ``{name}``."""
+    """Replace ``{name}`` by words in a netlist."""
     return Netlist.of(Card(_replaced(card.text, choices), card.where, card.line) for card in netlist.cards())
 
 
@@ -176,11 +193,11 @@ def _replaced(text: str, choices: Mapping[str, str]) -> str:
 
 def _check_declared(netlist: Netlist, declared: Sequence[str]) -> None:
     if missing := undeclared(netlist, declared):
-        raise NetlistError(f"uses undeclared {', '.join(sorted(missing))}; declared: {', '.join(sorted(declared))}")
+        raise NetlistError(f"uses undeclared {', '.join(sorted(missing))}; declared are {', '.join(sorted(declared))}")
 
 
 def _check_names(declared: Sequence[str], options: Mapping[str, float], bench: Bench) -> None:
-    """Raise `NetlistError` for a name that could be more than one."""
+    """Raise `NetlistError` unless every name is a plain name."""
     try:
         for name in (*declared, *options, *bench.initial.values()):
             check_name(name)

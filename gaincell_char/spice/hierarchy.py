@@ -1,4 +1,4 @@
-"""Which devices of a deck vary, and where their numbers go: the hierarchy walked once, expressions evaluated."""
+"""Devices of a deck that vary in Monte Carlo, and the element values to alter: one traversal of the hierarchy."""
 
 import itertools
 import re
@@ -15,7 +15,7 @@ from .cards import Card
 from .netlist import Item, Netlist, Subcircuit
 
 MISMATCH = ("dvth", "dmu")
-"""Ports of a wrapper device through which its own deviation enters: threshold [V], mobility [1]."""
+"""Parameters of a wrapper device for its mismatch: threshold voltage [V], relative mobility [1]."""
 _EXPRESSION = re.compile(r"\{[^{}]*\}")
 _DEEPEST = 30
 _MOST_INSTANCES = 100_000
@@ -23,16 +23,16 @@ _MOST_INSTANCES = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class _Drawn:
-    """A name that stands for a random number; `nominal` while nothing is drawn.
+    """Name of a random parameter, with its `nominal` value.
 
-    What is drawn for a device is added to what its instance says; a die's parameter is given as a whole.
+    A mismatch deviation is added to the value of the instance; a process parameter is replaced by the drawn value.
     """
 
     name: str
     nominal: float
 
     def at(self, deviations: Mapping[str, Any]) -> Any:
-        """Its value at the given deviations."""
+        """Value at the given deviations."""
         if self.name in MISMATCH:
             return self.nominal + deviations.get(self.name, 0.0)
         return deviations.get(self.name, self.nominal)
@@ -40,14 +40,14 @@ class _Drawn:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Later:
-    """A value that depends on random numbers: an expression, and what its names mean where it stands."""
+    """A value that depends on random parameters: an expression, and the scope in which its names are defined."""
 
     expression: str
     scope: "_Scope"
 
     @cached_property
     def random_names(self) -> AbstractSet[str]:
-        """Names of the random numbers it depends on, directly or not."""
+        """Names of the random parameters it depends on, directly or indirectly."""
         return _random_names(self.expression, self.scope)
 
 
@@ -61,7 +61,7 @@ def _names(expression: str) -> frozenset[str]:
 
 
 def _random_names(expression: str, scope: _Scope) -> set[str]:
-    """Names of the random numbers that an expression depends on, directly or not."""
+    """Names of the random parameters that an expression depends on, directly or indirectly."""
     found: set[str] = set()
     for name in _names(expression):
         value = scope.get(name, 0.0)
@@ -73,9 +73,9 @@ def _random_names(expression: str, scope: _Scope) -> set[str]:
 
 
 def _value(expression: str, scope: _Scope, deviations: Mapping[str, Any], where: str, known: _Known) -> Any:
-    """Evaluate an expression at the given deviations; random numbers left out are nominal.
+    """Evaluate an expression at the given deviations; random parameters without a deviation are nominal.
 
-    ``known`` collects the values found on the way: expressions that share names take no longer for it.
+    ``known`` caches intermediate values, so that shared subexpressions are evaluated once.
     """
     numbers: dict[str, Any] = {}
     for name in _names(expression) & scope.keys():
@@ -93,14 +93,14 @@ def _value(expression: str, scope: _Scope, deviations: Mapping[str, Any], where:
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
-    """One number of one element: what ``alter`` calls it, and the expression it is worth."""
+    """One value of one element: its target in the command ``alter``, and its expression."""
 
     target: str
     value: _Later
 
     @property
     def names(self) -> set[str]:
-        """Random numbers it depends on."""
+        """Random parameters it depends on."""
         return set(self.value.random_names)
 
 
@@ -111,11 +111,13 @@ class Device:
     Attributes
     ----------
     path : str
-        ``"xcell.xn"``.
+        Hierarchical name, for example ``"xcell.xn"``.
     kind : str
-        Name of the wrapper, ``"n_svt"``.
+        Name of the wrapper, for example ``"n_svt"``.
     values : mapping of str to float
-        Its parameters and every global one.
+        Parameters of the instance and global parameters, in SI units.
+    hooks : tuple of Hook
+        Values of its elements that depend on random parameters.
     """
 
     path: str
@@ -125,12 +127,12 @@ class Device:
 
     @property
     def mismatched(self) -> tuple[str, ...]:
-        """Which of `MISMATCH` its hooks use."""
+        """Names in `MISMATCH` that its hooks use."""
         used = set().union(*(hook.names for hook in self.hooks))
         return tuple(name for name in MISMATCH if name in used)
 
     def altered(self, deviations: Mapping[str, Any]) -> dict[str, Any]:
-        """Target -> value, for deviations given as numbers or arrays by name."""
+        """Target -> value, in SI units; `deviations` maps a random parameter to a number or an array (elementwise)."""
         known: _Known = {}
         return {
             hook.target: _value(hook.value.expression, hook.value.scope, deviations, self.path, known)
@@ -139,7 +141,7 @@ class Device:
 
 
 def block_defaults(library: Netlist) -> dict[str, dict[str, float]]:
-    """Subcircuit -> its parameters with a plain number for a default."""
+    """Subcircuit -> parameters whose default is a plain number, with that number."""
     return {
         name: {
             parameter: float(evaluate(text, {}, f"{name}: {parameter}"))
@@ -151,27 +153,29 @@ def block_defaults(library: Netlist) -> dict[str, dict[str, float]]:
 
 
 def find_devices(netlist: Netlist, params: Mapping[str, float], process: Sequence[str]) -> tuple[Device, ...]:
-    """Every instance, in the order of the deck, whose elements use `MISMATCH` or a name of `process`.
+    """Find every instance, in the order of the deck, whose elements depend on a random parameter.
 
     Parameters
     ----------
     netlist : Netlist
-        Models, subcircuits and what is outside of them, as in `Template.netlist`.
+        The complete netlist, as in `Template.netlist`.
     params : mapping of str to float
-        Value of every parameter of the deck.
+        Value of every parameter of the deck, in SI units.
+    process : sequence of str
+        Names of the process parameters, random in addition to `MISMATCH`.
 
     Raises
     ------
     NetlistError
-        If such a name stands where ``alter`` cannot reach it, an instance's value is no arithmetic, parameters refer to
-        each other in a circle, or there are more than 100,000 instances.
+        If a random parameter is used where ``alter`` cannot reach it, the value of an instance is not arithmetic,
+        parameters have a circular definition, or there are more than 100,000 instances.
     """
     try:
         return _found_devices(netlist, params, process)
     except RecursionError:
         raise NetlistError(
-            "Monte Carlo cannot evaluate the netlist: parameters refer to each other in a circle, or an expression is "
-            "nested too deep"
+            "Monte Carlo cannot evaluate the netlist: parameters have a circular definition, or an expression is "
+            "nested too deeply"
         ) from None
 
 
@@ -179,11 +183,11 @@ def _found_devices(netlist: Netlist, params: Mapping[str, float], process: Seque
     scope: dict[str, Any] = {name.lower(): value for name, value in params.items()}
     scope |= {name: _Drawn(name=name, nominal=scope.get(name, 0.0)) for name in process}
     for card in netlist.top:
-        # A technology's own parameters may build on one of the process; alter reaches neither.
+        # Parameters of the technology may depend on a process parameter; alter reaches neither.
         if names := card.references & {*MISMATCH, *process}:
             raise NetlistError(
                 f"{card.lowered[:60]!r} uses {', '.join(sorted(names))} outside a subcircuit, where Monte Carlo cannot "
-                "vary it"
+                "vary it; use it inside one"
             )
     found: dict[str, Device] = {}
     for path, kind, scope_, hooks in _walk(netlist.top, _Place(), scope, _Library(blocks=netlist.subcircuits)):
@@ -195,7 +199,7 @@ def _found_devices(netlist: Netlist, params: Mapping[str, float], process: Seque
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where in the hierarchy: ``root`` is the wrapper device around it, if any, ``given`` what the instance sets."""
+    """Place in the hierarchy: ``root`` is the enclosing wrapper device, ``given`` the parameters the instance sets."""
 
     path: str = ""
     kind: str = ""
@@ -208,7 +212,7 @@ _Found = tuple[str, str, _Scope, tuple[Hook, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class _Library:
-    """Subcircuits by name, and a count of the instances met so far."""
+    """Subcircuits by name, and the number of instances visited so far."""
 
     blocks: Mapping[str, Subcircuit]
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -216,7 +220,7 @@ class _Library:
     def block(self, kind: str, where: str) -> Subcircuit:
         """Return the subcircuit of one more instance."""
         if kind not in self.blocks:
-            raise NetlistError(f"{where}: there is no subcircuit {kind}")
+            raise NetlistError(f"{where}: subcircuit {kind} is not defined")
         if next(self.numbers) >= _MOST_INSTANCES:
             raise NetlistError(f"{where}: the netlist has more than {_MOST_INSTANCES} instances")
         return self.blocks[kind]
@@ -224,7 +228,7 @@ class _Library:
 
 def _walk(items: Iterable[Item], at: _Place, scope: _Scope, library: _Library) -> Iterator[_Found]:
     if at.path.count(".") > _DEEPEST:
-        raise NetlistError(f"{at.path}: subcircuits are nested too deep")
+        raise NetlistError(f"{at.path}: subcircuits are nested more than {_DEEPEST} deep")
     local = dict(scope)
     hooks: list[Hook] = []
     inner: list[_Found] = []
@@ -233,11 +237,11 @@ def _walk(items: Iterable[Item], at: _Place, scope: _Scope, library: _Library) -
             continue
         if card.kind in (".if", ".elseif", ".else", ".func") and at.path:
             raise NetlistError(
-                f"{at.kind}: {card.lowered[:60]!r}: Monte Carlo cannot look into a subcircuit with {card.kind}"
+                f"{at.kind}: {card.lowered[:60]!r}: Monte Carlo cannot evaluate a subcircuit with {card.kind}"
             )
         if card.kind == ".param":
             for name, text in card.assignments.items():
-                # What the instance says goes before what the subcircuit says; ngspice sorts the outermost ones itself.
+                # A value of the instance overrides that of the subcircuit; ngspice sorts the outermost ones itself.
                 if not at.path:
                     local[name] = _Later(expression=text, scope=local)
                 elif name not in at.given:
@@ -254,7 +258,7 @@ def _walk(items: Iterable[Item], at: _Place, scope: _Scope, library: _Library) -
 
 
 def _bound(text: str, scope: _Scope, where: str) -> Any:
-    """Value of an assignment, now or later."""
+    """Value of an assignment: a number, or a `_Later` if it depends on random parameters."""
     return _Later(expression=text, scope=scope) if _random_names(text, scope) else _value(text, scope, {}, where, {})
 
 
@@ -263,7 +267,7 @@ def _instance(card: Card, at: _Place, scope: _Scope, library: _Library) -> Itera
     name, kind = card.positional[0], card.positional[-1]
     where = f"{at.path}.{name}".lstrip(".")
     block = library.block(kind, where)
-    # Names of the caller stay visible, as they do in ngspice; the values are frozen here, not looked up later.
+    # Names of the caller stay visible, as in ngspice, with the values they have at this point.
     inner: dict[str, Any] = {**scope, **{parameter: _bound(text, scope, where) for parameter, text in given.items()}}
     root = at.root
     for parameter, default in block.defaults.items():
@@ -273,7 +277,7 @@ def _instance(card: Card, at: _Place, scope: _Scope, library: _Library) -> Itera
         if parameter in MISMATCH and isinstance(own, _Later) and not at.root:
             raise NetlistError(
                 f"{where}: {parameter} = {shown(own.expression)[1:-1]} depends on "
-                f"{', '.join(sorted(own.random_names))}, so Monte Carlo cannot add what it draws; give it a number"
+                f"{', '.join(sorted(own.random_names))}, so Monte Carlo cannot add a deviation; use a number"
             )
         if parameter in MISMATCH and not isinstance(own, _Later):
             inner[parameter] = _Drawn(name=parameter, nominal=own)

@@ -1,4 +1,4 @@
-"""Names that a netlist uses and defines: what is undeclared, defined twice, or instantiated wrongly."""
+"""Checks of the names in a netlist: undeclared names, duplicate definitions, wrong instances."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Set
@@ -12,7 +12,7 @@ _KNOWN_TO_NGSPICE = frozenset(("temper", "time", "hertz"))
 
 
 def undeclared(netlist: Netlist, declared: Iterable[str]) -> set[str]:
-    """Names used in ``{...}`` that are neither declared, ``.param``, nor the subcircuit's own."""
+    """Names used in ``{...}`` that neither `declared` nor ``.param`` nor the surrounding subcircuit defines."""
     known = {name.lower() for name in declared} | _KNOWN_TO_NGSPICE
     known.update(*(card.assignments for card in netlist.cards() if card.kind == ".param"))
     return _undeclared(netlist.items, known)
@@ -35,7 +35,7 @@ def _arguments(card: Card) -> set[str]:
 
 
 def check_instances(netlist: Netlist) -> None:
-    """Raise `NetlistError` unless every subcircuit is defined, and instantiated with as many nodes as it has ports."""
+    """Raise `NetlistError` if an instance has an undefined subcircuit, or another number of nodes than its ports."""
     instances = [card for card in netlist.cards() if card.kind == "x"]
     if alone := next((card for card in instances if len(card.positional) < 2), None):
         raise NetlistError(f"{alone.words[0]} names no subcircuit")
@@ -49,12 +49,14 @@ def check_instances(netlist: Netlist) -> None:
 
 
 def check_definitions(library: Netlist, user: Netlist, declared: Collection[str]) -> None:
-    """Raise `NetlistError` if a text defines what has its value or its meaning from elsewhere.
+    """Raise `NetlistError` if a name is defined twice.
 
     Parameters
     ----------
-    library, user : Netlist
-        What is used of the technology; the circuit with its bench.
+    library : Netlist
+        The part of the technology that the deck uses.
+    user : Netlist
+        The circuit with its bench.
     declared : collection of str
         Parameters of the plan.
     """
@@ -66,7 +68,7 @@ def check_definitions(library: Netlist, user: Netlist, declared: Collection[str]
             raise _twice(card, both, "of the technology defines {}, which the plan declares; rename it")
     for card in user.cards():
         if both := card.defines & names:
-            raise _twice(card, both, "defines {}, which the plan declares; leave it out, or choose another name")
+            raise _twice(card, both, "defines {}, which the plan declares; remove it, or choose another name")
         if both := card.defines & its_own:
             raise _twice(card, both, "defines {}, which the technology defines; choose another name")
     for item, name in _named(user.items):
@@ -88,10 +90,10 @@ def _named(items: Iterable[Item]) -> Iterator[tuple[Card, str]]:
 
 
 def check_defaults(netlist: Netlist, asked: Collection[str]) -> None:
-    """Raise `NetlistError` if a subcircuit has a default that an instance takes instead of what was asked for."""
+    """Raise `NetlistError` if the default of a subcircuit would override a value that the request sets (`asked`)."""
     names = {name.lower() for name in asked}
     for card in netlist.cards():
         block = netlist.subcircuits.get(card.positional[-1]) if card.kind == "x" else None
         if block and (both := (block.defaults.keys() & names) - card.assignments.keys()):
-            said = f"gives {', '.join(sorted(both))} a default, and the request another value; rename it"
+            said = f"has a default for {', '.join(sorted(both))}, which the request sets to another value; rename it"
             raise block.head.error(said)

@@ -1,4 +1,4 @@
-"""Cards -> a tree: subcircuits with what they contain, and what is outside of them."""
+"""Cards -> a tree of subcircuits and top-level cards."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .cards import Card, split_cards
 
 @dataclass(frozen=True)
 class Subcircuit:
-    """``.subckt`` to ``.ends``; ``items`` are the cards and subcircuits between them."""
+    """A subcircuit from ``.subckt`` to ``.ends``; ``items`` are the cards and subcircuits inside."""
 
     head: Card
     items: tuple["Card | Subcircuit", ...]
@@ -18,17 +18,17 @@ class Subcircuit:
 
     @property
     def name(self) -> str:
-        """Its name, in lower case."""
+        """Name, in lower case."""
         return self.head.positional[1] if len(self.head.positional) > 1 else ""
 
     @property
     def ports(self) -> tuple[str, ...]:
-        """Its nodes, in order."""
+        """Ports, in order."""
         return self.head.positional[2:]
 
     @property
     def defaults(self) -> Mapping[str, str]:
-        """Parameter -> its default, an expression."""
+        """Parameter -> expression of its default."""
         return self.head.assignments
 
     def cards(self) -> Iterator[Card]:
@@ -49,12 +49,12 @@ class Netlist:
 
     @classmethod
     def of(cls, cards: Iterable[Card]) -> Self:
-        """Put cards together.
+        """Build the tree from a sequence of cards.
 
         Raises
         ------
         NetlistError
-            If a subcircuit is not closed, or none is open where one ends.
+            If a ``.subckt`` has no ``.ends``, or an ``.ends`` no ``.subckt``.
         """
         top: list[Item] = []
         open_: list[tuple[Card, list[Item]]] = []
@@ -63,13 +63,13 @@ class Netlist:
                 open_.append((card, []))
             elif card.kind == ".ends":
                 if not open_:
-                    raise card.error("closes nothing: no block of that kind is open here")
+                    raise card.error("has no matching .subckt before it")
                 head, items = open_.pop()
                 (open_[-1][1] if open_ else top).append(Subcircuit(head, tuple(items), card))
             else:
                 (open_[-1][1] if open_ else top).append(card)
         if open_:
-            raise open_[-1][0].error("is not closed: no .ends follows")
+            raise open_[-1][0].error("is not closed: add .ends")
         return cls(tuple(top))
 
     def __add__(self, other: "Netlist") -> "Netlist":
@@ -77,7 +77,7 @@ class Netlist:
 
     @cached_property
     def text(self) -> str:
-        """What the simulator reads."""
+        """SPICE text for the simulator."""
         return "\n".join(map(str, self.cards()))
 
     @cached_property
@@ -87,7 +87,7 @@ class Netlist:
 
     @cached_property
     def subcircuits(self) -> Mapping[str, Subcircuit]:
-        """Every subcircuit by its name, also those inside of others."""
+        """Every subcircuit by name, nested ones included."""
         return {found.name: found for found in _subcircuits(self.items)}
 
     def cards(self) -> Iterator[Card]:
@@ -112,5 +112,5 @@ def _subcircuits(items: Iterable[Item]) -> Iterator[Subcircuit]:
 
 @lru_cache(maxsize=256)
 def as_netlist(text: str) -> Netlist:
-    """Return the tree of a text that `reader.read_netlist` has checked before, such as the body of a deck."""
+    """Return the tree of a text already checked by `reader.read_netlist`, such as the body of a deck."""
     return Netlist.of(split_cards(text, commands=True))

@@ -1,7 +1,7 @@
-"""One libngspice in this process: load a deck once, change its numbers, run, read vectors.
+"""The ngspice library in this process: load a deck once, change its values, simulate, read vectors.
 
-The binding is PySpice's: library handle, cffi definitions, callbacks.  Its error policy is not: here the
-outcome of a run is judged from the values and the log, never from a return code.
+PySpice provides the binding: library handle, cffi definitions, callbacks.  Errors are detected here: from the
+values and the log, never from a return code.
 """
 
 import ctypes.util
@@ -28,8 +28,8 @@ INSTALL = (
 )
 
 LIBRARY_PATH = "NGSPICE_LIBRARY_PATH"
-# A user's own .spiceinit or the distribution's spinit would change results; two OpenMP threads on one
-# small circuit spin against each other and cost a factor of forty.
+# A .spiceinit of the user or the spinit of the distribution would change results; two OpenMP threads on one
+# small circuit wait for each other and cost a factor of forty.
 _INIT = "set num_threads=1\nset no_mem_check\n"
 _FATAL = re.compile(
     r"aborted|no such|not parsed|no circuits|no dc path|can't find|undefined|formula\(\) error"
@@ -41,17 +41,29 @@ _HARMLESS = re.compile(
     r"no error|error_?tol|can't find init file|gmin stepping|source stepping|cannot recover", re.IGNORECASE
 )
 _NOTHING_SAVED = "no data saved for"
-# Command history is the only thing that grows; ngSpice_Command(NULL) clears it.
+# Only the command history grows; ngSpice_Command(NULL) clears it.
 _COMMANDS_BEFORE_CLEANUP = 2000
 _LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one deck gave: vectors, or the reason why not.
+    """Result of one deck: vectors, or the reason of a failure.
 
-    ``fatal`` says that the library is not to be used again, ``died`` that its process ended before it answered;
-    ``spent_s`` is the time inside the analysis.
+    Attributes
+    ----------
+    vectors : mapping of str to ndarray, shape (n_times,), or scalar for an operating point as (1,)
+        Saved vectors in SI units; measured outputs for a `Batch`.
+    reason : str
+        Reason of a failure; empty if there is none.
+    log : str
+        Output of ngspice after a failure.
+    fatal : bool
+        Whether the simulator process must be replaced.
+    died : bool
+        Whether the simulator process ended before it answered.
+    spent_s : float
+        Time of the analysis alone [s].
     """
 
     vectors: Mapping[str, Floats]
@@ -65,12 +77,13 @@ class Outcome:
 def find_library() -> str:
     """Path or name of the ngspice shared library.
 
-    ``NGSPICE_LIBRARY_PATH`` decides if set; else the linker, the active conda environment and Homebrew.
+    Searched are ``NGSPICE_LIBRARY_PATH`` if set; otherwise the active conda environment, this Python environment,
+    Homebrew, /usr/local, and the system linker.
 
     Raises
     ------
     NgspiceMissingError
-        If there is none; the message says how to install it.
+        If the library is not found; the message states how to install it.
     """
     if chosen := os.environ.get(LIBRARY_PATH):
         if not Path(chosen).exists():
@@ -94,7 +107,7 @@ def find_library() -> str:
 
 
 class _Binding(NgSpiceShared):  # type: ignore[misc]
-    """PySpice's binding with its message handling replaced: collect, never raise."""
+    """PySpice's binding, modified to collect messages instead of raising errors."""
 
     @staticmethod
     def _send_char(message: object, _ngspice_id: int, user_data: object) -> int:
@@ -125,10 +138,10 @@ class _Binding(NgSpiceShared):  # type: ignore[misc]
 
 
 class Session:
-    """The simulator of this process.  It changes the working directory and must be the only one."""
+    """The simulator of this process: at most one per process, since it changes the working directory."""
 
     def __init__(self, directory: Path) -> None:
-        """Start ngspice in a private `directory`, with our own initialisation files."""
+        """Start ngspice in a private `directory`, with initialisation files of this package."""
         (directory / "scripts").mkdir(parents=True)
         (directory / "scripts" / "spinit").write_text(f"* gaincell-char\n{_INIT}")
         (directory / ".spiceinit").write_text(f"* gaincell-char\n{_INIT}")
@@ -148,15 +161,15 @@ class Session:
 
     @property
     def version(self) -> str:
-        """Ngspice's version, as ``"39"``."""
+        """Version of ngspice, for example ``"39"``."""
         return str(self._binding.ngspice_version)
 
     def run(self, deck: Deck) -> Outcome:
-        """Simulate one deck and return its saved vectors, or the reason why there are none."""
+        """Simulate one deck and return its saved vectors, or the reason of a failure."""
         self._binding.messages.clear()
-        self._binding._stdout.clear()  # PySpice's own list would grow for ever
+        self._binding._stdout.clear()  # the list of PySpice would grow without limit
         if not all(map(math.isfinite, (*deck.params.values(), *deck.alters.values()))):
-            # ngspice would keep the previous value without a word that reaches the result.
+            # ngspice would silently keep the previous value.
             return self._failed("a parameter is not a finite number")
         self._set(deck)
         if reason := self._complaint():
@@ -173,10 +186,10 @@ class Session:
         return outcome
 
     def _set(self, deck: Deck) -> None:
-        """Bring the loaded circuit to the deck's numbers by the cheapest way.
+        """Set the loaded circuit to the values of the deck in the cheapest way.
 
-        ngspice reads a number of ``alter`` and one of ``.param`` with different rounding.  Sources that can be
-        altered always are, so that a result does not depend on what ran before.
+        ngspice rounds a value in ``alter`` and one in ``.param`` differently.  Alterable sources are always set by
+        ``alter``, so that a result does not depend on previous simulations.
         """
         sources = deck.template.alterable
         same = deck.template is self._template or deck.template == self._template
@@ -202,7 +215,7 @@ class Session:
         self._parsed = dict(deck.params)
 
     def _load(self, deck: Deck) -> None:
-        if self._loaded:  # one that failed, too: each that stays costs 95 kB
+        if self._loaded:  # also after a failed load: each circuit kept costs 95 kB
             self._command("remcirc")
             self._binding.messages.clear()
         self._loaded = True
@@ -223,7 +236,7 @@ class Session:
         return str(ffi.string(self._library.ngSpice_CurPlot()).decode())
 
     def _complaint(self) -> str:
-        """First line of the log that ngspice never writes in a good run, with what it says next."""
+        """First line of the log that only appears in failed runs, with the two lines after it."""
         lines = [content.strip() for stream, content in self._binding.messages if stream == "stderr"]
         for number, line in enumerate(lines):
             if _FATAL.search(line) and not _HARMLESS.search(line):
@@ -231,7 +244,7 @@ class Session:
         if not self._binding.exited:
             return ""
         said = " ".join(" ".join(line for line in lines if "cannot recover" not in line).split())
-        return f"ngspice gave up on the deck: {said[-_LONGEST_REASON:] or 'it does not say why'}"
+        return f"ngspice ended at the deck: {said[-_LONGEST_REASON:] or 'its log gives no reason'}"
 
     def _judge(self, deck: Deck, before: str) -> Outcome:
         if reason := self._complaint():
@@ -259,9 +272,9 @@ class Session:
             return self._failed(f"the transient stopped at {end:.4g} s of {deck.analysis.stop:.4g} s")
         for node, value in deck.initial.items():
             got = vectors[node][0]
-            # Singular operating points make ngspice drop every .ic and carry on.
+            # At a singular operating point ngspice ignores every .ic and continues.
             if abs(got - value) > 1e-4 + 1e-4 * abs(value):
-                return self._failed(f".ic was not honoured: {node} is {got:.5g} at t = 0, not {value:.5g}")
+                return self._failed(f".ic was ignored by ngspice: {node} is {got:.5g} at t = 0, not {value:.5g}")
         return Outcome(vectors=vectors)
 
     def _vector(self, name: str) -> Floats | None:

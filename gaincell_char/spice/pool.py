@@ -1,4 +1,4 @@
-"""Child processes with one ngspice each: handed decks, watched, killed and replaced."""
+"""Child processes with one ngspice each: given decks, supervised, ended and replaced."""
 
 import contextlib
 import itertools
@@ -30,11 +30,11 @@ _MOST_DEATHS = 3
 C = TypeVar("C")
 T = TypeVar("T")
 Work = Sequence[Deck] | Batch
-"""What a child is handed: decks to run, or a batch to run and measure."""
+"""Work for a child process: decks to simulate, or a batch to simulate and measure."""
 
 
 class Simulator:
-    """A child process with one ngspice in it; killed and replaced when it hangs or dies."""
+    """A child process with one ngspice; ended and replaced after a timeout or a crash."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,20 +45,20 @@ class Simulator:
         self.version = ""
 
     def start(self) -> str:
-        """Start the child unless it runs, and return the version of its ngspice.
+        """Start the child unless it is running, and return the version of its ngspice.
 
         Raises
         ------
         NgspiceMissingError
-            If it does not start.
+            If the child does not start.
         """
         self._started()
         return self.version
 
     def run(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
-        """Yield one outcome per deck, in order.
+        """Yield one outcome per deck, in order; a simulation that takes longer than `timeout_s` [s] fails.
 
-        A deck whose process dies is run again, for what ended the process may have come from outside; one that ends
+        A deck whose process ends is simulated again, since the cause may be outside the deck; a deck that ends
         several processes has failed.
         """
         done, deaths = 0, 0
@@ -71,7 +71,7 @@ class Simulator:
                 yield outcome
 
     def close(self) -> None:
-        """End the child and remove its directory; once more does nothing."""
+        """End the child and remove its directory; may be called repeatedly."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -84,23 +84,23 @@ class Simulator:
             self._scratch = None
 
     def kill(self) -> None:
-        """End a run in progress from another thread; its outcome is a failure."""
+        """End a simulation in progress from another thread; its outcome is a failure."""
         self._killed.set()
         process = self._process
         if process is not None:
             process.kill()
 
     def _serve(self, decks: Work, timeout_s: float) -> Iterator[Outcome]:
-        """Yield outcomes until the decks are done or the child is lost."""
+        """Yield outcomes until all decks are simulated or the child has ended."""
         try:
             connection = self._started()
         except (NgspiceMissingError, OSError) as error:
             if not self.version:
                 raise
-            # It worked before: memory or disk ran out.  What is done already is worth keeping.
+            # It started before, so memory or disk is full.  Finished points must be kept.
             yield Outcome(vectors={}, reason=f"ngspice does not start again: {error}", fatal=True)
             return
-        with contextlib.suppress(OSError):  # a dead child shows when its answer is awaited
+        with contextlib.suppress(OSError):  # a child that has ended is detected in _receive
             connection.send(decks)
         for _ in range(len(decks)):
             outcome = self._receive(connection, timeout_s)
@@ -119,7 +119,7 @@ class Simulator:
                 return Outcome(vectors={}, reason=f"no result after {timeout_s:g} s", fatal=True)
             outcome = connection.recv()
         except (EOFError, OSError):
-            reason = "ngspice died while it ran this deck"
+            reason = "ngspice crashed while it simulated this deck"
             return Outcome(vectors={}, reason=reason, log=self._last_words(), fatal=True, died=True)
         assert isinstance(outcome, Outcome)  # noqa: S101  the child's protocol, for the type checker
         return outcome
@@ -132,7 +132,7 @@ class Simulator:
         return ""
 
     def _started(self) -> Connection:
-        """Connection to a child that answers; one that somebody ends while it starts is replaced."""
+        """Connection to a running child; a child ended by a signal during its start is replaced."""
         deaths = 0
         while True:
             if self._connection is not None and self._process is not None and self._process.poll() is None:
@@ -145,22 +145,22 @@ class Simulator:
             deaths += self._ended_by_signal()
             self.close()
             if deaths in (0, _MOST_DEATHS) or self._killed.is_set():
-                raise NgspiceMissingError(f"the ngspice library does not load: {printable(hello.strip())}")
+                raise NgspiceMissingError(f"the ngspice library cannot be loaded: {printable(hello.strip())}")
 
     def _ended_by_signal(self) -> bool:
         ended = self._process.poll() if self._process else None
         return ended is not None and ended < 0
 
     def _start(self) -> tuple[str, str] | str:
-        """Start a child and return its greeting, or what is wrong."""
+        """Start a child and return its first message, or the reason of a failure."""
         self._scratch = Scratch()
         self._connection, theirs = Pipe()
         child, work = theirs.fileno(), self._scratch.path / "work"
         with (self._scratch.path / "stderr").open("wb") as errors:
-            # Its own session: Ctrl-C reaches the parent alone, which decides what to keep.
+            # A new session, so that Ctrl-C reaches only the parent, which keeps the finished points.
             self._process = subprocess.Popen(
                 command("spice.worker", child, work, os.getpid()),
-                # Found here: the child has another working directory.
+                # Resolved here, since the child has another working directory.
                 env={**os.environ, **({LIBRARY_PATH: find_library()} if os.environ.get(LIBRARY_PATH) else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
@@ -178,7 +178,7 @@ class Simulator:
 
 
 def check_timeout(timeout_s: float) -> float:
-    """Return the time after which a run is ended [s], or raise `ParameterError` if it is no sensible one."""
+    """Return the time limit of one simulation [s], or raise `ParameterError` if it is out of range."""
     if not _SHORTEST_TIMEOUT_S <= timeout_s <= _LONGEST_TIMEOUT_S:
         raise ParameterError(
             f"timeout = {timeout_s:g} s is outside [{_SHORTEST_TIMEOUT_S:g}, {_LONGEST_TIMEOUT_S:g}] s"
@@ -187,14 +187,14 @@ def check_timeout(timeout_s: float) -> float:
 
 
 class Pool:
-    """Simulators to share among chunks; keep one for a whole job to save their start-up.
+    """A pool of simulators; use one for a whole job to save start-up time.
 
     Parameters
     ----------
     workers : int, optional
         Number of child processes; one per core by default.
     timeout_s : float
-        A run that takes longer is ended and counts as failed.
+        Time limit of one simulation [s]; a simulation that takes longer fails.
     """
 
     def __init__(self, workers: int | None = None, *, timeout_s: float = 60.0) -> None:
@@ -210,7 +210,7 @@ class Pool:
         self._free: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
         for simulator in self._all:
             self._free.put(simulator)
-        # Threads suffice to hand out chunks: the work is in the children.
+        # Threads suffice here: the work is done in the child processes.
         self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="gaincell")
 
     def __enter__(self) -> Self:
@@ -224,7 +224,7 @@ class Pool:
             raise
 
     def close(self) -> None:
-        """End every child and thread; once more does nothing."""
+        """End every child and thread; may be called repeatedly."""
         self.stop.set()
         self.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -232,22 +232,22 @@ class Pool:
             simulator.close()
 
     def kill(self) -> None:
-        """End every run in progress, now."""
+        """End every simulation in progress at once."""
         for simulator in self._all:
             simulator.kill()
 
     @property
     def version(self) -> str:
-        """Version of the ngspice that ran, empty before the first run."""
+        """Version of ngspice; empty before the first simulation."""
         return next((s.version for s in self._all if s.version), "")
 
     def start(self) -> str:
-        """Start a simulator unless one runs, and return what it is: ``"ngspice 39"``.
+        """Start a simulator unless one is running, and return its name and version: ``"ngspice 39"``.
 
         Raises
         ------
         NgspiceMissingError
-            If none starts.
+            If no simulator starts.
         """
         if not self.version:
             simulator = self._free.get()
@@ -258,12 +258,12 @@ class Pool:
         return f"ngspice {self.version}"
 
     def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck], *, count: int) -> Iterator[tuple[Any, Outcome]]:
-        """Yield every job with its outcome, as they finish; stops early when `stop` is set.
+        """Simulate jobs and yield each with its outcome, in the order of completion, until `stop` is set.
 
         Parameters
         ----------
         jobs : iterable
-            Taken a chunk at a time; `count` is how many there are.
+            `count` jobs of any type, consumed in chunks.
         decks : callable
             Job -> deck.
         """
@@ -276,20 +276,20 @@ class Pool:
                 pending.add(self._executor.submit(self._chunk, chunk, decks))
             if not pending:
                 return
-            # A short timeout, so that signal handlers of the main thread get their turn.
+            # A short timeout, so that signal handlers can run in the main thread.
             finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield from future.result()
 
     def stream(self, chunks: Iterable[C], serve: Callable[[Simulator, C], Iterable[T]]) -> Iterator[T]:
-        """Yield what `serve` makes of every chunk with a simulator, as it comes; stops early when `stop` is set.
+        """Apply `serve` to every chunk and yield its results, in the order of completion, until `stop` is set.
 
         Parameters
         ----------
         chunks : iterable
-            Taken one at a time.
+            Chunks of work of any type, consumed one at a time.
         serve : callable
-            Runs in a thread: the work is in the simulator's process.
+            (simulator, chunk) -> results; runs in a thread, for the work is done in the simulator's process.
         """
         results: queue.SimpleQueue[T] = queue.SimpleQueue()
         shared, lock, left = iter(chunks), threading.Lock(), threading.Event()
@@ -305,7 +305,7 @@ class Pool:
         pending = [self._executor.submit(work) for _ in range(self.workers)]
         try:
             while not (over := all(future.done() for future in pending)) or not results.empty():
-                # A short timeout, so that signal handlers of the main thread get their turn.
+                # A short timeout, so that signal handlers can run in the main thread.
                 with contextlib.suppress(queue.Empty):
                     yield results.get(timeout=0.0 if over else 0.1)
         finally:

@@ -1,6 +1,6 @@
-"""The reader of SPICE text, whoever wrote it: includes filled in, every card checked, a tree returned.
+"""Reader of SPICE text from any source: includes inserted, every card checked, a tree returned.
 
-The text of that tree is the only one that reaches the simulator: what was checked is what runs.
+Only the text of that tree reaches the simulator, so nothing unchecked is simulated.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from .netlist import Netlist
 from .safety import check_blocks, check_card, check_functions, check_text, is_kept
 
 Read = Callable[[str], str]
-"""Name of a file in an ``.include`` -> its text; raises `NetlistError` for a file that may not be read."""
+"""File name in an ``.include`` -> text of the file; raises `NetlistError` for a file that must not be read."""
 
 _DEEPEST = 8
 _MOST_INCLUDES = 1000
@@ -21,27 +21,27 @@ _MOST_INCLUDES = 1000
 
 @dataclass
 class Budget:
-    """What may still be read: characters, and files that include each other."""
+    """Number of characters and of files that may still be read, includes counted."""
 
     characters: int = untrusted.MOST_NETLIST
     files: int = _MOST_INCLUDES
 
     def take(self, text: str, where: str) -> None:
-        """Count one more file, or raise `NetlistError`."""
+        """Count one more file, or raise `NetlistError` if a limit is exceeded; `where` names the file."""
         self.characters -= len(text)
         self.files -= 1
         if self.characters < 0:
             raise NetlistError(
-                f"{where}: with its includes the netlist is larger than {untrusted.MOST_NETLIST >> 20} MiB"
+                f"{where}: the netlist with its includes is larger than {untrusted.MOST_NETLIST >> 20} MiB"
             )
         if self.files < 0:
             raise NetlistError(f"{where}: the netlist includes more than {_MOST_INCLUDES} files")
 
 
 def read_netlist(text: str, *, read: Read | None = None, where: str = "netlist") -> Netlist:
-    """Return what a simulation uses of a netlist.
+    """Read and check a netlist; analyses and print commands are removed.
 
-    The time it takes grows in proportion to the length of the text.
+    The time is proportional to the length of the text.
 
     Parameters
     ----------
@@ -50,25 +50,27 @@ def read_netlist(text: str, *, read: Read | None = None, where: str = "netlist")
     read : callable, optional
         File name of an ``.include`` -> its text.
     where : str
-        What to call the netlist in an error.
+        Name of the netlist, for errors.
 
     Raises
     ------
     NetlistError
-        If a card is incomplete, sets an option out of its range, names something that is not a plain name, or could
-        run a command, load a program or open a file; if a block is not closed, or a function calls itself; if an
-        include cannot be read; or if the text is too large.
+        If a card is incomplete, sets an option out of its range, contains an invalid name, or could run a command,
+        load a program or open a file; if a block is not closed, or a function calls itself; if an include cannot be
+        read; or if the text is too large.
     """
     return checked(_included(text, read, untrusted.printable(where), Budget(), depth=0))
 
 
 def checked(cards: Iterable[Card], *, foundry: bool = False) -> Netlist:
-    """Return the tree of cards, each of which may reach the simulator.
+    """Check cards and return their tree.
 
     Parameters
     ----------
+    cards : iterable of Card
+        Unchecked cards.
     foundry : bool
-        Accept what ngspice skips, such as a ``.param`` without a value: nobody can change a foundry's files.
+        Accept cards that ngspice skips, such as a ``.param`` without a value: foundry files cannot be changed.
 
     Raises
     ------
@@ -99,6 +101,6 @@ def _included(text: str, read: Read | None, where: str, budget: Budget, depth: i
             continue
         check_text(card)
         if read is None:
-            raise card.error("cannot be followed: includes need a netlist read from a file")
+            raise card.error("cannot be resolved: only a netlist read from a file may include others")
         name = card.text.partition(" ")[2].strip("\"'")
         yield from _included(read(name), read, untrusted.printable(name), budget, depth + 1)

@@ -1,4 +1,4 @@
-"""What a card may be: nothing that could run a command, load a program or open a file, and nothing incomplete."""
+"""Checks of a card: it must not run a command, load a program or open a file, and must be complete."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -23,29 +23,29 @@ _UNSAFE = (
     (re.compile(r"\b(numd|nbjt|numos)\b"), "CIDER models read and write files"),
     (re.compile(r"`"), "backticks run a shell command"),
     (re.compile(r"^\.lib"), ".lib sections are not supported; .include the file instead"),
-    (re.compile(r"^\.temp"), "it would change the temperature; give that with the request"),
+    (re.compile(r"^\.temp"), "it would change the temperature; set it with --temp or temps="),
     (re.compile(r"\\(?= |$)"), "a line ends in a backslash; continue it with + on the next line"),
 )
-# One look for all of them, any of which the slower look then names: a foundry's library has 20,000 lines.
+# One pattern for all; the slower search names the reason.  A foundry library has 20,000 lines.
 _ANY_UNSAFE = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _UNSAFE))
-# ngspice knows a card by its beginning (.controls, .incl) and takes a stray first character, as in "(# shell", for
-# an asterisk, so what is not plainly a device or one of these cards is refused.
+# ngspice identifies a card by its beginning (.controls, .incl) and reads some first characters, as in "(# shell", as
+# an asterisk; only devices and the cards listed here are accepted.
 _PLAIN = re.compile(r"[a-zA-Z.][\x20-\x7e]*")
 _DEFINITIONS = frozenset((".subckt", ".ends", ".model", ".param", ".func", ".global"))
 _CONDITIONS = frozenset((".ic", ".nodeset", ".save", ".option", ".options"))
 _BRANCHES = frozenset((".if", ".elseif", ".else", ".endif"))
 CARDS = _DEFINITIONS | _CONDITIONS | _BRANCHES
-# Analyses, and what they print, are the bench's.
+# Analyses and print commands come from the bench; those of a netlist are ignored.
 _ANALYSES = frozenset((".op", ".dc", ".ac", ".tran", ".tf", ".noise", ".pz", ".sens", ".disto"))
 _PRINTED = frozenset((".title", ".end", ".print", ".plot", ".four", ".meas", ".measure", ".width", ".csparam"))
 _IGNORED = _ANALYSES | _PRINTED
-# With fewer ngspice takes a resistor of 1 mOhm, or dies, without a word.
+# With fewer words ngspice silently assumes 1 mOhm for a resistor, or crashes.
 _FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
-# Names that come before the first value; an m may have three nodes.
+# Number of names before the first value; an m may have three nodes.
 _FEWEST_NAMES = {"m": 5, "k": 3, "x": 2, ".subckt": 1, ".global": 1}
-# ngspice ends its process at a block that is not closed.
+# A block that is not closed ends the process of ngspice.
 _CLOSED_BY = {".subckt": ".ends", ".if": ".endif"}
-# How many words behind an element's own name are nodes, models or other elements; those of an x end at its parameters.
+# Number of nodes, models or other elements after the name of an element; for an x, all words before its parameters.
 _NAMES = {
     **dict.fromkeys("bcegilrv", 2),
     **dict.fromkeys("dfhk", 3),
@@ -57,7 +57,7 @@ _CHOICE = re.compile(r"\{[a-z]\w*\}", re.IGNORECASE)
 _NAME = r"[a-z_]\w*"
 _VALUE = r"(?:\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[=<>!]=|[^ ={}'\"])+"
 _VOLTAGES = rf"(?: (?:v ?\( ?[^ ()=]+ ?\)|all) ?= ?{_VALUE})+"
-# ngspice skips, or gives up at, what lacks a name or a value; a comma between parameters keeps it busy for ever.
+# ngspice skips, or ends at, a card without a name or a value; a comma between parameters makes it hang.
 _FORMS = {
     kind: (re.compile(rf"\{kind}{form}", re.IGNORECASE), example)
     for kind, form, example in (
@@ -75,19 +75,19 @@ _OPTION = re.compile(rf" ({_NAME})(?: ?= ?([^ =]+))?")
 
 
 def check_text(card: Card) -> None:
-    """Refuse a card for what it says, whatever it is.
+    """Check the text of a card of any kind.
 
     Raises
     ------
     NetlistError
-        If it is no plain ASCII, too long, or could run a command, load a program or open a file.
+        If it is not plain ASCII, too long, or could run a command, load a program or open a file.
     """
     if card.kind == "+":
-        raise card.error("is no device, card or continuation: no card comes before it")
+        raise card.error("is not a device, card or continuation: no card comes before it")
     if not _PLAIN.fullmatch(card.text):
-        raise card.error("is no device, card or continuation in plain ASCII")
+        raise card.error("is not a device, card or continuation in plain ASCII")
     if len(card.text) > _LONGEST_CARD:
-        raise card.error(f"has {len(card.text)} characters with its continuation lines; the most is {_LONGEST_CARD}")
+        raise card.error(f"has {len(card.text)} characters with its continuation lines; the maximum is {_LONGEST_CARD}")
     if _ANY_UNSAFE.search(card.lowered):
         raise card.error(f"is refused: {next(why for pattern, why in _UNSAFE if pattern.search(card.lowered))}")
 
@@ -98,7 +98,7 @@ def is_kept(card: Card) -> bool:
     Raises
     ------
     NetlistError
-        If there is no such card.
+        If the card is unknown.
     """
     if not card.kind.startswith(".") or card.kind in CARDS:
         return True
@@ -108,22 +108,24 @@ def is_kept(card: Card) -> bool:
 
 
 def check_card(card: Card, *, foundry: bool = False) -> None:
-    """Refuse a card that is incomplete, or contains a name that is none.
+    """Check that a card is complete and contains valid names.
 
     Parameters
     ----------
+    card : Card
+        The card.
     foundry : bool
-        Accept what ngspice skips.
+        Accept cards that ngspice skips.
 
     Raises
     ------
     NetlistError
-        As said.
+        If the card is incomplete, or a name or an option is invalid.
     """
     if card.text.count(" ") + 1 < _FEWEST_WORDS.get(card.kind, 2) or card.text.endswith("="):
         raise card.error("is incomplete")
     if not foundry and card.kind in _FORMS and not _FORMS[card.kind][0].fullmatch(card.text):
-        raise card.error(f"lacks a name or a value, or has one too many; write {_FORMS[card.kind][1]}")
+        raise card.error(f"has a missing or an extra name or value; write {_FORMS[card.kind][1]}")
     _check_names(card)
     if card.kind in (".option", ".options"):
         try:
@@ -133,7 +135,7 @@ def check_card(card: Card, *, foundry: bool = False) -> None:
 
 
 def _check_names(card: Card) -> None:
-    """Raise `NetlistError` unless elements, nodes, subcircuits and models have plain names."""
+    """Raise `NetlistError` unless elements, nodes, subcircuits and models have valid names."""
     names = _names(card)
     if len(names) < _FEWEST_NAMES.get(card.kind, 1 + _NAMES[card.kind] if card.kind in _NAMES else 0):
         raise card.error("is incomplete: a name is missing before its first value")
@@ -160,12 +162,12 @@ def _names(card: Card) -> Sequence[str]:
 
 
 def check_blocks(cards: Iterable[Card]) -> None:
-    """Refuse blocks that are not closed, and ends without a beginning.
+    """Check that every block is closed, and every end has a beginning.
 
     Raises
     ------
     NetlistError
-        As said.
+        If a block is not closed, or an end has no beginning.
     """
     open_: list[Card] = []
     for card in cards:
@@ -173,19 +175,19 @@ def check_blocks(cards: Iterable[Card]) -> None:
             open_.append(card)
         elif card.kind in _CLOSED_BY.values():
             if not open_ or _CLOSED_BY[open_[-1].kind] != card.kind:
-                raise card.error("closes nothing: no block of that kind is open here")
+                raise card.error("has no matching beginning before it")
             open_.pop()
     if open_:
-        raise open_[-1].error(f"is not closed: no {_CLOSED_BY[open_[-1].kind]} follows")
+        raise open_[-1].error(f"is not closed: add {_CLOSED_BY[open_[-1].kind]}")
 
 
 def check_functions(cards: Iterable[Card]) -> None:
-    """Refuse a function that calls itself, at which ngspice ends.
+    """Check that no function calls itself: such a function ends the process of ngspice.
 
     Raises
     ------
     NetlistError
-        As said.
+        If a function calls itself, directly or through another function.
     """
     found = {card.function[0]: (card, card.function[1]) for card in cards if card.function}
     calls = {name: found.keys() & set(_CALL.findall(body)) for name, (_, body) in found.items()}

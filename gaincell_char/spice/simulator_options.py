@@ -1,4 +1,4 @@
-"""Options of the simulator that a user, a technology or a netlist may set; and which decide how exactly it solves."""
+"""Simulator options that a user, a technology or a netlist may set."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,10 @@ from ..declare.parameters import Choice, Number, Params
 from ..errors import ParameterError
 
 TOLERANCES = ("reltol", "abstol", "vntol", "chgtol")
-"""What decides how exactly ngspice solves."""
+"""Options that set the numerical accuracy of ngspice."""
 _WHOLE = frozenset(("gminsteps", "srcsteps", "itl1", "itl2", "itl4", "maxord"))
 
-# Defaults are ngspice's (manual, chapter "Simulator variables"); ranges leave out what only a mistake would ask for.
+# Defaults of ngspice (manual, chapter "Simulator variables"); ranges exclude implausible values.
 OPTIONS = Params(
     reltol=Number(default=1e-3, unit="", doc="relative tolerance", low=1e-14, high=0.1),
     abstol=Number(default=1e-12, unit="A", doc="smallest current that counts", low=1e-30, high=1e-3),
@@ -33,7 +33,7 @@ OPTIONS = Params(
 )
 
 _FLAGS = frozenset(("noopiter", "parser"))
-# What only a netlist may set.  ngspice turns these into settings of its own; others could name files.
+# Options that only a netlist may set.  Options that could name files are not in the list.
 _MORE_OPTIONS = Params(
     bypass=Number(default=0.0, unit="", doc="whether devices that hardly change are skipped", low=0.0, high=1.0),
     defad=Number(default=0.0, unit="", doc="drain area [m2]", low=0.0, high=1.0),
@@ -55,7 +55,7 @@ def check_options(options: Mapping[str, float]) -> dict[str, float]:
     Raises
     ------
     ParameterError
-        If a name is unknown, or a value out of range or not a whole number where it counts something.
+        If a name is unknown, a value is out of range, or the value of a count is not a whole number.
     """
     if unknown := [name for name in options if name not in OPTIONS]:
         raise ParameterError(f"no option {unknown[0]!r}; have {', '.join(OPTIONS)}")
@@ -67,7 +67,7 @@ def check_options(options: Mapping[str, float]) -> dict[str, float]:
 
 
 def check_netlist_options(options: Sequence[tuple[str, str]]) -> None:
-    """Raise `ParameterError` for an option in a netlist that is unknown, has no value, or one outside its range."""
+    """Check the options of a netlist, or raise `ParameterError` if one is unknown, has no value or is out of range."""
     known = {*OPTIONS, *_MORE_OPTIONS, *_FLAGS}
     for name, text in options:
         if name not in known:

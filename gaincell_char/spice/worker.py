@@ -1,4 +1,4 @@
-"""The child process: one ngspice session that answers decks and batches with outcomes.
+"""The child process: one ngspice session that simulates decks and batches and returns outcomes.
 
 Its arguments are FD DIRECTORY PARENT; only `pool` starts it.
 """
@@ -17,7 +17,17 @@ _LARGEST_FILE = 256 * 2**20
 
 
 def main(descriptor: int, directory: str, parent: int) -> None:
-    """Serve lists of decks, and batches, until the parent hangs up."""
+    """Simulate lists of decks, and batches, until the parent closes the connection.
+
+    Parameters
+    ----------
+    descriptor : int
+        File descriptor of the connection.
+    directory : str
+        Private working directory.
+    parent : int
+        Process id of the parent; the child ends with it.
+    """
     logging.disable(logging.CRITICAL)  # PySpice logs a warning for every ngspice newer than 2021
     die_with(parent)
     keep_to(memory=physical_memory(), file=_LARGEST_FILE)

@@ -1,4 +1,4 @@
-"""What a child process of this package does first: it ends with its parent, and keeps to limits."""
+"""Start and limits of the child processes of this package, which end with their parent."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _INTERVAL_S = 0.5
 
 
-# An installed package of the same name may be another version: the child loads the one that started it.
+# An installed package of the same name may be another version: the child loads the package that started it.
 _RUN = """
 import importlib.util, runpy, sys
 spec = importlib.util.spec_from_file_location("gaincell_char", sys.argv[1])
@@ -25,16 +25,16 @@ runpy.run_module(module, run_name="__main__")
 
 
 def command(module: str, *arguments: object) -> list[str]:
-    """Words that run a module of this very package in a process of its own, wherever that is started."""
+    """Command line that runs a module of this package in a new process, from any working directory."""
     package = Path(__file__).parents[1] / "__init__.py"
     return [sys.executable, "-P", "-c", _RUN, str(package), f"gaincell_char.{module}", *map(str, arguments)]
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent ends: at once where the kernel has a signal for it, soon everywhere.
+    """End this process when its parent ends: at once on Linux, within half a second elsewhere.
 
-    The kernel's signal also ends a process that is stopped.  SIGINT ends it at once: as an exception it could be lost
-    in a callback from C.
+    The signal of the Linux kernel also ends a stopped process.  SIGINT ends this process at once: as an exception it
+    could be lost in a callback from C.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
@@ -51,10 +51,7 @@ def _watch(parent: int) -> None:
 
 
 def keep_to(*, memory: int, file: int) -> None:
-    """Limit this process to so much memory and so large a file [B], and let it leave no core dump.
-
-    A limit that is tighter already stays.
-    """
+    """Limit `memory` and size of a `file` of this process [B], and disable core dumps; tighter limits are kept."""
     for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(kind)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -5,7 +5,7 @@ import xarray as xr
 
 
 def flatten_dataset(dataset: xr.Dataset) -> pd.DataFrame:
-    """One row per point: swept names, outputs, then corner, temperature, status and reason."""
+    """Table with one row per point: swept parameters, outputs, then corner, temperature, status and reason."""
     frame = dataset.to_dataframe().reset_index()
     tail = [name for name in ("corner", "temp", "status", "reason") if name in frame]
     dims = [str(name) for name in dataset.dims if name not in tail]

@@ -1,4 +1,4 @@
-"""Tables that others wrote: measurements and other simulators' results, as one flat table of columns."""
+"""Tables from other sources: measurements and results of other simulators, as one flat table of columns."""
 
 import importlib.util
 import io
@@ -21,24 +21,23 @@ from .untrusted import ABSOLUTE_ZERO, shown
 
 _EXTRA = 'pip install "gaincell-char[data]"'
 _SEPARATORS = "\t;,|"
-"""Lowest temperature [degC]."""
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """Read a table; its ending says how.
+    """Read a table, in the format of its file ending.
 
-    ``.csv``, ``.tsv``, ``.txt``, ``.dat`` (the separator is found in the first line), ``.parquet``, ``.npz`` with one
-    array per column, ``.npy`` with named fields, ``.raw`` of ngspice and LTspice.
+    Formats are ``.csv``, ``.tsv``, ``.txt``, ``.dat`` (the separator is found in the first line), ``.parquet``,
+    ``.npz`` with one array per column, ``.npy`` with named fields, and ``.raw`` of ngspice and LTspice.
 
     Raises
     ------
     DataError
-        If the file is missing, of another kind, too large or damaged, contains complex numbers, or the library that
-        reads it is not installed.
+        If the file is missing, has another format, is too large or damaged, contains complex numbers, or the library
+        for the format is not installed.
     """
     where = shown_path(path)
     if path.suffix.lower() not in _READERS:
-        raise DataError(f"{where}: unknown ending {shown(path.suffix)}; use {', '.join(_READERS)}")
+        raise DataError(f"{where}: unknown file ending {shown(path.suffix)}; use {', '.join(_READERS)}")
     data = untrusted.read_bytes(path, "table", most=untrusted.MOST_TABLE)
     frame = parsed(path, lambda: _READERS[path.suffix.lower()](data, where))
     if frame.empty:
@@ -46,17 +45,24 @@ def read_columns(path: Path) -> pd.DataFrame:
     frame = with_plain_names(frame, where)
     for name in frame:
         if np.iscomplexobj(frame[name].to_numpy()):
-            raise DataError(f"{where}: column {name} contains complex numbers; give its real part or its magnitude")
+            raise DataError(f"{where}: column {name} contains complex numbers; use its real part or its magnitude")
     return frame
 
 
 def numeric(column: "pd.Series[Any]", name: str, where: str) -> "pd.Series[float]":
-    """Return a column as numbers; what is missing is NaN.
+    """Convert a column to numbers; missing values become NaN.
+
+    Parameters
+    ----------
+    column : Series
+        The column.
+    name, where : str
+        Names of the column and of the table, for errors.
 
     Raises
     ------
     DataError
-        If it contains something that is not a number; the message says where.
+        If it contains anything but numbers; the message states the row.
     """
     found = pd.to_numeric(column, errors="coerce")
     if len(words := column[found.isna() & column.notna()]):
@@ -67,7 +73,7 @@ def numeric(column: "pd.Series[Any]", name: str, where: str) -> "pd.Series[float
 
 
 def check_temps(column: "pd.Series[Any] | None", where: str) -> None:
-    """Raise `DataError` if a column of temperatures [degC] goes below absolute zero."""
+    """Raise `DataError` if a column of temperatures [degC] contains one below absolute zero."""
     if column is not None and (numbers := numeric(column, "temp", where)).min() < ABSOLUTE_ZERO:
         raise DataError(f"{where}: temp reaches {numbers.min():g} degC, below absolute zero ({ABSOLUTE_ZERO:g} degC)")
 
@@ -77,7 +83,7 @@ def _text(data: bytes, _: str) -> pd.DataFrame:
 
 
 def _separator(header: str) -> str:
-    """What stands between the columns: the most frequent separator outside quotation marks, or else blanks."""
+    """Separator of the columns: the most frequent one outside quotation marks, or blanks."""
     bare = re.sub(r'"[^"]*"', "", header)
     counts = {separator: bare.count(separator) for separator in _SEPARATORS}
     best = max(counts, key=lambda separator: counts[separator])
@@ -100,7 +106,7 @@ def load_arrays(data: bytes) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is damaged, contains objects or two arrays of one name, or announces more numbers than it has.
+        If the file is damaged, contains Python objects or two arrays of one name, or its header does not match.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
@@ -108,42 +114,42 @@ def load_arrays(data: bytes) -> dict[str, Any]:
             raise ValueError(f"unpacked it is larger than {untrusted.MOST_TABLE >> 20} MiB")
         names = [member.filename.removesuffix(".npy") for member in members]
         if len(set(names)) < len(names):
-            raise ValueError(f"it contains two arrays {shown(Counter(names).most_common(1)[0][0])}; leave one out")
+            raise ValueError(f"it contains two arrays {shown(Counter(names).most_common(1)[0][0])}; remove one")
         return {name: _array(archive.read(member)) for name, member in zip(names, members, strict=True)}
 
 
 def _array(data: bytes) -> Any:
-    """An array whose header announces no more than the file contains."""
+    """Array in ``.npy`` format; its header must not declare more data than the file contains."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
     if read is None:
-        raise ValueError(f"version {version} of the .npy format is not read")
+        raise ValueError(f"version {version} of the .npy format is not supported")
     shape, _, dtype = read(file)
     if dtype.hasobject or math.prod(shape) * dtype.itemsize > len(data):
-        raise ValueError("its header does not fit what it contains")
+        raise ValueError("its header does not match its content")
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
 def _npy(data: bytes, where: str) -> pd.DataFrame:
     array = _array(data)
     if array.dtype.names is None:
-        raise DataError(f"{where}: a .npy file needs named fields, or there is no telling which column is which")
+        raise DataError(f"{where}: a .npy file needs named fields, which are the columns of the table")
     return _same_length({name: array[name] for name in array.dtype.names}, where)
 
 
 def _same_length(columns: Mapping[str, Any], where: str) -> pd.DataFrame:
     shapes = {np.shape(column) for column in columns.values()}
     if len(shapes) != 1:
-        raise DataError(f"{where}: its arrays have shapes {', '.join(map(str, sorted(shapes)))}; one shape is needed")
+        raise DataError(f"{where}: the arrays have shapes {', '.join(map(str, sorted(shapes)))}; one shape is needed")
     if sum(np.size(column) for column in columns.values()) > MOST_CELLS:
-        raise DataError(f"{where}: it has more than {MOST_CELLS} cells")
+        raise DataError(f"{where}: the table has more than {MOST_CELLS} cells")
     return pd.DataFrame({name: np.ravel(column) for name, column in columns.items()})
 
 
 def _raw(data: bytes, where: str) -> pd.DataFrame:
     if importlib.util.find_spec("spicelib") is None:
-        raise DataError(f"{where}: spicelib reads this kind of file, and is not installed: {_EXTRA}")
+        raise DataError(f"{where}: this format needs the package spicelib, which is not installed: {_EXTRA}")
     return isolated.read_raw(data, where)
 
 

@@ -1,4 +1,4 @@
-"""Bytes of a table file -> a checked data frame, whoever wrote the file."""
+"""Bytes of a table file from any source -> a checked data frame."""
 
 import io
 import re
@@ -12,29 +12,29 @@ from ..errors import DataError
 from .untrusted import printable
 
 T = TypeVar("T")
-# An object of Python in a library's message, which tells a user nothing.
+# A Python object in the message of a library, meaningless to a user.
 _OBJECT = re.compile(r":? ?<[\w.]+ object at 0x[0-9a-f]+>")
 MOST_CELLS = 500_000_000
-"""Most cells of a table: rows times columns."""
+"""Largest number of cells of a table: rows times columns."""
 _LONGEST_COLUMN_NAME, _MOST_COLUMNS = 256, 4096
 
 
 def with_plain_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return a table whose columns have printable names of limited length.
+    """Make the column names of a table printable and limit their length; `where` names the table in errors.
 
     Raises
     ------
     DataError
-        If two have the same name.
+        If two columns have the same name.
     """
     names = pd.Index([printable(str(name))[:_LONGEST_COLUMN_NAME] for name in frame.columns])
     if len(twice := names[names.duplicated()]):
-        raise DataError(f"{where}: there are two columns {twice[0]!r}; give each a name of its own")
+        raise DataError(f"{where}: two columns have the name {twice[0]!r}; use distinct names")
     return frame.set_axis(names, axis=1)
 
 
 def header_of(data: bytes) -> str:
-    """First line of a text file that is neither empty nor a comment."""
+    """First line of a text file, except empty lines and comments."""
     line = next((line for line in io.BytesIO(data) if line.strip() and not line.startswith(b"#")), b"")
     return line.decode("utf-8", "replace")
 
@@ -47,12 +47,12 @@ def frame_of_csv(data: bytes, **options: Any) -> pd.DataFrame:
     ValueError
         If it cannot be read, or its rows have more fields than its header.
     """
-    # Of columns with one name pandas gives each another, in a time that grows with the square of their number.
+    # pandas renames columns with equal names, in a time that grows with the square of their number.
     columns = len(re.split(options.get("sep") or ",", header_of(data)))
     if columns > _MOST_COLUMNS:
-        raise ValueError(f"it has {columns} columns; the most is {_MOST_COLUMNS}")
+        raise ValueError(f"it has {columns} columns; the maximum is {_MOST_COLUMNS}")
     frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), comment="#", **options)
-    if not isinstance(frame.index, pd.RangeIndex):  # what is left over would be the names of the rows
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas uses the extra fields as row names
         raise ValueError("its rows have more fields than its header has names")
     return frame
 
@@ -63,16 +63,18 @@ def frame_of_parquet(data: bytes) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If it announces more cells than are read: a small file can stand for any number of equal ones.  Or if a column
-        is damaged, or contains text that is not UTF-8.
+        If it declares too many cells (a small file can contain any number of equal ones), a column is damaged, or
+        text is not UTF-8.
     """
-    from pyarrow import parquet  # not at the start of every command
+    from pyarrow import parquet  # slow to import
 
     file = parquet.ParquetFile(io.BytesIO(data))
     about = file.metadata
     cells = about.num_rows * max(about.num_columns, 1)
     if cells > MOST_CELLS:
-        raise ValueError(f"it has {about.num_rows} rows of {about.num_columns} columns; the most is {MOST_CELLS} cells")
+        raise ValueError(
+            f"it has {about.num_rows} rows of {about.num_columns} columns; the maximum is {MOST_CELLS} cells"
+        )
     table = file.read()
     table.validate(full=True)
     frame: pd.DataFrame = table.to_pandas()
@@ -80,19 +82,19 @@ def frame_of_parquet(data: bytes) -> pd.DataFrame:
 
 
 def parsed(path: Path, parse: Callable[[], T]) -> T:
-    """Return what `parse` makes of a file.
+    """Return the result of `parse` for the file `path`.
 
     Raises
     ------
     DataError
-        If it fails: each library has exceptions of its own for a damaged file.
+        If it fails with any exception: libraries raise different ones for damaged files.
     """
     try:
         return parse()
     except DataError:
         raise
     except MemoryError:
-        raise DataError(f"{printable(str(path))}: cannot be read: it takes more memory than there is") from None
+        raise DataError(f"{printable(str(path))}: cannot be read: not enough memory") from None
     except Exception as error:
         said = printable((_OBJECT.sub("", str(error)).splitlines() or [type(error).__name__])[0])
         raise DataError(f"{printable(str(path))}: cannot be read as {path.suffix}: {said}") from None

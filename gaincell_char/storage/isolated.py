@@ -1,8 +1,7 @@
-"""Files whose libraries hang or crash on damaged input, read in a child process with limits of time and memory.
+"""Files whose libraries may hang or crash on damaged input, read in a child process with limits of time and memory.
 
-HDF5, the C library below NetCDF-4, loops for ever on some damaged files and crashes on others, and can be told by a
-file to read another one.  The file reaches the child by its standard input, and a Parquet table comes back by its
-standard output.
+HDF5, the C library below NetCDF-4, hangs on some damaged files, crashes on others, and follows references to other
+files.  The child gets the file on its standard input and returns a Parquet table on its standard output.
 """
 
 import io
@@ -29,23 +28,23 @@ _MOST_CELLS = 500_000_000
 
 
 def read_netcdf(data: bytes, where: str) -> pd.DataFrame:
-    """Return a NetCDF file as a flat table; ``attrs`` holds the attributes and the names of the dimensions.
+    """Return a NetCDF file as a flat table; ``attrs`` contains the attributes and the names of the dimensions.
 
     Raises
     ------
     DataError
-        If the file is damaged, takes too long or too much memory, or refers to other files.
+        If the file is damaged, needs too much time or memory, or refers to other files.
     """
     return _in_child("netcdf", data, where)
 
 
 def read_raw(data: bytes, where: str) -> pd.DataFrame:
-    """Return the raw file of ngspice or LTspice as a flat table, all steps below each other.
+    """Return a raw file of ngspice or LTspice as a flat table, with the rows of all steps.
 
     Raises
     ------
     DataError
-        If the file is damaged, takes too long or too much memory, or contains complex numbers.
+        If the file is damaged, needs too much time or memory, or contains complex numbers.
     """
     return _in_child("raw", data, where)
 
@@ -60,7 +59,7 @@ def _in_child(kind: str, data: bytes, where: str) -> pd.DataFrame:
             )
     except subprocess.TimeoutExpired:
         raise DataError(
-            f"{where}: cannot be read as {_ENDING[kind]}: no end after {limit_s:.0f} s; the file is damaged"
+            f"{where}: cannot be read as {_ENDING[kind]}: not finished after {limit_s:.0f} s; the file is damaged"
         ) from None
     if done.returncode == _REFUSED:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -73,10 +72,10 @@ def _in_child(kind: str, data: bytes, where: str) -> pd.DataFrame:
 
 
 def main(kind: str, parent: int) -> None:
-    """Read the file on standard input and write the table to standard output."""
+    """Read a file of a `kind` from standard input and write the table to standard output; end with the `parent`."""
     die_with(parent)
     keep_to(memory=physical_memory() // 2, file=MOST_TABLE)
-    # Each of these libraries has exceptions of its own for a damaged file.
+    # These libraries raise different exceptions for damaged files.
     try:
         out = io.BytesIO()
         _KINDS[kind](sys.stdin.buffer.read()).to_parquet(out, index=False)
@@ -86,12 +85,12 @@ def main(kind: str, parent: int) -> None:
         sys.stderr.write(f"{(str(error).splitlines() or [type(error).__name__])[0]}\n")
         sys.stderr.flush()
         os._exit(_REFUSED)
-    # Without the libraries' own clean-up, which complains about damaged files.
+    # Without the clean-up of the libraries, which prints errors about damaged files.
     os._exit(0)
 
 
 def _netcdf(data: bytes) -> pd.DataFrame:
-    import xarray as xr  # not at the start of every command
+    import xarray as xr  # slow to import
 
     _check_hdf5(data)
     with xr.open_dataset(io.BytesIO(data), engine="h5netcdf") as dataset:
@@ -106,7 +105,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_hdf5(data: bytes) -> None:
-    """Raise `DataError` if the file refers to another one, or announces more numbers than are read."""
+    """Raise `DataError` if the file refers to another one, or declares too many numbers."""
     import h5py
 
     cells = 0
@@ -114,14 +113,14 @@ def _check_hdf5(data: bytes) -> None:
     def look(name: str, link: Any) -> None:
         nonlocal cells
         if not isinstance(link, h5py.HardLink):
-            raise DataError(f"{name} is a link; only tables that the file itself contains are read")
+            raise DataError(f"{name} is a link; only tables inside the file are read")
         item = file[name]
         if isinstance(item, h5py.Dataset):
             cells += item.size or 0
             if item.external or item.is_virtual:
-                raise DataError(f"{name} takes its numbers from another file; that is not read")
+                raise DataError(f"{name} refers to another file; only tables inside the file are read")
             if cells > _MOST_CELLS:
-                raise DataError(f"it announces more than {_MOST_CELLS} numbers, the most that is read")
+                raise DataError(f"it declares more than {_MOST_CELLS} numbers, the maximum")
 
     with h5py.File(io.BytesIO(data), "r") as file:
         file.visititems_links(look)
@@ -130,9 +129,9 @@ def _check_hdf5(data: bytes) -> None:
 def _raw(data: bytes) -> pd.DataFrame:
     from spicelib import RawRead
 
-    # LTspice says so in its header, in two bytes a letter; ngspice writes plain text and no name of its own.
+    # LTspice writes its name in the header, with two bytes per letter; ngspice writes plain text without a name.
     dialect = "ngspice" if data.startswith(b"Title:") else None
-    path = Path("table.raw")  # in the scratch folder that the parent started this process in
+    path = Path("table.raw")  # in the temporary working directory of this process
     path.write_bytes(data)
     raw = RawRead(str(path), dialect=dialect, verbose=False)
     parts = []
@@ -143,9 +142,9 @@ def _raw(data: bytes) -> pd.DataFrame:
 
 
 def _real(name: str, column: Any) -> Any:
-    """A column without its imaginary part, which is 0."""
+    """Real part of a column, whose imaginary part must be 0."""
     if np.iscomplexobj(column) and np.any(np.imag(column) != 0):
-        raise DataError(f"column {name} contains complex numbers; write its real part or its magnitude to a table")
+        raise DataError(f"column {name} contains complex numbers; export its real part or its magnitude")
     return np.real(column)
 
 

@@ -1,4 +1,4 @@
-"""The end of a process that a signal asks for, where nothing is left to keep."""
+"""Immediate end of a process after a signal."""
 
 import os
 import signal
@@ -6,6 +6,6 @@ from typing import NoReturn
 
 
 def leave(number: int) -> NoReturn:
-    """Say why, and end this process with the exit status of a signal; nothing else is run."""
+    """Print the reason and end this process with the exit status of a signal, without any clean-up."""
     os.write(2, b"\ngaincell: interrupted\n" if number == signal.SIGINT else b"gaincell: terminated\n")
     os._exit(128 + number)

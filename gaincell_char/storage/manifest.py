@@ -1,4 +1,4 @@
-"""``campaign.json``: which campaign or comparison a folder contains, and whether it is the one that is asked for."""
+"""``campaign.json``: identity of the campaign or comparison in a folder, and its check against a request."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -20,7 +20,7 @@ _DIGEST = r"\A[0-9a-f]{16}\z"
 
 
 class _Manifest(BaseModel):
-    """``campaign.json`` as it stands on disk."""
+    """Schema of ``campaign.json``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,20 +33,20 @@ class _Manifest(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What ``campaign.json`` says.
+    """Content of ``campaign.json``.
 
     Attributes
     ----------
     digest : str
-        Hash of everything that decides the results.
+        Hash of everything that determines the results, except source code and simulator.
     source : str
-        Hash of the source code among that, from `identity.source_digest`.
+        Hash of the source code, from `identity.source_digest`.
     simulator : str
-        ``"ngspice 39"``; empty before it is known.
+        Name and version, for example ``"ngspice 39"``; empty if unknown.
     n : int
-        Samples that were asked for.
+        Number of requested samples.
     request : mapping
-        What the campaign was made from.
+        Arguments of the campaign in JSON form.
     """
 
     digest: str
@@ -56,12 +56,12 @@ class Manifest:
     request: Mapping[str, Any]
 
     def to_json(self) -> str:
-        """Serialise; floats survive the round trip exactly."""
+        """Serialize as JSON; floating-point numbers are exact."""
         said = asdict(self) | {"request": dict(self.request)}
         return json.dumps(said, indent=1) + "\n"
 
 
-_REMEDY = "delete it, and run the same command again: points that are proved to be the same are kept"
+_REMEDY = "delete it, and run the same command again: finished points are kept"
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -70,7 +70,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises
     ------
     DataError
-        If the folder contains no campaign, or one that cannot be read.
+        If the file is missing or cannot be read.
     """
     path = folder / MANIFEST
     try:
@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, ValueError):
         missing = True
     if missing:
-        raise DataError(f"{shown_path(folder)} contains no campaign: there is no {MANIFEST} in it")
+        raise DataError(f"{shown_path(folder)} contains no campaign: {MANIFEST} is missing")
     text = untrusted.read_text(path, "campaign", below=folder)
     try:
         raw = untrusted.parse_json(text, shown_path(path))
@@ -86,8 +86,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(f"{error}; {_REMEDY}") from None
     if isinstance(raw, dict) and not {"source", "simulator"} <= raw.keys():
         raise DataError(
-            f"{shown_path(path)} was written by an older version, which did not say what source code and which "
-            "simulator it ran; choose another folder"
+            f"{shown_path(path)} was written by an older version, without source code and simulator; "
+            "choose another folder"
         )
     try:
         said = _Manifest.model_validate(raw)
@@ -97,12 +97,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_campaign_folder(folder: Path, manifest: Manifest) -> None:
-    """Refuse a folder that a campaign cannot be written to; makes nothing.
+    """Check that a campaign can be written to a folder, without creating anything.
 
     Raises
     ------
     RequestError
-        If it cannot be made or written, or contains another campaign; the message says what differs.
+        If the folder cannot be created or written, or contains a different campaign; the message states the difference.
     """
     check_folder(folder)
     check_places(folder, *FOLDERS)
@@ -123,51 +123,51 @@ _FILES = frozenset(
     )
 )
 FOLDERS = (SHARDS, "figures", "tables", "decks")
-"""Folders in that of a campaign or comparison."""
+"""Folders inside the folder of a campaign or comparison."""
 _ENDINGS = frozenset((".csv", ".json", ".nc", ".png", ".svg", ".cir"))
 
 
 def check_places(folder: Path, *names: str) -> None:
-    """Refuse a folder of results in which a folder stands where a file has to go, or the other way round.
+    """Check that no folder has the name of a result file in a folder of results, and vice versa.
 
     Parameters
     ----------
     names : str
-        Folders in it that results go to.
+        Folders inside `folder` for results.
 
     Raises
     ------
     RequestError
-        If one does, here or in one of the folders in it.
+        If a name is taken, in `folder` or in a folder inside it.
     """
     check_no_folders(folder, _FILES)
     for inner in (folder / name for name in names):
         if inner.exists() and not inner.is_dir():
             raise RequestError(
-                f"{shown_path(inner)} is a file, and a folder has to go there; remove it, or choose another folder"
+                f"{shown_path(inner)} is a file, but must be a folder; remove it, or choose another folder"
             )
         check_no_folders(inner)
 
 
 def check_no_folders(folder: Path, names: Collection[str] = ()) -> None:
-    """Raise `RequestError` if a folder in `folder` has one of these names; without names, the ending of a file."""
+    """Raise `RequestError` if a folder inside `folder` has one of these names; without names, a file ending."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if (path.name in names if names else path.suffix in _ENDINGS) and path.is_dir():
             raise RequestError(
-                f"{shown_path(path)} is a folder, and a file has to go there; remove it, or choose another folder"
+                f"{shown_path(path)} is a folder, but must be a file; remove it, or choose another folder"
             )
 
 
 def open_folder(folder: Path, manifest: Manifest) -> None:
-    """Make a campaign's folder, or check that it contains this campaign.
+    """Create the folder of a campaign, or check that it contains this campaign.
 
-    A folder with shards and without ``campaign.json`` is taken: the key of each row says what it is of.  The largest
-    number of samples that was asked for stays there: fewer in one part of a campaign take nothing from the others.
+    A folder with shards but without ``campaign.json`` is accepted: the key of each row identifies its campaign.  The
+    manifest keeps the largest requested number of samples, so that parts of a campaign may request fewer.
 
     Raises
     ------
     RequestError
-        If it cannot be made, or contains another campaign; the message says what differs.
+        If the folder cannot be created, or contains a different campaign; the message states the difference.
     """
     check_campaign_folder(folder, manifest)
     make_folder(folder)
@@ -177,7 +177,7 @@ def open_folder(folder: Path, manifest: Manifest) -> None:
 
 
 def compare(folder: Path, here: Manifest) -> None:
-    """Raise `RequestError` unless a folder contains this campaign; the message says what differs."""
+    """Raise `RequestError` unless a folder contains this campaign; the message states the difference."""
     there = read_manifest(folder)
     other_simulator = bool(here.simulator) and there.simulator != here.simulator
     if (there.digest, there.source) == (here.digest, here.source) and not other_simulator:
@@ -185,14 +185,14 @@ def compare(folder: Path, here: Manifest) -> None:
     why_not = "; ".join(_differences(there.request, here.request))
     if not why_not and there.source != here.source:
         why_not = (
-            "the source of this package or of the circuit's declaration has changed since, and "
-            "old numbers are not mixed with new ones"
+            "the source code of this package or of the circuit's declaration has changed since, and "
+            "old and new results are not mixed"
         )
     elif not why_not and other_simulator:
-        why_not = f"it was simulated by {_short(there.simulator)}, and this is {here.simulator}"
+        why_not = f"it was simulated by {_short(there.simulator)}, not by {here.simulator}"
     why_not = why_not or "the netlist, the technology or the records have changed since"
     raise RequestError(
-        f"{shown_path(folder)} contains another campaign: {why_not}; choose another folder, or ask for the same"
+        f"{shown_path(folder)} contains a different campaign: {why_not}; choose another folder, or the same request"
     )
 
 
@@ -213,13 +213,13 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises
     ------
     StorageError
-        If it could not be written; the message says that nothing finished is lost.
+        If it cannot be written; the message states that finished points are kept.
     """
     try:
         write_atomically(path, lambda part: part.write_bytes(data))
     except OSError as error:
-        advice = "make its folder again" if not path.parent.is_dir() else "make room"
+        advice = "create its folder again" if not path.parent.is_dir() else "free disk space"
         raise StorageError(
-            f"{shown_path(path)} could not be written ({explain_error(error)}); what is finished is kept: {advice} and "
-            "run the same again"
+            f"{shown_path(path)} could not be written ({explain_error(error)}); finished points are kept: {advice} and "
+            "run the same command again"
         ) from error

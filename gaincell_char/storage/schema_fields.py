@@ -1,6 +1,6 @@
-"""What a field of a file from outside may contain: the rules of `untrusted` as types that pydantic checks.
+"""Types for fields of untrusted files: the rules of `untrusted`, checked by pydantic.
 
-They are in a module of their own, since a process with a simulator needs the rules and not pydantic.
+This is a separate module because a simulator process needs the rules without pydantic.
 """
 
 import math
@@ -25,7 +25,7 @@ Name = Annotated[str, AfterValidator(check_name)]
 Label = Annotated[str, AfterValidator(check_label)]
 """A name that may also contain ``.``, ``+`` and ``-``."""
 Source = Annotated[str, AfterValidator(check_source)]
-"""A technology, or another name for where data are from."""
+"""A technology, or another name of the source of data."""
 Text = Annotated[str, AfterValidator(check_text)]
 """One line of printable text."""
 RelativePath = Annotated[str, AfterValidator(check_relative)]
@@ -35,15 +35,15 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[Finite, Field(ge=0)]
 """A finite number from 0."""
 Count = Annotated[int, Field(ge=0, le=2**53)]
-"""How many there are."""
+"""A number of items."""
 
 
 def _check_conditions(conditions: dict[str, float | str]) -> dict[str, float | str]:
     temp, corner = conditions.get("temp", 0.0), conditions.get("corner", "")
     if isinstance(temp, str) or temp < ABSOLUTE_ZERO:
-        raise ValueError(f"temp is {temp!r}; it is a temperature [degC] above {ABSOLUTE_ZERO:g}")
+        raise ValueError(f"temp is {temp!r}; it must be a temperature [degC] above {ABSOLUTE_ZERO:g}")
     if not isinstance(corner, str):
-        raise ValueError(f"corner is {corner!r}; it is a word, as tt")
+        raise ValueError(f"corner is {corner!r}; it must be a word, for example tt")
     return conditions
 
 
@@ -56,13 +56,13 @@ def _none_if_nan(value: object) -> object:
 
 
 Known = Annotated[Finite | None, BeforeValidator(_none_if_nan)]
-"""A finite number, or None where there is none; NaN becomes None, which JSON can hold."""
+"""A finite number, or None if unknown; NaN becomes None, since JSON has no NaN."""
 KnownNotNegative = Annotated[NotNegative | None, BeforeValidator(_none_if_nan)]
-"""The same from 0."""
+"""A finite number from 0, or None if unknown."""
 
 
 def complaint(error: ValidationError) -> str:
-    """First error of a pydantic model in words: where, what, and how many more there are."""
+    """First error of a pydantic model as text: field, error, and the number of further errors."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     where = ".".join(printable(str(part))[:LONGEST_SHOWN] for part in found[0]["loc"])
     message = printable(re.sub(r" or instance of \w+$", "", found[0]["msg"].removeprefix("Value error, ")))

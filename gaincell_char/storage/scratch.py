@@ -1,4 +1,4 @@
-"""Temporary folders that end with their process; those of a process that was killed are removed by the next one."""
+"""Temporary folders, removed at the end of their process; folders of a killed process are removed by a later one."""
 
 import atexit
 import contextlib
@@ -19,17 +19,17 @@ _YOUNG_S = 60.0
 
 
 class Scratch:
-    """A folder for as long as the object lives; its lock shows other processes that it is in use.
+    """A temporary folder with the lifetime of the object; a lock marks it as in use for other processes.
 
     Parameters
     ----------
     within : Path, optional
-        Where to make it; the system's temporary folder by default.
+        Parent folder; the system's temporary folder by default.
 
     Raises
     ------
     StorageError
-        If there is no temporary folder that can be written.
+        If no temporary folder can be written.
     OSError
         If `within` cannot be written.
     """
@@ -39,9 +39,9 @@ class Scratch:
         self.path = made = Path(tempfile.mkdtemp(prefix=_NEW, dir=within or temporary_folder()))
         _OPEN.add(self)
         self._lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it but we
+        with contextlib.suppress(OSError):  # on a file system without locks only this process removes it
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Under its final name it is locked already, so nobody takes it for abandoned.
+        # Locked before it gets its final name, so no process considers it abandoned.
         self.path = made.rename(made.with_name(_WORK + made.name.removeprefix(_NEW)))
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class Scratch:
         self.remove()
 
     def remove(self) -> None:
-        """Remove the folder and what is in it; once more does nothing."""
+        """Remove the folder and its content; may be called repeatedly."""
         shutil.rmtree(self.path, ignore_errors=True)
         _OPEN.discard(self)
         lock, self._lock = self._lock, -1
@@ -59,7 +59,7 @@ class Scratch:
             os.close(lock)
 
 
-# The folders of this process, which end with it.
+# The folders of this process, removed at its end.
 _OPEN: set[Scratch] = set()
 
 
@@ -76,18 +76,18 @@ def temporary_folder() -> Path:
     Raises
     ------
     StorageError
-        If none can be written.
+        If no such folder can be written.
     """
     try:
         return Path(tempfile.gettempdir())
     except OSError as error:
         raise StorageError(
-            f"no folder for temporary files can be written ({error.strerror}); set TMPDIR to one that can"
+            f"no folder for temporary files can be written ({error.strerror}); set TMPDIR to a writable folder"
         ) from None
 
 
 def remove_leftovers(folder: Path | None = None) -> None:
-    """Remove what processes of this user left in a folder when they were killed.
+    """Remove temporary folders left behind by killed processes of this user.
 
     Parameters
     ----------

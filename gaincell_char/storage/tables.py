@@ -1,4 +1,4 @@
-"""Results on disk: NetCDF, CSV, Parquet; written whole or not at all."""
+"""Results on disk: NetCDF, CSV, Parquet; written completely or not at all."""
 
 import errno
 import io
@@ -28,7 +28,7 @@ FORMATS = (".nc", ".csv", ".parquet")
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A flat table, one row per point, with the dataset's attributes and the names of its dimensions."""
+    """A flat table, one row per point, with the attributes and the dimension names of the dataset."""
 
     frame: pd.DataFrame
     attrs: dict[str, Any]
@@ -36,67 +36,68 @@ class Table:
 
 
 def check_target(path: Path) -> None:
-    """Refuse a target that could not be written, before anything is computed for it.
+    """Check that a table can be written to `path`, before its computation.
 
     Raises
     ------
     RequestError
-        If the ending is unknown, the folder is missing, or the file or what goes beside it cannot be written.
+        If the file ending is unknown, the folder is missing, or the file or its note ``<name>.csv.json`` cannot be
+        written.
     """
     if path.suffix not in FORMATS:
-        raise RequestError(f"{shown_path(path)}: unknown ending {shown(path.suffix)}; use {', '.join(FORMATS)}")
+        raise RequestError(f"{shown_path(path)}: unknown file ending {shown(path.suffix)}; use {', '.join(FORMATS)}")
     check_writable(path)
     if path.suffix == ".csv":
         check_writable(Path(f"{path}.json"))
 
 
 def check_writable(path: Path) -> None:
-    """Raise `RequestError` unless a file can be created at `path`; remove what a killed process left beside it."""
+    """Raise `RequestError` unless a file can be created at `path`; remove leftovers of killed processes beside it."""
     folder = path.parent
     name = shown_path(path)
     try:
         if not folder.is_dir():
-            raise RequestError(f"{name}: there is no folder {shown_path(folder)}; create it first")
+            raise RequestError(f"{name}: folder {shown_path(folder)} does not exist; create it first")
         if path.is_dir():
             raise RequestError(f"{name} is a folder; name a file in it")
         if path.exists() and not os.access(path, os.W_OK):
             raise RequestError(f"{name} is write-protected; choose another name")
-        with tempfile.TemporaryFile(dir=folder):  # permissions do not tell everything: network, quota, /proc
+        with tempfile.TemporaryFile(dir=folder):  # permissions alone are not sufficient: network, quota, /proc
             pass
     except RequestError:
         raise
     except OSError as error:
         raise RequestError(f"{name} cannot be written ({explain_error(error)}); choose another place") from None
     except ValueError:  # a zero byte in the name
-        raise RequestError(f"{name} cannot be the name of a file; choose another") from None
+        raise RequestError(f"{name} is not a valid file name; choose another") from None
     remove_leftovers(folder)
 
 
 def check_folder(folder: Path) -> None:
-    """Raise `RequestError` unless a folder exists that can be written, or can be made; makes nothing."""
+    """Raise `RequestError` unless a folder is writable or can be created; creates nothing."""
     name = shown_path(folder)
     try:
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         if not there.is_dir():
-            raise RequestError(f"{name} cannot be made: {shown_path(there)} is not a folder; choose another place")
+            raise RequestError(f"{name} cannot be created: {shown_path(there)} is not a folder; choose another place")
         with tempfile.TemporaryFile(dir=there):
             pass
-        folder.exists()  # its own name may be too long where that of its parents is not
+        folder.exists()  # raises if the name is too long
     except RequestError:
         raise
     except OSError as error:
-        raise RequestError(f"{name} cannot be made: {explain_error(error)}; choose another place") from None
+        raise RequestError(f"{name} cannot be created: {explain_error(error)}; choose another place") from None
     except ValueError:  # a zero byte in the name
-        raise RequestError(f"{name} cannot be the name of a folder; choose another") from None
+        raise RequestError(f"{name} is not a valid folder name; choose another") from None
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder, and remove what a killed process left in it.
+    """Create a folder, and remove leftovers of killed processes in it.
 
     Raises
     ------
     RequestError
-        If it cannot be made or written, or a link in its place leads out of the folder around it.
+        If the folder cannot be created or written.
     """
     check_folder(folder)
     try:
@@ -105,21 +106,21 @@ def make_folder(folder: Path) -> Path:
             pass
     except OSError as error:
         raise RequestError(
-            f"{shown_path(folder)} cannot be made: {explain_error(error)}; choose another place"
+            f"{shown_path(folder)} cannot be created: {explain_error(error)}; choose another place"
         ) from None
     except ValueError:  # a zero byte in the name
-        raise RequestError(f"{shown_path(folder)} cannot be the name of a folder; choose another") from None
+        raise RequestError(f"{shown_path(folder)} is not a valid folder name; choose another") from None
     remove_leftovers(folder)
     return folder
 
 
 def make_inside(folder: Path, *names: str) -> None:
-    """Make folders inside a folder that others may have filled: a link that leads out of it is refused.
+    """Create folders inside an untrusted folder; a link out of that folder is rejected.
 
     Raises
     ------
     RequestError
-        If one cannot be made or written, or is a link out of `folder`.
+        If a folder cannot be created or written, or is a link out of `folder`.
     """
     for name in names:
         inner = folder / name
@@ -128,21 +129,21 @@ def make_inside(folder: Path, *names: str) -> None:
         except RuntimeError:  # a link that leads to itself, before Python 3.13
             inside = False
         except ValueError:  # a zero byte in the name
-            raise RequestError(f"{shown_path(inner)} cannot be the name of a folder; choose another") from None
+            raise RequestError(f"{shown_path(inner)} is not a valid folder name; choose another") from None
         if not inside:
             raise RequestError(f"{shown_path(inner)} is a link out of its folder; remove it, or choose another folder")
         make_folder(inner)
 
 
 def write_dataset(dataset: xr.Dataset, path: Path | str) -> Path:
-    """Write a dataset in the format of the path's ending and return where it went.
+    """Write a dataset in the format of the file ending and return the path.
 
-    A CSV has no room for attributes; they go beside it into ``<name>.csv.json``.
+    The attributes of a CSV file are written to a second file, ``<name>.csv.json``.
 
     Raises
     ------
     StorageError
-        If it could not be written; the data are then kept in a temporary folder, which the message names.
+        If it cannot be written; the data are then written to a temporary folder, which the message names.
     """
     path = Path(path)
     try:
@@ -156,7 +157,7 @@ def write_dataset(dataset: xr.Dataset, path: Path | str) -> Path:
 
 def _write(dataset: xr.Dataset, path: Path) -> None:
     if path.suffix == ".nc":
-        # By way of memory: HDF5 crashes the process when the disk is full.
+        # Via memory, because HDF5 crashes the process when the disk is full.
         write_atomically(path, lambda part: part.write_bytes(dataset.to_netcdf(engine="h5netcdf")))
         return
     frame = flatten_dataset(dataset)
@@ -175,30 +176,30 @@ def _write(dataset: xr.Dataset, path: Path) -> None:
 
 
 def parquet_of(frame: pd.DataFrame) -> bytes:
-    """Return a table as a Parquet file; by way of memory, for a library of its own does not know every path."""
+    """Return a table as a Parquet file in memory; the library cannot write to every path."""
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write a flat table as Parquet or CSV, whole or not at all; a CSV loses the table's attributes.
+    """Write a flat table as Parquet or CSV, completely or not at all; a CSV file has no attributes.
 
     Raises
     ------
     StorageError
-        If it could not be written.
+        If it cannot be written.
     """
     write_bytes(path, frame.to_csv(index=False).encode() if path.suffix == ".csv" else parquet_of(frame))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a binary file, whole or not at all.
+    """Write a binary file, completely or not at all.
 
     Raises
     ------
     StorageError
-        If it could not be written.
+        If it cannot be written.
     """
     try:
         write_atomically(path, lambda part: part.write_bytes(data))
@@ -207,18 +208,18 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all.
+    """Write a text file, completely or not at all.
 
     Raises
     ------
     StorageError
-        If it could not be written.
+        If it cannot be written.
     """
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file in a folder of its own beside `path`, then move it there in one step."""
+    """Create a file with `write` in a temporary folder beside `path`, then move it to `path` in one step."""
     with Scratch(path.parent) as scratch:
         part = scratch.path / path.name
         write(part)
@@ -226,12 +227,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def shown_path(path: Path) -> str:
-    """A path as a message names it."""
+    """A path as printable text for messages."""
     return printable(str(path))
 
 
 def explain_error(error: OSError) -> str:
-    """Say in a few words why the system refused."""
+    """Reason of an error of the operating system, in a few words."""
     return "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror or error)
 
 
@@ -247,33 +248,33 @@ def _rescue(dataset: xr.Dataset, path: Path) -> str:
             shutil.rmtree(folder, ignore_errors=True)
         else:
             return f"the results are kept in {folder / path.name}"
-    return "and nor could any other place; the results are lost"
+    return "no other place could be written either, and the results are lost"
 
 
 def read_table(path: Path | str) -> Table:
-    """Read back what `write_dataset` wrote.
+    """Read a table written by `write_dataset`.
 
     Raises
     ------
     DataError
-        If the file is missing, of another kind, too large or damaged.
+        If the file is missing, has another format, is too large or damaged.
     """
     path = Path(path)
     where = shown_path(path)
     if path.suffix not in FORMATS:
-        raise DataError(f"{where}: unknown ending {shown(path.suffix)}; use {', '.join(FORMATS)}")
+        raise DataError(f"{where}: unknown file ending {shown(path.suffix)}; use {', '.join(FORMATS)}")
     data = untrusted.read_bytes(path, "table", most=untrusted.MOST_TABLE)
     frame, said = _READERS[path.suffix](data, path)
     try:
         about = _TableHeader.model_validate(said)
     except ValidationError as error:
-        raise DataError(f"{where}: what it says about its columns is damaged: {complaint(error)}") from None
+        raise DataError(f"{where}: the description of its columns is damaged: {complaint(error)}") from None
     frame = with_plain_names(frame, where)
     return Table(frame=frame, attrs=about.attrs, dims=tuple(name for name in about.dims if name in frame))
 
 
 class _TableHeader(BaseModel):
-    """What a table says about itself."""
+    """Attributes and dimensions of a table."""
 
     attrs: dict[Text, Any] = {}
     dims: tuple[Name, ...] = ()

@@ -1,4 +1,4 @@
-"""Arguments of Python functions: numbers, lists and mappings, or one sentence that says what they must be."""
+"""Checks of arguments of Python functions: numbers, lists and mappings."""
 
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -14,7 +14,19 @@ _LARGEST = float(np.finfo(float).max)
 
 
 def check_number(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST, kind: Any = Real) -> float:
-    """Return a finite number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    """Return a finite number, or raise `ParameterError`; True and False are not numbers.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for errors.
+    value : Any
+        The argument.
+    low, high : float
+        Valid range, limits included.
+    kind : type
+        Required type.
+    """
     if isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high:
         return float(value)
     span = "" if low == -_LARGEST else f" of at least {low:g}" if high == _LARGEST else f" from {low:g} to {high:g}"
@@ -22,32 +34,32 @@ def check_number(name: str, value: Any, low: float = -_LARGEST, high: float = _L
 
 
 def check_count(name: str, value: Any, low: float = -_LARGEST, high: float = _LARGEST) -> int:
-    """Return a whole number within ``[low, high]``, or raise `ParameterError`; True and False are no numbers."""
+    """Return a whole number, or raise `ParameterError`; `name`, `value`, `low` and `high` are as of `check_number`."""
     check_number(name, value, low, high, Integral)
     return int(value)
 
 
 def check_list(name: str, values: Any) -> list[Any]:
-    """Return what a list contains, or raise `ParameterError`; a text is no list."""
+    """Return the values of a list, or raise `ParameterError`; a text is not a list."""
     if isinstance(values, str | bytes | bytearray) or not np.iterable(values):
         raise refusal(name, values, "a list")
     return list(values)
 
 
 def check_mapping(name: str, values: Any) -> dict[str, Any]:
-    """Return a mapping, or raise `ParameterError`; None stands for an empty one."""
+    """Return a mapping, or raise `ParameterError`; None means an empty mapping."""
     if not isinstance(values, Mapping | None):
         raise refusal(name, values, "a mapping of names to values")
     return dict(values or {})
 
 
 def check_values(name: str, values: Any) -> dict[str, Value]:
-    """Return a mapping of names to finite numbers or words, or raise `ParameterError`; None stands for an empty one."""
+    """Return a mapping of names to finite numbers or words, or raise `ParameterError`; None means an empty mapping."""
     return {k: v if isinstance(v, str) else check_number(k, v) for k, v in check_mapping(name, values).items()}
 
 
 def refusal(name: str, value: Any, right: str) -> ParameterError:
-    """Return an error that says what a value must be."""
+    """Error that states the `name`, the `value` and the `right` kind of value."""
     try:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits

@@ -1,7 +1,7 @@
-"""Identity of a result: one hash of everything that decides it; what cannot be proved to be the same is not mixed.
+"""Identity of a result: a hash of everything that determines it; results with different hashes are not mixed.
 
-`digest` hashes declarations field by field: numbers, texts, stimuli, and functions by their source.  `source_digest`
-hashes the files of this package that a point runs through, from its declaration to its row among the finished ones.
+`digest` hashes declarations field by field: numbers, texts, stimuli, and functions by their source code.
+`source_digest` hashes the source files of this package that affect a point, from its declaration to its stored row.
 """
 
 import ast
@@ -26,20 +26,20 @@ from ..storage.untrusted import printable
 
 _PACKAGE = __name__.split(".")[0]
 _EVERY_POINT = ("declare", "spice", "technology", "sweeping", "units", "registry")
-"""Packages and modules that every point runs through."""
+"""Packages and modules that affect every point."""
 _LENGTH = 16
 
 
 def digest(*parts: object) -> str:
-    """Hash of values, which may be declarations: two that differ anywhere have different ones.
+    """Hash of values, which may be declarations; values that differ anywhere have different hashes.
 
-    A function counts with its source, its defaults, what it closes over, and the functions and constants of its own
-    package that it uses.  Names of modules do not count: a file may move.
+    A function enters with its source code, defaults, closure, and the functions and constants of its package that it
+    uses.  Module names do not enter: a file may be moved.
 
     Raises
     ------
     DataError
-        If a value cannot be identified.
+        If a value cannot be hashed.
     """
     hashed = hashlib.sha256()
     for text in _texts(parts, frozenset()):
@@ -48,7 +48,7 @@ def digest(*parts: object) -> str:
 
 
 def _texts(value: object, around: Set[int]) -> Iterator[bytes]:
-    """A value as bytes; `around` are the ids of the functions it is found in."""
+    """A value as bytes; `around` are the ids of the enclosing functions."""
     match value:
         case None | bool() | int() | float() | str() | bytes():
             yield f"{type(value).__name__} {value!r}".encode()
@@ -83,11 +83,11 @@ def _texts(value: object, around: Set[int]) -> Iterator[bytes]:
 
 
 def _pickled(value: object) -> bytes:
-    """Any other value that a function may close over, as it would reach another process."""
+    """Any other value in a closure, pickled."""
     try:
         return pickle.dumps(value)
     except Exception as error:
-        # A library's object may raise anything.
+        # Objects of libraries may raise any exception.
         said = f"a value of type {type(value).__name__} cannot be identified, since it cannot be pickled"
         raise DataError(f"{said}: {printable(str(error))}") from None
 
@@ -117,7 +117,7 @@ def _function(value: Any, around: Set[int]) -> Iterator[bytes]:
 
 
 def _used(function: FunctionType) -> Iterator[tuple[str, object]]:
-    """Functions and constants of a function's own package that it uses, by name."""
+    """Functions and constants of its package that a function uses, by name."""
     own = (function.__module__ or "").partition(".")[0]
     for name in sorted(_names(function.__code__)):
         value = function.__globals__.get(name)
@@ -134,7 +134,7 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _source(code: CodeType) -> bytes:
-    """Source of a function; its byte code where there is no file, as in a notebook."""
+    """Source code of a function; its byte code if there is no file, as in a notebook."""
     try:
         node = _node(code)
     except (OSError, SyntaxError, ValueError):
@@ -152,11 +152,11 @@ def _byte_code(code: CodeType) -> Iterator[bytes]:
 
 
 def _node(code: CodeType) -> str | None:
-    """Text of the function that a code object was compiled from; several may begin in one line."""
+    """Source code of a code object's function; several functions may begin in one line."""
     found = _functions(code.co_filename).get(code.co_firstlineno, ())
     if len(found) < 2:
         return found[0][1] if found else None
-    # The first instructions of a code object stand for no place in the source.
+    # The first instructions of a code object have no position in the source code.
     places = [(line, column) for line, _, column, _ in code.co_positions() if line is not None and column]
     first = min(places, default=(0, 0))
     inside = [(start, text) for start, text in found if start <= first]
@@ -165,7 +165,7 @@ def _node(code: CodeType) -> str | None:
 
 @cache
 def _functions(file: str) -> Mapping[int, Sequence[tuple[tuple[int, int], str]]]:
-    """Line -> the functions that begin there: where their body begins, and their text."""
+    """Line -> functions that begin in it: start of the body, and source code."""
     source = Path(file).read_text(encoding="utf-8")
     texts = source.encode().split(b"\n")
     lines: dict[int, list[tuple[tuple[int, int], str]]] = {}
@@ -180,7 +180,7 @@ def _functions(file: str) -> Mapping[int, Sequence[tuple[tuple[int, int], str]]]
 
 
 def _segment(lines: Sequence[bytes], node: ast.expr | ast.stmt) -> str:
-    """Text of a node, as `ast.get_source_segment` gives it, which splits the whole file for each."""
+    """Source code of a node, as from `ast.get_source_segment`, which would split the whole file for each node."""
     first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
     found = list(lines[first : last + 1])
     found[-1] = found[-1][: node.end_col_offset]
@@ -189,20 +189,20 @@ def _segment(lines: Sequence[bytes], node: ast.expr | ast.stmt) -> str:
 
 
 def source_digest(declarations: Iterable[str], more: Sequence[str] = ()) -> str:
-    """Hash of the source files that a point runs through.
+    """Hash of the source files that affect a point.
 
     Parameters
     ----------
     declarations : iterable of str
-        Names of circuits, or ``heads.`` and the name of a head.  What their modules import from ``circuits/`` counts,
-        too.
+        Names of circuits, or ``heads.`` and the name of a head.  Modules of ``circuits/`` that they import are
+        included.
     more : sequence of str
-        Packages and modules beyond those of every point.
+        Packages and modules in addition to those of every point.
 
     Raises
     ------
     DataError
-        If the source of a module is not there.
+        If the source file of a module is missing.
     """
     hashed = hashlib.sha256()
     for name in [*point_modules(more), *sorted(_with_imports(declarations))]:
@@ -212,12 +212,12 @@ def source_digest(declarations: Iterable[str], more: Sequence[str] = ()) -> str:
 
 
 def point_modules(more: Sequence[str] = ()) -> list[str]:
-    """Dotted names of the modules that a point runs through."""
+    """Dotted names of the modules that affect a point."""
     return sorted(name for package in (*_EVERY_POINT, *more) for name in _modules(f"{_PACKAGE}.{package}"))
 
 
 def _modules(name: str) -> Iterator[str]:
-    """A module, or those of a package."""
+    """A module, or the modules of a package."""
     file = _file(name)
     if file.name != "__init__.py":
         yield name
@@ -227,7 +227,7 @@ def _modules(name: str) -> Iterator[str]:
 
 
 def _with_imports(declarations: Iterable[str]) -> set[str]:
-    """Dotted names of declarations and of every module in ``circuits/`` that they import, directly or not."""
+    """Dotted names of declarations and of all modules in ``circuits/`` that they import, directly or indirectly."""
     found: set[str] = set()
     homes = circuit_modules()
     waiting = [homes.get(name, f"{CIRCUITS}.{name}") for name in declarations]
@@ -240,7 +240,7 @@ def _with_imports(declarations: Iterable[str]) -> set[str]:
 
 
 def _imports(name: str) -> Iterator[str]:
-    """Modules in ``circuits/`` that a module there imports."""
+    """Modules in ``circuits/`` imported by a module in ``circuits/``."""
     package = name if _file(name).name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(_file(name).read_bytes())):
         if isinstance(node, ast.ImportFrom):
@@ -263,5 +263,5 @@ def _exists(name: str) -> bool:
 def _file(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise DataError(f"the source of {name} is not there; a result cannot be identified without it")
+        raise DataError(f"the source file of {name} is missing; results cannot be identified without it")
     return Path(spec.origin)

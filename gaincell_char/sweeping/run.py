@@ -1,4 +1,4 @@
-"""Run the points of a plan in child processes and put what they measure into one dataset."""
+"""Simulate the points of a plan in child processes and collect the outputs in one dataset."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ _SHORTEST_S = 1e-30
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A point that gave no result: where, why, and the evidence; ``name`` is that of its files, if it has one."""
+    """A failed point: its conditions, the reason, deck and log; ``name`` is the stem of its files, if it has one."""
 
     where: Mapping[str, Any]
     reason: str
@@ -44,7 +44,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A dataset and the first few of its failures, with their decks and logs."""
+    """A dataset, and the first few failed points with decks and logs."""
 
     dataset: xr.Dataset
     failures: tuple[Failure, ...]
@@ -61,23 +61,25 @@ def characterize(
 
     Parameters
     ----------
+    plan : SweepPlan
+        The plan, from `plan_bench`.
     pool : Pool, optional
-        Simulators to use; one per core by default.
+        Simulators; one per core by default.
     only : sequence of index tuples, optional
-        Points to run; the others stay "not run".
+        Points to simulate; the status of the others is "not run".
     progress : callable
         Called once per finished point.
 
     Returns
     -------
     Result
-        Dataset with one dimension per swept quantity, ``status`` and ``reason`` per point.  Points
-        without a result are NaN and say why.
+        Dataset with one dimension per swept quantity, outputs in SI units, and ``status`` and ``reason`` per point.
+        Outputs of points without a result are NaN.
 
     Raises
     ------
     ParameterError
-        If `only` names a point that is not in the grid.
+        If `only` contains a point outside the grid.
     """
     only = None if only is None else [_index(plan, index) for index in check_list("only", only)]
     if pool is None:
@@ -105,29 +107,40 @@ def simulate(
     timeout_s: float | None = None,
     pool: Pool | None = None,
 ) -> Waveforms:
-    """Run any netlist once and return its waveforms.
+    """Simulate any netlist once and return its waveforms.
 
     Parameters
     ----------
     netlist : str, PySpice Circuit or Netlist
-        SPICE text, or anything whose ``str()`` is; analyses in it are ignored.  A Netlist has been read before.
+        SPICE text, or an object whose ``str()`` is SPICE text; analyses in it are ignored.
+    analysis : Analysis
+        Operating point or transient.
     save : sequence of str
-        Vectors, as ``"v(out)"`` and ``"i(vsupply)"``.
+        Vectors to return, for example ``"v(out)"`` and ``"i(vsupply)"``.
     params : mapping, optional
-        Value of every ``{name}`` in the netlist.
+        Value of every ``{name}`` in the netlist, in SI units.
+    temp : float
+        Temperature [degC].
+    options : mapping, optional
+        Simulator options.
     timeout_s : float, optional
-        Time after which the run is ended [s]; 60 s by default.  A pool has its own, which this may not contradict.
+        Time limit of the simulation [s]; 60 s by default.  Must agree with the limit of `pool`.
     pool : Pool, optional
-        Simulators to run it on; one is started for it otherwise.
+        Simulators; by default one is started for this call.
+
+    Returns
+    -------
+    mapping of str to ndarray
+        Vector -> values in SI units, shape (n_times,); one value for an operating point.
 
     Raises
     ------
     NetlistError
         If the netlist is unsafe or incomplete.
     ParameterError
-        If an argument is of another kind, or the netlist uses a name without a value.
+        If an argument has the wrong type, or the netlist uses a name without a value.
     SimulationError
-        If ngspice does not give the result.
+        If the simulation fails.
     """
     timeout_s = own_timeout(timeout_s, pool)
     _check_analysis(analysis)
@@ -151,7 +164,7 @@ def _any_template(
     read: Netlist, values: Mapping[str, float], save: Sequence[str], temp: float, options: Mapping[str, float]
 ) -> Template:
     if missing := undeclared(read, values):
-        raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which params does not give")
+        raise ParameterError(f"the netlist uses {', '.join(sorted(missing))}, which is missing in params")
     check_instances(read)
     temp = check_number("temp", temp)
     vectors = check_list("save", save)
@@ -178,39 +191,39 @@ def _numbers(what: str, values: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def own_timeout(timeout_s: float | None, pool: Pool | None) -> float:
-    """Return the timeout [s] of simulators that are started, 60 s by default; a pool has its own.
+    """Return the time limit [s] for new simulators, 60 s by default.
 
     Raises
     ------
     ParameterError
-        If it is no sensible number, or not that of the pool.
+        If it is not a number, out of range, or differs from the limit of the pool.
     """
     asked = _TIMEOUT_S if timeout_s is None else check_timeout(check_number("timeout_s", timeout_s))
     if pool is not None and timeout_s is not None and asked != pool.timeout_s:
         raise ParameterError(
-            f"timeout_s = {asked:g} beside a pool whose own is {pool.timeout_s:g} s; give it to the pool alone"
+            f"timeout_s = {asked:g} s differs from the {pool.timeout_s:g} s of the pool; set it in the pool only"
         )
     return asked
 
 
 def as_folder(folder: Path | str) -> Path:
-    """Return a folder's path, or raise `ParameterError` if it is neither a path nor a text."""
+    """Return the path of a folder, or raise `ParameterError` if it is neither a path nor a text."""
     if not isinstance(folder, Path | str):
-        raise ParameterError(f"folder is of type {type(folder).__name__}; it takes a path")
+        raise ParameterError(f"folder is of type {type(folder).__name__}; it must be a path")
     return Path(folder)
 
 
 def _index(plan: SweepPlan, index: object) -> tuple[int, ...]:
     where = check_list("only", index)
     if len(where) != len(plan.shape):
-        raise ParameterError(f"only: an index has {len(where)} numbers; the grid takes {len(plan.shape)}")
+        raise ParameterError(f"only: an index has {len(where)} numbers; the grid needs {len(plan.shape)}")
     names = zip(where, plan.dims, plan.shape, strict=True)
     return tuple(check_count(f"only: {name}", at, 0, size - 1) for at, name, size in names)
 
 
 def _check_analysis(analysis: object) -> None:
     if not isinstance(analysis, Op | Tran):
-        raise ParameterError(f"analysis is of type {type(analysis).__name__}; it takes Op() or Tran(...)")
+        raise ParameterError(f"analysis is of type {type(analysis).__name__}; it must be Op() or Tran(...)")
     if isinstance(analysis, Tran):
         check_number("stop", analysis.stop, _SHORTEST_S)
         check_number("max_step", analysis.max_step, _SHORTEST_S)
@@ -225,7 +238,7 @@ def _vector(name: str) -> str:
 
 
 class _GridTable:
-    """The dataset while it fills."""
+    """Collected results of a grid."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self.plan = plan
@@ -236,7 +249,7 @@ class _GridTable:
         self.failures: dict[tuple[int, ...], Failure] = {}
 
     def add(self, point: Point, outcome: Outcome) -> None:
-        """Measure one outcome and file it under its point."""
+        """Measure one outcome and store it at its point."""
         reason = outcome.reason or self._measure(point, outcome.vectors)
         self.status[point.index] = FAILED if reason else OK
         self.reason[point.index] = reason

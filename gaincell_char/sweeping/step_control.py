@@ -1,4 +1,4 @@
-"""Step control of a bench for many runs: what each setting costs and how wrong it is, measured once and stored."""
+"""Step control of a bench: measured cost and error of each setting, stored for later campaigns."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,11 +10,11 @@ from ..storage.schema_fields import Finite, Label, Name, Text, complaint
 
 SCHEMA_VERSION = 1
 MOST_COPIES = 64
-"""Copies of a bench that may share a deck."""
+"""Largest number of copies of a bench in one deck."""
 
 
 class Steps(BaseModel):
-    """A setting: simulator options over the bench's own, a factor on its largest step, copies per deck."""
+    """A setting: simulator options that override those of the bench, a factor on its largest step, copies per deck."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,16 +24,16 @@ class Steps(BaseModel):
 
     @property
     def label(self) -> str:
-        """The setting in words."""
+        """The setting as text."""
         parts = [f"{name}={value:g}" for name, value in self.options.items()]
         return ", ".join([*parts, f"step x{self.max_step:g}", f"{self.copies} per deck"])
 
 
 class MeasuredSetting(BaseModel):
-    """What one setting was measured to do.
+    """Measured error and cost of one setting.
 
-    ``error`` is the largest deviation of any output from a run a hundred times tighter, as a fraction of full
-    scale; ``cost_s`` the time per sample and point [s].
+    ``error`` is the largest deviation of any output from a simulation with tolerances a hundred times tighter, as a
+    fraction of full scale; ``cost_s`` is the time per sample and point [s].
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +44,7 @@ class MeasuredSetting(BaseModel):
 
 
 class StepControlSurvey(BaseModel):
-    """Every setting tried on a bench, cheapest first."""
+    """All measured settings of a bench, cheapest first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,7 +59,7 @@ class StepControlSurvey(BaseModel):
     trials: Annotated[list[MeasuredSetting], Field(min_length=1)]
 
     def front(self) -> list[MeasuredSetting]:
-        """The settings that no other beats in both cost and error, cheapest first."""
+        """Pareto-optimal settings in cost and error, cheapest first."""
         best: list[MeasuredSetting] = []
         for trial in sorted(self.trials, key=lambda t: (t.cost_s, t.error)):
             if not best or trial.error < best[-1].error:
@@ -72,31 +72,31 @@ class StepControlSurvey(BaseModel):
         Raises
         ------
         ParameterError
-            If none is that accurate.
+            If no setting is accurate enough.
         """
         for trial in self.front():
             if trial.error <= accuracy:
                 return trial
         best = min(trial.error for trial in self.trials)
         raise ParameterError(
-            f"{self.circuit}.{self.bench}: no measured setting is accurate to {100 * accuracy:.3g} %; "
+            f"{self.circuit}.{self.bench}: no measured setting has an error of at most {100 * accuracy:.3g} %; "
             f"the best has {100 * best:.3g} %"
         )
 
     def to_json(self) -> str:
-        """Serialise; floats survive the round trip exactly."""
+        """Serialize as JSON; floating-point numbers are exact."""
         return self.model_dump_json(indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Self:
-        """Read back what `to_json` wrote.
+        """Read a text written by `to_json`; `where` names the file in errors.
 
         Raises
         ------
         DataError
-            If the text is something else.
+            If the text is not a step-control measurement.
         """
         try:
             return cls.model_validate(untrusted.parse_json(text, where))
         except ValidationError as error:
-            raise DataError(f"{where}: no measured step control: {complaint(error)}") from None
+            raise DataError(f"{where}: not a step-control measurement: {complaint(error)}") from None

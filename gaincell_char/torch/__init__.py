@@ -1,8 +1,8 @@
 """Records -> PyTorch modules: the software model of the hardware.
 
-What comes in are records by name, and tensors in SI units, but for `attention`, which takes pulse widths as fractions
-of the longest; what goes out are tensors with gradients.  Start with `elements`, which makes modules of one model each,
-and `array`, which puts them together.  No other package imports PyTorch.
+Input: names of records, and tensors in SI units; only `attention` takes pulse widths as fractions of the longest
+pulse.  Output: tensors with gradients.  Start with `elements`, which makes modules of one model each, and `array`,
+which combines them.  No other package imports PyTorch.
 """
 
 from ..errors import TorchMissingError

@@ -1,4 +1,4 @@
-"""An array of gain cells: stored voltages, pulses in, charges out."""
+"""An array of gain cells: stored voltages and input pulses -> charges of the bitlines."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,33 +18,40 @@ _RANDOM = "random_"
 
 
 class GainCellArray(nn.Module):
-    """Cells that hold ``v_store`` [V], shape (..., rows, columns); pulses drive rows, bitlines collect columns.
+    """Gain-cell array: pulses drive the rows, bitlines collect the charge of the columns.
 
     Parameters
     ----------
     v_store : Tensor, shape (..., rows, columns)
-        Stored voltages; part of the state.
+        Stored voltages [V]; part of the state.
     records : str or Path
-        A packaged set of records, or a folder of them.
+        Name of a packaged set of records, or a folder of records.
     form : str, optional
-        Form of the cell's model; the best in the records by default.
+        Form of the cell's model; the best form in the records by default.
+    head : str
+        Name of the attention head, which defines cell and converters.
     bitline : Bitline, optional
-        Held still by default: then the charge is one matrix product.
+        Clamp of the bitlines; ideal by default, so that the charge is one matrix product.
     read_noise : float
-        Sigma of the charge of each read [C], drawn anew at every call.
+        Standard deviation of the charge of each read [C]; new noise is drawn at every call.
     gradient : {"true", "surrogate"}
-        As of `GainCell`; a bitline that moves has its true gradient only.
+        As of `GainCell`; with a moving bitline only the true gradient is available.
     outside : {"clamp", "refuse", "extrapolate"}
-        What to do with stored voltages out of range, as of `Guard`; a pulse ends with the converters' window, so its
-        width is never extrapolated.
+        Treatment of stored voltages outside the valid range, as of `Guard`.  A pulse width is never extrapolated: a
+        pulse ends with the converters' window.
 
     Raises
     ------
     ParameterError
-        If `v_store` is no tensor of finite real numbers of that shape, or an option is unknown or out of range.
-        float16 is refused: pulses and charges in SI units are too small for it.
+        If `v_store` is not a tensor of finite real numbers of this shape, or an option is unknown or out of range.
+        float16 is rejected: pulses and charges in SI units are too small for it.
     DataError
-        If the records do not hold what the array is built from.
+        If the records lack a model of the array.
+
+    Examples
+    --------
+    >>> array = GainCellArray(torch.full((64, 64), 0.7))
+    >>> charge = array(torch.full((64,), 5e-9))  # [C], shape (64,)
     """
 
     def __init__(
@@ -61,46 +68,56 @@ class GainCellArray(nn.Module):
     ) -> None:
         super().__init__()
         if check_finite("v_store", v_store).ndim < 2:
-            raise ParameterError(f"v_store has shape {tuple(v_store.shape)}; it takes (..., rows, columns)")
+            raise ParameterError(f"v_store has shape {tuple(v_store.shape)}; it must have shape (..., rows, columns)")
         self.records, self.head = records, head
         self.read_noise = check_number("read_noise", read_noise, 0.0)
         self.cell = GainCell.from_records(records, form, head=head, outside=outside, gradient=gradient)
         self.form = form or best_form(records, head)
         self.bitline = bitline or Bitline()
         if self.bitline.kind != "ideal" and gradient == "surrogate":
-            raise ParameterError("a bitline that moves has no surrogate gradient; use gradient='true'")
+            raise ParameterError("a moving bitline has no surrogate gradient; use gradient='true'")
         self._moving = MovingCell.from_records(records, head) if self.bitline.kind != "ideal" else None
         self.random: RandomCircuits | None = None
         self.t_max = longest_pulse(records, head)
         kept = "refuse" if outside == "refuse" else "clamp"
-        self._pulse = Guard("t_pulse", 0.0, self.t_max, kept, "the converters' window runs")
+        self._pulse = Guard("t_pulse", 0.0, self.t_max, kept, "the converters accept pulses")
         self.register_buffer("v_store", v_store)
         self.v_store: Tensor
 
     def write(self, v_store: Tensor) -> None:
-        """Store other voltages [V] of the same shape.
+        """Replace the stored voltages [V] by others of the same shape.
 
         Raises
         ------
         ParameterError
-            If `v_store` is no tensor of finite real numbers, or has another shape.
+            If `v_store` is not a tensor of finite real numbers, or has another shape.
         """
         if check_finite("v_store", v_store).shape != self.v_store.shape:
             raise ParameterError(
-                f"v_store has shape {tuple(v_store.shape)}; the array's is {tuple(self.v_store.shape)}"
+                f"v_store has shape {tuple(v_store.shape)}; the array has shape {tuple(self.v_store.shape)}"
             )
         self.v_store = v_store.to(self.v_store)
 
     def age(self, time: float | Tensor, decay: Decay, rates: Tensor | None = None) -> None:
-        """Let the cells idle for `time` [s]; ``rates`` from `Decay.sample_rates` gives each cell its own pace.
+        """Decay the stored voltages over an idle time.
+
+        Parameters
+        ----------
+        time : float or Tensor, shape broadcast to (..., rows, columns)
+            Idle time [s].
+        decay : Decay
+            Model of the decay.
+        rates : Tensor, shape broadcast to (..., rows, columns), optional
+            Relative decay rate of each cell, dimensionless, from `Decay.sample_rates`; 1 by default.
 
         Raises
         ------
         ParameterError
-            If a time or a rate is not finite or below 0, does not broadcast to the cells, or `decay` is no `Decay`.
+            If a time or a rate is not finite, is below 0, or does not broadcast to the cells, or `decay` is not a
+            `Decay`.
         """
         if not isinstance(decay, Decay):
-            raise ParameterError(f"decay is of type {type(decay).__name__}; it takes a Decay")
+            raise ParameterError(f"decay is of type {type(decay).__name__}; it must be a Decay")
         elapsed = torch.as_tensor(check_time("time", time), dtype=self.v_store.dtype, device=self.v_store.device)
         check_within("time", elapsed, self.v_store.shape)
         if rates is not None:
@@ -111,23 +128,29 @@ class GainCellArray(nn.Module):
     def sample_mismatch(
         self, generator: torch.Generator | None = None, *, process: bool = False, mismatch: bool = True
     ) -> None:
-        """Draw the cells: each array (leading dimensions) is a die, each cell differs from its neighbours.
+        """Draw random coefficients for the cells; each array (leading dimensions of ``v_store``) is one die.
 
         Parameters
         ----------
-        process, mismatch : bool
-            Draw what a die's cells share, and what they do not.
+        generator : torch.Generator, optional
+            Source of the random numbers.
+        process : bool
+            Draw process variation, common to the cells of a die.
+        mismatch : bool
+            Draw mismatch, independent in each cell.
 
         Raises
         ------
         DataError
-            If the records hold no random cell, or the form has none.
+            If the records contain no random cell model, or none for this form.
         """
         name = load_head(self.head).random
         record = find_record(self.records, f"{load_head(self.head).cell}.{name.study}")
         self.random = load_random(record, name.model)
         if self.random.fit.inputs != self.cell.model.fit.inputs:
-            raise DataError(f"{name.model} stands for the pulsed form; {self.cell.model.fit.model} has no random cells")
+            raise DataError(
+                f"random model {name.model} belongs to the pulsed form; {self.cell.model.fit.model} has no random model"
+            )
         *dies, rows, columns = self.v_store.shape
         total = torch.zeros((*dies, rows, columns, len(self.random.fit.coefficients)), dtype=torch.float64)
         for part, wanted, shape in (
@@ -143,20 +166,40 @@ class GainCellArray(nn.Module):
         return {n.removeprefix(_RANDOM): b for n, b in self.named_buffers(recurse=False) if n.startswith(_RANDOM)}
 
     def currents(self) -> tuple[Tensor, Tensor | None]:
-        """Current [A] of every cell while its pulse lasts, and charge [C] of the pulse's edges."""
+        """Return the current of every cell during its pulse, and the charge of the pulse edges.
+
+        Returns
+        -------
+        current : Tensor, shape (..., rows, columns)
+            [A].
+        edges : Tensor, shape (..., rows, columns), or None
+            [C]; None if the model has no charge of edges.
+        """
         v_store = self.cell.inside("v_store", self.v_store)
         if self.random is None:
             return self.cell.split(self.cell.model, v_store)
         return self.cell.split(self.random, v_store, **self._coefficients())
 
     def forward(self, t_pulse: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Charge [C] sunk from every bitline, shape (..., columns), by pulse widths [s], shape (..., rows).
+        """Return the charge that the cells sink from every bitline.
+
+        Parameters
+        ----------
+        t_pulse : Tensor, shape (..., rows)
+            Pulse widths [s].
+        generator : torch.Generator, optional
+            Source of the read noise.
+
+        Returns
+        -------
+        Tensor, shape (..., columns)
+            Charge [C].
 
         Raises
         ------
         ParameterError
-            If `t_pulse` is no tensor of real numbers of the array's type, has a shape that does not fit, or NaN in it,
-            or lies out of range and the array refuses that.
+            If `t_pulse` is not a tensor of real numbers of the array's type, has the wrong shape, contains NaN, or is
+            out of range with ``outside="refuse"``.
         """
         self._check(t_pulse)
         t_pulse = self._pulse(t_pulse)
@@ -174,7 +217,7 @@ class GainCellArray(nn.Module):
         if t_pulse.ndim < 1 or t_pulse.shape[-1] != rows or not fits(t_pulse.shape[:-2], dies):
             first = "..., " if not dies else f"..., {', '.join(map(str, dies))}, n, "
             raise ParameterError(
-                f"t_pulse has shape {tuple(t_pulse.shape)}; an array of {rows} rows takes ({first}{rows})"
+                f"t_pulse has shape {tuple(t_pulse.shape)}; an array of {rows} rows needs shape ({first}{rows})"
             )
 
     def _held_still(self, t_pulse: Tensor) -> Tensor:
@@ -185,7 +228,7 @@ class GainCellArray(nn.Module):
         return surrogate(driven @ weights, t_pulse, self.cell.line(self.v_store))
 
     def _moved(self, t_pulse: Tensor, moving: MovingCell) -> Tensor:
-        """The pulsed form where the bitline stands still, and the series for what its move changes."""
+        """Charge with a moving bitline: the pulsed form at zero move, a power series in the move of the bitline."""
         slices = Slices.of(moving, self.cell.inside("v_store", self.v_store))
         current, edges = self.currents()
         slices = replace(
@@ -198,17 +241,60 @@ class GainCellArray(nn.Module):
 
 
 def pulses(t_pulse: Tensor, edges: bool) -> Tensor:
-    """Pulse widths, and beside them whether there is a pulse, if its edges count."""
+    """Left factor of the matrix product with `weights_of`.
+
+    Parameters
+    ----------
+    t_pulse : Tensor, shape (..., rows)
+        Pulse widths [s].
+    edges : bool
+        Whether the model has a charge of the pulse edges.
+
+    Returns
+    -------
+    Tensor, shape (..., rows or 2 rows)
+        Pulse widths [s]; with `edges` followed by 1 where there is a pulse and 0 where there is none.
+    """
     return torch.cat([t_pulse, (t_pulse > 0).to(t_pulse.dtype)], -1) if edges else t_pulse
 
 
 def weights_of(current: Tensor, edges: Tensor | None, dim: int) -> Tensor:
-    """What the product with `pulses` takes."""
+    """Right factor of the matrix product with `pulses`.
+
+    Parameters
+    ----------
+    current : Tensor, shape (..., rows, columns)
+        Current during a pulse [A].
+    edges : Tensor, shape (..., rows, columns), or None
+        Charge of the pulse edges [C].
+    dim : int
+        Dimension of the rows, along which the two are concatenated.
+
+    Returns
+    -------
+    Tensor, shape (..., rows or 2 rows, columns)
+        Currents [A]; charges [C] in the second half.
+    """
     return current if edges is None else torch.cat([current, edges], dim)
 
 
 def surrogate(product: Tensor, line_left: Tensor, line_right: Tensor) -> Tensor:
-    """`product`, with the gradient of ``line_left @ line_right``."""
+    """Value of `product`, with the gradient of ``line_left @ line_right``.
+
+    Parameters
+    ----------
+    product : Tensor, shape (..., n, columns)
+        Charge [C].
+    line_left : Tensor, shape (..., n, rows)
+        Pulse widths [s].
+    line_right : Tensor, shape (..., rows, columns)
+        Current of the linear model [A].
+
+    Returns
+    -------
+    Tensor, shape (..., n, columns)
+        Charge [C].
+    """
     if not torch.is_grad_enabled():
         return product
     line = line_left @ line_right
@@ -216,7 +302,7 @@ def surrogate(product: Tensor, line_left: Tensor, line_right: Tensor) -> Tensor:
 
 
 def _normal(covariance: list[list[float]], shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-    """Normal numbers of a covariance that may be singular, shape (*shape, n)."""
+    """Normal random numbers, shape (*shape, n), of a covariance of shape (n, n) that may be singular."""
     values, vectors = torch.linalg.eigh(torch.tensor(covariance, dtype=torch.float64))
     root = vectors * values.clamp(min=0.0).sqrt()
     standard: Tensor = torch.randn((*shape, len(covariance)), generator=generator, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Attention as the arrays compute it: phi(Q K^T) V with cells for multipliers and pulses for activations."""
+"""Attention computed by gain-cell arrays: phi(Q K^T) V, with cells as multipliers and pulses as activations."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MOST_LEVELS = 2**24
 
 
 class AttentionOptions(TypedDict, total=False):
-    """Names and types of what `Attention` takes beside the records."""
+    """Names and types of the options of `Attention`."""
 
     head: str
     decay_per_token: float
@@ -36,7 +36,7 @@ class AttentionOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class _Options:
-    """Values of `AttentionOptions`; its checks come before a module is looked up, for to a dictionary True is 1."""
+    """Values of `AttentionOptions`, checked before a cached module is looked up, since True == 1 as a key."""
 
     head: str = DEFAULT_HEAD
     decay_per_token: float = 0.0
@@ -58,41 +58,40 @@ class _Options:
 
 
 class Attention(nn.Module):
-    """The same as `attention` as a module: the records are read once, and it compiles.
+    """The function `attention` as a module: the records are read once, and it can be compiled.
 
     Parameters
     ----------
     records : str or Path
         ``"paper"``, the name of a technology, or a folder of records.
     form : str, optional
-        ``"cubic"``, ``"dc"`` or ``"pulsed"``; the best in the records by default.
+        ``"cubic"``, ``"dc"`` or ``"pulsed"``; the best form in the records by default.
     head : str
-        Name of the attention head whose cells and converters are used.
+        Name of the attention head, which defines cell and converters.
     decay_per_token : float
-        Part of ``v_store - v_ref`` that a stored token loses per token: its weight is ``exp(-decay_per_token age)``;
-        0 by default.
+        Relative decay of ``v_store - v_ref`` per token: the factor is ``exp(-decay_per_token age)``; 0 by default.
     decay_on : {"weight", "output"}
-        Decay the stored voltage, so that term i of the cell's power series decays with the weight to the power i and
-        the constant not at all; or the whole product, for K after it, for V on its input.  Both occur in the published
-        code.
+        "weight" decays the stored voltage: term i of the cell's power series decays with the i-th power of the factor,
+        and the constant term does not decay.  "output" multiplies the whole product by the factor: after the product
+        for K, on the input for V.  The published code contains both.
     quantize : bool
-        Round inputs, stored voltages and outputs to the levels of the hardware; the gradient passes straight through.
+        Round inputs, stored voltages and outputs to the levels of the hardware, with a straight-through gradient.
         False by default.
     window : int, optional
-        Tokens that are kept; all of them by default.
+        Number of tokens that a query sees; all by default.
     array_length : int, optional
-        Tokens per array: each array's output is converted by itself, and the results are added, as in hardware.
+        Tokens per array: the output of each array is converted separately, and the results are added, as in hardware.
     gradient : {"true", "surrogate"}
         As of `GainCell`.
     outside : {"clamp", "refuse", "extrapolate"}
-        What to do with inputs out of range, as of `Guard`.
+        Treatment of inputs outside the valid range, as of `Guard`.
 
     Raises
     ------
     ParameterError
-        If an option is unknown, of another kind or out of range; when called, as `attention` does.
+        If an option is unknown, has the wrong type or is out of range; when called, as `attention`.
     DataError
-        If the records do not hold what the head is built from.
+        If the records lack a model of the head.
     """
 
     def __init__(
@@ -113,19 +112,26 @@ class Attention(nn.Module):
         self.rate, self.quantize = chosen.decay_per_token, chosen.quantize
         self.voltage_decays = self.rate > 0 and chosen.decay_on == "weight"
         self.window, self.array_length = chosen.window, chosen.array_length
-        self._fraction = Guard("q", 0.0, 1.0, outside, "a fraction of the longest pulse runs")
+        self._fraction = Guard("q", 0.0, 1.0, outside, "a fraction of the longest pulse must be")
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Output as a fraction of its full scale, shape (..., tokens, dim)."""
+        """Return the output of the head for `q`, `k` and `v`, as `attention`.
+
+        All tensors have shape (..., tokens, dim).  `q` and the output are dimensionless fractions of the longest
+        pulse, `k` and `v` stored voltages [V].
+        """
         return torch.cat([block[0] for block in self._compute_blocks(q, k, v, whole=False)], -2)
 
     def intermediates(self, q: Tensor, k: Tensor, v: Tensor) -> dict[str, Tensor]:
-        """Return ``S``, ``phi_S`` and ``output``, as `attention` does."""
+        """Return ``S``, ``phi_S`` and ``output`` for `q`, `k` and `v`; shapes and units as of `attention`.
+
+        Inputs have shape (..., tokens, dim); `q` is dimensionless, `k` and `v` are stored voltages [V].
+        """
         blocks = self._compute_blocks(q, k, v, whole=True)
         return {name: torch.cat([b[i] for b in blocks], -2) for i, name in enumerate(("output", "S", "phi_S"))}
 
     def _compute_blocks(self, q: Tensor, k: Tensor, v: Tensor, *, whole: bool) -> list[tuple[Tensor, ...]]:
-        """Outputs block by block of queries, in the inputs' type; scores and pulses, too, if `whole`."""
+        """Outputs of each block of queries, in the type of the inputs; with `whole` also scores and pulses."""
         _check_tensors(q, k, v)
         given = q.dtype
         # Charges in SI units are too small for float16.
@@ -137,7 +143,7 @@ class Attention(nn.Module):
             return [(block[0].to(given), *block[1:]) for block in blocks]
 
     def _prepare(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The inputs in range, and on the levels of the hardware if they are quantized."""
+        """Inputs within the valid range, rounded to the levels of the hardware with `quantize`."""
         q = self._fraction(q)
         if not self.quantize:
             return q, k, v
@@ -147,14 +153,14 @@ class Attention(nn.Module):
         return q, low + rounded(k - low, step), low + rounded(v - low, step)
 
     def _spans(self, tokens: int) -> list[tuple[int, int]]:
-        """First query of each block, and the one after its last."""
+        """First query of each block, and one past its last query."""
         size = queries_per_block(self.rate)
         return [(start, min(start + size, tokens)) for start in range(0, tokens, size)]
 
     def _compute_block(
         self, q: Tensor, keys: StoredTokens, values: StoredTokens, span: tuple[int, int], *, whole: bool
     ) -> tuple[Tensor, ...]:
-        """Output of some queries; scores and pulses over all tokens, too, if `whole`."""
+        """Output of a block of queries; with `whole` also scores and pulses over all tokens."""
         (start, stop), tokens = span, q.shape[-2]
         window, length = min(self.window or tokens, tokens), min(self.array_length or tokens, tokens)
         first = max(0, start - window + 1) // length * length
@@ -210,35 +216,35 @@ def attention(
     return_intermediates: bool = False,
     **options: Unpack[AttentionOptions],
 ) -> Tensor | dict[str, Tensor]:
-    """Causal attention through the fitted hardware; Leroux et al. 2025, Methods, eq. 2 to 4.
+    """Causal attention with the fitted models of the circuits; Leroux et al. 2025, Methods, eq. 2 to 4.
 
-    With ``records="paper"`` it is the published model: ``S = sum_d q f(k)`` with the cubic f, ``phi = clamp(S/80, 0,
+    With ``records="paper"`` this is the published model: ``S = sum_d q f(k)`` with the cubic f, ``phi = clamp(S/80, 0,
     1)``, ``output = clamp(A/40, -1, 1)``, S and A in uA x t_max.
 
     Parameters
     ----------
     q : Tensor, shape (..., tokens, dim)
-        Input pulse widths as a fraction of the longest, in [0, 1].  float16 is computed in float32, and so is anything
-        under autocast that is float32.
+        Input pulse widths as fractions of the longest pulse, dimensionless, in [0, 1].  float16 inputs, and float32
+        inputs under autocast, are computed in float32.
     k, v : Tensor, shape (..., tokens, dim)
         Stored voltages [V].
     records, form, options
         As of `Attention`.
     return_intermediates : bool
-        Return scores and pulses, too.
+        Also return scores and pulses.
 
     Returns
     -------
     Tensor, shape (..., tokens, dim), or dict
-        The output as a fraction of its full scale; or ``S`` [uA x t_max] and ``phi_S`` (fraction of the longest pulse),
-        both of shape (..., tokens, tokens) and 0 where the mask hides a token, and ``output``, in the inputs' type;
-        for float16 inputs ``S`` and ``phi_S`` are float32.
+        The output as a fraction of its full scale, dimensionless; or ``S`` [uA x t_max] and ``phi_S`` (fraction of the
+        longest pulse), both of shape (..., tokens, tokens) and 0 for masked tokens, and ``output``, in the type of the
+        inputs; for float16 inputs ``S`` and ``phi_S`` are float32.
 
     Raises
     ------
     ParameterError
-        If an input is no tensor of real numbers, shapes or types do not match, an option is unknown, of another kind or
-        out of range, or an input holds NaN or lies outside its range.
+        If an input is not a tensor of real numbers, shapes or types do not match, an option is unknown, has the wrong
+        type or is out of range, or an input contains NaN or is out of range with ``outside="refuse"``.
     """
     chosen = _Options(**options)
     check_flag("return_intermediates", return_intermediates)
@@ -247,7 +253,7 @@ def attention(
 
 
 def _find_module(records: str | Path, form: str | None, options: _Options) -> Attention:
-    """The module of packaged records, built once; that of a folder, whose records may be written again at any time."""
+    """Module of a set of records: cached for packaged records, new for a folder, whose records may change."""
     hashable = all(isinstance(value, Hashable) for value in (form, *vars(options).values()))
     if hashable and str(records) in record_sets():
         return _packaged_module(str(records), form, options)
@@ -262,7 +268,7 @@ _packaged_module = cache(_build_module)
 
 
 def rounded(x: Tensor, step: float) -> Tensor:
-    """`x` rounded to multiples of `step`; the gradient passes straight through."""
+    """Round `x` elementwise to multiples of `step`, in the same unit, with a straight-through gradient."""
     return x + (step * torch.round(x / step) - x).detach()
 
 
@@ -272,13 +278,13 @@ def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
     check_together(q=q, k=k, v=v)
     if not (q.ndim >= 2 and q.shape == k.shape == v.shape and q.shape[-2] > 0):
         raise ParameterError(
-            f"q, k and v have shapes {tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}; they take one shape, "
-            "(..., tokens, dim), of at least one token"
+            f"q, k and v have shapes {tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}; they must have the same "
+            "shape (..., tokens, dim), with at least one token"
         )
 
 
 def _levels(value: float | str) -> int:
-    """Number of levels of an output that a record states."""
+    """Number of output levels stated in a record."""
     if isinstance(value, str) or not 2 <= value <= _MOST_LEVELS:
         raise DataError(f"levels_output = {value} in the records must be a number from 2 to {_MOST_LEVELS}")
     return int(value)

@@ -1,4 +1,4 @@
-"""What a bitline does with the charge of its cells: held still, held by a resistor, or left to swing."""
+"""Bitline models: ideal clamp, clamp through a resistor, or no clamp."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,34 +16,34 @@ from .elements import find_model
 
 KINDS = ("ideal", "resistor", "passive")
 MOST_SLICES = 10_000
-"""Largest number of time slices of a bitline that moves."""
+"""Largest number of time slices for a moving bitline."""
 _LARGEST_CLAMP = 1e9
 _SMALLEST_LINE, _LARGEST_LINE = 1e-18, 1.0
 _SERIES_ORDER = 3
-"""Order of the power series of a current in the bitline's move."""
+"""Order of the power series of a current in the move of the bitline."""
 _NEWTON_STEPS = 4
-"""Steps of Newton's method for the move of a bitline that a resistor holds."""
+"""Steps of Newton's method for the move of a bitline clamped through a resistor."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bitline:
-    """How a bitline is held while the cells draw on it.
+    """Clamp of a bitline.
 
     Attributes
     ----------
     kind : {"ideal", "resistor", "passive"}
-        Clamped without fail, through ``r_clamp``, or not at all: the charge moves ``c_bl``.
+        Ideal clamp; clamp through ``r_clamp``; or no clamp, so that the charge of the cells discharges ``c_bl``.
     r_clamp : float
         Resistance between bitline and clamp [ohm], from 0 to 1e9.
     c_bl : float
-        Everything the bitline charges [F], its cells left out, from 1e-18 to 1.
+        Capacitance of the bitline without its cells [F], from 1e-18 to 1.
     slices : int
-        Time slices of the longest pulse, from 1 to 10000.
+        Number of time slices of the longest pulse, from 1 to 10000.
 
     Raises
     ------
     ParameterError
-        If the kind is unknown or a number out of range.
+        If the kind is unknown or a number is out of range.
     """
 
     kind: str = "ideal"
@@ -61,14 +61,14 @@ class Bitline:
 
 @dataclass(frozen=True, kw_only=True)
 class MovingCell:
-    """A cell on a bitline that moves: models over ``v_store, dv_bl``, and how far they hold."""
+    """Models of a cell over ``v_store, dv_bl``, for a moving bitline; ``most`` is the largest valid ``dv_bl`` [V]."""
 
     models: Mapping[str, Callable[..., Any]]
     most: float
 
     @classmethod
     def from_records(cls, records: str | Path, head: str = DEFAULT_HEAD) -> "MovingCell":
-        """Return the series of a head's cell."""
+        """Load the models of the cell of a head from a set of records."""
         declared = load_head(head)
         names = {part: getattr(declared.sliced, part) for part in ("active", "idle", "edge", "move")}
         found = {
@@ -78,9 +78,23 @@ class MovingCell:
         return cls(models=found, most=found["active"].fit.box["dv_bl"][1])
 
     def series(self, part: str, v_store: Tensor, order: int = _SERIES_ORDER) -> Tensor:
-        """Coefficients of the powers 0 to `order` of ``dv_bl``, stacked in front: (order + 1, *v_store.shape).
+        """Expand a model in powers of the move ``dv_bl`` of the bitline.
 
-        Read off at as many moves as there are powers: exact, whatever the form of the model.
+        The polynomial interpolates the model at ``order + 1`` values of ``dv_bl``.
+
+        Parameters
+        ----------
+        part : {"active", "idle", "edge", "move"}
+            The model.
+        v_store : Tensor, any shape
+            Stored voltages [V].
+        order : int
+            Highest power.
+
+        Returns
+        -------
+        Tensor, shape (order + 1, *v_store.shape)
+            Coefficients of the powers 0 to `order`, in SI units.
         """
         nodes = torch.linspace(-self.most, self.most, order + 1, dtype=torch.float64, device=v_store.device)
         wide = v_store.to(torch.float64)
@@ -92,10 +106,18 @@ class MovingCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Slices:
-    """A column of cells as the sliced model sees it: power series in the bitline's move, per cell.
+    """Power series in the move of the bitline, for each cell of an array.
 
-    ``active``, ``idle`` have shape (4, ..., rows, columns) [A/V^m], ``edge`` (3, ..., rows, columns) [C/V^m], and
-    ``c_cells`` (..., 1, columns) is what the cells add to the bitline [F].
+    Attributes
+    ----------
+    active, idle : Tensor, shape (4, ..., rows, columns)
+        Current of a cell during its pulse, and without a pulse; coefficient of power m in [A/V^m].
+    edge : Tensor, shape (3, ..., rows, columns)
+        Charge of the pulse edges; coefficient of power m in [C/V^m].
+    c_cells : Tensor, shape (..., 1, columns)
+        Capacitance that the cells add to the bitline [F].
+    most : float
+        Largest valid move of the bitline [V].
     """
 
     active: Tensor
@@ -106,7 +128,7 @@ class Slices:
 
     @classmethod
     def of(cls, cell: MovingCell, v_store: Tensor) -> "Slices":
-        """Return the slices' view of cells that store `v_store` [V], shape (..., rows, columns)."""
+        """Expand the models of `cell` at stored voltages `v_store` [V], shape (..., rows, columns)."""
         return cls(
             active=cell.series("active", v_store),
             idle=cell.series("idle", v_store),
@@ -117,19 +139,28 @@ class Slices:
 
 
 def integrate_slices(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: float) -> tuple[Tensor, Tensor]:
-    """Integrate the charge [C] that a bitline's cells sink, slice by slice, and find where the bitline ends [V].
+    """Integrate the charge that the cells sink from each bitline over the time slices.
 
-    The pulses start together.  In each slice the active cells sink one current, the idle ones another, both at the
-    bitline's voltage in the middle of the slice.
+    All pulses start at the same time.  In each slice, active and idle cells sink their currents at the voltage of the
+    bitline in the middle of the slice.
 
     Parameters
     ----------
+    cells : Slices
+        Power series of the cells.
+    bitline : Bitline
+        Clamp, and number of slices.
     t_pulse : Tensor, shape (..., rows)
         Pulse widths [s].
+    t_max : float
+        Longest pulse [s], the sum of all slices.
 
     Returns
     -------
-    Tensor, Tensor, shape (..., columns)
+    charge : Tensor, shape (..., columns)
+        Charge sunk from each bitline [C].
+    move : Tensor, shape (..., columns)
+        Final move of each bitline [V].
     """
     if t_pulse.ndim == 1:
         charge, move = integrate_slices(cells, bitline, t_pulse[None], t_max)
@@ -150,7 +181,7 @@ def integrate_slices(cells: Slices, bitline: Bitline, t_pulse: Tensor, t_max: fl
 
 
 def _advance(bitline: Bitline, sunk: list[Tensor], charge: Tensor, dt: float, cells: Slices) -> tuple[Tensor, Tensor]:
-    """One slice on: charge and move at its end, `sunk` the coefficients of the current."""
+    """Charge and move at the end of one slice; `sunk` are the coefficients of the current."""
     if bitline.kind == "ideal":
         return charge + dt * sunk[0], torch.zeros_like(charge)
     if bitline.kind == "resistor":
@@ -175,5 +206,5 @@ def _evaluate_series(coefficients: list[Tensor], x: Tensor) -> Tensor:
 
 
 def _clamp_move(move: Tensor, most: float) -> Tensor:
-    """The series hold no further than they were fitted."""
+    """Limit the move to the range in which the models were fitted."""
     return move.clamp(-most, most)

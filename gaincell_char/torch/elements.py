@@ -19,17 +19,17 @@ _WIDEST_SPREAD = 10.0
 
 
 def find_model(records: str | Path, circuit: str, name: ModelName, **conditions: float | str) -> FittedModel:
-    """Return the model of a circuit from a packaged set of records or a folder of them."""
+    """Load model `name` of `circuit` from `records`, a packaged set or a folder; `conditions` as in ``temp=85.0``."""
     return load_model(find_record(records, f"{circuit}.{name.study}"), name.model, **conditions)
 
 
 def best_form(records: str | Path, head: str = DEFAULT_HEAD) -> str:
-    """Return the best form of a head's cell that a set of records holds.
+    """Name of the best form of a head's cell that a set of records contains.
 
     Raises
     ------
     DataError
-        If it holds none.
+        If the records contain no form.
     """
     declared = load_head(head)
     reasons = []
@@ -44,21 +44,21 @@ def best_form(records: str | Path, head: str = DEFAULT_HEAD) -> str:
 
 
 def longest_pulse(records: str | Path, head: str = DEFAULT_HEAD) -> float:
-    """Longest input pulse [s]: the converters' window."""
+    """Longest input pulse [s]: the time window of the converters."""
     operation = load_head(head).operations[0]
     study = next(iter(operation.forms.values())).study
     return parameter(find_record(records, f"{operation.converter}.{study}"), "t_max")
 
 
 class Element(nn.Module):
-    """A model at its fitted coefficients, which are those of the record: nothing is typed here, nothing is learned.
+    """A fitted model with the coefficients of its record; the coefficients are constants and are not trained.
 
     Parameters
     ----------
     model : FittedModel
         From `load_model`.
     outside : {"clamp", "refuse", "extrapolate"}
-        What to do with inputs outside the box where the model was fitted, as of `Guard`.
+        Treatment of inputs outside the valid range of the fit, as of `Guard`.
     """
 
     def __init__(self, model: FittedModel, outside: str = "clamp") -> None:
@@ -73,31 +73,31 @@ class Element(nn.Module):
         return self.model.fit.box[name]
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Evaluate elementwise; inputs broadcast.
+        """Check the inputs and evaluate the model elementwise; inputs broadcast and, like the output, are in SI units.
 
         Raises
         ------
         ParameterError
-            If an input is missing, no tensor of real numbers, out of range as `outside` says, or does not broadcast.
+            If inputs are missing, not real tensors, out of range for ``outside="refuse"``, or do not broadcast.
         """
         names = self.model.fit.inputs
         if len(inputs) != len(names):
-            raise ParameterError(f"{len(inputs)} inputs; {self.model.fit.model} takes {', '.join(names)}")
+            raise ParameterError(f"{len(inputs)} inputs given; {self.model.fit.model} needs {', '.join(names)}")
         held = {name: self.inside(name, value) for name, value in zip(names, inputs, strict=True)}
         check_broadcast(**held)
         return self.evaluate(*held.values())
 
     def evaluate(self, *inputs: Tensor) -> Tensor:
-        """The model itself, on inputs inside the box."""
+        """Evaluate the model elementwise, without checks; inputs and output are in SI units."""
         result: Tensor = self.model(*inputs)
         return result
 
     def inside(self, name: str, value: Tensor) -> Tensor:
-        """Return an input as the model may see it, by `outside`."""
+        """Check an input of any shape, in SI units, and clamp it to the valid range according to `outside`."""
         return self._guards[name](value)
 
     def extra_repr(self) -> str:
-        """Model, output and box."""
+        """Output, model and valid range."""
         fit = self.model.fit
         spans = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
         return f"{fit.output} by {fit.model}, {spans}"
@@ -106,24 +106,26 @@ class Element(nn.Module):
 class GainCell(Element):
     """Charge [C] of one input pulse: ``cell(v_store, t_pulse)``, positive when sunk from the bitline.
 
-    A pulse of no width moves no charge.  float16 is refused: pulses and charges in SI units are too small for it.
+    A pulse of zero width moves no charge.  float16 is rejected: pulses and charges in SI units are too small for it.
 
     Parameters
     ----------
     model : FittedModel
         A current [A] over ``v_store``, or a charge [C] over ``v_store, t_pulse`` that is linear in ``t_pulse``.
+    outside
+        As of `Element`.
     gradient : {"true", "surrogate"}
-        Backward through the model itself, or through the line ``gain (v_store - v_ref) t_pulse`` that fits it best:
-        the straight-through estimator of Leroux et al. 2025.
+        Gradient of the model, or of the straight line ``gain (v_store - v_ref) t_pulse``, the straight-through
+        estimator of Leroux et al. 2025.
     surrogate_gain : float, optional
-        Gain of that line [A/V]; that of the least-squares line over the box by default.
+        Gain of this line [A/V]; by default the slope of the least-squares line over the valid range.
     t_max : float
-        Longest pulse [s] that a model of the current takes; a model of the charge was fitted up to its own.
+        Longest pulse [s] for a model of the current; for a model of the charge, the limit of its fit is used.
 
     Raises
     ------
     ParameterError
-        If an option is unknown or a number out of range.
+        If an option is unknown or a number is out of range.
     DataError
         If the model has other inputs.
     """
@@ -147,7 +149,7 @@ class GainCell(Element):
         self.v_ref = model.fit.coefficients["v_ref"].value if "v_ref" in model.fit.coefficients else (low + high) / 2
         self.surrogate_gain = self._line() if surrogate_gain is None else check_number("surrogate_gain", surrogate_gain)
         longest = self.box("t_pulse")[1] if self.charge else t_max
-        why = f"{model.fit.model} was fitted" if self.charge else "a pulse lasts"
+        why = f"{model.fit.model} was fitted" if self.charge else "a pulse width must be"
         self._guards["t_pulse"] = Guard("t_pulse", 0.0, longest, outside, why)
 
     @classmethod
@@ -160,18 +162,28 @@ class GainCell(Element):
         outside: str = "clamp",
         gradient: str = "true",
     ) -> Self:
-        """Return the cell of a head from a set of records; the best form there is by default."""
+        """Load the cell of an attention head.
+
+        `records` is a packaged set of records or a folder, `form` the form of the model, by default the best form in
+        the records, and `head` the name of the head; `outside` and `gradient` are as of `GainCell`.
+        """
         declared = load_head(head)
         name = choose_model(declared.forms, form or best_form(records, head))
         model = find_model(records, declared.cell, name)
         return cls(model, outside, gradient, _published_gain(records, declared.cell, name), _window(records, head))
 
     def currents(self, v_store: Tensor, **random: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Current while a pulse lasts [A] and charge of its edges [C], None if the model knows none."""
+        """Current during a pulse [A] and charge of its edges [C], None if the model has none; elementwise.
+
+        `v_store` is the stored voltage [V]; `random` are deviations of coefficients, in SI units, for a random model.
+        """
         return self.split(self.model, self.inside("v_store", v_store), **random)
 
     def split(self, model: Any, v_store: Tensor, **random: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The same of any model with this one's inputs."""
+        """Current [A] and charge of the edges [C] of any `model` with the same inputs, elementwise, as `currents`.
+
+        `v_store` is the stored voltage [V], not checked against the valid range; `random` as of `currents`.
+        """
         if not self.charge:
             return model(v_store, **random), None
         zero, longest = v_store.new_zeros(()), v_store.new_tensor(self.box("t_pulse")[1])
@@ -179,16 +191,16 @@ class GainCell(Element):
         return (model(v_store, longest, **random) - edges) / longest, edges
 
     def line(self, v_store: Tensor) -> Tensor:
-        """Current [A] of the surrogate."""
+        """Current [A] of the surrogate line at stored voltages `v_store` [V], elementwise."""
         return self.surrogate_gain * (v_store - self.v_ref)
 
     def forward(self, v_store: Tensor, t_pulse: Tensor) -> Tensor:  # type: ignore[override]
-        """Charge [C] of a pulse of width `t_pulse` [s] at stored voltage `v_store` [V]; the two broadcast.
+        """Charge [C] of a pulse of width `t_pulse` [s] at stored voltage `v_store` [V]; inputs broadcast.
 
         Raises
         ------
         ParameterError
-            If one is no tensor of real numbers, out of range as `outside` says, or they do not broadcast.
+            If inputs are not tensors of real numbers, out of range for ``outside="refuse"``, or do not broadcast.
         """
         v_store, t_pulse = self.inside("v_store", v_store), self.inside("t_pulse", t_pulse)
         check_broadcast(v_store=v_store, t_pulse=t_pulse)
@@ -202,7 +214,7 @@ class GainCell(Element):
         return line + (true - line).detach()
 
     def _line(self) -> float:
-        """Slope of the least-squares line through the current over the box, value at ``v_ref`` free."""
+        """Slope [A/V] of the least-squares line through the current over the valid range, with free intercept."""
         v = torch.linspace(*self.box("v_store"), 201, dtype=torch.float64)
         w = v - v.mean()
         return float((w * self.split(self.model, v)[0]).sum() / (w * w).sum())
@@ -221,7 +233,11 @@ class Decay(Element):
         outside: str = "clamp",
         **conditions: float | str,
     ) -> Self:
-        """Return the decay of a head's cell; ``temp=85.0`` picks a temperature."""
+        """Load the decay model of an attention head's cell.
+
+        `records`, `form`, `head` and `outside` are as of `GainCell.from_records`; `conditions` are those of the fit,
+        for example ``temp=85.0``.
+        """
         declared = load_head(head)
         name = choose_model(declared.decay_forms, form or best_form(records, head))
         return cls(find_model(records, declared.decay, name, **conditions), outside)
@@ -230,15 +246,17 @@ class Decay(Element):
     def sample_rates(
         shape: tuple[int, ...], sigma: float, generator: torch.Generator | None = None, like: Tensor | None = None
     ) -> Tensor:
-        """Draw how much faster than the typical cell each cell decays: log-normal, median 1.
+        """Draw relative decay rates, dimensionless, of shape `shape`: log-normal with median 1.
 
-        Retention of gain cells is log-normal from cell to cell, because the threshold of the write gate sits in the
-        exponent of its leakage.  ``sigma`` is that of the logarithm; `retention_sigma` reads it off a record.
+        The retention time of gain cells is log-normal, because the threshold voltage of the write transistor is in the
+        exponent of its leakage current.  `sigma` is the standard deviation of the logarithm, from 0 to 10;
+        `retention_sigma` reads it from a record.  The result has the type and device of `like`, float64 by default.
+        `generator` is the source of the random numbers.
 
         Raises
         ------
         ParameterError
-            If `sigma` is no number from 0 to 10.
+            If `sigma` is not a number from 0 to 10.
         """
         check_number("sigma", sigma, 0.0, _WIDEST_SPREAD)
         normal = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -247,14 +265,16 @@ class Decay(Element):
 
 
 def retention_sigma(records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD, **where: float) -> float:
-    """Sigma of the logarithm of the retention time, from its mean and sigma in the record of a Monte Carlo campaign.
+    """Standard deviation of the logarithm of the retention time, from a Monte Carlo record.
 
-    ``v_init=0.0`` picks a level; the largest over the levels by default.
+    For a log-normal variable this is sqrt(ln(1 + (sigma/mean)^2)).  `where` selects a stored level, for example
+    ``v_init=0.0``; by default the largest value over all levels is returned.  `records` and `head` are as of
+    `GainCell.from_records`.
 
     Raises
     ------
     DataError
-        If the records hold no such statistics.
+        If the records contain no statistics of the retention time.
     """
     record = find_record(records, f"{load_head(head).decay}.decay_both")
     found = [
@@ -283,14 +303,14 @@ class _Converter(Element):
         head: str = DEFAULT_HEAD,
         outside: str = "extrapolate",
     ) -> Self:
-        """Return the converter of a head from a set of records; the best form there is by default."""
+        """Load the converter of an attention head; `records`, `form`, `head`, `outside` as of `GainCell`."""
         operation = load_head(head).operation(cls.operation)
         name = choose_model(operation.forms, form or best_form(records, head))
         return cls(find_model(records, operation.converter, name), outside)
 
 
 class ReLUC2P(_Converter):
-    """Pulse width [s] by charge [C]: ``relu(q_in)``; it saturates by itself, so charges need no clamp."""
+    """Pulse width [s] of a charge [C]: ``relu(q_in)``; the model saturates, so charges need no clamp."""
 
     operation = "scores"
 
@@ -307,7 +327,7 @@ def choose_model(forms: Mapping[str, ModelName], form: str) -> ModelName:
     Raises
     ------
     ParameterError
-        If there is no such form.
+        If the form is unknown.
     """
     if not isinstance(form, str) or form not in forms:
         raise ParameterError(f"no form {form!r}; have {', '.join(forms)}")
@@ -315,7 +335,7 @@ def choose_model(forms: Mapping[str, ModelName], form: str) -> ModelName:
 
 
 def _window(records: str | Path, head: str) -> float:
-    """Longest input pulse [s]; infinite where the records hold a cell and no converter."""
+    """Longest input pulse [s]; infinite if the records contain no converter."""
     try:
         return longest_pulse(records, head)
     except DataError:
@@ -323,7 +343,7 @@ def _window(records: str | Path, head: str) -> float:
 
 
 def _published_gain(records: str | Path, circuit: str, name: ModelName) -> float | None:
-    """Gain [A/V] of the linear variant that a publication gives beside its model, if it does."""
+    """Gain [A/V] of the linear variant of a published model, if the publication states one."""
     record = find_record(records, f"{circuit}.{name.study}")
     linear = [fit for fit in record.fits if fit.conditions.get("variant") == "linear"]
     return linear[0].coefficients["c1"].value if linear else None

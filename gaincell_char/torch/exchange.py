@@ -1,4 +1,4 @@
-"""The fitted models of a record on disk: coefficients as safetensors, everything else as JSON; no pickle."""
+"""Fitted models of a record on disk: coefficients as safetensors, everything else as JSON; no pickle."""
 
 import json
 from pathlib import Path
@@ -70,8 +70,10 @@ def model_files(record: Record, about: dict[str, Any]) -> dict[str, bytes]:
 
     Parameters
     ----------
+    record : Record
+        The record.
     about : dict
-        What else the JSON is to say, under "about".
+        Further content of the JSON file, under "about".
     """
     tensors: dict[str, Tensor] = {}
     fits = []
@@ -86,20 +88,23 @@ def model_files(record: Record, about: dict[str, Any]) -> dict[str, bytes]:
 
 
 def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **conditions: float | str) -> Element:
-    """Return a model of a folder that ``gaincell export --to torch`` wrote, as a module.
+    """Load a model from a folder written by ``gaincell export --to torch``.
 
     Parameters
     ----------
+    folder : Path or str
+        The folder.
     model : str
-        Name of the model; ``corner="tt", temp=85.0`` picks where it was fitted.
+        Name of the model.
     outside : {"clamp", "refuse", "extrapolate"}
-        What to do with inputs outside the box the model was fitted in.
+        Treatment of inputs outside the valid range of the fit, as of `Guard`.
+    conditions : float or str
+        Conditions of the fit, for example ``corner="tt", temp=85.0``.
 
     Raises
     ------
     DataError
-        If the folder contains no such model, one of another schema version, or one that does not agree with its
-        circuit.
+        If the folder does not contain the model, has another schema version, or contradicts the circuit.
     """
     folder = Path(folder)
     where = shown_path(folder / _ABOUT)
@@ -125,13 +130,13 @@ def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **c
 
 
 def _fits(body: _Exported, tensors: dict[str, Tensor], where: str) -> list[Fit]:
-    """Put the coefficients back into the fits."""
+    """Combine the JSON content with the coefficients from the tensors."""
     found = []
     for number, fit in enumerate(body.fits):
         values = tensors.get(f"{number}.values")
         if values is None or values.shape != (len(fit.coefficients),):
             raise DataError(
-                f"{where}: {fit.model} has {len(fit.coefficients)} coefficients; the tensors do not fit them"
+                f"{where}: {fit.model} has {len(fit.coefficients)} coefficients, but the tensors have another number"
             )
         covariance = tensors.get(f"{number}.covariance")
         try:

@@ -1,4 +1,4 @@
-"""Tensors from a file that somebody else may have written: safetensors, which holds numbers and no program."""
+"""Tensors from an untrusted file: safetensors, which contains numbers and no code."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from ..storage.tables import shown_path
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file by name; every one has finite numbers.
+    """Read the tensors of a safetensors file, by name: finite numbers of any shape, in SI units.
 
     Raises
     ------
     DataError
-        If the file is missing, too large or damaged, or a tensor contains something else than finite real numbers.
+        If the file is missing, too large or damaged, or a tensor contains anything but finite real numbers.
     """
     data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE, below=path.parent)
     try:
         tensors = load(data)
-    # The library raises its own error, and those of Python for a damaged header.
+    # The library raises its own error, and errors of Python for a damaged header.
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         said = untrusted.printable((str(error).splitlines() or [type(error).__name__])[0])
         raise DataError(f"{shown_path(path)} contains no tensors: {said}") from None

@@ -1,4 +1,4 @@
-"""What the software model says of an array and its converters, in NumPy arrays: for comparison with SPICE."""
+"""Predictions of the software model for an array and its converters, as NumPy arrays, for comparison with SPICE."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,14 @@ class SoftwareModel:
 
     Attributes
     ----------
+    head : Head
+        The attention head.
+    operation : Operation
+        The operation: scores or values.
+    records : str or Path
+        Name of a packaged set of records, or a folder of records.
     bitline : Bitline
-        How the columns are held; any form but ``"sliced"`` takes them for held still.
+        Clamp of the columns; only the form ``"sliced"`` uses it, the other forms assume an ideal clamp.
     """
 
     head: Head
@@ -35,27 +41,49 @@ class SoftwareModel:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Every form the records hold, best last; ``"sliced"`` where the bitline moves."""
+        """All forms in the records, best last; ``"sliced"`` is added for a moving bitline."""
         best = best_form(self.records, self.head.name)
         names = list(self.head.forms)
         held = names[: names.index(best) + 1]
         return (*held, SLICED) if self.bitline.kind != "ideal" else tuple(held)
 
     def charge(self, form: str, v_store: Floats, t_pulse: Floats) -> Floats:
-        """Charge [C] of every column, by stored voltages of shape (rows, columns) and pulses of shape (rows,)."""
+        """Charge of every column [C], shape (columns,).
+
+        Parameters
+        ----------
+        form : str
+            Form of the cell's model.
+        v_store : ndarray, shape (rows, columns)
+            Stored voltages [V].
+        t_pulse : ndarray, shape (rows,)
+            Pulse widths [s].
+        """
         return np.asarray(self._array(form, torch.from_numpy(v_store))(torch.from_numpy(t_pulse)).numpy())
 
     def output(self, form: str, charge: Floats) -> Floats:
-        """Converter's output [s] for charges [C]."""
+        """Pulse width [s] that the converter outputs for `charge` [C], elementwise."""
         return np.asarray(self.converter(form)(torch.from_numpy(np.asarray(charge))).numpy())
 
     def converter(self, form: str) -> Element:
-        """The converter's model of a form."""
+        """Model of the converter in a form."""
         name = choose_model(self.operation.forms, self._still(form))
         return Element(find_model(self.records, self.operation.converter, name), outside="extrapolate")
 
     def draw(self, v_store: Floats, t_pulse: Floats, draws: int, seed: int) -> Floats:
-        """Outputs [s] of `draws` arrays whose cells and converters mismatch, shape (draws, columns)."""
+        """Outputs [s] of random arrays with mismatch in cells and converters, shape (draws, columns).
+
+        Parameters
+        ----------
+        v_store : ndarray, shape (rows, columns)
+            Stored voltages [V].
+        t_pulse : ndarray, shape (rows,)
+            Pulse widths [s].
+        draws : int
+            Number of arrays.
+        seed : int
+            Seed of the random numbers.
+        """
         generator = torch.Generator().manual_seed(seed)
         form = self.forms[-1]
         many = torch.from_numpy(np.broadcast_to(v_store, (draws, *v_store.shape)).copy())
@@ -69,19 +97,28 @@ class SoftwareModel:
         return np.asarray(random(charge, **own))
 
     def stated(self, form: str, charge: Floats, t_pulse: Floats) -> Floats:
-        """Error [s] of each output that the records lead one to expect, rms.
+        """Expected rms error [s] of each output, from the errors stated in the records; shape (columns,).
 
-        The errors of the cells add up like independent ones; what the charge is off by shows in the output as far as
-        the converter is steep there, which is far at its threshold; the converter's own error comes on top.
+        The errors of the cells add as independent errors.  The slope of the converter turns the error of the charge
+        into an error of the output, and the converter's own error is added in quadrature.
+
+        Parameters
+        ----------
+        form : str
+            Form of the cell's model.
+        charge : ndarray, shape (columns,)
+            Charge of each column [C].
+        t_pulse : ndarray, shape (rows,)
+            Pulse widths [s].
 
         Raises
         ------
         DataError
-            If a model states no error.
+            If a record states no error.
         """
         cell, converter = self._cell(form), self.converter(form).model.fit
         if cell.held_out is None or converter.held_out is None:
-            raise DataError(f"{cell.model} and {converter.model} state no error; compare with records that were fitted")
+            raise DataError(f"{cell.model} and {converter.model} state no error; use records that were fitted")
         driven = t_pulse[t_pulse > 0]
         lasted = 1.0 if cell.unit == "C" else float(np.sqrt(np.mean(driven**2))) if driven.size else 0.0
         off = np.sqrt(driven.size) * lasted * cell.held_out.rms

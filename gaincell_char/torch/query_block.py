@@ -1,4 +1,4 @@
-"""Charges of a block of queries: every key they may see, at the decay it has reached by then."""
+"""Charges of a block of queries, with the decay of every key up to each query."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from .token_decay import decay_interpolation, key_decay, query_decay
 
 @dataclass(frozen=True, kw_only=True)
 class StoredTokens:
-    """Stored voltages of every token, shape (..., tokens, dim), and what needs no decay to be known.
+    """Stored voltages of all tokens, with precomputed weights if the voltage does not decay.
 
     Attributes
     ----------
-    v_store : Tensor
-        Stored voltages [V], inside the cell's box.
-    weights : Tensor or None
-        What the product with `pulses` takes, shape (..., tokens, dim or 2 dim); None where the voltage itself decays.
-    line : Tensor or None
-        Current [A] of the surrogate; None unless the gradient is the surrogate's.
+    v_store : Tensor, shape (..., tokens, dim)
+        Stored voltages [V], clamped to the valid range.
+    weights : Tensor or None, shape (..., tokens, dim or 2 dim)
+        Right factor of the product with `pulses`: currents [A] and charges of edges [C]; None if the voltage decays.
+    line : Tensor or None, shape (..., tokens, dim)
+        Current [A] of the surrogate line; None with the true gradient.
     """
 
     v_store: Tensor
@@ -30,7 +30,17 @@ class StoredTokens:
 
     @classmethod
     def of(cls, cell: GainCell, v_store: Tensor, *, voltage_decays: bool) -> "StoredTokens":
-        """Return the tokens that are stored as `v_store` [V]."""
+        """Prepare the stored tokens.
+
+        Parameters
+        ----------
+        cell : GainCell
+            Model of the cell.
+        v_store : Tensor, shape (..., tokens, dim)
+            Stored voltages [V].
+        voltage_decays : bool
+            Whether the stored voltage decays with the age of a token.
+        """
         line = cell.line(v_store) if cell.gradient == "surrogate" else None
         v_store = cell.inside("v_store", v_store)
         weights = None if voltage_decays else weights_of(*cell.split(cell.model, v_store), -1)
@@ -39,10 +49,11 @@ class StoredTokens:
 
 @dataclass(frozen=True, kw_only=True)
 class QueryBlock:
-    """Queries `start` up to `stop`, and the tokens `first` up to `stop`, of which each sees those up to itself.
+    """Queries `start` to `stop` - 1, and tokens `first` to `stop` - 1; a query sees all tokens up to itself.
 
-    The decay from a key to a query is the key's factor, up to the block's first query, times the query's, from there.
-    Where the stored voltage decays, the query's factor acts through the cell's model, which is interpolated.
+    The decay from a key to a query is a product of two factors: from the key to the first query of the block, and
+    from there to the query.  If the stored voltage decays, the second factor is applied by interpolation of the cell's
+    model.  `rate` is the decay per token.
     """
 
     cell: GainCell
@@ -53,7 +64,7 @@ class QueryBlock:
     device: torch.device
 
     def scores(self, t_pulse: Tensor, keys: StoredTokens) -> Tensor:
-        """Charge [C] of every query and token, shape (..., queries, tokens), by pulses [s] of (..., queries, dim)."""
+        """Charge [C] of every query and token, shape (..., queries, tokens), for pulses [s] of (..., queries, dim)."""
         terms = self._terms(keys)
         driven = pulses(t_pulse, self.cell.charge)
         left = torch.cat([_scale_rows(driven, of_queries) for of_queries, _ in terms], -1)
@@ -63,7 +74,17 @@ class QueryBlock:
         return surrogate(left @ right, _scale_rows(t_pulse, self._query_decay), self._decayed_line(keys.line).mT)
 
     def values(self, pulse: Tensor, stored: StoredTokens, tokens: slice) -> Tensor:
-        """Charge [C] of every query and column that some of the tokens sink; `pulse` has all tokens of the block."""
+        """Charge that some of the tokens sink from each column [C], shape (..., queries, dim).
+
+        Parameters
+        ----------
+        pulse : Tensor, shape (..., queries, tokens)
+            Pulse widths [s] for all tokens of the block.
+        stored : StoredTokens
+            The stored tokens.
+        tokens : slice
+            Tokens of one array, counted from the first of the block.
+        """
         driven = pulse[..., tokens]
         present = (driven > 0).to(driven.dtype)
         total = pulse.new_zeros(())
@@ -80,7 +101,7 @@ class QueryBlock:
         return surrogate(total, _scale_rows(driven, self._query_decay), line)
 
     def _terms(self, stored: StoredTokens) -> list[tuple[Tensor | None, Tensor]]:
-        """Terms of the decayed weights: a factor per query, (queries,), times weights per token, (..., tokens, dim)."""
+        """Terms of the decayed weights: factors of shape (queries,), and weights of shape (..., tokens, dim)."""
         cell, seen = self.cell, slice(self.first, self.stop)
         if stored.weights is not None:
             return [(self._query_decay, _scale_rows(stored.weights[..., seen, :], self._key_decay))]
@@ -94,7 +115,7 @@ class QueryBlock:
         return terms
 
     def _decayed_line(self, line: Tensor) -> Tensor:
-        """Current [A] of the surrogate at the block's first query."""
+        """Current [A] of the surrogate line at the first query of the block."""
         return _scale_rows(line[..., self.first : self.stop, :], self._key_decay)
 
     @property
@@ -107,5 +128,5 @@ class QueryBlock:
 
 
 def _scale_rows(x: Tensor, factors: Tensor | None) -> Tensor:
-    """Each row of `x`, shape (..., rows, columns), times its factor, if there are any."""
+    """Multiply each row of `x`, shape (..., rows, columns), by its factor; None leaves `x` unchanged."""
     return x if factors is None else x * factors.to(x.dtype)[:, None]

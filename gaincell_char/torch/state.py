@@ -1,4 +1,4 @@
-"""An array on disk: tensors as safetensors, everything else as JSON, with the records it was built from."""
+"""An array on disk: tensors as safetensors, everything else as JSON, with copies of its records."""
 
 import json
 from dataclasses import asdict
@@ -52,7 +52,7 @@ def save_array(array: GainCellArray, folder: Path | str) -> None:
 
 
 class _Bitline(BaseModel):
-    """A `Bitline` as JSON holds it."""
+    """A `Bitline` in JSON."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -78,12 +78,12 @@ class _ArrayFile(BaseModel):
 
 
 def load_array(folder: Path | str) -> GainCellArray:
-    """Read back what `save_array` wrote.
+    """Load an array from a folder written by `save_array`.
 
     Raises
     ------
     DataError
-        If the folder contains no array, one of another schema version, or files that do not fit each other.
+        If the folder contains no array, has another schema version, or its files contradict each other.
     """
     folder = Path(folder)
     where = shown_path(folder / _ABOUT)
@@ -99,7 +99,7 @@ def load_array(folder: Path | str) -> GainCellArray:
         raise DataError(f"{where}: {complaint(error)}") from None
     except (ParameterError, RuntimeError) as error:
         said = untrusted.printable(" ".join(str(error).split()))
-        raise DataError(f"{where}: its parts do not fit each other: {said}") from None
+        raise DataError(f"{where}: the files of the array contradict each other: {said}") from None
 
 
 def _array(about: _ArrayFile, tensors: dict[str, Tensor], records: Path) -> GainCellArray:

@@ -1,5 +1,5 @@
-"""The same random tensors through ngspice and through the software model -> their differences.
+"""Validation of the software model against ngspice, on the same tensors.
 
-What comes in is a head, its records and a technology; what goes out are errors for each column, beside the stated ones.
-Start with `cases`, which says what is compared, and `simulate`.
+Input: an attention head, its records and a technology.  Output: the error of each column, with the error stated in the
+records.  Start with `cases`, which defines the simulated columns, and `simulate`.
 """

@@ -1,4 +1,4 @@
-"""Decks of arrays: one row of cells that do not see each other, or columns with their converters, whole or in part."""
+"""Decks of arrays: one row of independent cells, columns with their converters, or one converter."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -33,16 +33,16 @@ _T_ON = "t_reset+t_gap"
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayCircuit:
-    """An operation of a head as SPICE sees it.
+    """SPICE circuit of one operation of a head.
 
     Attributes
     ----------
     clamp : {"ideal", "resistor", "passive"}
-        A bitline held still, held through `r_clamp` [ohm], or left to swing with the converter's capacitor.
+        Clamp of a bitline: ideal, through `r_clamp` [ohm], or none, with the converter's capacitor as load.
     c_wire, r_wire : float
-        Wire of each cell's share of its bitline and of its row: capacitance [F] and resistance [ohm].
+        Wire capacitance [F] and resistance [ohm] per cell, on bitline and row.
     shared_bias : bool
-        One bias for all converters, which then feel each other through it, instead of one each.
+        One bias circuit for all converters, which couples them, instead of one per converter.
     """
 
     head: Head
@@ -66,12 +66,12 @@ class ArrayCircuit:
 
     @property
     def decoupled(self) -> bool:
-        """Cells do not see each other: nothing they share can move."""
+        """Whether cells are independent: no shared node can move."""
         return self.clamp == "ideal" and self.r_wire == 0
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """Value of every parameter of the cell and of the converter, and of a conversion's phases."""
+        """Values of all parameters of cell and converter, and of the phases of a conversion."""
         cell, converter = load_circuit(self.head.cell), load_circuit(self.operation.converter)
         bench = converter.bench(self.operation.bench).params
         table = Params(**{**cell.params, **converter.params, **bench})
@@ -87,17 +87,17 @@ class ArrayCircuit:
 
     @property
     def t_on(self) -> float:
-        """When the pulses start [s]."""
+        """Start time of the pulses [s]."""
         return self["t_reset"] + self["t_gap"]
 
     @property
     def t_read(self) -> float:
-        """When the conversion window opens [s]: the charge is complete."""
+        """Start time of the conversion window [s]; the charge is complete."""
         return self["t_reset"] + 2 * self["t_gap"] + self["t_max"]
 
     @cached_property
     def decided(self) -> str:
-        """Hash of everything that decides a result, but for stored voltages and pulses: decks, and what is measured."""
+        """Hash of everything that determines a result except stored voltages and pulses: decks and measurements."""
         one = np.zeros((1, 1))
         decks = [self.columns(one, np.array([self["t_max"]]))]
         if self.decoupled:
@@ -114,7 +114,7 @@ class ArrayCircuit:
         t_pulse : ndarray, shape (rows,)
             Pulse widths [s]; a row without a pulse stays idle.
         waves : sequence of str
-            Vectors to save beyond what is measured.
+            Vectors to save in addition to the measured ones.
         """
         rows, columns = v_store.shape
         suffixes = [str(c) for c in range(columns)]
@@ -128,7 +128,7 @@ class ArrayCircuit:
         return self._deck(lines, v_store, (*save, *waves), stop, self._bench.options)
 
     def row(self, v_store: Floats, t_pulse: float) -> Deck:
-        """Return the deck of cells that share a row, each on a bitline of its own that is held still.
+        """Return the deck of cells on one row, each on its own ideally clamped bitline.
 
         Parameters
         ----------
@@ -145,28 +145,28 @@ class ArrayCircuit:
 
     @cached_property
     def times(self) -> Floats:
-        """Times [s] at which courses of charge are given: from before the pulses to when the charge is complete."""
+        """Times [s] of the charge waveforms, shape (n_times,): from before the pulses to the complete charge."""
         steps = np.arange(self.t_on, self.t_read, _COURSE_STEP)
         return np.unique(np.round([0.0, *steps, self.t_read], 15))
 
     def courses(self, waves: Waveforms, columns: int) -> Floats:
-        """Charge [C] sunk so far from every bitline of a deck, shape (columns, n_times)."""
+        """Charge [C] sunk from every bitline up to each of `times`, shape (columns, n_times), from saved `waves`."""
         integrals = [waves[f"v(q{c})"] for c in range(columns)]
         return np.array([_FARAD * (np.interp(self.times, waves["time"], w) - w[0]) for w in integrals])
 
     def charges(self, waves: Waveforms, columns: int) -> Floats:
-        """Charge [C] sunk from every bitline of a deck by the time it is converted, shape (columns,)."""
+        """Total charge [C] sunk from every bitline before the conversion, shape (columns,)."""
         return np.asarray(self.courses(waves, columns)[:, -1])
 
     def outputs(self, waves: Waveforms, column: int) -> tuple[dict[str, Floats], str]:
-        """Everything the converter's bench measures, of one column; or none, and the reason."""
+        """Measure one column: outputs, scalar, in SI units, and an empty reason; none and the reason if failed."""
         suffix = str(column)
         names = {f"v({n}{suffix})": f"v({n})" for n in self._nodes}
         own = {names[name]: wave for name, wave in waves.items() if name in names} | {"time": waves["time"]}
         return measure(self._bench.outputs, own, {**self.values, "t_start": 0.0})
 
     def excursion(self, waves: Waveforms, column: int) -> float:
-        """Farthest the bitline moves from its clamp level before it is converted [V], with its sign."""
+        """Largest move of a bitline from its clamp voltage before the conversion [V], with its sign."""
         node = waves[f"v(bl{column})" if self.clamp == "passive" else f"v(cbl{column})"]
         during = (waves["time"] >= self.t_on) & (waves["time"] <= self.t_read)
         moved = node[during] - self["v_pre"]
@@ -178,7 +178,7 @@ class ArrayCircuit:
 
     @property
     def _nodes(self) -> tuple[str, ...]:
-        """Nodes of the converter that are measured, without the column's suffix."""
+        """Measured nodes of the converter, without the suffix of the column."""
         return tuple(vector[2:-1] for vector in self._bench.save)
 
     def _watched(self, c: str) -> tuple[str, ...]:
@@ -223,7 +223,7 @@ class ArrayCircuit:
         return lines
 
     def _before(self, node: str, r: int, c: int) -> str:
-        """Node of a row that is one wire nearer to the driver."""
+        """Node of a row one wire segment closer to the driver."""
         return f"{node}{r}_{c - 1}" if c else f"{node}d{r}"
 
     def _cell_line(self, r: int, c: int, bitline: str, row: str) -> str:
@@ -249,7 +249,7 @@ class ArrayCircuit:
         return [*held, *own, self._converter_line(c, bias)]
 
     def _integrator(self, c: str, gain: int = -1) -> list[str]:
-        """Charge that flows out of a bitline's clamp into its cells, integrated by the simulator's own method."""
+        """Integrator of the current from the clamp of a bitline into its cells, solved by the simulator."""
         return [f"fq{c} 0 q{c} vclamp{c} {gain}", f"cq{c} q{c} 0 {_FARAD!r}", f"rq{c} q{c} 0 1e15"]
 
     def _deck(
@@ -285,9 +285,9 @@ class ArrayCircuit:
         return cell.bench(cell.model(self.head.sliced.active).bench).options
 
     def conversion(self, course: Floats) -> Deck:
-        """Return the deck of column 0's converter alone, handed charge [C] as it arrives: `course` at `times`.
+        """Return the deck of one converter, driven by a charge [C] over time: `course`, shape (n_times,), at `times`.
 
-        When charge arrives matters, a little: the precharge gate leaks as far as the bitline is away.
+        The waveform of the charge has a small effect: the leakage of the precharge gate depends on the bitline voltage.
         """
         points = " ".join(f"{t!r} {q / _FARAD!r}" for t, q in zip(self.times.tolist(), course.tolist(), strict=True))
         lines = [
@@ -304,12 +304,12 @@ class ArrayCircuit:
         return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._bench.options)
 
     def with_mismatch(self, deck: Deck, seeds: Callable[[tuple[int, int] | None], Sequence[int]]) -> Deck:
-        """Return the deck with every device drawn around the typical one.
+        """Return the deck with random mismatch in every device.
 
         Parameters
         ----------
         seeds : callable
-            Row and column of a cell in the deck, or None for everything that is no cell -> seeds of its devices.
+            Row and column of a cell in the deck, or None for all other circuits -> seeds of its devices.
         """
         technology = self._loaded
         devices = find_devices(deck.template.netlist, deck.params, tuple(technology.process))
@@ -337,6 +337,6 @@ class ArrayCircuit:
 
 
 def _place(device: str) -> tuple[int, int] | None:
-    """Row and column of the cell that a device belongs to, by the suffix of its instance."""
+    """Row and column of the cell of a device, from the suffix of its instance."""
     match = re.search(r"(\d+)_(\d+)$", device.split(".")[0])
     return (int(match[1]), int(match[2])) if match else None

@@ -1,4 +1,4 @@
-"""Tensors and circuits to compare: which passes of which arrays there are."""
+"""Tensors, circuits and simulated columns of a validation."""
 
 import hashlib
 import json
@@ -33,9 +33,9 @@ from ..sweeping.identity import digest, source_digest
 from .array_netlist import ArrayCircuit
 
 SHORTEST = 60e-12
-"""Pulses [s] below this are none: a driver's edge takes as long."""
+"""Shortest pulse [s], the length of a driver's edge; shorter pulses are omitted."""
 _SOURCE = ("montecarlo.sampling", "storage.shards", "validation")
-"""Modules that a case runs through, beside those of every point."""
+"""Modules that affect the result of a case, in addition to those of every point."""
 _COLUMNS = 7  # stream of the seed
 _SAME_PULSE = 1e-18  # [s]
 _MOST, _MOST_NUMBERS = 100_000, 50_000_000
@@ -43,7 +43,7 @@ _MOST, _MOST_NUMBERS = 100_000, 50_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Tensors of one or more heads: shapes (instances, tokens, dim); q in [0, 1], k and v in volts."""
+    """Tensors of one or more heads, shape (instances, tokens, dim): q dimensionless in [0, 1], k and v in [V]."""
 
     q: Floats
     k: Floats
@@ -62,7 +62,10 @@ class Inputs:
 
 
 def random_inputs(instances: int, tokens: int, dim: int, vdd: float, seed: int) -> Inputs:
-    """Draw q from [0, 1], k and v from [0, vdd]; instance i is the same however many are drawn."""
+    """Draw tensors of shape (`instances`, `tokens`, `dim`): q from [0, 1], k and v from [0, `vdd`] in volts.
+
+    Instance i depends only on `seed`, not on the number of instances.
+    """
     drawn = [np.random.default_rng([seed, i]).random((3, tokens, dim)) for i in range(instances)]
     q, k, v = np.stack(drawn, 1)
     return Inputs(q=q, k=vdd * k, v=vdd * v)
@@ -74,7 +77,7 @@ def read_inputs(path: Path, vdd: float) -> Inputs:
     Raises
     ------
     DataError
-        If the file does not hold them, or they hold anything but numbers of their range.
+        If an array is missing, or contains anything but numbers in the valid range: 0 to 1 for Q, 0 to `vdd` for K, V.
     """
     where = shown_path(path)
     data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE)
@@ -84,30 +87,33 @@ def read_inputs(path: Path, vdd: float) -> Inputs:
         raise DataError(f"{error}; it must be an .npz file with Q, K and V") from None
     found = {name.lower(): array for name, array in loaded.items()}
     if twice := [name for name in ("q", "k", "v") if name in loaded and name.upper() in loaded]:
-        raise DataError(f"{where} contains two arrays, {twice[0].upper()} and {twice[0]}; leave one out")
+        raise DataError(f"{where} contains two arrays, {twice[0].upper()} and {twice[0]}; remove one")
     if missing := {"q", "k", "v"} - set(found):
         have = untrusted.printable(", ".join(found))[:200] or "nothing"
         raise DataError(f"{where} contains {have}; {', '.join(sorted(missing))} are missing")
     if odd := [name for name in "qkv" if found[name].dtype.kind not in "fiu"]:
-        raise DataError(f"{where}: {odd[0].upper()} is an array of {found[odd[0]].dtype}; it takes real numbers")
+        raise DataError(f"{where}: {odd[0].upper()} is an array of {found[odd[0]].dtype}; it must be of real numbers")
     arrays = {n: np.asarray(found[n][None] if found[n].ndim == 2 else found[n], dtype=float) for n in "qkv"}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) > 1 or len(next(iter(shapes))) != 3:
         raise DataError(
-            f"{where}: Q, K and V have shapes {', '.join(str(found[n].shape) for n in 'qkv')}; they take one shape, "
-            "(tokens, dim) or (instances, tokens, dim)"
+            f"{where}: Q, K and V have shapes {', '.join(str(found[n].shape) for n in 'qkv')}; they must have the same "
+            "shape, (tokens, dim) or (instances, tokens, dim)"
         )
     for name, high, unit in (("q", 1.0, ""), ("k", vdd, " V"), ("v", vdd, " V")):
         if not ((arrays[name] >= 0) & (arrays[name] <= high)).all():
-            raise DataError(f"{where}: {name.upper()} must lie within 0 to {high:g}{unit}, without NaN")
+            raise DataError(f"{where}: {name.upper()} must be within 0 to {high:g}{unit}, without NaN")
     if 0 in arrays["q"].shape:
-        raise DataError(f"{where}: Q, K and V are empty")
+        raise DataError(f"{where}: Q, K and V are empty; use at least one token")
     return Inputs(**arrays)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One pass of an array: some of its columns, for one query of one instance."""
+    """One pass of an array: some `columns`, for one query of one instance.
+
+    ``v_store`` [V] has shape (rows, columns), ``t_pulse`` [s] shape (rows,).
+    """
 
     number: int
     operation: Operation
@@ -119,9 +125,9 @@ class Case:
 
     @property
     def digest(self) -> str:
-        """Hash of what it is and of what drives it."""
+        """Hash of the case with its stored voltages and pulses."""
         about = [self.number, self.operation.name, self.instance, self.query, self.columns]
-        # A matrix product may round its last bit otherwise with another number of threads.
+        # The last bit of a matrix product may depend on the number of threads.
         t_pulse = np.round(self.t_pulse / _SAME_PULSE).astype(np.int64)
         drive = np.ascontiguousarray(self.v_store).tobytes() + t_pulse.tobytes()
         return hashlib.sha256(json.dumps(about).encode() + drive).hexdigest()[:16]
@@ -129,16 +135,16 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """What to compare; everything that decides the result.
+    """A validation, with everything that determines its result; clamp and wires are as of `ArrayCircuit`.
 
     Attributes
     ----------
     columns : int
-        Columns of each array that are simulated, drawn from those there are; 0 for all.
+        Number of simulated columns of each array, chosen at random; 0 for all.
     queries : int
-        Queries of each instance, the last ones; 0 for all.
+        Number of queries of each instance, the last ones; 0 for all.
     mismatch : bool
-        Draw every device around the typical one, in SPICE and in the software model's intervals.
+        Random mismatch in every device, in SPICE and in the intervals of the software model.
     """
 
     head: str = DEFAULT_HEAD
@@ -158,11 +164,11 @@ class Validation:
 
     @cached_property
     def declared(self) -> Head:
-        """The head's declaration."""
+        """Declaration of the head."""
         return load_head(self.head)
 
     def circuit(self, operation: Operation) -> ArrayCircuit:
-        """One of its operations as SPICE sees it."""
+        """SPICE circuit of one operation."""
         return ArrayCircuit(
             head=self.declared,
             operation=operation,
@@ -175,7 +181,7 @@ class Validation:
 
     @cached_property
     def request(self) -> dict[str, Any]:
-        """What was asked for, as JSON holds it."""
+        """The request, in JSON form."""
         names = [n for n in self.__dataclass_fields__ if n != "inputs"]
         return {
             **{n: getattr(self, n) for n in names},
@@ -185,20 +191,20 @@ class Validation:
 
     @cached_property
     def source_digest(self) -> str:
-        """Hash of the source code that decides what SPICE says of a case."""
+        """Hash of the source code that determines the SPICE result of a case."""
         circuits = [self.declared.cell, *(o.converter for o in self.declared.operations)]
         return source_digest([*dict.fromkeys(circuits), f"heads.{self.head}"], _SOURCE)
 
     def digest(self, todo: Sequence["Case"]) -> str:
-        """Hash of everything that decides the results, but for the source code and the simulator.
+        """Hash of everything that determines the results, except source code and simulator.
 
-        Records count by the pulses that they lead to: what drives each case is a part of its key.
+        Records enter through the pulses computed from them, which are part of each case.
         """
         return digest([(self._decided[case.operation.name], case.digest) for case in todo])
 
     @cached_property
     def _decided(self) -> dict[str, str]:
-        """Operation -> hash of everything that decides a row of it, but for what drives its case."""
+        """Operation -> hash of everything that determines its rows, except stored voltages and pulses."""
         held = (self.clamp, self.r_clamp, self.c_wire, self.r_wire)
         drawn = (self.mismatch, self.seed if self.mismatch else None)
         common = (self.declared, held, drawn, load_technology(self.technology).digest)
@@ -207,12 +213,12 @@ class Validation:
         }
 
     def keys(self, case: "Case", simulator: str) -> list[str]:
-        """Key of each column of a case: a row that has it is of this comparison, whatever folder it lies in."""
+        """Key of each column of a case; a row with this key belongs to this comparison."""
         about = (self._decided[case.operation.name], self.source_digest, simulator, case.digest)
         return [digest(about, column) for column in case.columns]
 
     def manifest(self, todo: Sequence["Case"], simulator: str = "") -> Manifest:
-        """Return what the folder of these cases says, simulated by `simulator` if that is known."""
+        """Manifest of a folder with these cases; `simulator` is name and version, if known."""
         return Manifest(
             digest=self.digest(todo), source=self.source_digest, simulator=simulator, n=len(todo), request=self.request
         )
@@ -221,13 +227,16 @@ class Validation:
 def make_validation(
     *, path: Path | None = None, instances: int = 1, tokens: int = 64, dim: int = 64, **request: Any
 ) -> Validation:
-    """Check a request; inputs from a file, or drawn.
+    """Check a request and read or draw its tensors.
+
+    `path` is a file with Q, K and V; without it, tensors of shape (`instances`, `tokens`, `dim`) are drawn.  `request`
+    contains the other attributes of `Validation`.
 
     Raises
     ------
     ParameterError, DataError
-        If a name is unknown, a number out of range, the file does not hold what it should, or the records are of
-        another technology than the one that is simulated.
+        If a name is unknown, a number is out of range, the file is invalid, or the records belong to another
+        technology.
     """
     head = load_head(request.get("head", DEFAULT_HEAD))
     check_counts({"instances": (instances, 1), "tokens": (tokens, 1), "dim": (dim, 1)})
@@ -235,7 +244,7 @@ def make_validation(
     sampling.make_sampler("random", request.get("seed", 1), 1)
     if path is None and instances * tokens * dim > _MOST_NUMBERS:
         raise ParameterError(
-            f"instances x tokens x dim = {instances * tokens * dim}; the most is {_MOST_NUMBERS}: draw fewer at a time"
+            f"instances x tokens x dim = {instances * tokens * dim}; the maximum is {_MOST_NUMBERS}: use fewer"
         )
     operations = tuple(request.pop("operations", None) or (o.name for o in head.operations))
     for name in operations:
@@ -244,7 +253,7 @@ def make_validation(
     if request.get("records") is None:
         request["records"] = technology.name
     if request["records"] == "":
-        raise ParameterError("records is empty; give the name of a set or a folder, or leave it out")
+        raise ParameterError("records is empty; give the name of a set or a folder, or omit it")
     params = load_circuit(head.cell).params
     vdd = float(params.resolve(technology.sizes(head.cell, params))["vdd"])
     seed = request.get("seed", 1)
@@ -262,42 +271,42 @@ def make_validation(
 
 
 def _check_records(records: str, name: str, technology: str) -> None:
-    """Raise `DataError` unless there are records, of the technology that SPICE simulates."""
+    """Raise `DataError` unless records exist and belong to the simulated technology."""
     if records == technology and records not in record_sets():
         raise DataError(
-            f"there are no records of technology {technology}; make some with gaincell run --tech {technology} "
+            f"there are no records of technology {technology}; create them with gaincell run --tech {technology} "
             "--records FOLDER, and add --records FOLDER"
         )
     record = find_record(records, name)
     if record.technology != technology:
         raise DataError(
-            f"records {shown(records)} are of technology {record.technology}, and SPICE would simulate {technology}: "
+            f"records {shown(records)} belong to technology {record.technology}, not to the simulated {technology}; "
             f"choose records of {technology} with --records, or another --tech"
         )
 
 
 def check_counts(counts: Mapping[str, tuple[int, int]]) -> None:
-    """Raise `ParameterError` unless every count is within its range.
+    """Check that every count is within its range, or raise `ParameterError`.
 
     Parameters
     ----------
     counts : mapping of str to (int, int)
-        Name -> the count, and the least it may be: 0 where that stands for all.
+        Name -> count, and its minimum; a minimum of 0 means that 0 stands for all.
     """
     for name, (value, least) in counts.items():
         if not least <= value <= _MOST:
-            every = ", where 0 stands for all" if least == 0 else ""
+            every = ": use 0 for all, or a positive number" if least == 0 else ""
             raise ParameterError(f"{name} = {value} is outside [{least}, {_MOST}]{every}")
 
 
 def cases(comparison: Validation, pulses_of: Callable[[Floats, Floats], Floats]) -> Iterator[Case]:
-    """Every pass: scores of a query with the tokens before it, then the values under the pulses they come to.
+    """Yield every pass: the scores of each query, then the values with the pulses computed from the scores.
 
     Parameters
     ----------
     pulses_of : callable
-        Stored voltages of keys, shape (dim, tokens), and pulses, shape (dim,) -> pulses [s] of the scores.  Both SPICE
-        and the software model are handed these, so that the two operations are judged apart.
+        Stored voltages of keys [V], shape (dim, tokens), and pulses [s], shape (dim,) -> pulses of the scores [s].
+        SPICE and the software model get the same pulses, so that the two operations are validated separately.
     """
     instances, tokens, _ = comparison.inputs.shape
     queries = range(tokens - (comparison.queries or tokens), tokens)
@@ -333,7 +342,7 @@ def _cut(pulses: Floats) -> Floats:
 
 
 def _some(comparison: Validation, there: int, *where: int) -> tuple[int, ...]:
-    """Columns to simulate: all, or as many as are asked for, drawn."""
+    """Columns to simulate: all, or the requested number at random."""
     if comparison.columns in (0,) or comparison.columns >= there:
         return tuple(range(there))
     drawn = np.random.default_rng([comparison.seed, _COLUMNS, *where]).choice(there, comparison.columns, replace=False)

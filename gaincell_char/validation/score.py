@@ -1,4 +1,4 @@
-"""How far the software model is from SPICE: per form, against the error its records state, and by its intervals."""
+"""Errors of the software model against SPICE, per form: compared with the stated errors, and by interval coverage."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -16,41 +16,40 @@ from ..sweeping.run import OK
 from .cases import Case, Validation
 
 LEVELS = (0.5, 0.9, 0.99)
-"""Central intervals whose coverage is counted."""
+"""Levels of the central intervals whose coverage is computed."""
 ALLOWED = 3.0
-"""A form agrees while its errors, each over the one that its records state, are at most this in the rms."""
+"""Limit of agreement: rms of the errors, each divided by the error stated in the records."""
 _TIES = 0.05
 _STEEP = 5.0
 _OUTPUT_STEPS = 15
 
 
 class ModelUnderTest(Protocol):
-    """The software model of one operation: charges [C] and outputs [s] per column.
+    """Interface of the software model of one operation.
 
-    ``stated`` is the rms error of each output that its records lead one to expect; ``draw`` gives outputs of arrays of
-    random cells, shape (draws, columns).
+    Stored voltages `v_store` [V] have shape (rows, columns), pulse widths `t_pulse` [s] shape (rows,).
     """
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Its forms, best last."""
+        """Names of the forms, best last."""
 
     def charge(self, form: str, v_store: Floats, t_pulse: Floats) -> Floats:
-        """Charge of every column."""
+        """Charge of every column [C], shape (columns,), for `v_store` and `t_pulse` in a `form`."""
 
     def output(self, form: str, charge: Floats) -> Floats:
-        """Output of every column."""
+        """Output pulse of every column [s], shape (columns,), for `charge` [C] in a `form`."""
 
     def stated(self, form: str, charge: Floats, t_pulse: Floats) -> Floats:
-        """Expected error of every output."""
+        """Expected rms error of every output [s], shape (columns,), for `charge` and `t_pulse` in a `form`."""
 
     def draw(self, v_store: Floats, t_pulse: Floats, draws: int, seed: int) -> Floats:
-        """Outputs of arrays with random cells."""
+        """Outputs [s] of random arrays, shape (draws, columns), for `v_store` and `t_pulse` and a `seed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scales:
-    """What errors of an operation are compared with: longest pulse [s], its charge [C], one step of the output [s]."""
+    """Scales for the errors of an operation: longest pulse [s], full-scale charge [C], one step of the output [s]."""
 
     t_max: float
     q_full: float
@@ -59,7 +58,7 @@ class Scales:
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """Share of SPICE outcomes inside an interval of the software model with random cells and converters."""
+    """Fraction of SPICE results inside an interval of the software model with random cells and converters."""
 
     operation: str
     level: float
@@ -69,15 +68,23 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationResult:
-    """Everything that is said about a comparison.
+    """Result of a validation.
 
     Attributes
     ----------
     rows : DataFrame
-        A row per column and pass: what SPICE says, and per form ``q_<form>``, ``output_<form>``, ``stated_<form>``;
-        ``rank`` among the draws of the model with random cells, if there were any.
+        One row per column and pass: SPICE results, and for each form ``q_<form>``, ``output_<form>``,
+        ``stated_<form>``; with mismatch also ``rank``, the rank of the SPICE result among the drawn outputs.
     summary : DataFrame
-        A row per operation and form.
+        One row per operation and form.
+    coverage : tuple of Coverage
+        Coverage of the intervals; empty without mismatch.
+    forms : mapping of str to tuple of str
+        Operation -> forms, best last.
+    scales : mapping of str to Scales
+        Operation -> scales of its errors.
+    model_s : float
+        Time of the software model [s].
     """
 
     rows: pd.DataFrame
@@ -88,13 +95,18 @@ class ValidationResult:
     model_s: float
 
     def explained(self) -> list[str]:
-        """Sentences on what the errors of the best forms consist of, and what decides whether they agree."""
+        """One sentence per operation on the errors of the best form and the criterion of agreement."""
         return [_explained(self, operation, forms[-1]) for operation, forms in self.forms.items()]
 
     def disagreements(self, form: str | None = None) -> list[str]:
-        """Sentences on what is off by more than its records state; of one form, the best by default.
+        """Sentences on errors larger than the records state, for one form, the best by default.
 
-        Where devices mismatch, the typical circuit has no say: then the 90 % interval has to cover.
+        With mismatch the criterion is the coverage of the 90 % interval.
+
+        Raises
+        ------
+        ParameterError
+            If the form is unknown.
         """
         known = dict.fromkeys(name for forms in self.forms.values() for name in forms)
         if form is not None and form not in known:
@@ -107,30 +119,29 @@ class ValidationResult:
                 if row["n"] and not row["agrees"]:
                     found.append(
                         f"{operation}, {own}: rms error {row['rms_ns'] * 1e3:.3g} ps, {row['ratio']:.3g} times what "
-                        f"its records state; at most {ALLOWED:g} times is agreement"
+                        f"the error stated in the records; the limit is {ALLOWED:g} times"
                     )
         for cover in self.coverage:
             low, high = cover.share.low, cover.share.high
             if cover.level == LEVELS[1] and cover.share.n and not low <= cover.level <= high:
                 found.append(
-                    f"{cover.operation}: the {100 * cover.level:g} % interval holds {100 * cover.share.value:.3g} % of "
-                    f"{cover.share.n} outcomes"
+                    f"{cover.operation}: the {100 * cover.level:g} % interval contains {100 * cover.share.value:.3g} % "
+                    f"of {cover.share.n} SPICE results"
                 )
         return found
 
     def undecided(self) -> list[str]:
-        """Sentences on operations of which no outcome says whether they agree."""
+        """Sentences on operations without enough results for a decision."""
         if self.coverage:
             return [
-                f"{cover.operation}: no verdict: there is no outcome to judge; {cover.left_out} were left out, where "
-                "the model draws the same pulse, none or the longest, at least one time in twenty; simulate more "
-                "columns or queries"
+                f"{cover.operation}: undecided: no result is usable; {cover.left_out} are excluded, where at least one "
+                "drawn output in twenty has the same value, no pulse or the longest; simulate more columns or queries"
                 for cover in self.coverage
                 if cover.level == LEVELS[1] and not cover.share.n
             ]
         counts = self.summary.groupby("operation")["n"].max()
         return [
-            f"{name}: no verdict: no column was simulated; run the same again"
+            f"{name}: undecided: no column was simulated; run the same command again"
             for name in self.forms
             if not counts[name]
         ]
@@ -146,17 +157,17 @@ def _explained(agreement: ValidationResult, operation: str, form: str) -> str:
     worst = rows.iloc[at]
     said = (
         f"{operation}, {form}: {len(rows)} columns, {int(((spice == 0) & (model == 0)).sum())} of them without a pulse "
-        f"in SPICE and model; the worst is column {worst['column']} of query {worst['query']}, off by "
+        f"in SPICE and model; the worst is column {worst['column']} of query {worst['query']}, with an error of "
         f"{units.show(error[at], 's', 3)} at {units.show(float(worst['q_bl']), 'C', 3)}, where the records state "
         f"{units.show(stated[at], 's', 3)}"
     )
     if stated[at] > _STEEP * stated.min():
         rest = np.delete(error, at)
         without = f"; without it the rms error is {units.show(_rms(rest), 's', 3)}" if rest.size else ""
-        said += f" (near the threshold of the converter, where a small charge moves the pulse far{without})"
+        said += f" (near the threshold of the converter, where the pulse is most sensitive to the charge{without})"
     return (
-        f"{said}; errors over the stated ones have rms {_rms(error / stated):.3g}, "
-        f"and up to {ALLOWED:g} counts as agreement"
+        f"{said}; errors relative to the stated errors have rms {_rms(error / stated):.3g}; "
+        f"the limit for agreement is {ALLOWED:g}"
     )
 
 
@@ -167,16 +178,20 @@ def judge(
     todo: Sequence[Case],
     draws: int = 400,
 ) -> ValidationResult:
-    """Put predictions beside what SPICE says, and sum up.
+    """Compare predictions with SPICE results and summarize the errors.
 
     Parameters
     ----------
+    comparison : Validation
+        The validation.
     models : mapping of str to ModelUnderTest
-        Operation -> the software model of it.
+        Operation -> its software model.
     rows : DataFrame
-        From `run_validation`'s folder.
+        SPICE results from `finished_cases`.
+    todo : sequence of Case
+        The cases.
     draws : int
-        Arrays that are drawn per pass for intervals, if devices mismatch.
+        Random arrays per pass for the intervals, with mismatch.
     """
     began = time.perf_counter()
     predicted = [_predicted(case, models[case.operation.name]) for case in todo]
@@ -217,7 +232,7 @@ def _predicted(case: Case, model: ModelUnderTest) -> pd.DataFrame:
 
 
 def _ranks(case: Case, model: ModelUnderTest, rows: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Share of drawn outputs below what SPICE says, and of those that are the same: where a pulse is none or full."""
+    """Rank of the SPICE result among the drawn outputs, and the fraction of ties, at no pulse or the longest pulse."""
     drawn = model.draw(case.v_store, case.t_pulse, draws, seed + case.number)
     mine = rows[rows["sample"] == case.number].set_index("point")["output"]
     spice = mine.reindex(list(case.columns)).to_numpy(dtype=float)

@@ -1,4 +1,4 @@
-"""What SPICE says of the passes of a comparison; whatever is finished is kept."""
+"""SPICE simulation of the cases of a validation; finished cases are kept on disk."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ _COLUMNS = (*_NUMBERS, "operation")
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationProgress:
-    """What was done this time: cases that were there already, cases simulated now, and the first failures of those."""
+    """Result of one call: number of cases already finished, of cases simulated, and the first failures."""
 
     kept: int
     simulated: int
@@ -48,12 +48,27 @@ def run_validation(
     tick: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> ValidationProgress:
-    """Simulate every case that `folder` does not hold yet, and again every one that failed.
+    """Simulate every case that is missing in a folder, and failed cases again.
+
+    Parameters
+    ----------
+    comparison : Validation
+        The validation.
+    todo : sequence of Case
+        Its cases.
+    folder : Path
+        Output folder; an existing one is resumed.
+    pool : Pool
+        Simulators.
+    tick : callable
+        Called after every finished case.
+    say : callable
+        Called with a message about damaged or ignored rows.
 
     Raises
     ------
     RequestError
-        If the folder holds another comparison.
+        If the folder contains a different comparison.
     StorageError
         If a result cannot be written.
     """
@@ -86,14 +101,15 @@ def run_validation(
 def finished_cases(
     comparison: Validation, folder: Path, todo: Sequence[Case], say: Callable[[str], None] = lambda _: None
 ) -> pd.DataFrame | None:
-    """Rows of the cases that ran or failed, a row per column; None before the first.
+    """Read the finished and failed cases in a folder, one row per column; None if there are none.
 
-    Rows of another comparison, or of other source code, count as not simulated; `say` is told.
+    Rows of a different comparison or of other source code are ignored.  Arguments are as of `run_validation`:
+    `comparison`, `folder`, `todo`, `say`.
 
     Raises
     ------
     DataError
-        If a row has the key of a column and not its numbers.
+        If a row has the key of a column but no valid numbers.
     """
     found = shards.read_shards(folder, say)
     if found is None:
@@ -107,11 +123,11 @@ def finished_cases(
     found = found[[place in expected for place in _places(found)]]
     rows = shards.with_keys(found, [expected[place] for place in _places(found)])
     if others := len(found) - len(rows):
-        say(f"{others} columns in {shown_path(folder)} are of another comparison; they are not used")
+        say(f"{others} columns in {shown_path(folder)} belong to a different comparison; they are not used")
     if missing := [name for name in _COLUMNS if name not in rows]:
-        raise DataError(f"{shown_path(folder)}: its rows lack {', '.join(missing)}; choose another folder")
+        raise DataError(f"{shown_path(folder)}: the rows lack {', '.join(missing)}; choose another folder")
     if odd := [name for name in _NUMBERS if rows[name].dtype.kind not in "fiu"]:
-        raise DataError(f"{shown_path(folder)}: {odd[0]} in its rows is not a number; choose another folder")
+        raise DataError(f"{shown_path(folder)}: {odd[0]} in the rows is not a number; choose another folder")
     return shards.once(rows)
 
 
@@ -122,14 +138,14 @@ def _places(rows: pd.DataFrame) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Simulated:
-    """One case: a row per column, and the decks that failed."""
+    """Result of one case: a row per column, and failed decks."""
 
     rows: pd.DataFrame
     failures: tuple[Failure, ...]
 
 
 def _simulated(comparison: Validation, todo: Sequence[Case], pool: Pool) -> Iterator[_Simulated]:
-    """Every case as it is finished; several at a time, for one may have less to do than there are simulators."""
+    """Yield cases in the order of completion; several run at a time, since one case may not occupy all simulators."""
     threads = ThreadPoolExecutor(pool.workers)
     try:
         for future in as_completed([threads.submit(_one, comparison, case, pool) for case in todo]):
@@ -146,11 +162,11 @@ def _one(comparison: Validation, case: Case, pool: Pool) -> _Simulated:
 
 
 _Columns = tuple[list[dict[str, Any]], list[Failure]]
-"""A row per column, and the decks that failed."""
+"""A row per column, and failed decks."""
 
 
 def _by_cells(comparison: Validation, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
-    """Cells that do not see each other: row by row, then every converter with its column's charge."""
+    """Independent cells: simulate row by row, then every converter with the charge of its column."""
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0]
     courses: dict[int, Floats] = {}
     failures: list[Failure] = []
@@ -168,7 +184,7 @@ def _by_cells(comparison: Validation, circuit: ArrayCircuit, case: Case, pool: P
     if failures or pool.stop.is_set():
         reason = failures[0].reason if failures else "stopped"
         return [_failed(reason, spent) for _ in case.columns], failures
-    # In the order of the rows, whichever was finished first, so that the last bit is always the same.
+    # Summed in the order of the rows, so that the last bit does not depend on the order of completion.
     course = sum((courses[r] for r in driven), np.zeros((len(case.columns), circuit.times.size)))
     feet = [
         (c, _drawn(comparison, circuit, circuit.conversion(course[c]), case, (column,)))
@@ -183,7 +199,7 @@ def _by_cells(comparison: Validation, circuit: ArrayCircuit, case: Case, pool: P
 
 
 def _by_columns(comparison: Validation, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
-    """Every column with its converter."""
+    """Simulate every column with its converter."""
     decks = [
         (c, _drawn(comparison, circuit, circuit.columns(case.v_store[:, [c]], case.t_pulse), case, (column,)))
         for c, column in enumerate(case.columns)
@@ -209,7 +225,18 @@ def _failure(case: Case, part: str, deck: Deck, reason: str, log: str) -> Failur
 
 
 def waveforms(comparison: Validation, case: Case, pool: Pool, rows: int = 4) -> tuple[pd.DataFrame, Deck]:
-    """Voltages of one column and its converter over a whole conversion, with the word lines of its first rows.
+    """Simulate the waveforms of one column and its converter over a complete conversion.
+
+    Parameters
+    ----------
+    comparison : Validation
+        The validation.
+    case : Case
+        The case; its first column is simulated.
+    pool : Pool
+        Simulators.
+    rows : int
+        Number of word lines to include, those of the first rows with a pulse.
 
     Returns
     -------
@@ -219,7 +246,7 @@ def waveforms(comparison: Validation, case: Case, pool: Pool, rows: int = 4) -> 
     Raises
     ------
     SimulationError
-        If ngspice does not give them.
+        If the simulation fails.
     """
     circuit = comparison.circuit(case.operation)
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0][:rows]
@@ -235,14 +262,14 @@ def waveforms(comparison: Validation, case: Case, pool: Pool, rows: int = 4) -> 
 def _drawn(
     comparison: Validation, circuit: ArrayCircuit, deck: Deck, case: Case, columns: Sequence[int], row: int = 0
 ) -> Deck:
-    """The deck with its devices drawn, if they are; those of a cell or converter are the same for every query.
+    """Add mismatch to a deck if requested; the devices of a cell or converter are the same for every query.
 
     Parameters
     ----------
     columns : sequence of int
-        Column of the array for each in the deck.
+        Column of the array for each column in the deck.
     row : int
-        Row of the array that is the deck's first.
+        Row of the array for the first row in the deck.
     """
     if not comparison.mismatch:
         return deck

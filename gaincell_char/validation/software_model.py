@@ -1,4 +1,4 @@
-"""The PyTorch model that stands beside SPICE in a comparison."""
+"""The PyTorch model for a validation against SPICE."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ from .cases import Validation
 
 
 def make_software_models(comparison: Validation) -> dict[str, SoftwareModel]:
-    """Operation -> its software model, on the comparison's bitlines.
+    """Operation -> its software model, with the bitlines of the comparison.
 
     Raises
     ------
     DataError
-        If the records lack a model, or one of them states no error to compare with.
+        If the records lack a model, or a record states no error.
     """
     tokens, dim = comparison.inputs.shape[1:]
     first = comparison.declared.operations[0]
@@ -34,7 +34,7 @@ def make_software_models(comparison: Validation) -> dict[str, SoftwareModel]:
 
 
 def pulses_of(scores: SoftwareModel) -> Callable[[Floats, Floats], Floats]:
-    """What turns keys and a query into the pulses of the scores: the best form of the software model."""
+    """Function from keys and a query to the pulses of the scores, by the best form of the software model."""
 
     def pulses(v_store: Floats, t_pulse: Floats) -> Floats:
         form = scores.forms[-1]

@@ -1,4 +1,4 @@
-"""What a technology must do for every circuit: its studies can be planned, and a sample of its campaigns runs."""
+"""Checks of a technology with every circuit: studies and campaigns can be planned, and one sample simulated."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from .characterize_all import plan_circuit
 
 
 def unplanned(technology: Technology) -> Iterator[str]:
-    """Every study of ``gaincell run`` and every campaign that cannot be planned, and why; a reason is given once."""
+    """Studies of ``gaincell run`` and campaigns that cannot be planned, grouped by reason."""
     for name in registry.circuit_names():
         circuit = registry.load_circuit(name)
         reasons: dict[str, list[str]] = {}
@@ -28,11 +28,11 @@ def unplanned(technology: Technology) -> Iterator[str]:
 
 
 def failing(technology: Technology, pool: Pool) -> Iterator[str]:
-    """Every campaign of which one sample cannot be simulated, and why."""
+    """Campaigns whose first sample cannot be simulated, with the reasons."""
     for name in registry.circuit_names():
         for bench in campaigns(registry.load_circuit(name)):
             if _why_not(name, bench, technology):
-                yield f"{name}, Monte Carlo of {bench}: not simulated, for it cannot be planned"
+                yield f"{name}, Monte Carlo of {bench}: not simulated, because it cannot be planned"
             else:
                 yield from _one_sample(name, bench, technology, pool)
 
@@ -43,7 +43,7 @@ def campaigns(circuit: Circuit) -> list[str]:
 
 
 def _why_not(circuit: str, bench: str, technology: Technology) -> str:
-    """Why a campaign cannot be planned; empty if it can."""
+    """Reason why a campaign cannot be planned; empty if it can."""
     try:
         plan_campaign(circuit, bench, technology=technology)
     except RequestError as error:

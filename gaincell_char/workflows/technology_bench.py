@@ -1,4 +1,4 @@
-"""The wrapper devices of a technology between voltage sources, simulated: currents with named axes."""
+"""Simulated drain currents of all wrapper devices of a technology, as arrays with named dimensions."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,26 +21,26 @@ _OPTIONS = {"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9}
 _WIDTH_M = 1e-6
 """Width of every device [m]."""
 _DEFAULT_LENGTH_M = 200e-9
-"""Length of a wrapper's device that declares none [m]."""
+"""Length of a wrapper device without a declared length [m]."""
 _LENGTH_FACTOR = 6.0
-"""Devices are this many times as long as the wrapper's default."""
+"""Ratio of the simulated length to the default length of the wrapper."""
 _PLAIN = {"plain": ""}
 
 
 class DeviceBench:
-    """Every wrapper device of a technology, source at ground, gate and drain at voltages.
+    """Bench for all wrapper devices of a technology: source at ground, voltage sources at gate and drain.
 
     Parameters
     ----------
     technology : Technology
-        Whose devices.
+        The technology.
     pool : Pool
-        Simulators to use.
+        Simulators.
 
     Attributes
     ----------
     devices : list of str
-        Names of the devices that the technology has, n and p of each flavour.
+        Names of the devices, n and p of each flavour, without absent ones.
     """
 
     def __init__(self, technology: Technology, pool: Pool) -> None:
@@ -57,11 +57,11 @@ class DeviceBench:
 
     @cached_property
     def full_current(self) -> xr.DataArray:
-        """Current [A] of each device with gate and drain at the supply, at tt."""
+        """Current [A] of each device with gate and drain at the supply, at tt; dimension device."""
         return self.simulate_full_current()
 
     def simulate_full_current(self, **conditions: Any) -> xr.DataArray:
-        """Current [A] of each device with gate and drain at the supply; conditions as of `simulate`."""
+        """Current [A] of each device with gate and drain at the supply; dimension device, conditions of `simulate`."""
         currents = self.simulate_currents(vgs=(1.0,), vds=(1.0,), **conditions)
         return currents.isel(variant=0, vgs=0, vds=0, drop=True)
 
@@ -75,12 +75,18 @@ class DeviceBench:
         process: Mapping[str, float] | None = None,
         temp: float = 27.0,
     ) -> Waveforms:
-        """Simulate lines of a netlist with the technology's library.
+        """Simulate netlist lines with the library of the technology.
 
         Parameters
         ----------
+        lines : sequence of str
+            The netlist.
         save : sequence of str
             Vectors to return.
+        corner : str
+            Process corner.
+        analysis : Analysis, optional
+            Operating point by default.
         process : mapping of str to float, optional
             Process parameters; those of the corner by default.
         temp : float
@@ -89,7 +95,7 @@ class DeviceBench:
         Raises
         ------
         SimulationError
-            If ngspice gives no result.
+            If the simulation fails.
         """
         user = read_netlist("\n".join(lines))
         netlist = prune(self.technology.library(corner), user) + user
@@ -99,7 +105,19 @@ class DeviceBench:
         )
 
     def instance_lines(self, number: int, device: str, vgs: float, vds: float, parameters: str = "") -> list[str]:
-        """A transistor with its source at ground, gate and drain at voltages [V], signs turned for a p device."""
+        """Netlist lines of one transistor with its source at ground.
+
+        Parameters
+        ----------
+        number : int
+            Suffix of the names of instance and nodes.
+        device : str
+            Name of the wrapper device.
+        vgs, vds : float
+            Gate and drain voltage [V]; negative for a p device.
+        parameters : str
+            Further parameters of the instance.
+        """
         sign = 1 if device.startswith("n_") else -1
         return [
             f"vg{number} g{number} 0 {sign * vgs!r}",
@@ -115,7 +133,7 @@ class DeviceBench:
         variants: Mapping[str, str] = _PLAIN,
         **conditions: Any,
     ) -> xr.DataArray:
-        """Size of each device's drain current [A], all of them in one netlist.
+        """Simulate the magnitude of the drain currents of all devices, in one netlist.
 
         Parameters
         ----------
@@ -129,7 +147,7 @@ class DeviceBench:
         Returns
         -------
         DataArray
-            Dimensions device, variant, vgs, vds.
+            Current [A], dimensions device, variant, vgs, vds.
         """
         supply = self.technology.supply
         lines: list[str] = []
@@ -145,7 +163,7 @@ class DeviceBench:
         return xr.DataArray(np.array(currents).reshape(shape), coords, dims=("device", "variant", "vgs", "vds"))
 
     def name_failing(self, holds: xr.DataArray, why: str) -> Iterator[str]:
-        """Name the devices for which a condition, of dimension device and any others, is false somewhere."""
+        """Name the devices for which a boolean condition, with dimension device and others, is false; with `why`."""
         for device in self.devices:
             if not holds.sel(device=device).all():
                 yield f"{device} {why}"

@@ -1,4 +1,4 @@
-"""Checks of a technology: what every wrapper device must do, simulated."""
+"""Checks of the wrapper devices of a technology, by simulation."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,43 +23,43 @@ _DRAINS = tuple(np.linspace(1 / 9, 1, 5).tolist())
 _LOW_DRAIN = 0.05
 """Drain voltage, as a fraction of the supply, of a device in its linear region."""
 _HIGH_BIAS = 0.9
-"""Gate or drain voltage, as a fraction of the supply, of a device that conducts well."""
+"""Gate or drain voltage, as a fraction of the supply, of a device in strong inversion."""
 _NO_CURRENT_RATIO = 1e-9
-"""A current below this part of that at full supply is none: a level-1 card has none below its threshold."""
+"""Currents below this fraction of the current at full supply are ignored: a level-1 model has none below threshold."""
 _NO_CURRENT_A = 1e-12
-"""A current up to this one is none [A]."""
+"""Largest current of a device without current [A]."""
 _LEAST_ON_OFF_RATIO = 1e3
-"""Least ratio of the currents at gate voltages of the supply and of 0."""
+"""Smallest ratio of the currents at gate voltages of the supply and of 0."""
 _DVTH_V = 20e-3
-"""Threshold deviation that is tried [V]."""
+"""Tested threshold deviation [V]."""
 _DMU = 0.05
-"""Mobility deviation that is tried, as a part of the mobility."""
+"""Tested relative mobility deviation."""
 _MOBILITY_GAIN = (0.5, 1.05)
-"""Range of the gain in current, as a part of the mobility deviation."""
+"""Valid range of the relative current change, divided by the relative mobility deviation."""
 _THRESHOLD_GATES = (0.24, 0.36, 0.48, 0.6, 0.72)
-"""Gate voltages, as fractions of the supply; at the first at which a device conducts its threshold shows."""
+"""Gate voltages, as fractions of the supply; the threshold is tested at the first one at which a device conducts."""
 _SHIFT_ERROR = 0.15
-"""Most that the effect of a threshold deviation may differ from that of a gate shift, as a part of the latter."""
+"""Largest relative difference between the effects of a threshold deviation and of an equal gate shift."""
 _UNMOVED_RATIO = 1e-9
-"""Relative change of a current that is rounding."""
+"""Largest relative change of a current by rounding."""
 _LEAST_OWN_MISMATCH = 1e-3
-"""Least relative change of a current by the mismatch of its own device."""
+"""Smallest relative change of a current by the mismatch of its device."""
 _LEAST_CORNER_STEP = 0.02
-"""Least relative difference of the drive between a stronger corner and a weaker one."""
+"""Smallest relative difference of the drive current between a stronger corner and a weaker one."""
 _LEAST_PROCESS_EFFECT = 5e-3
-"""Least relative change of some current by three sigma of a process parameter."""
+"""Smallest relative change of at least one current by three sigma of a process parameter."""
 _LEAST_LEAKAGE_RATIO = 10.0
-"""Least ratio of the leakage at the highest temperature to that at the lowest."""
+"""Smallest ratio of the leakage currents at the highest and the lowest temperature."""
 _MOST_DRIVE_RATIO = 2.5
-"""Most that the drive may differ, by this factor, between the ends of the temperature range."""
+"""Largest ratio of the drive currents at the two limits of the temperature range."""
 _HARDLY_ON_GATE = 0.8
-"""Gate voltage, as a fraction of the supply, at which the drive of a device that is hardly on is much smaller."""
+"""Gate voltage, as a fraction of the supply, to detect a device close to its threshold at the supply."""
 _HARDLY_ON_RATIO = 5.0
-"""Drive at the supply over that at `_HARDLY_ON_GATE` above which a device is hardly on at the supply."""
+"""Ratio of the drive currents at the supply and at `_HARDLY_ON_GATE` above which a device is close to its threshold."""
 _CAPACITANCE_F = 2e-15
-"""Capacitor that is tried [F]."""
+"""Tested capacitance [F]."""
 _CAPACITANCE_ERROR = 1e-3
-"""Most that its charge at 1 V may be off, as a part of it."""
+"""Largest relative error of its charge at 1 V."""
 _DRIVE_ORDER = (
     ("ff", "tt", "np"),
     ("tt", "ss", "np"),
@@ -68,12 +68,12 @@ _DRIVE_ORDER = (
     ("fs", "tt", "n"),
     ("tt", "fs", "p"),
 )
-"""Stronger corner, weaker corner, kinds of device for which that holds."""
+"""Stronger corner, weaker corner, kinds of devices with this order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TechnologyCheck:
-    """One check, and the devices or circuits that fail it, each with the reason."""
+    """Result of one check: its name, and the devices or circuits that fail, each with the reason."""
 
     name: str
     failures: tuple[str, ...]
@@ -85,7 +85,7 @@ class TechnologyCheck:
 
 
 def check_technology(technology: Technology, only: Sequence[str] = ()) -> Iterator[TechnologyCheck]:
-    """Run every check, or `only` those named, one after the other; a simulation that fails is a failed check."""
+    """Run all checks, or `only` those named, in order; a failed simulation is a failed check."""
     with Pool() as pool:
         bench = DeviceBench(technology, pool)
         for name in only or CHECKS:
@@ -107,22 +107,22 @@ def _complete(bench: DeviceBench) -> Iterator[str]:
 def _simulated(bench: DeviceBench) -> Iterator[str]:
     for corner in bench.technology.corners:
         current = bench.simulate_full_current(corner=corner)
-        yield from bench.name_failing(abs(current) < np.inf, f"gives no number at {corner}")
+        yield from bench.name_failing(abs(current) < np.inf, f"has no finite current at {corner}")
 
 
 def _monotone(bench: DeviceBench) -> Iterator[str]:
     current = bench.simulate_currents(vgs=_GATES, vds=_DRAINS)
     off = current < _NO_CURRENT_RATIO * bench.full_current
-    # Below threshold and at a high drain, tunnelling and drain-induced leakage may bend it.
+    # Below threshold and at a high drain voltage, tunnelling and drain-induced leakage may dominate.
     grows_with_gate = current.isel(vgs=slice(1, None)).diff("vgs") > 0
-    yield from bench.name_failing(grows_with_gate | off, "falls over vgs")
-    yield from bench.name_failing((current.diff("vds") > 0) | off, "falls over vds")
+    yield from bench.name_failing(grows_with_gate | off, "has a current that decreases with vgs")
+    yield from bench.name_failing((current.diff("vds") > 0) | off, "has a current that decreases with vds")
 
 
 def _switching(bench: DeviceBench) -> Iterator[str]:
     current = bench.simulate_currents(vgs=(0.0, 1.0), vds=(1.0,))
     switches = current.sel(vgs=1.0) > _LEAST_ON_OFF_RATIO * current.sel(vgs=0.0)
-    yield from bench.name_failing(switches, f"conducts less than {_LEAST_ON_OFF_RATIO:g} times more when on")
+    yield from bench.name_failing(switches, f"has an on/off current ratio below {_LEAST_ON_OFF_RATIO:g}")
 
 
 def _empty(bench: DeviceBench) -> Iterator[str]:
@@ -138,10 +138,10 @@ def _threshold(bench: DeviceBench) -> Iterator[str]:
     plain = current.sel(variant="plain")
     off = plain < _NO_CURRENT_RATIO * bench.full_current
     falls = current.sel(variant="raised") < plain
-    yield from bench.name_failing(falls | off, "conducts more with dvth above 0")
+    yield from bench.name_failing(falls | off, "has more current with dvth above 0")
 
     def simulate_at(gate_shift: float, variants: Mapping[str, str]) -> xr.DataArray:
-        """Currents at the threshold's gates and a shift [V] of them, labelled by the former."""
+        """Currents at the gate voltages plus a shift [V], labelled by the unshifted gate voltages."""
         gates = [gate + gate_shift / bench.technology.supply for gate in _THRESHOLD_GATES]
         found = bench.simulate_currents(variants=variants, vgs=gates, vds=(_LOW_DRAIN,))
         return found.assign_coords(vgs=list(_THRESHOLD_GATES)).isel(variant=0, vds=0, drop=True)
@@ -150,7 +150,7 @@ def _threshold(bench: DeviceBench) -> Iterator[str]:
     compensated = simulate_at(_DVTH_V, raised)
     first_on = (before > _NO_CURRENT_RATIO * bench.full_current).argmax("vgs")
     shifts = abs(compensated - before) < _SHIFT_ERROR * abs(after - before)
-    yield from bench.name_failing(shifts.isel(vgs=first_on), "does not take dvth as a shift of its gate, in volts")
+    yield from bench.name_failing(shifts.isel(vgs=first_on), "does not respond to dvth as to a gate shift in volts")
 
 
 def _mobility(bench: DeviceBench) -> Iterator[str]:
@@ -159,21 +159,21 @@ def _mobility(bench: DeviceBench) -> Iterator[str]:
     gain = current.sel(variant="raised") / current.sel(variant="plain") - 1
     least, most = _MOBILITY_GAIN
     fine = (gain > least * _DMU) & (gain < most * _DMU)
-    yield from bench.name_failing(fine, f"does not take dmu = {_DMU:g} as that much more current")
+    yield from bench.name_failing(fine, f"does not respond to dmu = {_DMU:g} with the same relative change of current")
 
 
 def _alone(bench: DeviceBench) -> Iterator[str]:
     def simulate_three(parameters: str) -> xr.DataArray:
-        """Three of each device, the one between the others with parameters of its own."""
+        """Currents of three instances of each device, the second one with other parameters."""
         variants = {"first": "", "own": parameters, "last": ""}
         process = {**bench.technology.corner("tt"), "dvth_a": 30e-3}
         return bench.simulate_currents(variants=variants, vgs=(_HIGH_BIAS,), vds=(_HIGH_BIAS,), process=process)
 
     moved = abs(simulate_three("dvth={dvth_a} dmu=0.1") / simulate_three("") - 1)
     others = moved.sel(variant=["first", "last"])
-    yield from bench.name_failing(others < _UNMOVED_RATIO, "moves when another has mismatch")
+    yield from bench.name_failing(others < _UNMOVED_RATIO, "changes with the mismatch of another device")
     own = moved.sel(variant="own")
-    yield from bench.name_failing(own > _LEAST_OWN_MISMATCH, "does not move with its own mismatch")
+    yield from bench.name_failing(own > _LEAST_OWN_MISMATCH, "does not change with its own mismatch")
 
 
 def _ordered(bench: DeviceBench) -> Iterator[str]:
@@ -197,7 +197,7 @@ def _process(bench: DeviceBench) -> Iterator[str]:
         save.append(f"i(vd{number})")
 
     def simulate_final(process: Mapping[str, float]) -> Floats:
-        """Currents [A] of the capacitor, which is being charged, and of every device."""
+        """Currents [A] of the capacitor during charging, and of every device."""
         vectors = bench.simulate(lines, save, analysis=Tran(stop=0.5e-6, max_step=50e-9), process=process)
         return np.array([vectors[name][-1] for name in save])
 
@@ -206,7 +206,7 @@ def _process(bench: DeviceBench) -> Iterator[str]:
     for name, sigma in bench.technology.process.items():
         moved = np.abs(simulate_final({**nominal, name: 3 * sigma}) / reference - 1)
         if moved.max() < _LEAST_PROCESS_EFFECT:
-            yield f"three sigma of {name} change nothing"
+            yield f"three sigma of {name} have no effect"
 
 
 def _capacitor(bench: DeviceBench) -> Iterator[str]:
@@ -214,7 +214,7 @@ def _capacitor(bench: DeviceBench) -> Iterator[str]:
     vectors = bench.simulate(lines, ["v(q)", "i(vq)"], analysis=Tran(stop=200e-9, max_step=1e-9))
     charge = float(np.trapezoid(-vectors["i(vq)"], vectors["time"]))
     if abs(charge / _CAPACITANCE_F - 1) > _CAPACITANCE_ERROR:
-        yield f"cap of {1e15 * _CAPACITANCE_F:g} fF holds {charge:g} C at 1 V"
+        yield f"cap of {1e15 * _CAPACITANCE_F:g} fF has a charge of {charge:g} C at 1 V"
 
 
 def _temperatures(bench: DeviceBench) -> Iterator[str]:
@@ -222,18 +222,22 @@ def _temperatures(bench: DeviceBench) -> Iterator[str]:
         bench.simulate_currents(vgs=(0.0, 1.0), vds=(1.0,), temp=temp)
         for temp in (bench.technology.temp.low, bench.technology.temp.high)
     )
-    yield from bench.name_failing((abs(low) < np.inf) & (abs(high) < np.inf), "gives no number at an end of temp")
-    # Tunnelling hides the subthreshold current of the highest threshold when cold.
+    yield from bench.name_failing(
+        (abs(low) < np.inf) & (abs(high) < np.inf), "has no finite current at a limit of temp"
+    )
+    # At low temperature, tunnelling exceeds the subthreshold current of devices with the highest threshold.
     leakage = high.sel(vgs=0.0)
     off = leakage < _NO_CURRENT_RATIO * bench.full_current
     leaks_more = leakage > _LEAST_LEAKAGE_RATIO * low.sel(vgs=0.0)
-    yield from bench.name_failing(leaks_more | off, "leaks no more when hot")
-    # A device that is hardly on at the supply is turned on by heat, too.
+    yield from bench.name_failing(leaks_more | off, "has no larger leakage at high temperature")
+    # The drive of a device close to its threshold at the supply grows with temperature, too.
     current = bench.simulate_currents(vgs=(_HARDLY_ON_GATE, 1.0), vds=(1.0,))
     hardly_on = current.sel(vgs=1.0) > _HARDLY_ON_RATIO * current.sel(vgs=_HARDLY_ON_GATE)
     ratio = high.sel(vgs=1.0) / low.sel(vgs=1.0)
     steady = (ratio > 1 / _MOST_DRIVE_RATIO) & (ratio < _MOST_DRIVE_RATIO)
-    yield from bench.name_failing(steady | hardly_on, f"drives more than {_MOST_DRIVE_RATIO:g} times more at one end")
+    yield from bench.name_failing(
+        steady | hardly_on, f"has drive currents that differ by more than a factor {_MOST_DRIVE_RATIO:g} over temp"
+    )
 
 
 def _sizes(bench: DeviceBench) -> Iterator[str]:
@@ -243,7 +247,7 @@ def _sizes(bench: DeviceBench) -> Iterator[str]:
         for parameter, value in sizes.items():
             having = [table for table in tables if parameter in table]
             if not having:
-                yield f"[circuits.{name}] sets {parameter}, which it does not have"
+                yield f"[circuits.{name}] sets {parameter}, which is not a parameter of {name}"
             else:
                 yield from _refused(having[0], parameter, value)
 
@@ -264,21 +268,21 @@ def _refused(table: Params, parameter: str, value: Value) -> Iterator[str]:
 
 
 _CHECKS: Mapping[str, Callable[[DeviceBench], Iterator[str]]] = {
-    "every flavour has an n and a p device, and there is a capacitor, at every corner": _complete,
-    "every device simulates at every corner": _simulated,
-    "the current grows with the gate and with the drain": _monotone,
-    "every device switches": _switching,
-    "devices declared absent conduct nothing": _empty,
-    f"{MISMATCH[0]} is a threshold in volts": _threshold,
-    f"{MISMATCH[1]} is a part of the current": _mobility,
-    "mismatch moves its own device and no other": _alone,
-    "corners order the drive as their names say": _ordered,
-    "every process parameter reaches a device": _process,
-    "the capacitor holds the charge it is given": _capacitor,
-    "devices hold at both ends of temp": _temperatures,
-    "sizes it gives a circuit are parameters of that circuit": _sizes,
+    "every corner has n and p devices of every flavour, and a capacitor": _complete,
+    "every device can be simulated at every corner": _simulated,
+    "the current increases with gate and drain voltage": _monotone,
+    "every device switches on and off": _switching,
+    "devices declared absent conduct no current": _empty,
+    f"{MISMATCH[0]} shifts the threshold voltage, in volts": _threshold,
+    f"{MISMATCH[1]} is a relative change of the current": _mobility,
+    "mismatch changes its own device and no other": _alone,
+    "drive currents are ordered as the corner names state": _ordered,
+    "every process parameter has an effect": _process,
+    "the charge of the capacitor is c times v": _capacitor,
+    "devices work at both limits of temp": _temperatures,
+    "sizes for a circuit are parameters of this circuit": _sizes,
     "every study and every campaign of every circuit can be planned": _planned,
     "a Monte Carlo sample of every circuit can be simulated": _sampled,
 }
 CHECKS = tuple(_CHECKS)
-"""Names of the checks, in the order in which they run."""
+"""Names of the checks, in order."""

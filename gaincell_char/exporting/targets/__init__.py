@@ -1,1 +1,1 @@
-"""Formats a record can be exported to, one file each."""
+"""Export formats, one file each."""

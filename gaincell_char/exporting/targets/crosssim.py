@@ -1,7 +1,7 @@
-"""A device class for CrossSim 3.2 and later, and the JSON it reads.
+"""A device class for CrossSim 3.2 and later, and its JSON data.
 
-CrossSim finds devices by the name of their class among the subclasses of its own, so the file has to be imported
-before a core is made.
+CrossSim finds a device by its class name among the subclasses of its base class, so the file must be imported before
+a core is created.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def _make_files(request: Request) -> Mapping[str, str]:
 
 TARGET = Target(
     name="crosssim",
-    doc="a device class with curve, spread and decay, and its JSON",
+    doc="a device class with curve, mismatch and decay, and its JSON data",
     make_files=_make_files,
     explain_refusal=device_data.explain_refusal,
     needs_others=True,

@@ -1,4 +1,4 @@
-"""Coefficients, and the model evaluated over its box, as tables for a spreadsheet."""
+"""Coefficients, and the model evaluated over its valid range, as tables for a spreadsheet."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from ..target import Request, Target
 
 _POINTS = {1: 201, 2: 41}
 _FEW = 11
-_LOST = "correlations of the coefficients, and the formula but for its text"
+_LOST = "correlations of the coefficients, and the formula except its text"
 
 
 def _make_files(request: Request) -> Mapping[str, str]:
@@ -42,7 +42,7 @@ def _tabulate_coefficients(fit: Fit) -> pd.DataFrame:
 
 
 def _tabulate_output(fit: Fit, model: Model) -> pd.DataFrame:
-    """Inputs over the box in equal steps, and the output."""
+    """Inputs over the valid range in equal steps, and the output."""
     points = _POINTS.get(len(fit.box), _FEW)
     axes = [np.linspace(*span, points) for span in fit.box.values()]
     grid = [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
@@ -56,7 +56,7 @@ def _write_csv(frame: pd.DataFrame) -> str:
 
 TARGET = Target(
     name="csv",
-    doc="coefficients, and the output over the box in steps, as two tables in SI units",
+    doc="coefficients, and the output over the valid range in steps, as two tables in SI units",
     make_files=_make_files,
     explain_refusal=lambda _: "",
 )

@@ -16,7 +16,7 @@ from ..target import Request, Target
 from ..templates import fill_template
 
 _MICRO = 1e-6
-_LOST = "spread from cell to cell, noise, the charge of a pulse's edges, and what the converters do beside saturating"
+_LOST = "mismatch, noise, the charge of pulse edges, and the converters except their saturation"
 _UNITS = {
     "c": "uA/V^(i+j)",
     "x_max": "V",
@@ -30,7 +30,7 @@ _UNITS = {
 
 def _explain_refusal(request: Request) -> str:
     if related_records.find_cell_head(request) is None:
-        return f"it takes the current of an attention head's cell, and {request.circuit.name} is none"
+        return f"it needs the current of an attention head's cell, and {request.circuit.name} is not one"
     return polynomial.explain_refusal(*request.require_model())
 
 
@@ -42,7 +42,7 @@ def _make_files(request: Request) -> Mapping[str, str]:
 
 
 def _describe_circuit(request: Request) -> dict[str, object]:
-    """What the JSON contains, under the names of the published code."""
+    """Content of the JSON file, under the names of the published code."""
     fit, model = request.require_model()
     head = related_records.require_cell_head(request)
     vdd = parameter(request.record, "vdd")
@@ -68,7 +68,7 @@ def _describe_circuit(request: Request) -> dict[str, object]:
 
 
 def _find_slope(request: Request, offset: float) -> float:
-    """Slope [A/V] of the line that the gradient follows: the published one, or the least-squares line over the box."""
+    """Slope [A/V] of the line for the gradient: published, or the least-squares line over the valid range."""
     fit, model = request.require_model()
     if linear := [f for f in request.record.fits if f.conditions.get("variant") == "linear"]:
         return linear[0].coefficients["c1"].value
@@ -79,13 +79,13 @@ def _find_slope(request: Request, offset: float) -> float:
 
 
 def _find_saturation(request: Request, operation: Operation) -> float:
-    """Charge that fills the converter's window, as a current [uA] over the longest pulse."""
+    """Charge at which the converter saturates, as a current [uA] over the longest pulse."""
     _, fit = related_records.load_converter(request, operation)
     return 1 / fit.coefficients["gain"].value / _MICRO
 
 
 def _find_decay(request: Request, head: Head) -> dict[str, float | None]:
-    """Time constant, and its share per token where the record knows how long a token takes."""
+    """Time constant, and the decay per token if the record states it."""
     record, fit = related_records.load_decay(request, head)
     per_token = related_records.select_numbers(record).get("decay_per_token")
     return {"decay_factor": per_token, "decay_tau": fit.coefficients["tau"].value}

@@ -1,4 +1,4 @@
-"""The schema of records, and the record it describes."""
+"""The JSON Schema of records, and the record."""
 
 import json
 from collections.abc import Mapping
@@ -17,4 +17,4 @@ def _make_files(request: Request) -> Mapping[str, str]:
     return {"record.schema.json": json.dumps(schema, indent=1) + "\n", f"{name}.json": request.record.to_json()}
 
 
-TARGET = Target(name="json-schema", doc="JSON Schema of records, and this record as it is", make_files=_make_files)
+TARGET = Target(name="json-schema", doc="JSON Schema of records, and this record unchanged", make_files=_make_files)

@@ -1,7 +1,7 @@
-"""The two tables that NeuroSim V1.5 reads: memory states, and the output of what ends a column.
+"""Two tables for NeuroSim V1.5: memory states of a cell, and output noise of a converter.
 
-``mem_states.csv`` (states, mean, std) comes from the record of a cell, ``output_noise.csv`` (output, mean, std) from
-that of a converter; both need the spread that a Monte Carlo campaign puts into a record.
+``mem_states.csv`` (states, mean, std) is made from the record of a cell, ``output_noise.csv`` (output, mean, std) from
+the record of a converter; both need a record with Monte Carlo statistics.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ from ..templates import fill_template
 
 @dataclass(frozen=True, kw_only=True)
 class _Table:
-    """One table; its file names, and that of the template of what is said of it, begin with ``name``.
+    """One table; ``name`` is the stem of its files and of the template of its description.
 
-    ``levels`` is how many rows it has, and ``lost`` what it does not express.
+    ``levels`` is its number of rows, ``lost`` the parts of the model that it leaves out.
     """
 
     name: str
@@ -36,14 +36,14 @@ def _make_files(request: Request) -> Mapping[str, str]:
     random = related_records.load_random_circuits(request)
     head = related_records.find_cell_head(request)
     if head is None and not related_records.is_converter(request):
-        raise ExportError(f"neurosim takes a cell or a converter; all of {request.circuit.name} would be lost")
+        raise ExportError(f"neurosim needs a cell or a converter; all of {request.circuit.name} would be lost")
     if random is None:
         raise ExportError(
-            f"neurosim takes a mean and a sigma, and {request.title} holds no spread; use the record of a Monte Carlo "
-            "campaign (gaincell mc), as a study that ends in _both"
+            f"neurosim needs a mean and a sigma, and {request.title} contains no sigma; use the record of a Monte "
+            "Carlo campaign (gaincell mc), for example a study that ends in _both"
         )
     table = _tabulate_output(request, random) if head is None else _tabulate_states(request, head, random)
-    # The tables are read as they are, without comments, so what else there is to say is in a file of its own.
+    # NeuroSim reads no comments in the tables, so the notes are in a separate file.
     text = fill_template(
         f"{table.name}.txt.j2",
         notes=request.write_notes(table.lost),
@@ -59,12 +59,12 @@ def _describe_spread(random: RandomCircuits) -> str:
     box = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
     return (
         f"random model {fit.model}: explains {fit.explained:.4g} of the variance, sigma within {fit.sigma_error:.2g} "
-        f"over {fit.n_samples} samples, measured for {box}"
+        f"over {fit.n_samples} samples, valid for {box}"
     )
 
 
 def _tabulate_states(request: Request, head: Head, random: RandomCircuits) -> _Table:
-    """Conductance [S] of every level of the stored voltage, at the supply and over the longest pulse."""
+    """Conductance [S] of every level of the stored voltage, at the supply voltage, for the longest pulse."""
     vdd = parameter(request.record, "vdd")
     levels = np.linspace(0.0, vdd, head.levels_store)
     pulses = [np.full_like(levels, random.fit.box[name][1]) for name in random.fit.inputs[1:]]
@@ -76,13 +76,13 @@ def _tabulate_states(request: Request, head: Head, random: RandomCircuits) -> _T
         name="mem_states",
         frame=pd.DataFrame(columns),
         levels=head.levels_store,
-        lost="bias and noise other than cell to cell, decay, the curve between the states, and the sign: the smallest "
-        "current is subtracted as by a dummy column",
+        lost="process variation and noise, decay, the curve between the states, and the sign: the smallest current is "
+        "subtracted, as with a dummy column",
     )
 
 
 def _tabulate_output(request: Request, random: RandomCircuits) -> _Table:
-    """Pulse of every level of charge, both in steps of the levels that an input pulse has."""
+    """Output pulse for every level of the charge, both in steps of the input levels."""
     head, operation = related_records.find_converter(request)
     _, published = related_records.load_converter(request, operation)
     step = parameter(request.record, "t_max") / (head.levels_input - 1)
@@ -93,7 +93,7 @@ def _tabulate_output(request: Request, random: RandomCircuits) -> _Table:
         name="output_noise",
         frame=pd.DataFrame({"output": output.astype(int), "mean": mean / step, "std": sigma / step}),
         levels=head.levels_input,
-        lost="correlation between levels: a converter's gain and offset stay what they are from read to read",
+        lost="correlation between levels: gain and offset of a converter are constant over all reads",
     )
 
 
@@ -104,7 +104,7 @@ def _evaluate_nominal(request: Request, random: RandomCircuits, *inputs: Floats)
 
 TARGET = Target(
     name="neurosim",
-    doc="mem_states.csv from a cell's record, output_noise.csv from a converter's, both with their spread",
+    doc="mem_states.csv from the record of a cell, output_noise.csv from that of a converter, both with sigma",
     make_files=_make_files,
     needs_others=True,
 )

@@ -1,4 +1,4 @@
-"""A behavioural subcircuit with the transistor netlist's name and ports."""
+"""A behavioural subcircuit with name and ports of the transistor netlist."""
 
 from collections.abc import Mapping
 

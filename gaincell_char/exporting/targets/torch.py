@@ -1,4 +1,4 @@
-"""Coefficients as safetensors and everything else as JSON; `gaincell_char.torch.load_exported` reads them."""
+"""Coefficients as safetensors and everything else as JSON, for `gaincell_char.torch.load_exported`."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ _LOST = "random coefficients and statistics of a Monte Carlo campaign"
 
 
 def _make_files(request: Request) -> Mapping[str, str | bytes]:
-    from ...torch.exchange import model_files  # PyTorch only when it is asked for
+    from ...torch.exchange import model_files  # PyTorch takes seconds to import
 
     if not request.record.fits:
-        raise ExportError(f"torch takes fitted models, and {request.title} has none; its statistics would be lost")
+        raise ExportError(f"torch needs fitted models, and {request.title} has none; its statistics would be lost")
     return model_files(request.record, request.describe(_LOST))
 
 

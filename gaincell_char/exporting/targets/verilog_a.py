@@ -1,4 +1,4 @@
-"""A Verilog-A module with the transistor netlist's name and ports."""
+"""A Verilog-A module with name and ports of the transistor netlist."""
 
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ def _make_files(request: Request) -> Mapping[str, str]:
 
 TARGET = Target(
     name="verilog-a",
-    doc="the same as a Verilog-A module, for simulators that load compiled models",
+    doc="behavioural Verilog-A module, for simulators that load compiled models",
     make_files=_make_files,
     explain_refusal=_explain_refusal,
 )
