@@ -13,7 +13,8 @@ errors
     If the body raises a class of ``gaincell_char.errors``, the section "Raises" lists it or one of its base classes,
     or the text contains "raise `X`" or "Raise `X`".
 parameters
-    A function with more than two parameters names each of them: as an entry of "Parameters", or as a word of the text.
+    A function with more than two parameters names each of them: as an entry of "Parameters", or in backticks in the
+    text.
 
 The docstring of a command is the help that a user reads, and its parameters are options with a help of their own: only
 the first rule applies to it.  Modules in `PENDING` do not follow the rules yet; the list may only get shorter.
@@ -202,7 +203,8 @@ def _unsaid_parameters(definition: Definition) -> Iterator[str]:
     if isinstance(definition.node, ast.ClassDef) or len(definition.parameters) <= MANY_PARAMETERS:
         return
     for name in definition.parameters:
-        if not name.startswith("_") and not re.search(rf"\b{name}\b", definition.text):
+        said = definition.entry("Parameters", name) or f"`{name}`" in definition.text
+        if not said and not name.startswith("_"):
             yield f"parameter {name}"
 
 
@@ -251,7 +253,9 @@ def test_a_raised_error_must_be_listed():
 
 
 def test_each_of_many_parameters_must_be_named():
-    assert _lacking('def f(a, b, c):\n    """Sum of `a` and b."""') == ["parameter c"]
+    assert _lacking('def f(a, b, c):\n    """Sum of `a` and b.\n\n    Parameters\n    ----\n    c : int\n    """') == [
+        "parameter b"
+    ]
     assert not _lacking('def f(a, b):\n    """Sum."""')
 
 

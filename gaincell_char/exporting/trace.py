@@ -94,7 +94,7 @@ class Functions:
 
     @staticmethod
     def clip(x: Symbolic, low: Operand, high: Operand) -> Symbolic:
-        """`x` limited to ``[low, high]``."""
+        """`x` limited to the range from `low` to `high`."""
         return Symbolic(Clip(to_expression(x), to_expression(low), to_expression(high)))
 
 

@@ -139,7 +139,7 @@ class Campaign:
         return sampling.alters(self._devices[point], self._variables(point), base, draws)
 
     def deck(self, sample: int, point: int, draws: Floats) -> Deck:
-        """Deck of one sample at one grid point, alone; `draws`, dimensionless, of shape (n_variables,)."""
+        """Deck of one `sample` at one grid `point`, alone; `draws`, dimensionless, of shape (n_variables,)."""
         targets, values = self.rows(point, draws[None, :])
         deck = self.points[point].deck
         template = replace(deck.template, title=f"{deck.template.title}, sample {sample}.{point}")

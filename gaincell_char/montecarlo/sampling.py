@@ -54,7 +54,7 @@ class Sampler:
     block: int
 
     def draw(self, start: int, stop: int, dimension: int) -> Floats:
-        """Samples `start` to `stop` - 1: standard normal numbers, dimensionless, shape (stop - start, dimension)."""
+        """Samples `start` to `stop` - 1: `dimension` standard normal numbers each, dimensionless, shape (n, n_dim)."""
         if dimension == 0:
             return np.zeros((stop - start, 0))
         uniform = {"sobol": self._sobol, "lhs": self._lhs, "random": self._random}[self.kind](start, stop, dimension)

@@ -30,8 +30,8 @@ def query_decay(rate: float, queries: int, device: torch.device | None = None) -
 def key_decay(rate: float, queries: int, earlier: int, device: torch.device | None = None) -> Tensor:
     """Decay from each key to the first query of a block, dimensionless, shape (earlier + queries,), float64.
 
-    The keys are the `earlier` tokens before the block, oldest first, and the tokens of the block, for which the factor
-    is above 1.  `rate` is the decay per token; `device` is the device of the result.
+    The keys are the `earlier` tokens before the block, oldest first, and the `queries` tokens of the block, for which
+    the factor is above 1.  `rate` is the decay per token; `device` is the device of the result.
     """
     age_at_first_query = torch.arange(earlier, -queries, -1, device=device, dtype=torch.float64)
     return torch.exp(-rate * age_at_first_query)

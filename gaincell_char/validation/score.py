@@ -44,7 +44,7 @@ class ModelUnderTest(Protocol):
         """Expected rms error of every output [s], shape (columns,), for `charge` and `t_pulse` in a `form`."""
 
     def draw(self, v_store: Floats, t_pulse: Floats, draws: int, seed: int) -> Floats:
-        """Outputs [s] of random arrays, shape (draws, columns), for `v_store` and `t_pulse` and a `seed`."""
+        """Outputs [s] of `draws` random arrays, shape (draws, columns), for `v_store` and `t_pulse` and a `seed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
