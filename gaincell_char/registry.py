@@ -167,10 +167,12 @@ def plan_bench(
     netlist: object = None,
     **request: Any,
 ) -> SweepPlan:
-    """Lay out the grid of a bench by names; ``request`` is that of `make_plan`.
+    """Lay out the grid of a bench by names; `request` is that of `make_plan`.
 
     Parameters
     ----------
+    circuit, bench : str
+        Names of the circuit and of one of its benches.
     technology : str or Technology
         Its name, the path of its folder, or the technology itself.
     netlist : Path, Netlist, str or PySpice Circuit, optional
@@ -195,6 +197,15 @@ def plan_bench(
 
 def load_random(record: Record, model: str, /, **conditions: float | str) -> RandomCircuits:
     """Return a model with random coefficients from the record of a Monte Carlo campaign.
+
+    Parameters
+    ----------
+    record : Record
+        From `load_record` or `read_record`.
+    model : str
+        Name of the random model.
+    conditions
+        Corner and temperature of the campaign (``corner="tt", temp=27.0``).
 
     Raises
     ------
@@ -289,9 +300,10 @@ def record_sets() -> tuple[str, ...]:
 
 
 def load_steps(technology: str, circuit: str, bench: str) -> StepControlSurvey | None:
-    """Return what step control was measured to do, from ``fits/<technology>/steps/``; None if it never was.
+    """Return the survey of step control in ``fits/<technology>/steps/``; None if there is none.
 
-    A measurement in another version of the technology's files does not count.
+    `technology`, `circuit` and `bench` are names.  A survey made with another version of the technology's files is
+    ignored.
     """
     path = Path(str(files(f"{_HOME}.fits"))) / technology / "steps" / f"{circuit}.{bench}.json"
     if technology not in technology_names() or not path.is_file():

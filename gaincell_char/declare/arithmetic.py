@@ -87,7 +87,16 @@ def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
 
 
 def evaluate_number(value: float | str, scope: Mapping[str, Any], where: str = "declaration") -> float:
-    """Return a number, or the value of a SPICE expression of the parameters [SI unit].
+    """Return a number, or the value of a SPICE expression of the parameters, in SI units.
+
+    Parameters
+    ----------
+    value : float or str
+        The number, or the expression.
+    scope : mapping of str to float
+        Value of every name, in SI units.
+    where : str
+        Origin of the expression, for error messages.
 
     Raises
     ------

@@ -11,7 +11,7 @@ Array = Any
 
 
 def namespace(*arrays: Array) -> Any:
-    """Array-API namespace of the arguments."""
+    """Array-API namespace of arrays of any shape and unit."""
     # Torch itself has every name models use, and unlike the wrapper it does not make torch.compile warn.
     if any(type(array).__module__.startswith("torch") for array in arrays):
         return sys.modules["torch"]
@@ -19,7 +19,7 @@ def namespace(*arrays: Array) -> Any:
 
 
 def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
-    """``c0 + c1 x + c2 x^2 + ...`` by Horner's rule."""
+    """``c0 + c1 x + c2 x^2 + ...`` by Horner's rule, elementwise; units follow from the coefficients, in SI units."""
     result = x * 0 + coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
         result = result * x + coefficient
@@ -27,12 +27,12 @@ def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
 
 
 def softplus(x: Array) -> Array:
-    """``log(1 + exp(x))``, without overflow."""
+    """``log(1 + exp(x))`` of a dimensionless `x`, elementwise and without overflow."""
     xp = namespace(x)
     size = xp.abs(x)
     return (x + size) / 2 + xp.log1p(xp.exp(-size))
 
 
 def clamp(x: Array, low: float, high: float) -> Array:
-    """`x` limited to ``[low, high]``."""
+    """`x` limited to ``[low, high]``, elementwise, in the unit of `x`."""
     return namespace(x).clip(x, low, high)

@@ -110,7 +110,13 @@ class Head:
     levels_output: int = 31
 
     def operation(self, name: str) -> Operation:
-        """Return the operation called `name`."""
+        """Return the operation called `name`.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of that name.
+        """
         for operation in self.operations:
             if operation.name == name:
                 return operation

@@ -149,7 +149,13 @@ class Bench:
     requires: Mapping[str, str] = field(default_factory=dict)
 
     def output(self, name: str) -> Output:
-        """Return the output called `name`."""
+        """Return the output called `name`.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of that name.
+        """
         for output in self.outputs:
             if output.name == name:
                 return output

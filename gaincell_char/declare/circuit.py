@@ -72,7 +72,13 @@ class Circuit:
         return next((spread for spread in self.all_spreads if spread.bench == bench), None)
 
     def bench(self, name: str) -> Bench:
-        """Return the bench called `name`."""
+        """Return the bench called `name`.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of that name.
+        """
         for bench in self.benches:
             if bench.name == name:
                 return bench
@@ -80,7 +86,13 @@ class Circuit:
         raise ParameterError(f"{self.name} has no bench {name!r}; have {have}")
 
     def model(self, name: str) -> Model:
-        """Return the model called `name`."""
+        """Return the model called `name`.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of that name.
+        """
         for model in self.models:
             if model.name == name:
                 return model

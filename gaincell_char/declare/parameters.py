@@ -40,7 +40,7 @@ class Number:
     high: float = math.inf
 
     def parse(self, name: str, text: str) -> float:
-        """Read the text a user typed."""
+        """Return the value of a text such as ``450m``, or raise `ParameterError` if it is none or out of range."""
         try:
             value = units.parse(text, self.unit)
         except ParameterError as error:
@@ -145,7 +145,7 @@ class Params(Mapping[str, Parameter]):
 
 
 def number(default: float | str, unit: str, doc: str, *, low: float = -math.inf, high: float = math.inf) -> Number:
-    """Declare a numeric parameter; the arguments are those of `Number`."""
+    """Declare a numeric parameter: `default`, `unit`, `doc`, `low` and `high` are those of `Number`."""
     return Number(default=default, unit=unit, doc=doc, low=low, high=high)
 
 
@@ -155,7 +155,7 @@ def flavour(default: str, doc: str) -> Choice:
 
 
 def choice(default: str, options: tuple[str, ...], doc: str) -> Choice:
-    """Declare a parameter that is one word out of `options`."""
+    """Declare a parameter that is one word out of `options`: `default` unless given; `doc` is its meaning."""
     return Choice(default=default, options=options, doc=doc)
 
 

@@ -118,17 +118,17 @@ Grid = Sequence[Value] | Rule | Flavours
 
 
 def linspace(start: float | str, stop: float | str, count: int, *, inner: bool = False) -> Span:
-    """Declare `count` values in equal steps; with `inner` the two ends are left out."""
+    """Declare `count` values in equal steps from `start` to `stop`; with `inner` the two ends are left out."""
     return Span(start=start, stop=stop, count=count, inner=inner)
 
 
 def geomspace(start: float | str, stop: float | str, count: int) -> Span:
-    """Declare `count` values in equal ratios, both ends included."""
+    """Declare `count` values in equal ratios from `start` to `stop`, both included."""
     return Span(start=start, stop=stop, count=count, log=True)
 
 
 def listed(*values: float | str, scale: float | str = 1.0, offset: float | str = 0.0, within: str = "") -> Listed:
-    """Declare given values; the keywords are those of `Listed`."""
+    """Declare given `values`; `scale`, `offset` and `within` are those of `Listed`."""
     return Listed(given=values, scale=scale, offset=offset, within=within)
 
 

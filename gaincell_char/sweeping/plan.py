@@ -44,8 +44,8 @@ class SweepPlan:
     ----------
     sweep : mapping of str to tuple
         Swept parameter -> values; the order is that of the dataset's dimensions.
-    curve : ndarray
-        Values of the bench's curve, empty if it has none.
+    curve : ndarray, shape (n_curve,)
+        Values of the bench's curve, in SI units; empty if it has none.
     fixed : mapping
         Value of every parameter that is the same at all points, defaults included.
     given : mapping
@@ -94,7 +94,10 @@ class SweepPlan:
         return digest(self.circuit.name, self.params, self.bench, self.technology.digest, self.netlist, asked)
 
     def full_scale(self, output: str, values: Floats) -> float:
-        """What an error of an output is compared with: its declared full scale, or its largest size."""
+        """Full scale of an output: the declared one, or the largest absolute value.
+
+        `values` has any shape; both are in the SI unit of the output.
+        """
         declared = self.bench.output(output).full_scale
         if not declared:
             return float(np.nanmax(np.abs(values)))
@@ -204,12 +207,27 @@ def make_plan(
 
     Parameters
     ----------
+    circuit : Circuit
+        Declaration of the circuit.
+    bench : str
+        Name of one of its benches.
+    technology : Technology
+        Wrapper devices, corners and sizes.
+    netlist : Netlist
+        Subcircuit of the circuit.
     sweep : mapping of str to Grid, optional
-        Replaces or joins the bench's own sweep; also the bench's curve, by its name.
+        Values of swept parameters, in SI units: they replace or extend the bench's own sweep.  The bench's curve is
+        given by its name.
     own_sweep : bool
-        Sweep what the bench sweeps by itself, too.
+        Whether the bench's own sweep is included.
+    corners : sequence of str
+        Process corners.
+    temps : sequence of float
+        Temperatures [degC].
     set_ : mapping, optional
-        Parameters to hold at another value than their default; removes them from the bench's sweep.
+        Values of other parameters, in SI units; a parameter that is set is not swept.
+    options : mapping, optional
+        Simulator options; they replace those of the bench and of the technology.
 
     Raises
     ------
