@@ -11,7 +11,7 @@ Array = Any
 
 
 def namespace(*arrays: Array) -> Any:
-    """Array-API namespace of arrays of any shape and unit."""
+    """Array-API namespace of arrays of any shape, in SI units or dimensionless."""
     # Torch itself has every name models use, and unlike the wrapper it does not make torch.compile warn.
     if any(type(array).__module__.startswith("torch") for array in arrays):
         return sys.modules["torch"]
@@ -19,7 +19,7 @@ def namespace(*arrays: Array) -> Any:
 
 
 def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
-    """``c0 + c1 x + c2 x^2 + ...`` by Horner's rule, elementwise; units follow from the coefficients, in SI units."""
+    """``c0 + c1 x + c2 x^2 + ...`` by Horner's rule, elementwise, in SI units."""
     result = x * 0 + coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
         result = result * x + coefficient
@@ -34,5 +34,5 @@ def softplus(x: Array) -> Array:
 
 
 def clamp(x: Array, low: float, high: float) -> Array:
-    """`x` limited to ``[low, high]``, elementwise, in the unit of `x`."""
+    """`x` limited to ``[low, high]``, elementwise, all three in the same SI units."""
     return namespace(x).clip(x, low, high)
