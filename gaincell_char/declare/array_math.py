@@ -34,5 +34,5 @@ def softplus(x: Array) -> Array:
 
 
 def clamp(x: Array, low: float, high: float) -> Array:
-    """`x` limited to ``[low, high]``, elementwise, all three in the same SI units."""
+    """`x` limited to values from `low` to `high`, elementwise, in SI units."""
     return namespace(x).clip(x, low, high)
