@@ -345,7 +345,7 @@ def test_interrupted_job_has_a_page_that_says_so(tmp_path):
     result = _result(BARE, fitted=False)
     result.studies["dc"].dataset.attrs["n_ok"] -= 7
     page = _write(tmp_path, [result, CircuitResult(circuit=BARE, params={}, studies={}, merits=())]).path.read_text()
-    assert "7 of 96 points were not run" in page
+    assert "7 of 96 points were not simulated" in page
     assert "No circuit" in _write(tmp_path, []).path.read_text()
 
 
