@@ -180,7 +180,9 @@ def test_a_damaged_shard_is_put_aside_and_simulated_again(whole, pool, tmp_path)
     shard.write_bytes(data)
     said = []
     done = execute.run_campaign(planned(), N, tmp_path, pool=pool, listener=execute.Listener(say=said.append))
-    assert said == [f"{shard} is damaged; it is renamed to {shard.stem}.damaged, its points will be simulated again"]
+    assert said == [
+        f"{shard} is damaged; it is renamed to {shard.stem}.damaged, and its points will be simulated again"
+    ]
     assert done.simulated > 0
     assert same(table(planned(), tmp_path), whole)
 

@@ -194,7 +194,7 @@ def test_every_record_is_exported_with_its_origin_or_refused_with_a_reason(targe
     [
         ("gain_cell.energy", "spice", None, "energy.*would be lost"),
         ("gain_cell.dc", "gaincellattention", "softplus", "not one; the shape beyond third order would be lost"),
-        ("relu_c2p.transfer", "gaincellattention", "hard_sigmoid", "takes the current of an attention head's cell"),
+        ("relu_c2p.transfer", "gaincellattention", "hard_sigmoid", "needs the current of an attention head's cell"),
         ("capacitor_decay.decay", "verilog-a", "three_leaks", "does not determine currents and voltages at the ports"),
         ("gain_cell.pulse", "neurosim", None, "contains no sigma"),
         ("gain_cell.write", "crosssim", None, "not the response of a cell to a pulse"),

@@ -207,7 +207,7 @@ def test_a_main_job_that_could_not_write_is_refused(gaincell, tmp_path, out):
     (tmp_path / "file").write_text("")
     status, _, err = gaincell("run", "--out", out)
     assert status == 2
-    assert re.search(r"file(/below)? cannot be created: .*;  choose another place", err)
+    assert re.search(r"file(/below)? cannot be created: .*; choose another place", err)
 
 
 # Netlists
@@ -218,7 +218,7 @@ def test_a_main_job_that_could_not_write_is_refused(gaincell, tmp_path, out):
     [
         (SUBCIRCUIT.format("x1 bl st nope"), r"neither the netlist nor the technology defines \.subckt nope"),
         (".subckt other a\n.ends", r"neither the netlist nor the technology defines \.subckt gain_cell"),
-        (SUBCIRCUIT.format("r1 bl st {r_nope}"), "uses undeclared r_nope; declared: .*c_store"),
+        (SUBCIRCUIT.format("r1 bl st {r_nope}"), "uses undeclared r_nope; declared are .*c_store"),
         (".include missing.cir", r"include .*missing\.cir cannot be read: No such file or directory"),
         (".include ../outside.cir", r"'\.\./outside\.cir' is outside .*; copy it into that folder"),
         (".include /etc/hostname", "'/etc/hostname' is outside"),

@@ -118,7 +118,7 @@ class ValidationResult:
             for row in mine.to_dict("records"):
                 if row["n"] and not row["agrees"]:
                     found.append(
-                        f"{operation}, {own}: rms error {row['rms_ns'] * 1e3:.3g} ps, {row['ratio']:.3g} times what "
+                        f"{operation}, {own}: rms error {row['rms_ns'] * 1e3:.3g} ps, {row['ratio']:.3g} times "
                         f"the error stated in the records; the limit is {ALLOWED:g} times"
                     )
         for cover in self.coverage:
