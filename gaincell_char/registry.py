@@ -143,7 +143,7 @@ def _base_text(name: str, manifest: Path) -> str:
 
 
 def technology_models(name: str) -> Models | None:
-    """What a technology says about model files from elsewhere."""
+    """Model files outside the technology, as its technology.toml declares them; None if it needs none."""
     return describe_technology(name).models
 
 
@@ -210,7 +210,7 @@ def load_random(record: Record, model: str, /, **conditions: float | str) -> Ran
     Raises
     ------
     DataError
-        If the record holds none of that name at the conditions.
+        If the record contains none of that name at the conditions.
     """
     circuit = _circuit_of(record)
     spread = check_record(record, circuit).spread

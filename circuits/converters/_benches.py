@@ -21,7 +21,7 @@ T_RESET = 5e-9
 FULL = "n_units*i_bias*t_max"
 """Charge [C] whose pulse fills the window of the ideal converter."""
 MOVED = "q_knee-7f"
-"""How far [C] the threshold lies from the one of the built-in sizes, for which the charges below are written down."""
+"""Shift [C] of the threshold from that of the built-in sizes, to which the charges below belong."""
 
 
 def converter_params(*, n_units: float) -> Params:

@@ -1,8 +1,8 @@
 """How a converter's models act at its ports in an exported macro-model.
 
 The bitline integrates on ``c_int``; while ``rst`` is high it is held at ``vpre``.  When ``conv`` rises, a clock starts:
-``v(t)`` is the time since then in ns.  The output is high from ``v(t)`` = 0.1 for as long as the model says, with edges
-of 40 ps whose middles are the model's pulse.
+``v(t)`` is the time since then in ns.  The output is high from ``v(t)`` = 0.1 for the width of the model's pulse; its
+edges take 40 ps each, and their middles are the ends of the pulse.
 """
 
 from collections.abc import Callable

@@ -57,7 +57,7 @@ def _gain(of: str = "") -> Coefficient:
 
 
 def _side(suffix: str = "", of: str = "") -> CoefficientArray:
-    """Coefficients of one side; `suffix` goes on their names, `of` on their meanings."""
+    """Coefficients of one side; `suffix` is appended to their names, `of` to their meanings."""
     return group(
         suffix,
         gain=_gain(of),

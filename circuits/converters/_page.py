@@ -49,7 +49,7 @@ def _part_of_line(part: int, side: int, dataset: Dataset, p: Numbers) -> float:
 
 
 def line_merits(side: int = 1, of: str = "") -> tuple[Merit, ...]:
-    """Gain, offset and linearity between 0.1 and 0.85 of full scale; `of` goes on their names."""
+    """Gain, offset and linearity between 0.1 and 0.85 of full scale; `of` is appended to their names."""
     parts = (
         ("gain", "s/C", "slope of the straight part"),
         ("offset", "s", "where the straight part meets no charge"),
@@ -100,7 +100,7 @@ def _knee(output: str, side: int, dataset: Dataset) -> DataArray:
 
 
 def line_features(output: str, side: int = 1, of: str = "") -> tuple[Derived, ...]:
-    """Gain, offset and knee of every sample on one side; `of` goes on their names."""
+    """Gain, offset and knee of every sample on one side; `of` is appended to their names."""
     parts = (
         ("gain", "s/C", "slope of the straight part", _gain),
         ("offset", "s", "where the straight part meets no charge", _offset),

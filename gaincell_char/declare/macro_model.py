@@ -7,11 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class MacroText:
-    """What stands around the formulas in one language.
+    """The text around the formulas in one language.
 
-    ``signals`` says how each input of the models is read off the ports.  In ``text``, ``<name>`` is a quantity and
-    ``{name}`` a parameter or a coefficient.  ``appendix`` stands after it, for what benches need beside the circuit.
-    ``nodes`` and ``variables`` are those of the text, in languages that declare them.
+    ``signals`` gives each input of the models as an expression of the voltages at the ports.  In ``text``, ``<name>``
+    is a quantity and ``{name}`` a parameter or a coefficient.  ``appendix`` follows the subcircuit: parts that benches
+    need in addition.  ``nodes`` and ``variables`` are those of the text, in languages that declare them.
     """
 
     signals: Mapping[str, str]

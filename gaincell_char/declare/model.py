@@ -157,7 +157,7 @@ class Model:
         return found
 
     def held_values(self, params: Numbers) -> dict[str, float]:
-        """Value [SI unit] of every swept parameter that the model holds at one value."""
+        """Value [SI unit] of every swept parameter that is not an input of the model."""
         return {name: evaluate_number(value, params, f"model {self.name}") for name, value in self.held_at.items()}
 
     def __call__(self, *inputs: Any, **coefficients: Any) -> Any:

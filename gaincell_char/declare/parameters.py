@@ -61,7 +61,7 @@ class Number:
 class Choice:
     """A parameter that is one word out of a few; it is part of the netlist's text.
 
-    Without options it is a flavour: which words there are, the technology says.
+    Without options it is a threshold flavour of the technology.
     """
 
     default: str

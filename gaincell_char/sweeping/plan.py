@@ -106,7 +106,8 @@ class SweepPlan:
     def tightened(self, tighter: float) -> "SweepPlan":
         """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.
 
-        The largest step goes with the square root: the error of the trapezoidal rule with its square.
+        The largest step changes with the square root, since the error of the trapezoidal rule is proportional to the
+        square of the step.
         """
         factor = {**dict.fromkeys(TOLERANCES, tighter), "gmin": 1000.0}
         options = {name: value / factor.get(name, 1.0) for name, value in self.options.items()}
