@@ -96,10 +96,11 @@ def test_a_measure_that_was_edited_is_not_mixed_with_what_the_old_one_measured(t
     started = "from gaincell_char.cli import main; main()"
     first = _python(started, *words[:-4], "--shard", "1/2", "-o", "c", cwd=tmp_path, path=site)
     assert first.returncode == 0, first.stderr
-    circuit = site / "gaincell_char" / "circuits" / "gain_cell.py"
-    text = circuit.read_text()
-    edited = re.sub(r"(def measure\w*|lambda \w+, \w+: )", r"\1", text) + "\n# measured otherwise\n"
-    circuit.write_text(edited)
+    benches = site / "gaincell_char" / "circuits" / "gain_cell" / "_benches.py"
+    text = benches.read_text()
+    edited = text.replace('at_end("i(vbl)", -1)', 'at_end("i(vbl)", -2)')
+    assert edited != text
+    benches.write_text(edited)
     second = _python(started, *words[:-4], "--shard", "1/2", "-o", "c", cwd=tmp_path, path=site)
     assert second.returncode == 2, second.stdout
     assert second.stderr.startswith("gaincell: c contains a different campaign: the source code of ")

@@ -165,5 +165,6 @@ class Bench:
     def check_values(self, params: Numbers) -> None:
         """Raise `ParameterError` if the values of the parameters break a rule of ``requires``."""
         for expression, fault in self.requires.items():
-            if evaluate_number(expression, params, f"bench {self.name}") < 0:
-                raise ParameterError(f"bench {self.name}: {fault} ({expression} is negative)")
+            value = evaluate_number(expression, params, f"bench {self.name}")
+            if value < 0:
+                raise ParameterError(f"bench {self.name}: {fault} ({expression} = {value:g} is negative)")
