@@ -230,7 +230,7 @@ def test_no_record_of_ours_would_be_refused(name):
         (lab(), Reading(columns={"v_store": "Vst [mV]"}), r"model cubic needs i_bl; .* which column it is with --map"),
         (lab(), Reading(columns=LAB.columns, units={"v_store": "mA"}), r"--units v_store=mA: v_store is in V; write"),
         (lab(), Reading(columns=LAB.columns, units={"vdd": "mV"}), "units of vdd, which is no column of the table"),
-        (lab(), Reading(columns=LAB.columns, units={"q": "C"}), "--units q=C: gain_cell, bench dc, has no in, .*'q'"),
+        (lab(), Reading(columns=LAB.columns, units={"q": "C"}), "--units q=C: gain_cell, bench dc, has no .*'q'"),
         (lab(), Reading(columns={"v_sture": "Id"}), "--map v_sture=Id: .* has no .* 'v_sture'; have i_bl, vdd"),
         (lab(corner=1.0), LAB, "conditions: corner is 1.0; it is a word, as tt"),
         (lab(vdd=0.9), changed(fixed={"vdd": 1.0}), "--set vdd=1.0: table says vdd = 0.9; leave --set vdd out"),

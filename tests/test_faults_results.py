@@ -43,7 +43,7 @@ ROWS = {
         "test_the_time_axis_is_that_of_the_technology",
     ),
     "F6": ("test_a_main_job_says_what_it_could_not_fit_and_how_far_it_looked",),
-    "F7": ("test_an_option_of_fit_that_would_do_nothing_is_refused",),
+    "F7": ("test_an_option_of_fit_has_an_effect_on_every_kind_of_table",),
     "F8": ("test_a_signal_while_a_campaign_is_analysed_keeps_its_samples",),
     "F9": (
         "test_exports_consumers.py::test_the_crosssim_device_spreads_and_drifts_as_the_records_say",

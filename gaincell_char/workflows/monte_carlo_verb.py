@@ -60,8 +60,8 @@ def monte_carlo(
     seed : int
         Same seed, same samples.
     folder : Path or str, optional
-        Where the campaign is kept and resumed: what is finished there is not simulated again.  Without one everything
-        is in memory and is gone with the result.
+        Where the campaign is kept and resumed: what is finished there is not simulated again.  `report` adds the page
+        and ``record.json``.  Without a folder everything is in memory and is gone with the result.
     axes, corners, temps, fixed, options, technology, netlist
         The grid of every sample, as in `sweep`; `axes` joins what the circuit declares for statistics of this bench.
     accuracy : float, optional
