@@ -23,6 +23,7 @@ from gaincell_char.montecarlo import execute
 from gaincell_char.spice.pool import Pool
 from gaincell_char.storage.flat import flatten_dataset
 from gaincell_char.storage.tables import read_table
+from gaincell_char.workflows import compare_verb
 
 VERBS = {
     "sweep": ("circuit", "bench"), "fit": ("table",), "monte_carlo": ("circuit", "bench"), "compare": ("folder",),
@@ -32,7 +33,7 @@ COMMANDS = {"monte_carlo": "mc", "report": "merge"}
 # The command's name of an option where it is another one.
 OPTIONS = {"technology": "tech", "n": "samples", "timeout_s": "timeout"}
 # What is not there is None in Python, and the command shows what it stands for.
-UNSTATED = {("compare", name) for name in ("instances", "tokens", "dim", "r_clamp", "draws")}
+UNSTATED = {**compare_verb._DRAWN, "draws": compare_verb._DRAWS, "r_clamp": compare_verb._R_CLAMP}
 AXES = {"v_store": [0.0, 0.45, 0.9], "v_in": [0.9]}
 ONE_CELL = {"axes": {"v_store": [0.9], "v_in": "900m"}, "n": 4, "vary": "mismatch", "specs": ["i_bl > 8u"]}
 MC = (
@@ -460,10 +461,11 @@ def test_defaults_are_those_of_the_command(verb):
     options = {option.name: option for option in cli.commands[COMMANDS.get(verb, verb)].params}
     for name, parameter in inspect.signature(getattr(gc, verb)).parameters.items():
         option = options.get(OPTIONS.get(name, name))
-        if option is None or name in VERBS[verb] or (verb, name) in UNSTATED or name == "timeout_s":
+        if option is None or name in VERBS[verb] or name == "timeout_s":
             continue
         default = None if str(option.default) == "Sentinel.UNSET" else option.default
-        assert (parameter.default or None) == (default or None), name
+        stated = UNSTATED.get(name) if parameter.default is None else parameter.default
+        assert (stated or None) == (default or None), name
 
 
 @pytest.mark.ngspice
