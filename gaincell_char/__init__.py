@@ -18,16 +18,24 @@ if not (Path(__file__).parent / "circuits").is_dir() and (_CHECKOUT / "pyproject
 if TYPE_CHECKING:
     from .declare.bench import Op, Tran
     from .errors import GaincellError
+    from .exporting import export
     from .fitting.record import Record, read_record
     from .montecarlo.campaign import plan_campaign
     from .montecarlo.execute import run_campaign
     from .montecarlo.results import collect
     from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench
+    from .reporting.report_verb import report
     from .spice.pool import Pool
     from .storage.tables import read_table, write_dataset
     from .sweeping.run import characterize, simulate
+    from .workflows.compare_verb import compare
+    from .workflows.fit_verb import FitWarning, fit
+    from .workflows.monte_carlo_verb import monte_carlo
+    from .workflows.run_verb import run
+    from .workflows.sweep_verb import sweep
 
 _HOMES = {
+    "FitWarning": "workflows.fit_verb",
     "GaincellError": "errors",
     "Op": "declare.bench",
     "Pool": "spice.pool",
@@ -35,20 +43,28 @@ _HOMES = {
     "Tran": "declare.bench",
     "characterize": "sweeping.run",
     "collect": "montecarlo.results",
+    "compare": "workflows.compare_verb",
+    "export": "exporting",
+    "fit": "workflows.fit_verb",
     "load_circuit": "registry",
     "load_model": "registry",
     "load_random": "registry",
     "load_record": "registry",
     "load_technology": "registry",
+    "monte_carlo": "workflows.monte_carlo_verb",
     "plan_bench": "registry",
     "plan_campaign": "montecarlo.campaign",
     "read_record": "fitting.record",
     "read_table": "storage.tables",
+    "report": "reporting.report_verb",
+    "run": "workflows.run_verb",
     "run_campaign": "montecarlo.execute",
     "simulate": "sweeping.run",
+    "sweep": "workflows.sweep_verb",
     "write_dataset": "storage.tables",
 }
 __all__ = [
+    "FitWarning",
     "GaincellError",
     "Op",
     "Pool",
@@ -57,17 +73,24 @@ __all__ = [
     "__version__",
     "characterize",
     "collect",
+    "compare",
+    "export",
+    "fit",
     "load_circuit",
     "load_model",
     "load_random",
     "load_record",
     "load_technology",
+    "monte_carlo",
     "plan_bench",
     "plan_campaign",
     "read_record",
     "read_table",
+    "report",
+    "run",
     "run_campaign",
     "simulate",
+    "sweep",
     "write_dataset",
 ]
 

@@ -238,7 +238,7 @@ def test_weights_are_written_to_the_crosssim_device_so_that_products_are_linear(
     cells = [0.1 + 0.9 * np.clip(sign * written, 0, None) for sign in (1, -1)]
     positive, negative = (device.nonlinear_current(states, np.ones(1)) for states in cells)
     np.testing.assert_allclose((positive - negative) / module.SCALE, weights, atol=2e-5)
-    with pytest.raises(ValueError, match=r"core.style = BALANCED and divide by SCALE"):
+    with pytest.raises(ValueError, match=r"core.style = BALANCED, divide by SCALE"):
         crosssim(module.GainCell, style="OFFSET")
 
 

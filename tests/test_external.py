@@ -7,17 +7,19 @@ from shutil import which
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaincell_char import registry
-from gaincell_char.errors import DataError, FitError, ParameterError
+from gaincell_char.errors import DataError, ParameterError, RequestError
 from gaincell_char.fitting.record import read_record
+from gaincell_char.storage import tables
 from gaincell_char.storage.foreign_tables import ENDINGS, read_columns
+from gaincell_char.sweeping.run import characterize
 from gaincell_char.units import parse
-from gaincell_char.workflows import clean_foreign
-from gaincell_char.workflows.clean_foreign import Reading
-from gaincell_char.workflows.fit_foreign import fit_external
+from gaincell_char.workflows.fit_table import fit_table
+from gaincell_char.workflows.reading import OUTLIERS, Reading
 
 PUBLISHED = registry.load_record("paper", "gain_cell.dc").fit("cubic")
 CUBIC = registry.load_circuit("gain_cell").model("cubic")
@@ -44,8 +46,12 @@ def changed(**more):
     return Reading(columns=LAB.columns, units=LAB.units, **more)
 
 
+def fit(table, models, reading):
+    return fit_table(table, circuit="gain_cell", models=models, reading=reading)
+
+
 def cubic(frame, reading=LAB):
-    return fit_external(frame, "gain_cell", ["cubic"], reading)[0].fits[0]
+    return fit(frame, ["cubic"], reading)[0].fits[0]
 
 
 def test_the_published_polynomial_comes_back():
@@ -81,8 +87,8 @@ def test_every_model_is_fitted_to_foreign_columns(name, index, tmp_path):
     held = {x: v for x, v in stored.conditions.items() if x not in ("corner", "temp")}
     file = tmp_path / "table.csv"
     pd.DataFrame({**data, **stored.conditions}).to_csv(file, index=False)
-    reading = Reading(columns=columns, units=units, set_={**given_, **{x: v for x, v in held.items() if x in params}})
-    made, _ = fit_external(file, record.circuit, [stored.model], reading)
+    reading = Reading(columns=columns, units=units, fixed={**given_, **{x: v for x, v in held.items() if x in params}})
+    made, _ = fit_table(file, circuit=record.circuit, models=[stored.model], reading=reading)
     again = model(*grid, **made.fits[0].values())
     assert np.abs(again - output).max() < 1e-5 * stored.full_range
     assert made.fits[0].conditions == pytest.approx(stored.conditions)
@@ -144,9 +150,8 @@ def test_a_raw_file_of_ngspice_is_fitted(tmp_path, kind):
     subprocess.run([which("ngspice"), "-b", "a.cir"], cwd=tmp_path, capture_output=True, check=False)
     frame = read_columns(tmp_path / "table.raw")
     assert {"v(in)", "i(v2)"} <= set(frame)
-    record, _ = fit_external(
-        tmp_path / "table.raw", "gain_cell", ["cubic"], Reading(columns={"v_store": "v(in)", "i_bl": "i(v2)"})
-    )
+    reading = Reading(columns={"v_store": "v(in)", "i_bl": "i(v2)"})
+    record, _ = fit(tmp_path / "table.raw", ["cubic"], reading)
     error = CUBIC(V, **record.fits[0].values()) - (-1e-6 * (V - 0.45) - 20e-6 * (V - 0.45) ** 3)
     assert np.abs(error).max() < 1e-12
 
@@ -224,9 +229,14 @@ def test_no_record_of_ours_would_be_refused(name):
         (lab(), Reading(columns={"v_store": "nope", "i_bl": "Id"}), r"no column 'nope' for v_store; it has Vst \[mV\]"),
         (lab(), Reading(columns={"v_store": "Vst [mV]"}), r"model cubic needs i_bl; .* which column it is with --map"),
         (lab(), Reading(columns=LAB.columns, units={"v_store": "mA"}), r"--units v_store=mA: v_store is in V; write"),
-        (lab(), Reading(columns=LAB.columns, units={"q": "C"}), "units of q, which is no column of the table"),
+        (lab(), Reading(columns=LAB.columns, units={"vdd": "mV"}), "units of vdd, which is no column of the table"),
+        (lab(), Reading(columns=LAB.columns, units={"q": "C"}), "--units q=C: gain_cell, bench dc, has no .*'q'"),
+        (lab(), Reading(columns={"v_sture": "Id"}), "--map v_sture=Id: .* has no .* 'v_sture'; have i_bl, vdd"),
+        (lab(corner=1.0), LAB, "conditions: corner is 1.0; it is a word, as tt"),
+        (lab(vdd=0.9), changed(fixed={"vdd": 1.0}), "--set vdd=1.0: table says vdd = 0.9; leave --set vdd out"),
+        (lab(), changed(fixed={"vdd": 99.0}), r"vdd = 99 V \(.*\) is outside"),
         (lab(), changed(sigma="s"), "no column 's' for --sigma"),
-        (lab(s=0.0), changed(sigma="s"), "s, the standard deviation, has to be above 0 everywhere"),
+        (lab(s=0.0), changed(sigma="s"), "s, the standard deviation, must be above 0 everywhere"),
         (lab().assign(Id=["x", *(1e6 * I_BL[1:])]), LAB, "i_bl contains 'x' in row 1, not a number"),
         (lab().assign(Id=[np.nan, *(1e6 * I_BL[1:])]), LAB, "1 rows have no number, the first is row 1; --nan drop"),
         (pd.concat([lab(), lab().iloc[3:5]]), LAB, r"2 points stand there twice, the first at v_store = 0.075; --dup"),
@@ -234,7 +244,7 @@ def test_no_record_of_ours_would_be_refused(name):
     ],
 )  # fmt: skip
 def test_what_will_not_do_is_said_in_one_sentence(frame, reading, says):
-    with pytest.raises((DataError, FitError), match=says):
+    with pytest.raises(RequestError, match=says):
         cubic(frame, reading)
 
 
@@ -243,19 +253,19 @@ def test_two_axes_of_which_one_does_not_vary_are_rank_deficient():
     frame = pd.DataFrame({"v_store": V, "v_in": 0.9, "i_bl": I_BL})
     with pytest.raises(DataError, match=r"cubic_2d needs v_in to vary; the table has only v_in = 0.9, and a fit would "
                                         r"be rank-deficient: .*; fewer inputs: cubic, softplus"):  # fmt: skip
-        fit_external(frame, "gain_cell", ["cubic_2d"], Reading())
+        fit(frame, ["cubic_2d"], Reading())
 
 
 def test_policies():
     holes = lab().assign(Id=[np.nan, *(1e6 * I_BL[1:])])
-    record, remarks = fit_external(holes, "gain_cell", ["cubic"], changed(nan="drop"))
+    record, remarks = fit(holes, ["cubic"], changed(nan="drop"))
     assert remarks == ["1 rows without a number left out"]
     assert (record.provenance.n_points, record.provenance.n_ok, record.provenance.n_failed) == (37, 36, 1)
     double = pd.concat([lab(), lab().assign(Id=1e6 * I_BL + 2.0)])
-    record, remarks = fit_external(double, "gain_cell", ["cubic"], changed(duplicates="mean"))
+    record, remarks = fit(double, ["cubic"], changed(duplicates="mean"))
     assert remarks == ["37 repeated points averaged with the ones they repeat"]
     assert CUBIC(V, **record.fits[0].values()) == pytest.approx(I_BL + 1e-6, abs=1e-14)
-    assert fit_external(double, "gain_cell", ["cubic"], changed(duplicates="keep"))[0].provenance.n_ok == 74
+    assert fit(double, ["cubic"], changed(duplicates="keep"))[0].provenance.n_ok == 74
     with pytest.raises(ParameterError, match="nan = 'ignore' is not one of refuse, drop"):
         Reading(nan="ignore")
 
@@ -265,8 +275,8 @@ def test_outliers_are_fitted_weighed_down_or_left_out():
     bad = 1e6 * I_BL + noise
     bad[[5, 20]] += 8.0
     errors = {}
-    for policy in clean_foreign.OUTLIERS:
-        record, remarks = fit_external(lab().assign(Id=bad), "gain_cell", ["cubic"], changed(outliers=policy))
+    for policy in OUTLIERS:
+        record, remarks = fit(lab().assign(Id=bad), ["cubic"], changed(outliers=policy))
         errors[policy] = np.abs(CUBIC(V, **record.fits[0].values()) - I_BL).max()
         assert remarks == (["2 outliers left out of cubic"] if policy == "drop" else [])
     assert errors["drop"] < 0.05e-6 < 0.3 * errors["keep"]
@@ -292,7 +302,7 @@ def test_what_a_grid_lacks_is_said_once():
     stored = registry.load_record("gc28", "gain_cell.dc").fit("cubic_2d")
     v, w = (x.ravel() for x in np.meshgrid(V, np.linspace(0.45, 0.9, 10)))
     frame = pd.DataFrame({"v_store": v, "v_in": w, "i_bl": model(v, w, **stored.values())})
-    record, remarks = fit_external(frame.drop([3, 50]), "gain_cell", ["cubic_2d", "ekv_2d"], Reading())
+    record, remarks = fit(frame.drop([3, 50]), ["cubic_2d", "ekv_2d"], Reading())
     assert remarks == ["the grid of 37 x 10 points lacks 2"]
     assert len(record.fits) == 2
 
@@ -321,7 +331,7 @@ def test_a_network_can_be_trained_on_it(tmp_path):
     torch = pytest.importorskip("torch")
     from gaincell_char.torch import GainCell
 
-    record, _ = fit_external(lab(), "gain_cell", ["cubic"], LAB)
+    record, _ = fit(lab(), ["cubic"], LAB)
     (tmp_path / "gain_cell.dc.json").write_text(record.to_json())
     cell = GainCell.from_records(tmp_path, form="cubic")
     v_store = torch.tensor(V, requires_grad=True)
@@ -333,10 +343,131 @@ def test_a_network_can_be_trained_on_it(tmp_path):
     np.testing.assert_allclose(v_store.grad[1:-1], slope, rtol=0, atol=0.02 * np.abs(slope).max())
 
 
+# --- one way, wherever the table comes from ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def simulated(pool):
+    """A table of ours."""
+    axes = {"v_store": np.linspace(0, 0.9, 13).tolist(), "v_in": [0.45, 0.7, 0.9]}
+    plan = registry.plan_bench("gain_cell", "dc", sweep=axes, temps=[27.0, 85.0])
+    return characterize(plan, pool=pool).dataset
+
+
+def everywhere(dataset, folder):
+    """The same table as every kind of source."""
+    for ending in tables.FORMATS:
+        tables.write_dataset(dataset, folder / f"ours{ending}")
+    frame = pd.read_parquet(folder / "ours.parquet")
+    attributed = dataset.to_dataframe()
+    attributed.attrs = dict(dataset.attrs)
+    found = {f"ours{ending}": folder / f"ours{ending}" for ending in tables.FORMATS}
+    return {
+        **found,
+        "dataset": dataset,
+        "frame": frame,
+        "indexed": attributed,
+        "table": tables.read_table(found["ours.nc"]),
+    }
+
+
+@pytest.mark.ngspice
+def test_one_table_gives_one_record_wherever_it_is(simulated, tmp_path):
+    sources = everywhere(simulated, tmp_path)
+    records = {name: fit_table(source, models=["cubic", "ekv_2d"])[0] for name, source in sources.items()}
+    assert {record.to_json() for record in records.values()} == {records["dataset"].to_json()}
+    assert records["dataset"].technology == "gc28"
+    assert records["dataset"].provenance.source == ""
+
+
+@pytest.mark.ngspice
+def test_every_option_works_on_every_source(simulated, tmp_path):
+    bad = simulated.rename(v_store="Vst", i_bl="Id").assign_coords(Vst=simulated.v_store.to_numpy() * 1e3)
+    bad["Id"] = bad["Id"] * 1e6
+    bad["Id"][{"Vst": 4}] = np.nan
+    bad["s"] = bad["Id"].fillna(1.0) * 0 + 0.01
+    reading = Reading(
+        columns=LAB.columns | {"v_store": "Vst"}, units=LAB.units, sigma="s", nan="drop", outliers="robust"
+    )
+    for name, source in everywhere(bad, tmp_path).items():
+        record, remarks = fit_table(source, models=["cubic"], reading=reading)
+        assert remarks == ["6 rows without a number left out"], name
+        assert record.technology == "gc28"
+        assert json.loads(record.provenance.source.split("; ")[1])["sigma"] == "s"
+        whole = fit_table(simulated, models=["cubic"])[0].fit("cubic", temp=85.0)
+        found = record.fit("cubic", temp=85.0).values()
+        assert CUBIC(V, **found) == pytest.approx(CUBIC(V, **whole.values()), abs=0.02 * whole.full_range), name
+
+
+@pytest.mark.ngspice
+def test_a_coordinate_that_was_selected_is_a_condition(simulated):
+    low = simulated.sel(v_in=0.45, temp=27.0)
+    with pytest.raises(DataError, match=r"model cubic holds at v_in = 0.9; the table has v_in = 0.45"):
+        fit_table(low, models=["cubic"])
+    record, _ = fit_table(simulated.sel(v_in=0.9, temp=27.0), models=["cubic"])
+    assert record.fits[0].conditions == {"corner": "tt", "temp": 27.0, "v_in": 0.9, "v_bl": 0.45}
+    assert record.fits[0] == fit_table(simulated, models=["cubic"])[0].fit("cubic", temp=27.0)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"circuit": "relu_c2p"}, "--circuit relu_c2p: table is of circuit gain_cell; leave --circuit out"),
+        ({"bench": "pulse"}, "--bench pulse: table is of bench dc; leave --bench out"),
+        ({"technology": "chip 7"}, "--from chip 7: table is of technology gc28; leave --from out"),
+        ({"models": ["charge"]}, "gain_cell has no model 'charge'|table is of bench dc: model charge is of bench"),
+        ({"models": ["cubic_charge"]}, "table is of bench dc: model cubic_charge is of bench pulse"),
+        ({"reading": Reading(fixed={"vdd": 1.0})}, "--set vdd=1.0: table says vdd = 0.9; leave --set vdd out"),
+        ({"reading": Reading(fixed={"v_in": 0.9})}, "--set v_in=0.9: table says v_in = 0.45; leave --set v_in out"),
+    ],
+)
+def test_what_contradicts_the_table_is_refused(simulated, asked, says):
+    with pytest.raises(RequestError, match=says):
+        fit_table(simulated, **{"models": ["cubic"], **asked})
+
+
+@pytest.mark.ngspice
+def test_what_a_table_says_already_is_no_contradiction(simulated):
+    plain = fit_table(simulated, models=["cubic"])[0]
+    same = fit_table(
+        simulated, circuit="gain_cell", bench="dc", models=["cubic"], technology="gc28",
+        reading=Reading(fixed={"vdd": 0.9}),
+    )[0]  # fmt: skip
+    assert (same.fits, same.parameters, same.technology) == (plain.fits, plain.parameters, plain.technology)
+
+
+@pytest.mark.ngspice
+def test_counts_that_contradict_each_other_are_refused(simulated):
+    with pytest.raises(DataError, match=r"table: attribute .*999 good points and 0 failed ones are more than 78"):
+        fit_table(simulated.assign_attrs(n_ok=999), models=["cubic"])
+
+
+def test_models_of_a_table_from_elsewhere_need_not_be_named():
+    record, remarks = fit_table(lab(), circuit="gain_cell", bench="dc", reading=LAB)
+    assert [fit.model for fit in record.fits] == ["cubic", "softplus"]
+    assert all(remark.startswith("left out: model ") for remark in remarks)
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        (3, "table is of type int; it takes a path, a DataFrame or a Dataset"),
+        (lab().head(0), "table: the table has no rows: there is nothing to fit"),
+        (xr.Dataset({"i_bl": 1.0}), "table: the dataset has no dimension: there is nothing to fit"),
+        (lab(Id=I_BL * 1j), "table: column Id contains complex numbers"),
+    ],
+)
+def test_what_is_no_table_is_refused(odd, says):
+    with pytest.raises(RequestError, match=says):
+        fit(odd, ["cubic"], LAB)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--map", "v_store=a"), "a table from elsewhere needs --circuit NAME and --model NAME"),
+        (("--map", "v_store=a"), "lab.csv does not say which circuit it belongs to; add --circuit NAME"),
+        (("--circuit", "gain_cell"), "lab.csv does not say which bench it belongs to; add --bench NAME"),
         (
             ("--circuit", "gain_cell", "--model", "cubic", "--map", "v_store"),
             "'v_store' is not an assignment: write OURS=THEIRS, or several with commas",

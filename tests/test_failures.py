@@ -21,7 +21,6 @@ import pytest
 from fakes import FakePool
 
 from gaincell_char import cli, registry
-from gaincell_char.cli import console
 from gaincell_char.declare.bench import Op, Output, Tran
 from gaincell_char.errors import NgspiceMissingError, RequestError, SimulationError, StorageError
 from gaincell_char.spice import ngspice
@@ -34,6 +33,7 @@ from gaincell_char.storage import tables
 from gaincell_char.sweeping import run
 from gaincell_char.sweeping.plan import make_plan
 from gaincell_char.sweeping.run import FAILED, NOT_RUN, OK, Failure, characterize
+from gaincell_char.workflows.kept_failures import keep_failures
 
 GAINCELL = [sys.executable, "-P", "-c", "from gaincell_char.__main__ import main; main()"]
 SUBCIRCUIT = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\nr1 bl wlrb 1meg\nr2 st wlr 1g\n{}\n.ends\n"
@@ -195,7 +195,7 @@ def test_a_run_that_never_ends_is_ended_and_the_next_points_still_run(gaincell, 
 def test_evidence_goes_elsewhere_if_its_folder_cannot_be_made(tmp_path):
     (tmp_path / "out.csv.failed").write_text("a file")
     failure = Failure(where={}, reason="why", deck="* deck", log="log")
-    kept = console.keep([failure], tmp_path / "out.csv.failed")
+    kept = keep_failures([failure], tmp_path / "out.csv.failed")
     try:
         assert (kept / "1.cir").read_text() == "* deck"
         assert (kept / "1.log").read_text() == "why\nlog\n"

@@ -43,7 +43,7 @@ ROWS = {
         "test_the_time_axis_is_that_of_the_technology",
     ),
     "F6": ("test_a_main_job_says_what_it_could_not_fit_and_how_far_it_looked",),
-    "F7": ("test_an_option_of_fit_that_would_do_nothing_is_refused",),
+    "F7": ("test_an_option_of_fit_has_an_effect_on_every_kind_of_table",),
     "F8": ("test_a_signal_while_a_campaign_is_analysed_keeps_its_samples",),
     "F9": (
         "test_exports_consumers.py::test_the_crosssim_device_spreads_and_drifts_as_the_records_say",
@@ -334,18 +334,24 @@ FIT = ("--circuit", "gain_cell", "--model", "cubic", "-o", "r.json")
     "words",
     [
         ("--outliers", "drop"), ("--nan", "drop"), ("--duplicates", "mean"), ("--from", "chip 7"), ("--sigma", "i_bl"),
-        ("--units", "i_bl=uA"), ("--set", "vdd=0.9"), ("--map", "v_store=v_store"),
+        ("--units", "i_bl=mA"), ("--set", "vdd=0.9"), ("--map", "v_store=v_store"),
     ],
 )  # fmt: skip
-def test_an_option_of_fit_that_would_do_nothing_is_refused(gaincell, tmp_path, words):
-    """A table of ours in a format that only we write takes none of them; anywhere else they have an effect."""
-    status, _, err = gaincell("fit", "t.nc", *FIT, "--bench", "dc", *words)
-    assert (status, err.count("\n")) == (2, 1), err
-    assert err == f"gaincell: {words[0]} has no effect here: a .nc table is one that gaincell sweep wrote\n"
-    status, _, err = gaincell("fit", "t.csv", *FIT, "--bench", "dc", *words)
-    if status == 0:
-        source = json.loads((tmp_path / "r.json").read_text())["provenance"]["source"]
-        assert "t.csv" in source, "it was read as a table from elsewhere, with the option"
+def test_an_option_of_fit_has_an_effect_on_every_kind_of_table(gaincell, tmp_path, words):
+    for name in ("t.nc", "t.csv", "t.parquet"):
+        status, _, err = gaincell("fit", name, *FIT, "--bench", "dc", *words)
+        if words[0] == "--sigma":
+            assert (status, err) == (2, f"gaincell: {name}: i_bl, the standard deviation, must be above 0 everywhere\n")
+        else:
+            assert status == 0, err
+            record = json.loads((tmp_path / "r.json").read_text())
+            source = record["provenance"]["source"]
+            assert source.startswith(f"{name}, sha256 ")
+            assert (words[1].partition("=")[2] or words[1]) in source or words[1] == record["technology"]
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_bench_that_the_model_does_not_belong_to_is_refused(gaincell):
     status, _, err = gaincell("fit", "lab.csv", *FIT, "--map", "v_store=Vst", "--bench", "pulse")
     assert (status, err) == (2, "gaincell: --bench pulse: model cubic is of bench dc\n")
 

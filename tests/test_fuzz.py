@@ -39,9 +39,8 @@ from gaincell_char.storage import tables as store
 from gaincell_char.sweeping.run import characterize
 from gaincell_char.torch import GainCellArray, load_array, load_exported
 from gaincell_char.workflows import fetch_models
-from gaincell_char.workflows.clean_foreign import Reading
-from gaincell_char.workflows.fit_foreign import fit_external
 from gaincell_char.workflows.fit_table import fit_table
+from gaincell_char.workflows.reading import Reading
 
 ROOT = Path(__file__).parents[1]
 ALL = os.environ.get("GAINCELL_TESTS") == "all"
@@ -303,9 +302,9 @@ def use_table(trap, made):
     if refused(lambda: foreign_tables.read_columns(path)) is None:
         return False
     reading = Reading(columns={"v_store": "v_store", "i_bl": "i_bl"})
-    refused(lambda: fit_external(path, "gain_cell", ["cubic"], reading))
+    refused(lambda: fit_table(path, circuit="gain_cell", models=["cubic"], reading=reading))
     if ending in ("csv", "nc", "parquet"):
-        refused(lambda: fit_table(store.read_table(path), path, circuit="gain_cell", bench="dc", models=["cubic"]))
+        refused(lambda: fit_table(path, circuit="gain_cell", bench="dc", models=["cubic"]))
     return True
 
 

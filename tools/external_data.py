@@ -12,8 +12,8 @@ from markdown_table import NONE, power, table
 from marked_block import rewrite
 
 from gaincell_char import registry
-from gaincell_char.workflows.clean_foreign import OUTLIERS, Reading
-from gaincell_char.workflows.fit_foreign import fit_external
+from gaincell_char.workflows.fit_table import fit_table
+from gaincell_char.workflows.reading import OUTLIERS, Reading
 
 V = np.linspace(0, 0.9, 37)
 PUBLISHED = registry.load_record("paper", "gain_cell.dc").fit("cubic").values()
@@ -27,7 +27,7 @@ def fit(i_bl, **policy):  # type: ignore[no-untyped-def]
     """Fit the cubic to a table in mV and uA."""
     frame = pd.DataFrame({"v": 1e3 * V, "i": 1e6 * i_bl, "s": 0.1})
     reading = Reading(columns=COLUMNS, units=UNITS, **policy)
-    return fit_external(frame, "gain_cell", ["cubic"], reading)[0].fits[0]
+    return fit_table(frame, circuit="gain_cell", models=["cubic"], reading=reading)[0].fits[0]
 
 
 def refit() -> float:

@@ -16,8 +16,9 @@ from ..errors import GaincellError, RequestError, SimulationError
 from ..storage import tables
 from ..storage.scratch import remove_leftovers
 from ..sweeping.run import Failure
+from ..workflows.kept_failures import keep_failures
 from . import command_options, comparing, exporting, fitting, main_job, merging, montecarlo, sweeping, technologies
-from .console import UNEXPECTED, flush, keep, make_printable, report_of, say
+from .console import UNEXPECTED, flush, make_printable, report_of, say
 from .interrupts import Interrupted, Interrupts
 
 
@@ -60,7 +61,9 @@ def _explained(error: Exception) -> int:
     """Print the reason of a failure as one sentence and return the exit status."""
     match error:
         case SimulationError():
-            kept = keep([Failure(where={}, reason=str(error), deck=error.deck, log=error.log)], Path("gaincell-failed"))
+            kept = keep_failures(
+                [Failure(where={}, reason=str(error), deck=error.deck, log=error.log)], Path("gaincell-failed")
+            )
             say(f"{error}; deck and log are in {kept}")
             return error.exit_status
         case GaincellError():

@@ -1,109 +1,50 @@
-"""Functions on the folder of a campaign, shared by ``mc`` and ``merge``."""
+"""Output of ``mc`` and ``merge``.  Imports matplotlib when it is used, which takes a second."""
 
-from collections.abc import Sequence
+import time
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from .. import registry
-from ..errors import GaincellError, RequestError
-from ..fitting.specs import Spec, parse_spec
-from ..montecarlo import quantities
-from ..montecarlo.campaign import Campaign
-from ..montecarlo.chunks import PointResult
-from ..montecarlo.finished import read_finished
-from ..storage import manifest
-from ..sweeping.run import FAILED, KEPT_FAILURES, Failure
-from .console import say
+from ..errors import GaincellError
+from ..sweeping.run import FAILED
+from ..workflows.campaign_folder import FinishedSamples
+from ..workflows.sampled import MonteCarloResult
+from . import listings
+from .console import OUT, note, say
 
 
-def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
-    """Read every ``--spec``.
-
-    Raises
-    ------
-    ParameterError
-        If a limit cannot be parsed, or names an output or a grid point that is not in the campaign.
-    """
-    declared = planned.plan.circuit.spread(planned.plan.bench.name)
-    units = {o.name: o.unit for o in planned.plan.bench.outputs}
-    units |= {f.name: f.unit for f in (declared.features if declared else ())}
-    specs = [parse_spec(text, units) for text in texts]
-    for spec in specs:
-        quantities.check_spec(planned, spec)
-    return specs
-
-
-def technology_of(folder: Path, there: manifest.Manifest, tech: str | None) -> str:
-    """Return the technology of a campaign.
-
-    The manifest alone cannot select files outside the package: the folder may come from an untrusted source.
+def finish(result: MonteCarloResult, out: Path, began: float) -> None:
+    """Write the page, and print its summary.
 
     Parameters
     ----------
-    folder : Path
-        Folder of the campaign.
-    there : Manifest
-        Its manifest.
-    tech : str or None
-        Value of ``--tech``, if given.
+    began : float
+        When the analysis began [s], by `time.perf_counter`.
 
     Raises
     ------
-    RequestError
-        If the technology of the campaign is not built in, and ``--tech`` is not given.
+    StorageError
+        If something could not be written.
     """
-    named = str(there.request.get("technology", ""))
-    if tech is None and named not in registry.technology_names():
-        raise RequestError(
-            f"{folder}: the campaign was run in technology {named!r}, which is not built in; "
-            f"add --tech {named} to use it"
-        )
-    return tech or named
+    from .. import reporting
+
+    page = reporting.write_campaign(out, result.campaign, result.analysis, result.verification, result.failures)
+    OUT.print(listings.frame(reporting.tabulate_campaign(result.analysis)))
+    for fit in result.analysis.random:
+        note(f"{fit.model}: {100 * fit.explained:.3f} % of the variance, sigma within {100 * fit.sigma_error:.1f} %")
+    for text, share in result.analysis.yields:
+        note(f"{text}: yield {100 * share.value:.2f} % ({100 * share.low:.2f} to {100 * share.high:.2f} %)")
+    for reason in result.analysis.left_out:
+        say(f"left out: {reason}")
+    for part in page.missing:
+        say(f"the page lacks {part}")
+    note(f"analysed in {time.perf_counter() - began:.1f} s; open {page.path}")
 
 
-def finished_rows(planned: Campaign, n: int, out: Path) -> pd.DataFrame:
-    """Return the finished points of the first `n` samples of a campaign in the folder `out`.
-
-    Damaged files are skipped with a message.  `planned` is the campaign.
-    """
-    found = read_finished(planned, out, n, say)
-    rows = pd.DataFrame({"sample": [], "point": [], "status": [], "reason": []}) if found is None else found
-    return rows[rows["sample"] < n]
-
-
-def failure(rows: pd.DataFrame, kept: Path) -> GaincellError:
-    """Error that reports the failed points, of this call and of earlier ones."""
-    failed = rows[rows["status"] == FAILED]
+def failure(finished: FinishedSamples) -> GaincellError:
+    """What failed, in this call or before."""
+    failed = finished.rows[finished.rows["status"] == FAILED]
     first = failed.iloc[0]
     return GaincellError(
-        f"{len(failed)} of {len(rows)} points failed and are marked as failed in the results; the first, "
-        f"{first['sample']}.{first['point']}: {first['reason']}; decks and logs are in {kept}; "
-        "--retry-failed simulates them again"
+        f"{len(failed)} of {len(finished.rows)} points failed and are rows of the results; the first, "
+        f"{first['sample']}.{first['point']}: {first['reason']}; decks and logs are in {finished.kept}; "
+        "--retry-failed tries them again"
     )
-
-
-def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[PointResult]) -> list[Failure]:
-    """Return the first few failed points with their decks and logs.
-
-    Parameters
-    ----------
-    planned : Campaign
-        The campaign.
-    rows : DataFrame
-        Finished points, one per row.
-    now : sequence of PointResult
-        Points that failed in this call; only these have a log.
-    """
-    logs = {(item.sample, item.point): item.log for item in now}
-    failed = rows[rows["status"] == FAILED].head(KEPT_FAILURES)
-    draws = planned.draws(planned.padded(int(failed["sample"].max()) + 1)) if len(failed) else np.empty((0, 0))
-    found = []
-    for sample, point, reason in zip(failed["sample"], failed["point"], failed["reason"], strict=True):
-        deck = planned.deck(int(sample), int(point), draws[int(sample)])
-        where = {"sample": int(sample), **planned.points[int(point)].where}
-        log = logs.get((int(sample), int(point)), "")
-        name = f"{sample}.{point}"
-        found.append(Failure(where=where, reason=str(reason), deck=deck.text, log=log, name=name))
-    return found

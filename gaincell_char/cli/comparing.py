@@ -1,7 +1,5 @@
 """The command ``compare``."""
 
-import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +15,12 @@ from ..storage.manifest import check_campaign_folder
 from ..sweeping.run import FAILED, Failure
 from ..validation import score
 from ..validation.array_netlist import CLAMPS
-from ..validation.cases import Case, Validation, cases, check_counts, make_validation
+from ..workflows.comparison import plan_comparison, run_comparison
+from ..workflows.watcher import Watcher
 from . import command_options, listings, requests
-from .comparison_run import simulate_cases
 from .console import OUT, note, say
+from .interrupts import Interrupts
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..reporting.parts import Written
@@ -84,25 +84,22 @@ def compare_(
               gaincell compare -o swing --head attention_switched --clamp passive --gate
     """
     _check_effect(context)
-    check_counts({"draws": (draws, 1)})
     tables.check_folder(out)
     from .. import reporting  # imports matplotlib, which takes a second
-    from ..validation.software_model import make_software_models, pulses_of  # PyTorch takes several
 
-    comparison = make_validation(path=request.pop("inputs"), technology=request.pop("tech"), **request)
-    models = make_software_models(comparison)
-    _check_form(form, models)
-    todo = list(cases(comparison, pulses_of(models[comparison.declared.operations[0].name])))
-    check_campaign_folder(out, comparison.manifest(todo))
-    began = time.perf_counter()
+    interrupts: Interrupts = context.obj
+    plan = plan_comparison(draws, path=request.pop("inputs"), technology=request.pop("tech"), **request)
+    _check_form(form, plan.models)
+    check_campaign_folder(out, plan.comparison.manifest(plan.todo))
+    watcher = Watcher(progress=progress, say=say, note=note, stopping=interrupts.stopping, check=interrupts.check)
     with Pool(workers, timeout_s=timeout) as pool:
-        found = simulate_cases(comparison, todo, out, pool, context.obj)
-    judged = score.judge(comparison, models, found.rows, todo, draws)
-    about = found.about(judged, time.perf_counter() - began)
-    page = reporting.write_comparison(out, comparison, judged, found.waves, about, found.missing, found.failures)
-    tables.write_text(out / "compare.json", _describe(comparison, todo, judged, about))
+        run = run_comparison(plan, out, pool, watcher)
+    found, judged = run.cases, run.judged
+    page = reporting.write_comparison(
+        out, plan.comparison, judged, found.waves, run.about, found.missing, found.failures
+    )
     OUT.print(listings.frame(reporting.tabulate_comparison(judged)))
-    _tell(judged, page, f"{found.simulated} of {len(todo)} passes simulated in {about['wall_s']:.1f} s")
+    _tell(judged, page, f"{found.simulated} of {len(plan.todo)} passes simulated in {run.about['wall_s']:.1f} s")
     if (found.rows["status"] == FAILED).any():
         raise _failure(found.rows, found.failures, out)
     _say_whether_they_agree(judged, form, gate=gate)
@@ -152,24 +149,6 @@ def _failure(rows: pd.DataFrame, failures: Sequence[Failure], out: Path) -> Gain
     return GaincellError(
         f"{len(failed)} of {len(rows)} columns failed; the first: {reason}{kept}; the same command simulates them again"
     )
-
-
-def _describe(
-    comparison: Validation, todo: Sequence[Case], judged: score.ValidationResult, about: Mapping[str, str | float]
-) -> str:
-    coverage = [
-        {"operation": c.operation, "level": c.level, **vars(c.share), "left_out": c.left_out} for c in judged.coverage
-    ]
-    told = {
-        "request": comparison.request,
-        "digest": comparison.digest(todo),
-        "about": about,
-        "coverage": coverage,
-        "summary": judged.summary.to_dict("records"),
-        "disagreements": judged.disagreements(),
-        "undecided": judged.undecided(),
-    }
-    return json.dumps(told, indent=1) + "\n"
 
 
 COMMANDS = (compare_,)

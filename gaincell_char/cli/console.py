@@ -7,17 +7,13 @@ import platform
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from .. import __version__
-from ..errors import RequestError, StorageError
-from ..storage import tables
 from ..storage.untrusted import printable
-from ..sweeping.run import Failure
 
 UNEXPECTED = 70
 """Exit status of a bug in this program: EX_SOFTWARE of sysexits.h."""
@@ -77,23 +73,3 @@ def table(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         result.add_column(column, overflow="fold")
     return result
-
-
-def keep(failures: Sequence[Failure], folder: Path) -> Path:
-    """Write decks and logs of failures to a folder and return it; a temporary one if `folder` cannot be written."""
-    try:
-        return _keep(failures, folder)
-    except (OSError, RequestError, StorageError):  # the disk is full, or a file has that name
-        return _keep(failures, Path(tempfile.mkdtemp(prefix="gaincell-failed-")))
-
-
-def _keep(failures: Sequence[Failure], folder: Path) -> Path:
-    tables.make_inside(folder.parent, folder.name)
-    for number, failure in enumerate(failures, start=1):
-        name = failure.name or str(number)
-        tables.write_text(folder / f"{name}.cir", failure.deck)
-        log = folder / f"{name}.log"
-        # The log of a point that failed in an earlier call was written by that call.
-        if failure.log or not failure.name or not log.exists():
-            tables.write_text(log, f"{failure.reason}\n{failure.log}\n")
-    return folder

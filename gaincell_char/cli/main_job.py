@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import click
 
-from .. import registry
 from ..errors import FitError, GaincellError
 from ..spice.pool import Pool
 from ..storage import tables
 from ..workflows import characterize_all
-from ..workflows.characterize_all import CircuitPlan, CircuitResult, Folders
+from ..workflows.characterize_all import CircuitPlan, CircuitResult
+from ..workflows.run_verb import describe_main_job, plan_main_job, run_main_job
+from ..workflows.watcher import Watcher
 from . import command_options, listings
 from .console import OUT, note, say
 from .interrupts import Interrupts
@@ -49,41 +49,20 @@ def run(
     from .. import reporting  # imports matplotlib, which takes a second
 
     began = time.perf_counter()
-    names = list(dict.fromkeys(circuits)) or registry.circuit_names()
-    chosen = [registry.load_circuit(name) for name in names]
-    technology = registry.load_technology(tech)
-    planned = [characterize_all.plan_circuit(circuit, tech) for circuit in chosen]
-    characterize_all.check_plans(planned)
+    plan = plan_main_job(circuits, tech)
     with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
-        folders = characterize_all.prepare(out, records, technology.name)
-        results = _simulate(planned, pool, folders)
-        simulator = f"ngspice {pool.version}"
+        job = run_main_job(plan, out, records, pool, Watcher(progress=progress, say=say))
     wall_s = time.perf_counter() - began
-    page = reporting.write_report(out, technology, results, simulator=simulator, wall_s=wall_s)
+    page = reporting.write_report(out, job.technology, job.circuits, simulator=job.simulator, wall_s=wall_s)
     wall_s = time.perf_counter() - began
-    about = characterize_all.describe(results, technology.name, simulator, pool.workers, wall_s)
-    tables.write_text(out / "run.json", about)
-    OUT.print(listings.frame(reporting.tabulate_models(results)))
+    tables.write_text(out / "run.json", describe_main_job(job, wall_s))
+    OUT.print(listings.frame(reporting.tabulate_models(job.circuits)))
     note(f"{wall_s:.1f} s; open {page.path}")
     for part in page.missing:
         say(f"the page lacks {part}")
     interrupts.check()
-    if failure := _what_failed(planned, results, out):
+    if failure := _what_failed(plan.planned, job.circuits, out):
         raise failure
-
-
-def _simulate(planned: Sequence[CircuitPlan], pool: Pool, folders: Folders) -> list[CircuitResult]:
-    """Run every valid study, and write each result as soon as it is finished."""
-    for problem in characterize_all.problems(planned):
-        say(f"skipped: {problem}")
-
-    with progress("characterizing", sum(one.size for one in planned)) as tick:
-        return [
-            characterize_all.run_circuit(
-                one, pool, progress=tick, finished=partial(characterize_all.keep, folders=folders)
-            )
-            for one in planned
-        ]
 
 
 def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult], out: Path) -> GaincellError | None:

@@ -1,5 +1,6 @@
 """The commands ``merge`` and ``tune``."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from ..montecarlo.tune import check_samples, tune
 from ..spice.pool import Pool
 from ..storage import manifest, tables
 from ..sweeping.step_control import MeasuredSetting
+from ..workflows.campaign_folder import collect_samples, read_specs, restore_folder
+from ..workflows.sampled import analyse_samples
 from . import command_options, listings, requests
-from .campaigns import failed_points, failure, finished_rows, read_specs, technology_of
-from .console import OUT, keep, note
+from .campaigns import failure, finish
+from .console import OUT, note, say
 
 
 @click.command(cls=command_options.Command)
@@ -31,27 +34,15 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     Example:  for i in 1 2 3 4; do gaincell mc gain_cell dc -n 4096 -o cell --shard $i/4; done
               gaincell merge cell
     """
-    there = manifest.read_manifest(folder)
-    planned = campaign.restore_campaign(
-        {**there.request, "technology": technology_of(folder, there, tech)}, str(folder)
-    )
-    if (planned.digest, planned.source) != (there.digest, there.source):
-        raise RequestError(
-            f"{folder}: technology, netlist or source code of this package has changed since the simulation; "
-            "simulate again"
-        )
-    planned.check_samples(there.n)
+    planned, n = restore_folder(folder, tech)
     wanted = read_specs(planned, specs)
     manifest.check_places(folder, *manifest.FOLDERS)
-    from .campaign_results import finish  # imports matplotlib, which takes a second
-
     with Pool(workers, timeout_s=timeout) as pool:
-        rows = finished_rows(planned, there.n, folder)
-        failed = failed_points(planned, rows, ())
-        kept = keep(failed, folder / "failed") if failed else folder
-        finish(planned, rows, there.n, folder, pool, wanted, failed)
-    if failed:
-        raise failure(rows, kept)
+        began = time.perf_counter()
+        finished = collect_samples(planned, n, folder, (), say)
+        finish(analyse_samples(planned, finished, n, folder, pool=pool, specs=wanted), folder, began)
+    if finished.failures:
+        raise failure(finished)
 
 
 @click.command("tune", cls=command_options.Command)

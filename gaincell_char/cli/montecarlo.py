@@ -1,5 +1,6 @@
 """The command ``mc``."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ from ..spice.pool import Pool
 from ..storage import manifest, tables
 from ..sweeping.run import FAILED
 from ..sweeping.step_control import Steps
+from ..workflows.campaign_folder import collect_samples, finished_rows
+from ..workflows.sampled import analyse_samples
+from ..workflows.sampling_run import plan_run, simulate_run
+from ..workflows.watcher import Watcher
 from . import command_options, requests
-from .campaign_request import CampaignRequest, plan_again
-from .campaign_run import SimulationOptions, connect, plan_run, simulate
-from .campaigns import failed_points, failure, finished_rows
-from .console import keep, note, say
+from .campaign_request import plan_again, read_request
+from .campaign_run import connect, read_options
+from .campaigns import failure, finish
+from .console import note, say
 from .interrupts import Interrupts
+from .progress import progress
 
 
 @click.command("mc", cls=command_options.Command)
@@ -66,29 +72,25 @@ def monte_carlo(context: click.Context, /, replay_id: str | None, **given: Any) 
               gaincell mc gain_cell dc -n 1000 --vary mismatch -o cell --replay 17.36
     """
     interrupts: Interrupts = context.obj
-    request, how = requests.choose(CampaignRequest, given), requests.choose(SimulationOptions, given)
-    out = request.out
+    out: Path = given["out"]
     tables.check_folder(out)
     _check_effect(context)
     if replay_id is not None:
-        _replay(plan_again(context, request), out, replay_id, how.timeout)
+        _replay(plan_again(context, given), out, replay_id, given["timeout"])
         return
-    run = plan_run(request.plan(), request, how)
+    run = plan_run(read_request(given).plan(), given["samples"], out, read_options(given))
     manifest.check_campaign_folder(out, run.planned.manifest(run.n))
-    from .campaign_results import finish  # imports matplotlib, which takes a second
-
-    with Pool(how.workers, timeout_s=how.timeout) as pool, connect(how.dask) as executor:
+    with Pool(given["workers"], timeout_s=given["timeout"]) as pool, connect(given["dask"]) as executor:
         with interrupts.stopping(pool):
-            done = simulate(run, pool, executor)
+            done = simulate_run(run, executor or pool, Watcher(progress=progress, say=say, note=note))
         _tell(run.planned, done, out)
         interrupts.check()
-        rows = finished_rows(run.planned, done.n, out)
-        failed = failed_points(run.planned, rows, done.failures)
-        kept = keep(failed, out / "failed") if failed else out
+        finished = collect_samples(run.planned, done.n, out, done.failures, say)
         if run.is_whole:
-            finish(run.planned, rows, done.n, out, pool, run.specs, failed)
-    if failed:
-        raise failure(rows, kept)
+            began = time.perf_counter()
+            finish(analyse_samples(run.planned, finished, done.n, out, pool=pool, specs=run.specs), out, began)
+    if finished.failures:
+        raise failure(finished)
 
 
 def _check_effect(context: click.Context) -> None:
@@ -117,7 +119,7 @@ def _replay(planned: Campaign, out: Path, text: str, timeout: float) -> None:
     where = f" (its copy in the deck is {again.instance})" if again.instance else ""
     for name, value in again.values.items():
         say(f"{sample}.{point}{where}: {name} = {value.tolist()!r}")
-    rows = finished_rows(planned, sample + 1, out)
+    rows = finished_rows(planned, sample + 1, out, say)
     stored = rows[(rows["sample"] == sample) & (rows["point"] == point)]
     if stored.empty:
         return

@@ -2,19 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ..workflows.watcher import Advance
 from .console import ERRORS
-
-
-class Advance(Protocol):
-    """Function that advances a progress bar."""
-
-    def __call__(self, count: int = 1) -> None:
-        """Advance by `count` points."""
 
 
 class _Rate(ProgressColumn):

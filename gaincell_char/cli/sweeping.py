@@ -12,8 +12,9 @@ from ..errors import GaincellError, ParameterError
 from ..spice.pool import Pool
 from ..storage import tables
 from ..sweeping.run import Failure, Result, characterize
+from ..workflows.kept_failures import keep_failures
 from . import command_options, listings, requests
-from .console import OUT, keep, note, say
+from .console import OUT, note, say
 from .interrupts import Interrupts
 from .progress import progress
 
@@ -144,7 +145,7 @@ def _tell(result: Result, output: Path, wall_s: float, interrupts: Interrupts) -
     note(f"{counts['n_ok']} of {counts['n_points']} points in {wall_s:.1f} s, in {output}")
     if not result.failures:
         return
-    kept = keep(result.failures, Path(f"{output}.failed"))
+    kept = keep_failures(result.failures, Path(f"{output}.failed"))
     failure = describe_failures(result.failures, counts["n_failed"], counts["n_points"], kept)
     if not interrupts.stopped:
         raise failure

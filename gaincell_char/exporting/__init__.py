@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from .. import registry
-from ..errors import ExportError, RequestError
+from ..errors import ExportError, ParameterError, RequestError
 from ..fitting.fit import Fit
 from ..fitting.fitted import check_record
 from ..fitting.record import Record
 from ..storage.tables import check_writable, make_folder, write_bytes
 from ..storage.untrusted import MOST_TABLE, read_bytes, shown
+from ..sweeping.arguments import check_values, check_word
+from ..sweeping.run import as_folder
 from .target import Request, Target
 
 __all__ = ["Request", "Target", "export", "export_files", "export_names", "load_target"]
@@ -84,6 +86,7 @@ def export_files(
     DataError
         If the record contradicts its circuit, or is incomplete for the format.
     """
+    _check_arguments(record, to, model, companions, at)
     target = load_target(to)
     request = _make_request(record, companions)
     _check_effect(target, record, model, at or {})
@@ -98,6 +101,18 @@ def export_files(
         raise ExportError(
             f"{target.name} cannot express record {record.circuit}.{record.study}: its numbers cause an error: {error}"
         ) from None
+
+
+def _check_arguments(record: object, to: object, model: object, companions: object, at: object) -> None:
+    """Refuse arguments of another kind."""
+    if not isinstance(record, Record):
+        raise ParameterError(f"record is of type {type(record).__name__}; it takes a Record, as read_record returns it")
+    check_word("to", to)
+    if model is not None:
+        check_word("model", model)
+    if not isinstance(companions, str | Path | None):
+        raise ParameterError(f"companions is of type {type(companions).__name__}; it takes a name or a path")
+    check_values("at", at)
 
 
 def _make_request(record: Record, companions: str | Path | None) -> Request:
@@ -160,17 +175,40 @@ def export(
     companions: str | Path | None = None,
     at: Conditions | None = None,
 ) -> list[Path]:
-    """Write a record in another format into `folder` and return the paths of the files.
+    """Write a record in another format into a folder and return the files, as ``gaincell export`` does.
 
-    `record`, `to`, `model`, `companions`, `at` and further errors are as of `export_files`.
+    Parameters
+    ----------
+    record : Record
+        From `load_record`, `read_record`, `fit` or `monte_carlo`.
+    to : str
+        Name of the format; `export_names` lists them.
+    folder : Path or str
+        Where the files are written.
+    model, companions, at
+        What is exported, as in `export_files`.
+
+    Returns
+    -------
+    list of Path
+        The files.
 
     Raises
     ------
     RequestError
-        If the folder cannot be written, or already contains one of the files with different content.
+        If the folder cannot be written, or already contains one of the files with another content; errors of
+        `export_files`.
+
+    Examples
+    --------
+    >>> import gaincell_char as gc
+    >>> record = gc.load_record("gc28", "gain_cell.dc")
+    >>> [path.name.split(".", 1)[1] for path in gc.export(record, "csv", "tables", model="cubic")]
+    ['cubic.coefficients.csv', 'cubic.table.csv']
     """
+    folder = as_folder(folder)
     content = export_files(record, to, model=model, companions=companions, at=at)
-    folder = make_folder(Path(folder))
+    make_folder(folder)
     if odd := [name for name in content if Path(name).name != name]:
         raise ExportError(f"{to}: {shown(odd[0])} is not a valid file name; rename the study of the record")
     encoded = {folder / name: text.encode() if isinstance(text, str) else text for name, text in content.items()}

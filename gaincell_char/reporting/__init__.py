@@ -7,11 +7,13 @@ Input: finished studies, an analysed campaign, or the result of a validation.  O
 from .campaign_page import tabulate_campaign, write_campaign
 from .page_tables import tabulate_fits, tabulate_models
 from .parts import Written
+from .report_verb import report
 from .validation_page import tabulate_comparison, write_comparison
 from .write import write_report
 
 __all__ = [
     "Written",
+    "report",
     "tabulate_campaign",
     "tabulate_comparison",
     "tabulate_fits",

@@ -58,6 +58,25 @@ def check_values(name: str, values: Any) -> dict[str, Value]:
     return {k: v if isinstance(v, str) else check_number(k, v) for k, v in check_mapping(name, values).items()}
 
 
+def check_word(name: str, value: Any) -> str:
+    """Return a text that is not empty, or raise `ParameterError`."""
+    if isinstance(value, str) and value.strip():
+        return value
+    raise refusal(name, value, "a text")
+
+
+def check_words(name: str, values: Any) -> tuple[str, ...]:
+    """Return what a list of texts contains, or raise `ParameterError`; a text is no list."""
+    return tuple(check_word(f"one of {name}", value) for value in check_list(name, values))
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return True or False, or raise `ParameterError`."""
+    if isinstance(value, bool):
+        return value
+    raise refusal(name, value, "True or False")
+
+
 def refusal(name: str, value: Any, right: str) -> ParameterError:
     """Error that states the `name`, the `value` and the `right` kind of value."""
     try:

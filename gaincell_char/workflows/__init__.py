@@ -1,5 +1,5 @@
-"""What a command does, whole: the main job, checks of a technology, fits of tables, model files from a package.
+"""What a command does, whole: the verbs of Python, the main job, checks of a technology, model files from a package.
 
-What comes in are plans, folders and names; what goes out are results that a report or a command line shows.
-Start with `characterize_all`, which is ``gaincell run``.
+What comes in are names, values, tables and folders; what goes out are results that a report or a command line shows.
+Start with `sweep_verb`, the shortest of the verbs, then `fit_table` and `characterize_all`.
 """

@@ -1,120 +1,184 @@
-"""A table from a file -> a record: the fits of the main job, on data that come from elsewhere."""
+"""Any table -> a record: columns named, units converted, values checked, models fitted."""
 
 import json
-from collections.abc import Collection, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from .. import registry
-from ..declare.bench import Bench
-from ..declare.circuit import Circuit
-from ..declare.parameters import Choice, numbers
+from ..declare.parameters import numbers
 from ..errors import DataError
-from ..fitting.fit import fit_all
-from ..fitting.record import Origin, Record, make_record
-from ..storage.foreign_tables import check_temps, numeric
-from ..storage.tables import Table, shown_path
-from ..storage.untrusted import printable
+from ..fitting.fit import Fit
+from ..fitting.record import Record
+from ..storage.untrusted import LONGEST_TEXT, printable
+from ..sweeping.arguments import check_words
 from ..sweeping.axes import CONDITIONS
+from ..sweeping.run import OK
+from .clean_table import ModelTask, clean_table, find_declared, is_swept
+from .fit_points import ModelFits, fit_points, name_simpler_models
+from .reading import Reading
+from .table_origin import FitRequest, Subject, find_parameters, find_subject, read_origin, state_provenance
+from .table_source import Data, TableSource, read_source
+
+_UNSTATED_TEMP_DEGC = 27.0
+"""Temperature of a table that lists none."""
+_AS_IT_STANDS = Reading()
 
 
 def fit_table(
-    table: Table, where: Path, *, circuit: str | None, bench: str | None, models: Sequence[str]
+    data: Data,
+    *,
+    circuit: str | None = None,
+    bench: str | None = None,
+    models: Sequence[str] = (),
+    technology: str | None = None,
+    reading: Reading = _AS_IT_STANDS,
 ) -> tuple[Record, list[str]]:
-    """Fit a table that was read from a file.
+    """Fit models to a table, wherever it comes from.
 
     Parameters
     ----------
-    where : Path
-        The file, for messages.
+    data : Path, str, DataFrame, Dataset or Table
+        A file as `read_source` reads it, or a table in memory.
     circuit, bench : str, optional
-        What the table belongs to, if it does not say.
+        What the table belongs to, if it does not say; the bench is that of `models`, too.
     models : sequence of str
-        Models to fit; all that the data determine if empty.
+        Models to fit, all of one bench; every one that the data determine if empty.
+    technology : str, optional
+        What the record says the data are from, if the table does not say; ``"measured"`` by default.
+    reading : Reading
+        How the table is to be read.
 
     Returns
     -------
     record : Record
-        Everything that was fitted.
-    left_out : list of str
-        Why the other models were not.
+        The fits.  ``provenance`` is what the table says of itself; if it says nothing, or `reading` asks for something,
+        ``provenance.source`` names the file, its hash, and what was done to the table.
+    remarks : list of str
+        What a reader should know: points left out, averaged, or missing from the grid, and models left out.
 
     Raises
     ------
-    DataError
-        If the table does not say what it is, or says something else than is asked for; if nothing can be fitted to
-        it, or a model that was asked for cannot.
+    ParameterError, DataError
+        If a name is unknown, an argument contradicts the table, a column is missing, has another unit or implausible
+        values, a policy refuses what the table contains, or the data do not determine a model that was named, or any.
     """
-    check_belongs(table, where, circuit=circuit, bench=bench)
-    owner = registry.load_circuit(_belongs(circuit, table, "circuit", where))
-    chosen = owner.bench(_belongs(bench, table, "bench", where))
-    origin = Origin.from_attrs({**_unknown_origin(owner, chosen), **table.attrs}, shown_path(where))
-    params = numbers(origin.parameters)
-    dims = table.dims or tuple(name for name in map(str, table.frame) if _is_dim(name, owner, chosen))
-    if unknown := [name for name in dims if not _is_dim(name, owner, chosen)]:
+    asked = FitRequest(circuit=circuit, bench=bench, models=check_words("models", models), technology=technology)
+    source = read_source(data)
+    return _fit_source(source, find_subject(source, asked), asked, reading)
+
+
+def _fit_source(source: TableSource, subject: Subject, asked: FitRequest, reading: Reading) -> tuple[Record, list[str]]:
+    origin = read_origin(source, subject, asked)
+    renamed = _rename_columns(source, reading, subject)
+    parameters = find_parameters(source, renamed, subject, origin, reading.fixed)
+    frame, remarks = _leave_out_failed(renamed, source.where)
+    tasks = _list_tasks(source, renamed, subject, reading)
+    found = _fit_models(tasks, frame, {"temp": _UNSTATED_TEMP_DEGC, **numbers(parameters)}, named=bool(asked.models))
+    if not found.fits or (asked.models and found.left_out):
+        raise DataError(f"{source.where}: {'; '.join(found.left_out) or 'the bench has no models'}")
+    remarks = list(dict.fromkeys([*remarks, *found.remarks]))
+    said = "" if source.attrs and reading.is_plain else _describe(source, reading, remarks)
+    record = Record(
+        circuit=subject.circuit.name,
+        bench=subject.bench.name,
+        study=subject.bench.name,
+        technology=origin.technology,
+        parameters=parameters,
+        fits=found.fits,
+        provenance=state_provenance(source, origin, said, min(_count_used(found.fits), len(frame))),
+    )
+    return record, [*remarks, *(f"left out: {reason}" for reason in found.left_out)]
+
+
+def _rename_columns(source: TableSource, reading: Reading, subject: Subject) -> pd.DataFrame:
+    """The table with our names; every name that the request uses must mean something."""
+    frame = source.frame
+    _check_names(reading, subject)
+    asked = [*reading.columns.items(), *([("--sigma", reading.sigma)] if reading.sigma else [])]
+    for ours, theirs in asked:
+        if theirs not in frame:
+            have = ", ".join(map(str, frame.columns))
+            raise DataError(f"{source.where}: no column {theirs!r} for {ours}; it has {have}")
+    taken = {ours: frame[theirs] for ours, theirs in reading.columns.items()}
+    kept = [name for name in map(str, frame) if name not in {*taken, *reading.columns.values()}]
+    renamed = pd.DataFrame({**{name: frame[name] for name in kept}, **taken})
+    if unknown := reading.units.keys() - renamed.columns:
+        raise DataError(f"{source.where}: units of {', '.join(sorted(unknown))}, which is no column of the table")
+    return renamed
+
+
+def _check_names(reading: Reading, subject: Subject) -> None:
+    """Refuse a name of ours that is none: an option for it would have no effect."""
+    for option, names in (("--map", reading.columns), ("--units", reading.units)):
+        for name, value in names.items():
+            if name not in CONDITIONS and find_declared(subject.circuit, subject.bench, name) is None:
+                have = [*(output.name for output in subject.bench.outputs), *subject.circuit.params, *CONDITIONS]
+                have += [*subject.bench.params, *([subject.bench.curve.name] if subject.bench.curve else [])]
+                raise DataError(
+                    f"{option} {name}={value}: {subject.circuit.name}, bench {subject.bench.name}, has no input, "
+                    f"output or condition {name!r}; have {', '.join(have)}"
+                )
+
+
+def _list_dims(source: TableSource, frame: pd.DataFrame, subject: Subject, columns: Mapping[str, str]) -> list[str]:
+    """Columns that were swept: those that the table names, then every other one that a point can be taken at."""
+    ours = {theirs: name for name, theirs in columns.items()}
+    said = [ours.get(name, name) for name in source.dims]
+    known = [name for name in map(str, frame) if is_swept(subject.circuit, subject.bench, name)]
+    if source.attrs and (unknown := [name for name in said if name not in known]):  # elsewhere, a row number may be one
         raise DataError(
-            f"{shown_path(where)}: column {unknown[0]} is no parameter of {owner.name}, bench {chosen.name}; "
-            "say which column is what with --map"
+            f"{source.where}: column {unknown[0]} is no parameter of {subject.circuit.name}, bench "
+            f"{subject.bench.name}; say which column is what with --map"
         )
-    units = {output.name: output.unit for output in chosen.outputs}
-    wanted = [owner.model(name) for name in models] or [m for m in owner.models if m.bench == chosen.name]
-    frame = _checked(table.frame, {*dims, *units}, owner, chosen, shown_path(where))
-    fits, left_out = fit_all(wanted, frame, dims, params, units)
-    if not fits or (models and left_out):
-        raise DataError(f"{shown_path(where)}: {'; '.join(map(str, left_out)) or 'the bench has no models'}")
-    return make_record(origin=origin, study=chosen.name, fits=fits, numerics={}), [str(one) for one in left_out]
+    return [*(name for name in said if name in known), *(name for name in known if name not in said)]
 
 
-def _checked(frame: pd.DataFrame, names: Collection[str], circuit: Circuit, bench: Bench, where: str) -> pd.DataFrame:
-    """The table with numbers where numbers belong."""
-    words = {"corner", *(name for name, p in (circuit.params | bench.params).items() if isinstance(p, Choice))}
-    checked = {
-        str(name): numeric(frame[name], str(name), where) if name in names and name not in words else frame[name]
-        for name in frame
-    }
-    check_temps(checked.get("temp"), where)
-    return pd.DataFrame(checked)
+def _leave_out_failed(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of points that did not fail, by a column ``status``; and what is left out."""
+    if "status" not in frame:
+        return frame, []
+    good = frame["status"].astype(str).str.lower() == OK
+    if not good.any():
+        raise DataError(f"{where}: no row has status {OK!r}: there is nothing to fit")
+    return frame[good], [f"{int((~good).sum())} rows whose status is not {OK!r} left out"] if not good.all() else []
 
 
-def check_belongs(table: Table, where: Path, **asked: str | None) -> None:
-    """Raise `DataError` if a table says that it belongs to another circuit or bench than is asked for."""
-    for what, name in asked.items():
-        there = table.attrs.get(what)
-        if name and there and str(there) != name:
-            raise DataError(
-                f"--{what} {name}: {shown_path(where)} is of {what} {printable(str(there))}; leave --{what} out, or "
-                "choose another table"
-            )
+def _list_tasks(source: TableSource, frame: pd.DataFrame, subject: Subject, reading: Reading) -> list[ModelTask]:
+    """What is to be fitted: each model, and what the columns mean to it."""
+    dims = _list_dims(source, frame, subject, reading.columns)
+    return [
+        ModelTask(
+            model=model, circuit=subject.circuit, bench=subject.bench, dims=dims, reading=reading, where=source.where
+        )
+        for model in subject.models
+    ]
 
 
-def _belongs(said: str | None, table: Table, what: str, where: Path) -> str:
-    found = said or table.attrs.get(what)
-    if not found:
-        raise DataError(f"{where} does not say which {what} it belongs to; add --{what} NAME")
-    return str(found)
+def _fit_models(
+    tasks: Sequence[ModelTask], frame: pd.DataFrame, params: Mapping[str, float], *, named: bool
+) -> ModelFits:
+    """Every model, at every condition of the table; one that was `named` is refused with a simpler one instead."""
+    found = ModelFits()
+    for task in tasks:
+        if missing := task.explain_missing(frame):
+            found.left_out.append(missing)
+            continue
+        ready, remarks = clean_table(frame, task)
+        one = fit_points(ready, task, params)
+        found.fits.extend(one.fits)
+        found.remarks.extend([*remarks, *one.remarks])
+        simpler = name_simpler_models(task) if named and not one.fits else ""
+        found.left_out.extend(f"{reason}{simpler}" for reason in one.left_out)
+    return found
 
 
-def _is_dim(name: str, circuit: Circuit, bench: Bench) -> bool:
-    curve = bench.curve.name if bench.curve else ""
-    return name in CONDITIONS or name in (circuit.params | bench.params) or name == curve
+def _count_used(fits: Sequence[Fit]) -> int:
+    """Largest number of points that a fit used or was compared with."""
+    used = []
+    for fit in fits:
+        used.append(sum(errors.n for errors in (fit.fitted, fit.held_out) if errors))
+    return max(used)
 
 
-def _unknown_origin(circuit: Circuit, bench: Bench) -> dict[str, Any]:
-    """Attributes of a table that brings none: the circuit's defaults, and no simulator."""
-    values = (circuit.params | bench.params).resolve({})
-    return {
-        "circuit": circuit.name,
-        "bench": bench.name,
-        "technology": "",
-        "technology_digest": "",
-        "plan_digest": "",
-        "parameters": json.dumps(values),
-        "options": "{}",
-        "simulator": "",
-        "package": "",
-        "n_points": 0,
-        "n_ok": 0,
-        "n_failed": 0,
-    }
+def _describe(source: TableSource, reading: Reading, remarks: Sequence[str]) -> str:
+    return printable("; ".join([source.describe(), json.dumps(reading.describe()), *remarks]))[:LONGEST_TEXT]

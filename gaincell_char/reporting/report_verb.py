@@ -1,0 +1,106 @@
+"""The verb ``report``: a finished campaign or main job -> its page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import ParameterError
+from ..spice.pool import Pool
+from ..storage import manifest
+from ..storage.tables import make_folder
+from ..sweeping.arguments import check_words
+from ..sweeping.run import as_folder
+from ..workflows.campaign_folder import collect_samples, read_specs, restore_folder
+from ..workflows.kept_failures import keep_failures
+from ..workflows.run_verb import MainJobResult
+from ..workflows.sampled import MonteCarloResult, analyse_samples
+from ..workflows.simulators import use_pool
+from ..workflows.watcher import SILENT
+from .campaign_page import write_campaign
+from .parts import Written
+from .write import write_report
+
+
+def report(
+    results: MonteCarloResult | MainJobResult | Path | str,
+    *,
+    folder: Path | str | None = None,
+    specs: Sequence[str] = (),
+    technology: Path | str | None = None,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    pool: Pool | None = None,
+) -> Written:
+    """Write the page of a campaign or of the main job, with its pictures and tables.
+
+    It is the page that ``gaincell mc``, ``gaincell merge`` and ``gaincell run`` write.
+
+    Parameters
+    ----------
+    results : MonteCarloResult, MainJobResult, Path or str
+        What `monte_carlo` or `run` returned; or the folder of a campaign, which is analysed again.
+    folder : Path or str, optional
+        Where the page goes; the folder of the results by default.
+    specs : sequence of str
+        Limits whose yield is wanted, where a folder is analysed.
+    technology : Path or str, optional
+        Folder of the technology, where a folder is analysed that was not simulated in a built-in one.
+    workers, timeout_s, pool
+        Simulators for the analysis of a folder, as in `sweep`.
+
+    Returns
+    -------
+    Written
+        ``path`` of the page, and ``missing``: what it lacks, and why.
+
+    Raises
+    ------
+    RequestError
+        If there is no folder to write to, it contains no campaign, or an argument would have no effect.
+    StorageError
+        If something could not be written.
+
+    Examples
+    --------
+    >>> import gaincell_char as gc
+    >>> point = {"v_store": [0.9], "v_in": [0.9]}
+    >>> cells = gc.monte_carlo("gain_cell", "dc", n=4, vary="mismatch", axes=point, workers=1)
+    >>> gc.report(cells, folder="page").path.as_posix()
+    'page/index.html'
+    """
+    if isinstance(results, MonteCarloResult | MainJobResult):
+        _check_effect(specs=specs or None, technology=technology, workers=workers, timeout_s=timeout_s, pool=pool)
+        return _write_page(results, results.folder if folder is None else as_folder(folder))
+    if not isinstance(results, Path | str):
+        raise ParameterError(
+            f"results is of type {type(results).__name__}; it takes what monte_carlo or run returned, or a folder"
+        )
+    there = as_folder(results)
+    with use_pool(pool, workers, timeout_s) as simulators:
+        found = _analyse_folder(there, check_words("specs", specs), technology, simulators)
+    return _write_page(found, there if folder is None else as_folder(folder))
+
+
+def _check_effect(**given: object) -> None:
+    if useless := [name for name, value in given.items() if value is not None]:
+        raise ParameterError(f"{useless[0]} has no effect here: these results are analysed already")
+
+
+def _analyse_folder(folder: Path, specs: Sequence[str], technology: Path | str | None, pool: Pool) -> MonteCarloResult:
+    planned, n = restore_folder(folder, None if technology is None else str(technology))
+    wanted = read_specs(planned, specs)
+    manifest.check_places(folder, *manifest.FOLDERS)
+    finished = collect_samples(planned, n, folder, (), SILENT.say)
+    return analyse_samples(planned, finished, n, folder, pool=pool, specs=wanted)
+
+
+def _write_page(results: MonteCarloResult | MainJobResult, out: Path | None) -> Written:
+    if out is None:
+        raise ParameterError("these results are in memory; say where the page goes with folder=")
+    if isinstance(results, MainJobResult):
+        return write_report(
+            out, results.technology, results.circuits, simulator=results.simulator, wall_s=results.wall_s
+        )
+    if results.failures:
+        make_folder(out)
+        keep_failures(results.failures, out / "failed")
+    return write_campaign(out, results.campaign, results.analysis, results.verification, results.failures)

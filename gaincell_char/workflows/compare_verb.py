@@ -1,0 +1,183 @@
+"""The verb ``compare``: the same tensors through SPICE and through the software model."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import registry
+from ..declare.bench import Floats
+from ..errors import ParameterError
+from ..spice.pool import Pool
+from ..storage.manifest import check_campaign_folder
+from ..sweeping.arguments import check_count, check_flag, check_number, check_word, check_words, refusal
+from ..sweeping.run import as_folder
+from ..validation.score import ValidationResult
+from .comparison import plan_comparison, run_comparison
+from .simulators import use_pool
+from .watcher import SILENT
+
+_DRAWS, _R_CLAMP = 400, 300.0
+_DRAWN = {"instances": 1, "tokens": 64, "dim": 64}
+"""Size of what is drawn, unless it is given."""
+
+
+def compare(
+    folder: Path | str | None = None,
+    *,
+    head: str = registry.DEFAULT_HEAD,
+    records: Path | str | None = None,
+    operations: Sequence[str] = (),
+    inputs: Path | str | Mapping[str, Floats] | None = None,
+    instances: int | None = None,
+    tokens: int | None = None,
+    dim: int | None = None,
+    seed: int = 1,
+    columns: int = 8,
+    queries: int = 1,
+    clamp: str = "ideal",
+    r_clamp: float | None = None,
+    c_wire: float = 0.8e-15,
+    r_wire: float = 0.0,
+    mismatch: bool = False,
+    draws: int | None = None,
+    technology: Path | str = registry.DEFAULT_TECHNOLOGY,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    pool: Pool | None = None,
+) -> ValidationResult:
+    """Send the same tensors through ngspice and through the PyTorch model, as ``gaincell compare`` does.
+
+    Parameters
+    ----------
+    folder : Path or str, optional
+        Where the comparison is kept and resumed: what is finished there is not simulated again, what failed is.
+    head : str
+        Which circuits make the attention head.
+    records : Path or str, optional
+        Records of the software model: a packaged set or a folder; those of the technology by default.
+    operations : sequence of str
+        Some of the head's operations; all by default.
+    inputs : Path, str or mapping, optional
+        An ``.npz`` file with Q, K, V, or the arrays by these names, each of shape (tokens, dim) or (instances, tokens,
+        dim): Q in [0, 1], K and V in volts.  They are drawn otherwise.
+    instances, tokens, dim : int, optional
+        Heads to draw, and their size; 1, 64 and 64 by default.
+    seed : int
+        Same seed, same tensors, columns and devices.
+    columns, queries : int
+        Columns of each array and queries of each head, the last ones, to simulate; 0 for all.
+    clamp : {"ideal", "resistor", "passive"}
+        How bitlines are held.
+    r_clamp : float, optional
+        Resistance of the clamp "resistor" [ohm]; 300 by default.
+    c_wire, r_wire : float
+        A cell's share of its bitline's wire: capacitance [F] and resistance [ohm].
+    mismatch : bool
+        Draw every device, and count what the model's intervals cover.
+    draws : int, optional
+        Arrays that the model draws for its intervals; 400 by default.
+    technology : Path or str
+        What is simulated: a name, or the path of a folder.
+    workers, timeout_s, pool
+        Simulators, as in `sweep`.
+
+    Returns
+    -------
+    ValidationResult
+        ``rows``, ``summary`` and ``coverage``; ``disagreements(form)`` says what differs by more than the records
+        state.  Columns that failed are rows with a reason.
+
+    Raises
+    ------
+    RequestError
+        If an argument makes no sense or would have no effect, or the folder contains another comparison.
+    TorchMissingError, NgspiceMissingError
+        If PyTorch or ngspice is not installed.
+
+    Examples
+    --------
+    >>> import gaincell_char as gc
+    >>> found = gc.compare(operations=["scores"], tokens=4, dim=4, columns=1, workers=1)
+    >>> found.rows["status"].tolist(), found.disagreements()
+    (['ok'], [])
+    """
+    sizes = {"instances": instances, "tokens": tokens, "dim": dim}
+    _check_effect(inputs, sizes)
+    counts = {"seed": seed, "columns": columns, "queries": queries, **_choose_sizes(sizes)}
+    held = {"c_wire": c_wire, "r_wire": r_wire, "r_clamp": _choose_r_clamp(r_clamp, clamp)}
+    request: dict[str, Any] = {
+        "head": check_word("head", head),
+        "records": None if records is None else _check_place("records", records),
+        "operations": check_words("operations", operations),
+        "clamp": check_word("clamp", clamp),
+        "mismatch": check_flag("mismatch", mismatch),
+        "technology": _check_place("technology", technology),
+    }
+    request |= {name: check_count(name, value) for name, value in counts.items()}
+    request |= {name: check_number(name, value) for name, value in held.items()}
+    where = None if folder is None else as_folder(folder)
+    with use_pool(pool, workers, timeout_s) as simulators, _temporary() as scratch:
+        request["path"] = _find_inputs(inputs, scratch)
+        return _run(request, _choose_draws(draws, mismatch=mismatch), where or scratch / "comparison", simulators)
+
+
+def _run(request: Mapping[str, Any], draws: int, folder: Path, pool: Pool) -> ValidationResult:
+    plan = plan_comparison(draws, **request)
+    check_campaign_folder(folder, plan.comparison.manifest(plan.todo))
+    return run_comparison(plan, folder, pool, SILENT).judged
+
+
+@contextlib.contextmanager
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gaincell-compare-") as name:
+        yield Path(name)
+
+
+def _check_effect(inputs: object, sizes: Mapping[str, int | None]) -> None:
+    given = [name for name, size in sizes.items() if size is not None]
+    if inputs is not None and given:
+        raise ParameterError(f"{given[0]} has no effect here: inputs says what the tensors are")
+
+
+def _choose_sizes(sizes: Mapping[str, int | None]) -> dict[str, int]:
+    return {name: _DRAWN[name] if size is None else size for name, size in sizes.items()}
+
+
+def _choose_r_clamp(r_clamp: float | None, clamp: str) -> float:
+    if r_clamp is not None and clamp != "resistor":
+        raise ParameterError("r_clamp has no effect here: only clamp='resistor' has one")
+    return _R_CLAMP if r_clamp is None else r_clamp
+
+
+def _choose_draws(draws: int | None, *, mismatch: bool) -> int:
+    if draws is not None and not mismatch:
+        raise ParameterError("draws has no effect here: only mismatch=True draws arrays")
+    return _DRAWS if draws is None else check_count("draws", draws)
+
+
+def _check_place(name: str, value: object) -> str:
+    """Return a name or a path as text."""
+    return str(value) if isinstance(value, Path) else check_word(name, value)
+
+
+def _find_inputs(inputs: object, scratch: Path) -> Path | None:
+    """The file of the tensors; arrays are put into one, so that they are checked like any other."""
+    if isinstance(inputs, Mapping):
+        return _write_inputs({str(name).upper(): array for name, array in inputs.items()}, scratch / "inputs.npz")
+    if not isinstance(inputs, Path | str | None):
+        raise refusal("inputs", inputs, "a path, or arrays named Q, K and V")
+    return None if inputs is None else Path(inputs)
+
+
+def _write_inputs(arrays: Mapping[str, object], path: Path) -> Path:
+    if set(arrays) != {"Q", "K", "V"}:
+        raise ParameterError(f"inputs contains {', '.join(arrays) or 'nothing'}; it takes arrays named Q, K and V")
+    try:
+        np.savez(path, Q=np.asarray(arrays["Q"]), K=np.asarray(arrays["K"]), V=np.asarray(arrays["V"]))
+    except ValueError as error:  # rows of different lengths
+        raise ParameterError(f"inputs: {error}") from None
+    return path

@@ -1,0 +1,154 @@
+"""The verb ``run``: every study of every circuit, simulated, checked and fitted."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from .. import registry
+from ..spice.pool import Pool
+from ..storage import tables
+from ..sweeping.arguments import check_words, refusal
+from ..sweeping.run import as_folder
+from ..technology.schema import Technology
+from . import characterize_all
+from .characterize_all import CircuitPlan, CircuitResult
+from .simulators import use_pool
+from .watcher import SILENT, Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class MainJobPlan:
+    """Circuits whose studies are laid out in a technology."""
+
+    technology: Technology
+    planned: tuple[CircuitPlan, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MainJobResult:
+    """What the main job gave.
+
+    Attributes
+    ----------
+    circuits : tuple of CircuitResult
+        Datasets, fits and figures of merit of each circuit.
+    folder : Path
+        Where datasets and records are.
+    simulator : str
+        Name and version.
+    wall_s : float
+        What simulating, checking and fitting took [s].
+    """
+
+    technology: Technology
+    circuits: tuple[CircuitResult, ...]
+    folder: Path
+    simulator: str
+    workers: int
+    wall_s: float
+
+
+def plan_main_job(circuits: Sequence[str], technology: str) -> MainJobPlan:
+    """Lay out every study of some circuits, or of all.
+
+    Raises
+    ------
+    RequestError
+        If a name is unknown, the technology cannot be used, or none of the studies can be planned in it.
+    """
+    names = list(dict.fromkeys(circuits)) or registry.circuit_names()
+    chosen = [registry.load_circuit(name) for name in names]
+    loaded = registry.load_technology(technology)
+    planned = [characterize_all.plan_circuit(circuit, technology) for circuit in chosen]
+    characterize_all.check_plans(planned)
+    return MainJobPlan(technology=loaded, planned=tuple(planned))
+
+
+def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Pool, watcher: Watcher) -> MainJobResult:
+    """Run every study that could be planned, and write each as soon as it is finished.
+
+    Raises
+    ------
+    RequestError
+        If a folder cannot be written, or contains results of another technology.
+    StorageError
+        If something could not be written.
+    """
+    began = time.perf_counter()
+    folders = characterize_all.prepare(folder, records, plan.technology.name)
+    keep = partial(characterize_all.keep, folders=folders)
+    for problem in characterize_all.problems(plan.planned):
+        watcher.say(f"left out: {problem}")
+    with watcher.progress("characterizing", sum(one.size for one in plan.planned)) as tick:
+        results = [characterize_all.run_circuit(one, pool, progress=tick, finished=keep) for one in plan.planned]
+    return MainJobResult(
+        technology=plan.technology,
+        circuits=tuple(results),
+        folder=folder,
+        simulator=f"ngspice {pool.version}",
+        workers=pool.workers,
+        wall_s=time.perf_counter() - began,
+    )
+
+
+def describe_main_job(result: MainJobResult, wall_s: float) -> str:
+    """Return what the main job did, as JSON; `wall_s` [s] is what all of it took."""
+    return characterize_all.describe(result.circuits, result.technology.name, result.simulator, result.workers, wall_s)
+
+
+def run(
+    folder: Path | str,
+    *,
+    circuits: Sequence[str] = (),
+    records: Path | str | None = None,
+    technology: Path | str = registry.DEFAULT_TECHNOLOGY,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    pool: Pool | None = None,
+) -> MainJobResult:
+    """Characterize circuits: simulate all benches and fit all models, as ``gaincell run`` does; `report` has the page.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where datasets, records and ``run.json`` are written.
+    circuits : sequence of str
+        Some of the circuits; all by default.
+    records : Path or str, optional
+        Another folder for the records.
+    technology : Path or str
+        A name, or the path of a folder.
+    workers, timeout_s, pool
+        Simulators, as in `sweep`.
+
+    Returns
+    -------
+    MainJobResult
+        Every study with dataset, fits and failures.
+
+    Raises
+    ------
+    RequestError
+        If a name is unknown, or a folder cannot be written or contains results of another technology.
+    NgspiceMissingError
+        If there is no ngspice.
+
+    Examples
+    --------
+    >>> import gaincell_char as gc
+    >>> result = gc.run("results", circuits=["relu_c2p"], workers=1)
+    >>> page = gc.report(result)
+    >>> page.path.name, page.missing
+    ('index.html', ())
+    """
+    if not isinstance(technology, Path | str):
+        raise refusal("technology", technology, "a name or a path")
+    place = as_folder(folder)
+    others = None if records is None else as_folder(records)
+    plan = plan_main_job(check_words("circuits", circuits), str(technology))
+    with use_pool(pool, workers, timeout_s) as simulators:
+        result = run_main_job(plan, place, others, simulators, SILENT)
+    tables.write_text(place / "run.json", describe_main_job(result, result.wall_s))
+    return result

@@ -1,0 +1,133 @@
+"""Any table, from a file or in memory -> its columns, and what it says about itself."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..errors import DataError, ParameterError
+from ..fitting.record import Origin
+from ..storage import foreign_tables, tables, untrusted
+from ..storage.flat import flatten_dataset
+from ..storage.frames import with_plain_names
+from ..storage.tables import Table, shown_path
+from ..storage.untrusted import printable, shown
+
+Data = Path | str | pd.DataFrame | xr.Dataset | Table
+"""A file, or a table in memory."""
+_ENDINGS = tuple(dict.fromkeys((*tables.FORMATS, *foreign_tables.ENDINGS)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSource:
+    """A table with at least one row.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Its rows are numbered from 0.
+    attrs : mapping
+        What it says about itself, of that which `Origin` knows; empty for a table from elsewhere.
+    dims : tuple of str
+        Columns that were swept, as far as it says that.
+    where : str
+        Its name in messages.
+    path : Path, optional
+        The file.
+    """
+
+    frame: pd.DataFrame
+    attrs: Mapping[str, Any]
+    dims: tuple[str, ...]
+    where: str
+    path: Path | None
+
+    def describe(self) -> str:
+        """Name and hash of the file."""
+        if self.path is None:
+            return "a table in memory"
+        data = untrusted.read_bytes(self.path, "table", most=untrusted.MOST_TABLE)
+        return f"{printable(self.path.name)}, sha256 {hashlib.sha256(data).hexdigest()}"
+
+
+def read_source(data: Data) -> TableSource:
+    """Read a table.
+
+    Parameters
+    ----------
+    data : Path, str, DataFrame, Dataset or Table
+        A file that `write_dataset` wrote or that `read_columns` reads; or a table, whose ``attrs`` are those of a
+        dataset if it has any.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, of another kind or damaged, or the table is empty or contains complex numbers.
+    ParameterError
+        If `data` is no table at all.
+    """
+    path = Path(data) if isinstance(data, Path | str) else None
+    where = "table" if path is None else shown_path(path)
+    table = _in_memory(data, where) if path is None else _from_file(path)
+    frame = with_plain_names(table.frame, where).reset_index(drop=True)
+    if frame.empty:
+        raise DataError(f"{where}: the table has no rows: there is nothing to fit")
+    for name in frame:
+        if np.iscomplexobj(frame[name].to_numpy()):
+            raise DataError(f"{where}: column {name} contains complex numbers; give its real part or its magnitude")
+    attrs = {name: table.attrs[name] for name in Origin.model_fields if name in table.attrs}
+    dims = tuple(name for name in table.dims if name in frame)
+    return TableSource(frame=frame, attrs=attrs, dims=dims, where=where, path=path)
+
+
+def _from_file(path: Path) -> Table:
+    if path.suffix in (".nc", ".parquet") or (path.suffix == ".csv" and _has_note(path)):
+        return tables.read_table(path)
+    if path.suffix.lower() not in _ENDINGS:
+        raise DataError(f"{shown_path(path)}: unknown ending {shown(path.suffix)}; use {', '.join(_ENDINGS)}")
+    return Table(frame=foreign_tables.read_columns(path), attrs={}, dims=())
+
+
+def _has_note(path: Path) -> bool:
+    """Whether attributes stand beside a CSV file."""
+    try:
+        return Path(f"{path}.json").exists()
+    except (OSError, ValueError):  # a name too long for a file, or one with a zero byte
+        return False
+
+
+def _in_memory(data: object, where: str) -> Table:
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, pd.DataFrame):
+        return _of_frame(data)
+    if isinstance(data, xr.Dataset):
+        return _of_dataset(data, where)
+    raise ParameterError(f"table is of type {type(data).__name__}; it takes a path, a DataFrame or a Dataset")
+
+
+def _of_frame(frame: pd.DataFrame) -> Table:
+    """A data frame; the levels of its index are columns, and `pandas.read_parquet` nests the attributes."""
+    said: Mapping[Any, Any] = frame.attrs if isinstance(frame.attrs.get("attrs"), Mapping) else {"attrs": frame.attrs}
+    named = any(name is not None for name in frame.index.names)
+    return Table(
+        frame=frame.reset_index() if named else frame,
+        attrs=dict(said["attrs"]),
+        dims=tuple(str(name) for name in said.get("dims", ())),
+    )
+
+
+def _of_dataset(dataset: xr.Dataset, where: str) -> Table:
+    """A dataset; a coordinate with one value, which `sel` leaves behind, is a column like any other."""
+    if not dataset.dims:
+        raise DataError(f"{where}: the dataset has no dimension: there is nothing to fit")
+    return Table(
+        frame=flatten_dataset(dataset.reset_coords()),
+        attrs={str(name): value for name, value in dataset.attrs.items()},
+        dims=tuple(map(str, dataset.dims)),
+    )
