@@ -22,7 +22,7 @@ for line in sys.argv[1:]:
 """
 INSIDE = ("circuits", "netlists", "fits")
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-LONGEST = 61  # lines of the file and of the comment with its name
+LONGEST = 60
 COMMANDS_OF_THE_PAGE = [
     line.removeprefix("gaincell ") for line in re.search(r"```console\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
 ]
@@ -105,8 +105,13 @@ def test_new_files_are_all_it_takes(project):
     assert after == {**before, record: after[record]}, "a record more, and no file but that has changed"
 
 
+def lines_of_circuit():
+    """Number of lines of the Python file, without the comment that names it."""
+    return CIRCUIT.count("\n") - 1
+
+
 def test_a_circuit_takes_two_short_files():
-    assert CIRCUIT.count("\n") <= LONGEST
+    assert lines_of_circuit() <= LONGEST
     assert NETLIST.count("\n") < 10
 
 
