@@ -215,7 +215,7 @@ def _model(name: str, function: Callable[..., Any], output: str, unit: str, size
     reference = Coefficient(unit="V", doc="middle of the stored voltages", start=lambda p: p["vdd"] / 2, fixed=True)
     return Model(
         name=name,
-        form="best",
+        form="fitted",
         bench="bitline",
         function=function,
         inputs=("v_store", "dv_bl"),

@@ -87,7 +87,7 @@ def energy(
 
 CUBIC_CHARGE = Model(
     name="cubic_charge",
-    form="paper",
+    form="published",
     bench="pulse",
     function=cubic_charge,
     inputs=("v_store", "t_pulse"),
@@ -98,7 +98,7 @@ CUBIC_CHARGE = Model(
 )
 SOFTPLUS_CHARGE = Model(
     name="softplus_charge",
-    form="best",
+    form="fitted",
     bench="pulse",
     function=softplus_charge,
     inputs=("v_store", "t_pulse"),
@@ -115,7 +115,7 @@ SOFTPLUS_CHARGE = Model(
 PULSE = (CUBIC_CHARGE, SOFTPLUS_CHARGE)
 FEED_THROUGH = Model(
     name="feed_through",
-    form="best",
+    form="fitted",
     bench="write",
     function=feed_through,
     inputs=("v_dac",),
@@ -129,7 +129,7 @@ FEED_THROUGH = Model(
 def _energy_model(name: str, output: str) -> Model:
     return Model(
         name=name,
-        form="best",
+        form="fitted",
         bench="energy",
         function=energy,
         inputs=("v_store", "t_pulse"),

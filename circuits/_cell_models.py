@@ -169,7 +169,7 @@ def _ekv_coefficients(side: str, k: float) -> dict[str, Coefficient]:
 
 CUBIC = Model(
     name="cubic",
-    form="paper",
+    form="published",
     bench="dc",
     function=cubic,
     inputs=("v_store",),
@@ -181,7 +181,7 @@ CUBIC = Model(
 )
 SOFTPLUS = Model(
     name="softplus",
-    form="best",
+    form="fitted",
     bench="dc",
     function=softplus_np,
     inputs=("v_store",),
@@ -193,7 +193,7 @@ SOFTPLUS = Model(
 DC = (CUBIC, SOFTPLUS)
 CUBIC_2D = Model(
     name="cubic_2d",
-    form="paper",
+    form="published",
     bench="dc",
     function=bivariate_cubic,
     inputs=("v_store", "v_in"),
@@ -212,7 +212,7 @@ CUBIC_2D = Model(
 )
 EKV_2D = Model(
     name="ekv_2d",
-    form="best",
+    form="fitted",
     bench="dc",
     function=ekv_rails,
     inputs=("v_store", "v_in"),

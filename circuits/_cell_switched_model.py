@@ -59,7 +59,7 @@ def _switch_coefficients(side: str) -> dict[str, Coefficient]:
 
 SWITCHED_2D = Model(
     name="switched_2d",
-    form="best",
+    form="fitted",
     bench="dc",
     function=switched,
     inputs=("v_store", "v_in"),

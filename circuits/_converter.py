@@ -236,7 +236,7 @@ def clamped(name: str, function: Callable[..., Any], output: str, equation: str)
     """The published form: one slope between hard limits."""
     return Model(
         name=name,
-        form="paper",
+        form="published",
         bench="transfer",
         function=function,
         inputs=("q_in",),

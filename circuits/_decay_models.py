@@ -88,7 +88,7 @@ _SLOPES = {
 
 EXPONENTIAL = Model(
     name="exponential",
-    form="paper",
+    form="published",
     bench="decay",
     function=exponential,
     inputs=("v_init", "time"),
@@ -101,7 +101,7 @@ EXPONENTIAL = Model(
 )
 THREE_LEAKS = Model(
     name="three_leaks",
-    form="best",
+    form="fitted",
     bench="decay",
     function=three_leaks,
     inputs=("v_init", "time"),
@@ -119,7 +119,7 @@ THREE_LEAKS = Model(
 )
 LEAK_CONDUCTANCE = Model(
     name="leak_conductance",
-    form="paper",
+    form="published",
     bench="leak",
     function=leak_conductance,
     inputs=("v_store",),
@@ -133,7 +133,7 @@ LEAK_CONDUCTANCE = Model(
 )
 LEAK_TERMS = Model(
     name="leak_terms",
-    form="best",
+    form="fitted",
     bench="leak",
     function=leak_terms,
     inputs=("v_store",),

@@ -56,7 +56,7 @@ def relu_knee(
 HARD_SIGMOID = _converter.clamped("hard_sigmoid", hard_sigmoid, "t_pulse", "t_pulse = gain q_in, between 0 and t_max")
 RELU_KNEE = Model(
     name="relu_knee",
-    form="best",
+    form="fitted",
     bench="transfer",
     function=relu_knee,
     inputs=("q_in",),

@@ -78,7 +78,7 @@ def signed_knee(
 HARD_TANH = _converter.clamped("hard_tanh", hard_tanh, "t_signed", "t_signed = gain q_in, between -t_max and t_max")
 SIGNED_KNEE = Model(
     name="signed_knee",
-    form="best",
+    form="fitted",
     bench="transfer",
     function=signed_knee,
     inputs=("q_in",),

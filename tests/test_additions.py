@@ -70,7 +70,7 @@ CIRCUIT = Circuit(
     ),
     models=(
         Model(
-            name="line", form="best", bench="dc", function=line, inputs=("v_in",), output="v_out",
+            name="line", form="fitted", bench="dc", function=line, inputs=("v_in",), output="v_out",
             equation="v_out = gain v_in + v_0", linear=True,
             coefficients={
                 "gain": Coefficient(unit="1", doc="slope", start=1.0),

@@ -18,7 +18,7 @@ from marked_block import rewrite
 
 from gaincell_char import registry, units
 from gaincell_char.exporting import export_files
-from gaincell_char.fitting.fit import Fit, held_out
+from gaincell_char.fitting.fit import FITTED, Fit
 from gaincell_char.fitting.record import Record
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweeping.run import characterize
@@ -39,20 +39,19 @@ def simulate(record: Record, fit: Fit, netlist: str | None, pool: Pool) -> tuple
 
 
 def compare(name: str, pool: Pool) -> dict[str, Any]:
-    """Errors [SI] at the points the fit did not see, and the time of both."""
+    """Errors [SI] over the grid of the bench, and the time of both."""
     record = registry.load_record(TECHNOLOGY, name)
-    fit = next(fit for fit in record.fits if fit.form == "best")
+    fit = next(fit for fit in record.fits if fit.form == FITTED)
     text = export_files(record, "spice", model=fit.model)[f"{record.circuit}.cir"]
     simulate(record, fit, text, pool)  # the first load of everything is not measured
     inputs, macro, macro_s = simulate(record, fit, text, pool)
     _, transistors, transistors_s = simulate(record, fit, None, pool)
-    seen = held_out(inputs)
-    error, realised = (macro - transistors)[seen], macro - registry.load_model(record, fit.model)(*inputs.values())
-    assert fit.held_out is not None
+    error, realised = macro - transistors, macro - registry.load_model(record, fit.model)(*inputs.values())
+    assert fit.stated is not None
     return {
-        "record": name, "model": fit.model, "unit": fit.unit, "n": int(seen.sum()),
+        "record": name, "model": fit.model, "unit": fit.unit, "n": error.size,
         "rms": float(np.sqrt(np.mean(error**2))), "worst": float(np.abs(error).max()),
-        "stated_rms": fit.held_out.rms, "stated_worst": abs(fit.held_out.worst),
+        "stated_rms": fit.stated.rms, "stated_worst": abs(fit.stated.worst),
         "realised_rms": float(np.sqrt(np.mean(realised**2))), "realised_worst": float(np.abs(realised).max()),
         "points": macro.size, "macro_s": macro_s, "transistors_s": transistors_s,
     }  # fmt: skip
@@ -72,8 +71,10 @@ def table(rows: list[dict[str, Any]], simulator: str) -> str:
         lines.append(
             f"| `{row['record']}`, {row['model']} | **{rms}; {worst}** | {stated}; {most} | {own} | {share:.2f} |"
         )
-    unseen = "errors at the points that the fit did not see; time as a share of the transistors'"
-    origin = f"{TECHNOLOGY}, {simulator}, one process; {unseen}."
+    where = (
+        "errors over the grid of the bench; stated is the error on fresh points; time as a share of the transistors'"
+    )
+    origin = f"{TECHNOLOGY}, {simulator}, one process; {where}."
     return "\n".join([*lines, "", origin])
 
 

@@ -41,9 +41,9 @@ def pulse_linearity(results: Path, record: Record) -> float:
         return merit.compute(dataset, numbers)
 
 
-def held_out(record: Record, model: str, **conditions: float | str):  # type: ignore[no-untyped-def]
-    """Errors of a model on points that its fit did not see."""
-    return record.fit(model, **conditions).held_out
+def fresh(record: Record, model: str, **conditions: float | str):  # type: ignore[no-untyped-def]
+    """Errors of a model on random points that were simulated after its fit."""
+    return record.fit(model, **conditions).fresh
 
 
 def rows(results: Path) -> list[tuple[str, str, str]]:
@@ -51,11 +51,11 @@ def rows(results: Path) -> list[tuple[str, str, str]]:
     records = {path.stem: read_record(path) for path in (results / "records").glob("*.json")}
     job = json.loads((results / "run.json").read_text(encoding="utf-8"))
     cell, pulse, decay = records["gain_cell.dc"], records["gain_cell.pulse"], records["capacitor_decay.decay"]
-    row, plane = held_out(cell, "softplus"), held_out(cell, "ekv_2d")
-    charge = held_out(pulse, "softplus_charge")
-    cold, hot = (1e3 * held_out(decay, "three_leaks", temp=t).rms for t in (27.0, 85.0))
-    best = {c: next(f for f in records[f"{c}.transfer"].fits if f.form == "best") for c in ("relu_c2p", "signed_c2p")}
-    relu, signed = (1e12 * best[c].held_out.rms for c in ("relu_c2p", "signed_c2p"))
+    row, plane = fresh(cell, "softplus"), fresh(cell, "ekv_2d")
+    charge = fresh(pulse, "softplus_charge")
+    cold, hot = (1e3 * fresh(decay, "three_leaks", temp=t).rms for t in (27.0, 85.0))
+    best = {c: next(f for f in records[f"{c}.transfer"].fits if f.form == "fitted") for c in ("relu_c2p", "signed_c2p")}
+    relu, signed = (1e12 * best[c].fresh.rms for c in ("relu_c2p", "signed_c2p"))
     worst = max(job["numerics"].items(), key=lambda item: item[1])
     return [
         ("cell, best form at `v_in` = VDD: R2; NRMSE", "0.99999; 0.05 %", f"{row.r2:.7f}; {100 * row.nrmse:.4f} %"),
@@ -81,7 +81,7 @@ def table(lines: list[tuple[str, str, str]], job: dict[str, object]) -> str:
     """Markdown."""
     head = ["| figure | asked | measured |", "|---|---|---|"]
     body = [f"| {figure} | {asked} | **{measured}** |" for figure, asked, measured in lines]
-    origin = f"{job['technology']}, {job['simulator']}; errors of fits are on points that the fit did not see."
+    origin = f"{job['technology']}, {job['simulator']}; errors of fits are on fresh random points."
     return "\n".join([*head, *body, "", origin])
 
 

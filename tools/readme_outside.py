@@ -15,22 +15,22 @@ import external_data
 from marked_block import rewrite
 
 from gaincell_char import registry, units
-from gaincell_char.fitting.fit import Errors
+from gaincell_char.fitting.accuracy import Errors
 
 T_MAX = 15e-9
 
 
-def held_out(name: str, model: str) -> Errors:
-    """Errors of a sky130 fit on points it did not see."""
-    found = registry.load_record("sky130", name).fit(model).held_out
+def fresh(name: str, model: str) -> Errors:
+    """Errors of a sky130 fit on fresh points."""
+    found = registry.load_record("sky130", name).fit(model).fresh
     assert found is not None
     return found
 
 
 def rows(macros: list[dict[str, Any]]) -> list[str]:
     """Figure, what was asked, what was measured."""
-    cell = held_out("gain_cell.dc", "softplus")
-    relu, signed = held_out("relu_c2p.transfer", "relu_knee"), held_out("signed_c2p.transfer", "signed_knee")
+    cell = fresh("gain_cell.dc", "softplus")
+    relu, signed = fresh("relu_c2p.transfer", "relu_knee"), fresh("signed_c2p.transfer", "signed_knee")
     exact = external_data.fit(external_data.I_BL).values()
     refit = max(abs(exact[name] / value - 1) for name, value in external_data.PUBLISHED.items() if value)
     off, said = (
@@ -38,7 +38,7 @@ def rows(macros: list[dict[str, Any]]) -> list[str]:
     )
     return [
         "| figure | asked | measured |", "|---|---|---|",
-        f"| `sky130` cell, best form: R2; NRMSE | 0.9999; 0.1 % | **{cell.r2:.7f}; {100 * cell.nrmse:.4f} %** |",
+        f"| `sky130` cell, fitted form: R2; NRMSE | 0.9999; 0.1 % | **{cell.r2:.7f}; {100 * cell.nrmse:.4f} %** |",
         "| `sky130` ReLU and signed converter: rms, of t_max | 0.2 % | "
         f"**{100 * relu.rms / T_MAX:.3f} %; {100 * signed.rms / T_MAX:.3f} %** |",
         f"| exported subcircuits beside the transistors: rms of both cells, both converters | {said} | **{off}** |",

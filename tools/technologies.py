@@ -76,7 +76,7 @@ def gmin_rows(pool: Pool) -> list[str]:
 
 
 def fit_rows() -> list[str]:
-    """Best model of each study in each technology, on points that its fit did not see."""
+    """Best model of each study in each technology, on fresh points."""
     rows = []
     for study, model, output in (
         ("gain_cell.dc", "softplus", "current, v_in = vdd"), ("gain_cell.pulse", "softplus_charge", "charge per pulse"),
@@ -86,9 +86,8 @@ def fit_rows() -> list[str]:
         cells = []
         for technology in ("gc28", "sky130"):
             fit = registry.load_record(technology, study).fit(model)
-            held = fit.held_out
-            assert held is not None
-            cells.append(f"{held.r2:.7f}, {100 * held.nrmse:.4f} %")
+            assert fit.fresh is not None
+            cells.append(f"{fit.fresh.r2:.7f}, {100 * fit.fresh.nrmse:.4f} %")
         rows.append(f"| `{study}` {output}, `{model}` | {' | '.join(cells)} |")
     return rows
 

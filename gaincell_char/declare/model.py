@@ -35,8 +35,8 @@ class Model:
     ----------
     function : callable
         ``function(*inputs, *, **coefficients) -> output``, elementwise on NumPy arrays and torch tensors.
-    form : {"paper", "best"}
-        The published form, or the best one known to us.
+    form : {"published", "fitted"}
+        The form of a publication, or the one that was found to fit best.
     equation : str
         The formula as a reader would write it.
     held_at : callable, optional

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import registry
 from ..errors import ExportError, RequestError
-from ..fitting.fit import Fit
+from ..fitting.fit import FITTED, Fit
 from ..fitting.fitted import check_record
 from ..fitting.record import Record
 from ..storage.tables import check_writable, make_folder, write_bytes
@@ -68,7 +68,7 @@ def export_files(
     to : str
         Name of the format.
     model : str, optional
-        Model to export: by default the first of form "best" that the format can express, else the first of any form.
+        Model to export: by default the first of form "fitted" that the format can express, else the first of any form.
     companions : str or Path, optional
         Packaged set or folder where a format finds other records of the technology; the packaged set by default.
     at : mapping, optional
@@ -131,7 +131,7 @@ def _choose_fit(target: Target, request: Request, model: str | None, at: Conditi
         return wanted
     fits = [fit for fit in request.record.fits if at.items() <= fit.conditions.items()]
     reasons = []
-    for fit in sorted(fits, key=lambda fit: fit.form != "best"):
+    for fit in sorted(fits, key=lambda fit: fit.form != FITTED):
         wanted = _add_fit(request, fit)
         if not (why := _explain_refusal(target, wanted)):
             return wanted

@@ -32,11 +32,11 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """Errors of one model, model less simulation; ``held`` marks points its fit did not see."""
+    """Errors of one model, model less simulation; ``fresh`` marks random points that were simulated after its fit."""
 
     x: Floats
     error: Floats
-    held: NDArray[np.bool_]
+    fresh: NDArray[np.bool_]
     values: tuple[Value | None, ...]
     nrmse: float
 

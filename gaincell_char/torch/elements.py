@@ -58,7 +58,7 @@ class Element(nn.Module):
     model : FittedModel
         From `load_model`.
     outside : {"clamp", "refuse", "extrapolate"}
-        What to do with inputs outside the box where the model was fitted, as of `Guard`.
+        What to do with inputs outside the valid range of the model, as of `Guard`.
     """
 
     def __init__(self, model: FittedModel, outside: str = "clamp") -> None:
@@ -66,11 +66,11 @@ class Element(nn.Module):
         self.model = model
         self.outside = outside
         why = f"{model.fit.model} was fitted"
-        self._guards = {name: Guard(name, *model.fit.box[name], outside, why) for name in model.fit.inputs}
+        self._guards = {name: Guard(name, *model.fit.valid_range[name], outside, why) for name in model.fit.inputs}
 
-    def box(self, name: str) -> tuple[float, float]:
+    def valid_range(self, name: str) -> tuple[float, float]:
         """Valid range of an input, in SI units."""
-        return self.model.fit.box[name]
+        return self.model.fit.valid_range[name]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Evaluate elementwise; inputs broadcast.
@@ -88,7 +88,7 @@ class Element(nn.Module):
         return self.evaluate(*held.values())
 
     def evaluate(self, *inputs: Tensor) -> Tensor:
-        """The model itself, on inputs inside the box."""
+        """The model itself, on inputs inside the valid range."""
         result: Tensor = self.model(*inputs)
         return result
 
@@ -97,9 +97,9 @@ class Element(nn.Module):
         return self._guards[name](value)
 
     def extra_repr(self) -> str:
-        """Model, output and box."""
+        """Model, output and valid range."""
         fit = self.model.fit
-        spans = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
+        spans = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.valid_range.items())
         return f"{fit.output} by {fit.model}, {spans}"
 
 
@@ -116,7 +116,7 @@ class GainCell(Element):
         Backward through the model itself, or through the line ``gain (v_store - v_ref) t_pulse`` that fits it best:
         the straight-through estimator of Leroux et al. 2025.
     surrogate_gain : float, optional
-        Gain of that line [A/V]; that of the least-squares line over the box by default.
+        Gain of that line [A/V]; that of the least-squares line over the valid range by default.
     t_max : float
         Longest pulse [s] that a model of the current takes; a model of the charge was fitted up to its own.
 
@@ -143,10 +143,10 @@ class GainCell(Element):
         self.charge = model.fit.inputs == ("v_store", "t_pulse")
         if not self.charge and model.fit.inputs != ("v_store",):
             raise DataError(f"{model.fit.model} has inputs {', '.join(model.fit.inputs)}, not v_store and t_pulse")
-        low, high = self.box("v_store")
+        low, high = self.valid_range("v_store")
         self.v_ref = model.fit.coefficients["v_ref"].value if "v_ref" in model.fit.coefficients else (low + high) / 2
         self.surrogate_gain = self._line() if surrogate_gain is None else check_number("surrogate_gain", surrogate_gain)
-        longest = self.box("t_pulse")[1] if self.charge else t_max
+        longest = self.valid_range("t_pulse")[1] if self.charge else t_max
         why = f"{model.fit.model} was fitted" if self.charge else "a pulse lasts"
         self._guards["t_pulse"] = Guard("t_pulse", 0.0, longest, outside, why)
 
@@ -174,7 +174,7 @@ class GainCell(Element):
         """The same of any model with this one's inputs."""
         if not self.charge:
             return model(v_store, **random), None
-        zero, longest = v_store.new_zeros(()), v_store.new_tensor(self.box("t_pulse")[1])
+        zero, longest = v_store.new_zeros(()), v_store.new_tensor(self.valid_range("t_pulse")[1])
         edges = model(v_store, zero, **random)
         return (model(v_store, longest, **random) - edges) / longest, edges
 
@@ -202,8 +202,8 @@ class GainCell(Element):
         return line + (true - line).detach()
 
     def _line(self) -> float:
-        """Slope of the least-squares line through the current over the box, value at ``v_ref`` free."""
-        v = torch.linspace(*self.box("v_store"), 201, dtype=torch.float64)
+        """Slope of the least-squares line through the current over its range, value at ``v_ref`` free."""
+        v = torch.linspace(*self.valid_range("v_store"), 201, dtype=torch.float64)
         w = v - v.mean()
         return float((w * self.split(self.model, v)[0]).sum() / (w * w).sum())
 

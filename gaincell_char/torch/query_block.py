@@ -17,7 +17,7 @@ class StoredTokens:
     Attributes
     ----------
     v_store : Tensor
-        Stored voltages [V], inside the cell's box.
+        Stored voltages [V], inside the cell's valid range.
     weights : Tensor or None
         What the product with `pulses` takes, shape (..., tokens, dim or 2 dim); None where the voltage itself decays.
     line : Tensor or None

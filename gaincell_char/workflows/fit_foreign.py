@@ -93,11 +93,8 @@ def _fit_all(
 
 
 def _most_used(fits: Sequence[Fit]) -> int:
-    """Largest number of points that a fit used or was compared with."""
-    used = []
-    for fit in fits:
-        used.append(sum(errors.n for errors in (fit.fitted, fit.held_out) if errors))
-    return max(used)
+    """Largest number of points that a fit used."""
+    return max(fit.fitted.n for fit in fits if fit.fitted)
 
 
 def _provenance(source: str, n_points: int, n_used: int) -> Provenance:

@@ -1,4 +1,4 @@
-"""Coefficients, and the model evaluated over its box, as tables for a spreadsheet."""
+"""Coefficients, and the model evaluated over its valid range, as tables for a spreadsheet."""
 
 from collections.abc import Mapping
 
@@ -42,12 +42,12 @@ def _tabulate_coefficients(fit: Fit) -> pd.DataFrame:
 
 
 def _tabulate_output(fit: Fit, model: Model) -> pd.DataFrame:
-    """Inputs over the box in equal steps, and the output."""
-    points = _POINTS.get(len(fit.box), _FEW)
-    axes = [np.linspace(*span, points) for span in fit.box.values()]
+    """Inputs over the valid range in equal steps, and the output."""
+    points = _POINTS.get(len(fit.valid_range), _FEW)
+    axes = [np.linspace(*span, points) for span in fit.valid_range.values()]
     grid = [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
     output = np.asarray(FittedModel(fit=fit, function=model)(*grid), dtype=float)
-    return pd.DataFrame({**dict(zip(fit.box, grid, strict=True)), fit.output: output})
+    return pd.DataFrame({**dict(zip(fit.valid_range, grid, strict=True)), fit.output: output})
 
 
 def _write_csv(frame: pd.DataFrame) -> str:
@@ -56,7 +56,7 @@ def _write_csv(frame: pd.DataFrame) -> str:
 
 TARGET = Target(
     name="csv",
-    doc="coefficients, and the output over the box in steps, as two tables in SI units",
+    doc="coefficients, and the output over the valid range in steps, as two tables in SI units",
     make_files=_make_files,
     explain_refusal=lambda _: "",
 )
