@@ -1,5 +1,6 @@
 """Where ``gaincell`` starts: ready for Ctrl-C before anything is imported that takes time."""
 
+import os
 import signal
 
 from .storage.leave import leave
@@ -12,6 +13,8 @@ def main() -> None:
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    # Fits are of small matrices, on which several threads of one process spend most of their time waiting.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from .cli import main as run  # takes a second
 
     run()

@@ -33,7 +33,7 @@ def block(name):
     return re.search(rf"```\w+\n([#*] {name}\b.*?)```", PAGE, re.DOTALL)[1]
 
 
-NETLIST, CIRCUIT = block("netlists/follower.cir"), block("circuits/follower.py").replace("fitted", "best")
+NETLIST, CIRCUIT = block("netlists/follower.cir"), block("circuits/follower.py")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from gaincell_char.declare.arithmetic import references
 from gaincell_char.declare.model import CoefficientArray
 from gaincell_char.declare.parameters import Choice, numbers
 from gaincell_char.fitting import fit
+from gaincell_char.fitting.accuracy import compute_errors
+from gaincell_char.fitting.fit import FITTED, PUBLISHED
 from gaincell_char.fitting.points import select
 from gaincell_char.montecarlo import analysis, execute, results
 from gaincell_char.montecarlo.campaign import plan_campaign
@@ -172,7 +174,7 @@ def test_model_signature_matches_its_declaration(circuit):
         assert len(set(model.coefficients)) == sum(map(_count, model.arguments.values())), model.name
         assert all(p.default is p.empty for p in signature), model.name
         assert model.function.__doc__
-        assert model.form in ("paper", "best")
+        assert model.form in (PUBLISHED, FITTED)
 
 
 def test_models_are_elementwise_over_their_whole_sweep(circuit):
@@ -349,18 +351,21 @@ def compare(stored, model, selection, new):
     """The stored fit, the same fit made again, and the points it is about, agree with each other."""
     where = f"{stored.model} at {stored.conditions}"
     assert (new.model, new.conditions) == (stored.model, stored.conditions)
-    assert new.box.keys() == stored.box.keys(), where
-    assert all(new.box[name] == pytest.approx(ends, abs=0) for name, ends in stored.box.items()), where
-    grid = np.ix_(*(np.linspace(*stored.box[name], 9) for name in stored.inputs))
+    assert new.valid_range.keys() == stored.valid_range.keys(), where
+    ends = stored.valid_range.items()
+    assert all(new.valid_range[name] == pytest.approx(both, abs=0) for name, both in ends), where
+    grid = np.ix_(*(np.linspace(*stored.valid_range[name], 9) for name in stored.inputs))
     difference = np.abs(model(*grid, **new.values()) - model(*grid, **stored.values())).max()
     assert difference < 1e-3 * stored.full_range, where
-    held = fit.held_out(selection.inputs)
-    predicted = model(*selection.inputs.values(), **stored.values())
-    for said, found, mask in ((stored.fitted, new.fitted, ~held), (stored.held_out, new.held_out, held)):
-        on_new_points = fit.compute_errors(selection, predicted, mask)
-        assert (said is None) == (found is None), where
-        assert said is None or found.nrmse == pytest.approx(said.nrmse, rel=0.2, abs=0), where
-        assert said is None or on_new_points.nrmse == pytest.approx(said.nrmse, rel=0.2, abs=0), where
+    on_new_points = compute_errors(selection, model(*selection.inputs.values(), **stored.values()), stored.full_range)
+    assert on_new_points.n == stored.fitted.n == new.fitted.n
+    assert on_new_points.nrmse == pytest.approx(stored.fitted.nrmse, rel=0.2, abs=0), where
+    for said, found in ((stored.fitted, new.fitted), (stored.cross_validation, new.cross_validation)):
+        assert found.nrmse == pytest.approx(said.nrmse, rel=0.2, abs=0), where
+    crossed = (new.cross_validation.n, new.cross_validation.n_blocks, new.cross_validation.n_failed)
+    assert crossed == (
+        stored.cross_validation.n, stored.cross_validation.n_blocks, stored.cross_validation.n_failed
+    )  # fmt: skip
 
 
 # Simulated and fitted for seconds each; in the short form a few of their points are simulated.
@@ -399,7 +404,7 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
     [study] = [study for study in circuit.all_studies if study.key == record.study]
     request = characterize_all.plan_study(circuit, study, technology)
     assert record.provenance.plan_digest == request.digest, f"gaincell run --tech {technology} --records makes it anew"
-    best = [stored for stored in record.fits if stored.form == "best"]
+    best = [stored for stored in record.fits if stored.form == FITTED]
     points = {*thin(request, 6), *(point for stored in best for point in two_points(request, stored))}
     result = characterize(request, pool=pool, only=sorted(points))
     assert not result.failures
@@ -409,7 +414,7 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
         found = select(model, flatten_dataset(result.dataset), dims, params)
         [selection] = [selection for selection in found if selection.conditions == stored.conditions]
         error = model(*selection.inputs.values(), **stored.values()) - selection.output
-        worst = max(abs(e.worst) for e in (stored.fitted, stored.held_out) if e)
+        worst = max(abs(e.worst) for e in (stored.fitted, stored.cross_validation, stored.fresh))
         assert np.abs(error).max() <= 1.05 * worst, stored.model
 
 

@@ -16,9 +16,11 @@ from gaincell_char.errors import ExportError, GaincellError
 from gaincell_char.exporting import export, export_files, export_names, load_target, printing
 from gaincell_char.exporting.templates import fill_template
 from gaincell_char.exporting.trace import Functions, make_symbol, to_expression, trace_model
-from gaincell_char.fitting.fit import held_out
 from gaincell_char.fitting.record import Record
 from gaincell_char.sweeping.run import characterize
+from gaincell_char.sweeping.scattered import characterize_scattered
+from gaincell_char.workflows.characterize_all import plan_study
+from gaincell_char.workflows.fresh_points import draw_runs
 
 MACROS = {"gain_cell.pulse": "softplus_charge", "relu_c2p.transfer": "relu_knee", "signed_c2p.transfer": "signed_knee"}
 ALL = [(records, name) for records in registry.record_sets() for name in registry.record_names(records)]
@@ -71,30 +73,27 @@ def on_grid(dataset, fit):
 
 
 @each_macro
-def test_the_macro_model_differs_from_the_transistors_by_what_the_record_states(name, simulate_once):
-    """Same bench, both run, at the points that the fit did not see: its error is that of the record, no more."""
+def test_the_macro_model_differs_from_the_transistors_by_what_the_record_states(name, pool):
+    """Same bench, both run, at the fresh points of the record: its error is the one stated there, no more."""
     record, text = macro(name)
     fit = record.fit(MACROS[name])
-    own = registry.plan_bench(record.circuit, record.bench)
-    axes = [np.array(own.sweep[i]) for i in fit.inputs]
-    sweep = {}
-    if len(axes) == 1:
-        sweep = {fit.inputs[0]: axes[0][held_out({fit.inputs[0]: axes[0]})].tolist()}
-    results = [
-        simulate_once(registry.plan_bench(record.circuit, record.bench, netlist=netlist, sweep=sweep))
-        for netlist in (text, None)
-    ]
-    assert not any(result.failures for result in results)
-    (inputs, macro_output), (_, transistor_output) = (on_grid(result.dataset, fit) for result in results)
-    if len(axes) > 1:
-        seen = held_out(dict(zip(fit.inputs, inputs, strict=True)))
-        inputs, macro_output, transistor_output = [x[seen] for x in inputs], macro_output[seen], transistor_output[seen]
+    circuit = registry.load_circuit(record.circuit)
+    [study] = [study for study in circuit.studies if study.key == record.study]
+    own = plan_study(circuit, study, record.technology)
+    runs = [at for place, at in draw_runs(own, record.fits) if place.holds(fit)]
+    tables = []
+    for netlist in (text, None):
+        plan = registry.plan_bench(record.circuit, record.bench, netlist=netlist)
+        result = characterize_scattered(plan, runs, pool)
+        assert not result.failures
+        tables.append(result.table)
+    macro_output, transistor_output = (table[fit.output].to_numpy() for table in tables)
     error = macro_output - transistor_output
-    assert error.size == fit.held_out.n
-    assert np.sqrt(np.mean(error**2)) <= 1.05 * fit.held_out.rms
-    assert np.abs(error).max() <= 1.05 * abs(fit.held_out.worst)
-    realised = macro_output - registry.load_model(record, fit.model)(*inputs)
-    assert np.sqrt(np.mean(realised**2)) <= 0.05 * fit.held_out.rms
+    assert error.size == fit.fresh.n
+    assert np.sqrt(np.mean(error**2)) <= 1.05 * fit.fresh.rms
+    assert np.abs(error).max() <= 1.05 * abs(fit.fresh.worst)
+    realised = macro_output - registry.load_model(record, fit.model)(*(tables[0][i].to_numpy() for i in fit.inputs))
+    assert np.sqrt(np.mean(realised**2)) <= 0.05 * fit.fresh.rms
 
 
 @each_macro
@@ -113,7 +112,7 @@ def test_the_macro_model_has_the_ports_of_the_transistor_netlist_and_no_transist
 def test_a_deck_with_the_macro_model_runs_in_ngspice_by_hand(name, tmp_path):
     record, text = macro(name)
     fit = record.fit(MACROS[name])
-    values = {i: 0.6 * fit.box[i][1] for i in fit.inputs}
+    values = {i: 0.6 * fit.valid_range[i][1] for i in fit.inputs}
     plan = registry.plan_bench(record.circuit, record.bench, netlist=text, sweep={i: [v] for i, v in values.items()})
     point = next(iter(plan.points()))
     saved = plan.bench.save
@@ -126,7 +125,7 @@ def test_a_deck_with_the_macro_model_runs_in_ngspice_by_hand(name, tmp_path):
     waves = dict(zip(["time", *saved], columns, strict=True))
     measured = plan.bench.output(fit.output).measure(waves, point.deck.params)
     expected = registry.load_model(record, fit.model)(*(np.array(v) for v in values.values()))
-    assert measured == pytest.approx(float(expected), abs=0.05 * fit.held_out.rms + 1e-5 * abs(float(expected)))
+    assert measured == pytest.approx(float(expected), abs=0.05 * fit.stated.rms + 1e-5 * abs(float(expected)))
 
 
 @pytest.mark.parametrize("model", ["softplus", "cubic", "ekv_2d", "cubic_2d"])
@@ -149,7 +148,7 @@ def test_what_is_printed_of_a_traced_model_computes_the_same(name):
     fits = {fit.model: fit for record in records for fit in record.fits if fit.model not in UNTRACED}
     for fit in fits.values():
         model = circuit.model(fit.model)
-        inputs = {i: rng.uniform(*fit.box[i], 500) for i in fit.inputs}
+        inputs = {i: rng.uniform(*fit.valid_range[i], 500) for i in fit.inputs}
         expected = model(*inputs.values(), **fit.values())
         formula = trace_model(model)
         values = {**inputs, **fit.values(), "np": np, **words}
@@ -268,7 +267,7 @@ def test_tables_hold_the_coefficients_and_the_model():
     table = pd.read_csv(io.StringIO(content["gain_cell.ekv_2d.table.csv"]), comment="#")
     expected = registry.load_model(record, "ekv_2d")(table["v_store"].to_numpy(), table["v_in"].to_numpy())
     np.testing.assert_allclose(table["i_bl"], expected, rtol=1e-12)
-    assert (table["v_in"].min(), table["v_in"].max()) == record.fit("ekv_2d").box["v_in"]
+    assert (table["v_in"].min(), table["v_in"].max()) == record.fit("ekv_2d").valid_range["v_in"]
 
 
 @pytest.mark.parametrize(("records", "name"), ALL)
@@ -315,4 +314,4 @@ def test_a_converter_of_formulas_starts_anew_after_a_reset(name, pool):
     expected = registry.load_model(record, fit.model)(np.array(sweep["q_in"]))
     for q_prev in sweep["q_prev"]:
         pulse = result.dataset[fit.output].squeeze(drop=True).sel(q_prev=q_prev)
-        np.testing.assert_allclose(pulse, expected, atol=0.05 * fit.held_out.rms)
+        np.testing.assert_allclose(pulse, expected, atol=0.05 * fit.stated.rms)

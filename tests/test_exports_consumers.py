@@ -195,12 +195,12 @@ def test_the_crosssim_device_gives_our_nominal_curve(name, model, crosssim, tmp_
     device, fit, own = crosssim(module.GainCell), record.fit(model), registry.load_model(record, model)
     rng = np.random.default_rng(0)
     states, drive = rng.uniform(0.1, 1.0, (5, 7)), rng.uniform(0.1, 1.0, 7)
-    low, high = fit.box["v_store"]
+    low, high = fit.valid_range["v_store"]
     v_store = low + (high - low) * (states - 0.1) / 0.9
     if fit.inputs == ("v_store",):
         expected = drive * own(v_store)
     else:
-        least, most = fit.box[fit.inputs[1]] if fit.unit == "A" else (0.0, fit.box[fit.inputs[1]][1])
+        least, most = fit.valid_range[fit.inputs[1]] if fit.unit == "A" else (0.0, fit.valid_range[fit.inputs[1]][1])
         expected = own(v_store, np.broadcast_to(least + (most - least) * drive, v_store.shape))
     expected = expected / module.DATA["full"]
     np.testing.assert_allclose(device.nonlinear_current(states, drive[None]), expected, rtol=1e-6, atol=1e-9)
@@ -257,7 +257,9 @@ def test_aihwkit_computes_with_the_cells_curve(name, model, tmp_path):
     fit, own = record.fit(model), registry.load_model(record, model)
     weights = torch.linspace(-1, 1, 12).reshape(3, 4)
     v_store = 0.45 + 0.45 * weights.double().numpy()
-    expected = own(v_store, *(np.full_like(v_store, fit.box[i][1]) for i in fit.inputs[1:])) / module.DATA["full"]
+    expected = (
+        own(v_store, *(np.full_like(v_store, fit.valid_range[i][1]) for i in fit.inputs[1:])) / module.DATA["full"]
+    )
     np.testing.assert_allclose(module.curve(weights.double().numpy()), expected, rtol=1e-12, atol=1e-14)
     module.DATA["sigma"]["relative"] = [0.0] * len(module.DATA["sigma"]["at"])
     config = module.configuration("scores")
@@ -270,7 +272,7 @@ def test_aihwkit_computes_with_the_cells_curve(name, model, tmp_path):
     np.testing.assert_allclose(layer(torch.eye(4)).detach().numpy().T, expected, atol=2e-6)
     layer.drift_analog_weights(module.DATA["tau"])
     v_aged = 0.45 + (v_store - 0.45) * np.exp(-1)
-    aged = own(v_aged, *(np.full_like(v_store, fit.box[i][1]) for i in fit.inputs[1:])) / module.DATA["full"]
+    aged = own(v_aged, *(np.full_like(v_store, fit.valid_range[i][1]) for i in fit.inputs[1:])) / module.DATA["full"]
     np.testing.assert_allclose(layer(torch.eye(4)).detach().numpy().T, aged, atol=1e-5)
 
 
@@ -297,7 +299,7 @@ def test_neurosim_tables_hold_level_mean_and_sigma(name, table, header):
     assert (data["std"] >= 0).all()
     random = registry.load_random(record, record.spread.random[0].model)
     if table == "mem_states":
-        drive = [np.full(8, random.fit.box[i][1]) for i in random.fit.inputs[1:]]
+        drive = [np.full(8, random.fit.valid_range[i][1]) for i in random.fit.inputs[1:]]
         own = registry.load_model(record, random.nominal.model)(np.linspace(0, 0.9, 8), *drive)
         over = 0.9 * (drive[0][0] if drive else 1.0)
         np.testing.assert_allclose(np.diff(data["mean"]), np.diff(own) / over, rtol=1e-9)
@@ -305,7 +307,7 @@ def test_neurosim_tables_hold_level_mean_and_sigma(name, table, header):
         step = 15e-9 / 15
         middle = data[data.output == 8]
         published = registry.load_record("gc28", f"{record.circuit}.transfer")
-        gain = next(f for f in published.fits if f.form == "paper").coefficients["gain"].value
+        gain = next(f for f in published.fits if f.form == "published").coefficients["gain"].value
         charge = np.array([8 * step / gain])
         assert middle["mean"].item() * step == pytest.approx(
             registry.load_model(record, random.nominal.model)(charge)[0]
@@ -324,7 +326,7 @@ def test_a_model_comes_back_from_safetensors_to_the_last_bit(name, tmp_path):
     assert not list(tmp_path.glob("*.pt"))
     for fit in record.fits:
         loaded = load_exported(tmp_path, fit.model, **fit.conditions)
-        inputs = [torch.linspace(*fit.box[i], 101, dtype=torch.float64) for i in fit.inputs]
+        inputs = [torch.linspace(*fit.valid_range[i], 101, dtype=torch.float64) for i in fit.inputs]
         own = registry.load_model(record, fit.model, **fit.conditions)
         assert loaded.model.fit == fit
         torch.testing.assert_close(loaded(*inputs), own(*inputs), rtol=0, atol=0)

@@ -69,7 +69,7 @@ def test_every_model_is_fitted_to_foreign_columns(name, index, tmp_path):
     model = circuit.model(stored.model)
     own = registry.plan_bench(record.circuit, model.bench).sweep
     one = len(model.inputs) == 1
-    axes = [np.array(own[x]) if one and x in own else np.linspace(*stored.box[x], 17) for x in stored.inputs]
+    axes = [np.array(own[x]) if one and x in own else np.linspace(*stored.valid_range[x], 17) for x in stored.inputs]
     grid = [x.ravel() for x in np.meshgrid(*axes, indexing="ij")]
     output = model(*grid, **stored.values())
     bench = circuit.bench(model.bench)
@@ -321,7 +321,7 @@ def test_the_command_makes_a_record_like_any_other(tmp_path, gaincell):
     assert "cubic" in out
     record = read_record(tmp_path / "gain_cell.dc.json")
     assert (record.circuit, record.bench, record.technology) == ("gain_cell", "dc", "chip 7")
-    assert record.fits[0].held_out.n > 5
+    assert record.fits[0].cross_validation.n > 5
     assert "lab.csv, sha256 " in record.provenance.source
     assert json.loads(record.provenance.source.split("; ")[1])["units"] == {"v_store": "mV", "i_bl": "uA"}
     assert registry.find_record(tmp_path, "gain_cell.dc") == record

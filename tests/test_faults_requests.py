@@ -337,8 +337,8 @@ CONTRADICTIONS = {
     "no such model": (lambda r: r["fits"][0].update(model="nope"), "no model 'nope'"),
     "no such circuit": (lambda r: r.update(circuit="nope"), "no circuit 'nope'"),
     "no such bench": (lambda r: r.update(bench="nope"), "no bench 'nope'"),
-    "other inputs": (lambda r: r["fits"][0].update(inputs=["v_in"], box={"v_in": [0, 1]}), "inputs of cubic"),
-    "a box that runs backwards": (lambda r: r["fits"][0]["box"].update(v_store=[1, 0]), "does not end above"),
+    "other inputs": (lambda r: r["fits"][0].update(inputs=["v_in"], valid_range={"v_in": [0, 1]}), "inputs of cubic"),
+    "a range that runs backwards": (lambda r: r["fits"][0]["valid_range"].update(v_store=[1, 0]), "does not end above"),
     "no number": (lambda r: r["parameters"].update(vdd=float("nan")), "NaN"),
 }  # fmt: skip
 

@@ -92,7 +92,9 @@ FIELDS = {
     "condition value": lambda r, t: _fits(
         r, lambda f: f.model_copy(update={"conditions": {**f.conditions, "corner": t}})
     ),
-    "box name": lambda r, t: _fits(r, lambda f: f.model_copy(update={"box": {**f.box, t: (0.0, 1.0)}})),
+    "name of a range": lambda r, t: _fits(
+        r, lambda f: f.model_copy(update={"valid_range": {**f.valid_range, t: (0.0, 1.0)}})
+    ),
     "coefficient name": lambda r, t: _fits(
         r, lambda f: f.model_copy(update={"coefficients": _first_key(f.coefficients, t)})
     ),

@@ -111,7 +111,7 @@ def use_record(trap, tree):
     for fit in read.fits[:3]:
         own = refused(partial(registry.load_model, read, fit.model, **fit.conditions))
         if own is not None:
-            own(*(np.linspace(*fit.box[name], 5) for name in fit.inputs))
+            own(*(np.linspace(*fit.valid_range[name], 5) for name in fit.inputs))
     for random in read.spread.random if read.spread else ():
         own = refused(partial(registry.load_random, read, random.model, **random.conditions))
         if own is not None:

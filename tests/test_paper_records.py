@@ -44,7 +44,7 @@ def test_a_converter_reaches_its_longest_pulse_at_full_scale(name, full_scale):
 def test_a_published_record_names_its_source_and_claims_no_error_of_its_own(name):
     record = load_record("paper", name)
     assert "10.1038/s43588-025-00854-1" in record.provenance.source
-    assert all(fit.held_out is None and fit.fitted is None for fit in record.fits)
+    assert all(fit.stated is None for fit in record.fits)
     assert all(c.stderr is None for fit in record.fits for c in fit.coefficients.values())
 
 

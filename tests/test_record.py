@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from gaincell_char import registry
 from gaincell_char.errors import DataError
-from gaincell_char.fitting import fit
-from gaincell_char.fitting.fit import Errors, Estimate, Fit
+from gaincell_char.exporting import export
+from gaincell_char.fitting.accuracy import CrossValidation, Errors, FreshErrors, compute_errors
+from gaincell_char.fitting.fit import Estimate, Fit
 from gaincell_char.fitting.points import Selection
 from gaincell_char.fitting.record import SCHEMA_VERSION, Origin, Provenance, Record, make_record, read_record
+from gaincell_char.fitting.versions import upgrade
 
 FITS = Path(__file__).parents[1] / "fits"
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -24,12 +26,13 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max
 def record(value=1.5, **changes):
     errors = Errors(n=3, rms=abs(value), nrmse=abs(value), worst=-value, worst_at={"v_store": value}, r2=value)
     found = Fit(
-        model="toy", form="best", equation="y = a x", inputs=("v_store",), output="i_bl", unit="A",
+        model="toy", form="fitted", equation="y = a x", inputs=("v_store",), output="i_bl", unit="A",
         conditions={"temp": 27.0, "corner": "tt"},
         coefficients={"a": Estimate(value=value, stderr=value, unit="A/V", doc="slope"),
                       "b": Estimate(value=value, stderr=None, unit="V", doc="given")},
-        covariance=[[abs(value)]], box={"v_store": (-abs(value), abs(value) or 1.0)}, full_range=abs(value),
-        fitted=errors, held_out=errors,
+        covariance=[[abs(value)]], valid_range={"v_store": (-abs(value), abs(value) or 1.0)}, full_range=abs(value),
+        fitted=errors, cross_validation=CrossValidation(**errors.model_dump(), n_blocks=3, n_failed=1),
+        fresh=FreshErrors(**errors.model_dump(), seed=5, n_failed=0),
     )  # fmt: skip
     whole = {
         "circuit": "gain_cell", "bench": "dc", "study": "dc", "technology": "toy", "fits": [found],
@@ -53,17 +56,20 @@ def test_coefficients_keep_their_order():
 
 def test_a_fit_of_points_that_all_agree_can_still_be_read_back():
     """R2 has no meaning where the data do not vary; the record must not become unreadable for that."""
-    selection = Selection(inputs={"v_store": np.arange(3.0)}, output=np.array([1.0, 1.0, 2.0]), conditions={})
-    errors = fit.compute_errors(selection, np.array([1.0, 1.1, 2.0]), np.array([True, True, False]))
+    selection = Selection(inputs={"v_store": np.arange(2.0)}, output=np.array([1.0, 1.0]), conditions={})
+    errors = compute_errors(selection, np.array([1.0, 1.1]), full_range=1.0)
+    assert errors.r2 is None
     whole = record()
-    whole = whole.model_copy(update={"fits": [whole.fits[0].model_copy(update={"held_out": errors})]})
-    assert Record.from_json(whole.to_json()).fits[0].held_out.rms == errors.rms
+    whole = whole.model_copy(update={"fits": [whole.fits[0].model_copy(update={"fitted": errors})]})
+    assert Record.from_json(whole.to_json()).fits[0].fitted.rms == errors.rms
 
 
-@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "1", None])
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "1", None, True])
 def test_another_schema_version_is_refused_with_the_one_that_is_read(version):
     raw = {**json.loads(record().to_json()), "schema_version": version}
-    with pytest.raises(DataError, match=f"mine: schema version {version}; this package reads version {SCHEMA_VERSION}"):
+    with pytest.raises(
+        DataError, match=f"mine: schema version {version}; this package reads versions 1 and {SCHEMA_VERSION}"
+    ):
         Record.from_json(json.dumps(raw), "mine")
 
 
@@ -136,7 +142,9 @@ def test_every_packaged_record_is_one_of_ours_and_its_models_evaluate(technology
     whole = registry.load_record(technology, name)
     text = (FITS / technology / f"{name}.json").read_text(encoding="utf-8")
     assert Record.from_json(whole.to_json()) == whole
-    assert json.loads(whole.to_json()) == json.loads(text), "nothing in the file is ignored, nothing is filled in"
+    raw = json.loads(text)
+    today = upgrade(raw) if raw["schema_version"] == 1 else raw
+    assert json.loads(whole.to_json()) == today, "nothing in the file is ignored, nothing is filled in"
     assert f"{whole.circuit}.{whole.study}" == name
     assert whole.technology == technology
     circuit = registry.load_circuit(whole.circuit)
@@ -149,7 +157,7 @@ def test_every_packaged_record_is_one_of_ours_and_its_models_evaluate(technology
         }
         assert (found.inputs, found.output, found.form) == (declared.inputs, declared.output, declared.form)
         assert found.unit == circuit.bench(whole.bench).output(found.output).unit
-        middle = [np.array([sum(found.box[n]) / 2]) for n in found.inputs]
+        middle = [np.array([sum(found.valid_range[n]) / 2]) for n in found.inputs]
         conditions = found.conditions
         assert np.isfinite(registry.load_model(whole, found.model, **conditions)(*middle)).all()
 
@@ -193,10 +201,10 @@ IMPOSSIBLE = {
     "another unit": (lambda t: t["fits"][0].update(unit="kg"), "i_bl is in kg; bench dc gives A"),
     "another unit of a coefficient": (
         lambda t: t["fits"][0]["coefficients"]["c1"].update(unit="kg"), "c1 of cubic is in kg; the model takes A/V"),
-    "a box without a width": (
-        lambda t: t["fits"][0]["box"].update(v_store=[0.0, 0.0]), "box of v_store does not end"),
-    "a box without end": (
-        lambda t: t["fits"][0]["box"].update(v_store=[-1e308, 1e308]), "no finite numbers in its box"),
+    "a range without a width": (
+        lambda t: t["fits"][0]["valid_range"].update(v_store=[0.0, 0.0]), "range of v_store does not end"),
+    "a range without end": (
+        lambda t: t["fits"][0]["valid_range"].update(v_store=[-1e308, 1e308]), "no finite numbers in its valid"),
 }  # fmt: skip
 
 
@@ -208,3 +216,95 @@ def test_an_impossible_record_is_refused_with_the_place(tmp_path, what):
     with pytest.raises(DataError, match=said) as refusal:
         registry.checked_record(path)
     assert str(refusal.value).count("\n") == 0
+
+
+OLD = Path(__file__).parent / "data" / "version_1" / "gain_cell.pulse.json"
+
+
+def test_a_record_of_version_1_is_read_with_what_it_says():
+    """Coefficients and errors as they are; its held-out points are no cross-validation."""
+    raw, found = json.loads(OLD.read_text()), registry.checked_record(OLD)
+    for said, fit in zip(raw["fits"], found.fits, strict=True):
+        assert fit.values() == {name: c["value"] for name, c in said["coefficients"].items()}
+        assert {name: list(ends) for name, ends in fit.valid_range.items()} == said["box"]
+        assert fit.fitted.model_dump() == said["fitted"]
+        assert fit.held_out.model_dump() == said["held_out"]
+        assert (fit.cross_validation, fit.fresh) == (None, None)
+        assert (fit.stated, fit.stated_on) == (fit.held_out, "held-out points")
+    assert [fit.form for fit in found.fits] == ["published", "fitted"]
+    assert [said["form"] for said in raw["fits"]] == ["paper", "best"]
+
+
+def test_a_record_of_version_1_is_written_as_version_2():
+    found = registry.checked_record(OLD)
+    written = json.loads(found.to_json())
+    assert written["schema_version"] == SCHEMA_VERSION
+    assert written["fits"][0]["held_out"]["n"] == found.fits[0].held_out.n
+    assert Record.from_json(found.to_json()) == found
+    assert "held_out" not in record().to_json(), "a record of today has none"
+
+
+def test_random_models_of_version_1_are_read():
+    raw = json.loads(registry.load_record("gc28", "gain_cell.dc_both").to_json())
+    old = {**raw, "schema_version": 1, "fits": []}
+    for fit in old["spread"]["random"]:
+        fit["box"] = fit.pop("valid_range")
+    found = Record.from_json(json.dumps(old)).spread.random[0]
+    assert found == registry.load_record("gc28", "gain_cell.dc_both").spread.random[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: raw["fits"][0].update(valid_range={}), "box: Extra inputs are not permitted"),
+        (lambda raw: raw["fits"][0].pop("box"), "valid_range: Field required"),
+        (lambda raw: raw.update(fits=3), "fits: Input should be a valid list"),
+        (lambda raw: raw.update(fits=[3]), r"fits\.0: Input should be"),
+        (lambda raw: raw.update(spread={"random": [3]}), "spread"),
+        (lambda raw: raw["fits"][0].update(form=3), "form: Input should be a valid string"),
+    ],
+)
+def test_a_damaged_record_of_version_1_is_refused(change, said):
+    raw = json.loads(OLD.read_text())
+    change(raw)
+    with pytest.raises(DataError, match=said):
+        Record.from_json(json.dumps(raw), "mine")
+
+
+def test_a_record_of_version_1_is_exported_and_loaded_as_a_module(tmp_path):
+    torch = pytest.importorskip("torch")
+    from gaincell_char.torch import load_exported
+    from gaincell_char.torch.elements import Element
+
+    old = registry.checked_record(OLD)
+    for target in ("csv", "json-schema", "spice", "torch", "verilog-a"):
+        export(old, target, tmp_path / target)
+    text = (tmp_path / "spice" / "gain_cell.cir").read_text()
+    assert "on held-out points" in text
+    v_store, t_pulse = (torch.linspace(*old.fits[1].valid_range[name], 7) for name in old.fits[1].inputs)
+    element = Element(registry.load_model(old, "softplus_charge"))
+    assert torch.equal(
+        load_exported(tmp_path / "torch", "softplus_charge")(v_store, t_pulse), element(v_store, t_pulse)
+    )
+
+
+def test_models_that_were_exported_for_torch_in_version_1_are_read(tmp_path):
+    torch = pytest.importorskip("torch")
+    from gaincell_char.torch import load_exported
+
+    export(registry.checked_record(OLD), "torch", tmp_path)
+    about = tmp_path / "model.json"
+    raw = json.loads(about.read_text())
+    for fit in raw["fits"]:
+        assert (fit.pop("cross_validation"), fit.pop("fresh")) == (None, None)
+        fit["box"] = fit.pop("valid_range")
+        fit["form"] = {"published": "paper", "fitted": "best"}[fit["form"]]
+    inputs = torch.tensor(0.8), torch.tensor(1e-8)
+    today = load_exported(tmp_path, "softplus_charge")
+    about.write_text(json.dumps({**raw, "schema_version": 1}))
+    old = load_exported(tmp_path, "softplus_charge")
+    assert old.model.fit == today.model.fit
+    assert torch.equal(old(*inputs), today(*inputs))
+    about.write_text(json.dumps({**raw, "schema_version": 3}))
+    with pytest.raises(DataError, match="schema version 3; this package reads 1 and 2"):
+        load_exported(tmp_path, "softplus_charge")

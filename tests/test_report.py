@@ -17,12 +17,14 @@ from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number, numbers
 from gaincell_char.errors import ParameterError, RequestError
 from gaincell_char.fitting.fit import LeftOut, fit_all
-from gaincell_char.reporting import figures, picture_layout, text
+from gaincell_char.reporting import figures, page_tables, picture_layout, text
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.tables import flatten_dataset
 from gaincell_char.sweeping.plan import make_plan
 from gaincell_char.sweeping.run import Failure
+from gaincell_char.workflows import fresh_points
 from gaincell_char.workflows.characterize_all import CircuitResult, StudyResult
+from gaincell_char.workflows.fresh_points import FreshPoints
 
 pytestmark = pytest.mark.pictures
 
@@ -46,8 +48,8 @@ def _model(name, form, function, **units):
     )  # fmt: skip
 
 
-LINE = _model("line", "paper", lambda v, bias, *, g: g * v + 0 * bias, g="S")
-CURVE = _model("curve", "best", lambda v, bias, *, g, h, b: g * v + h * v * v + b * bias, g="S", h="A/V^2", b="S")
+LINE = _model("line", "published", lambda v, bias, *, g: g * v + 0 * bias, g="S")
+CURVE = _model("curve", "fitted", lambda v, bias, *, g, h, b: g * v + h * v * v + b * bias, g="S", h="A/V^2", b="S")
 TOY = Circuit(
     name="toy", title=f"Toy {HOSTILE}", params=Params(r=number(1e3, "Ohm", HOSTILE)), benches=(BENCH,),
     models=(LINE, CURVE), studies=(Study(bench="dc", temps=TEMPS),),
@@ -59,7 +61,26 @@ TOY = Circuit(
 )  # fmt: skip
 
 
-def _study(circuit, *, lost=(), fitted=True):
+def _current(v, bias, temp):
+    """Cubic in v."""
+    return 1e-6 * (v + 0.4 * v**2 + 0.1 * v**3 + 0.5 * bias) * (1 + v * temp / 200)
+
+
+def _fresh(plan, fits, lost):
+    """Random points of every place where a fit holds; the first `lost` of each have failed."""
+    rng, tables, run = np.random.default_rng(3), [], 0
+    for place in fresh_points.list_places(plan, fits):
+        table = pd.DataFrame({name: rng.uniform(*ends, 20) for name, ends in place.valid_range.items()})
+        table = table.assign(**place.conditions).assign(run=range(run, run + 20), status="ok", reason="")
+        run += 20
+        table["i"] = _current(*(table.get(name, 0.0) for name in ("v", "bias", "temp")))
+        table.loc[: lost - 1, ["status", "reason"]] = "failed", "singular"
+        tables.append(fresh_points.PlaceTable(place=place, table=table))
+    failures = [Failure(where={"corner": "tt"}, reason="singular", deck="* deck", log="")] * (lost * len(tables))
+    return FreshPoints(seed=3, tables=tables, failures=failures)
+
+
+def _study(circuit, *, lost=(), fitted=True, fresh_lost=0):
     """A study whose current is cubic in v; the points at the indices `lost` have failed."""
     study = circuit.studies[0]
     netlist = as_netlist(".subckt toy a b\nr1 a b {r}\n.ends")
@@ -70,7 +91,7 @@ def _study(circuit, *, lost=(), fitted=True):
         for name, values in plan.dims.items()
     }
     temp, v, bias = np.meshgrid(plan.temps, plan.sweep["v"], plan.sweep["bias"], indexing="ij")
-    current = (1e-6 * (v + 0.4 * v**2 + 0.1 * v**3 + 0.5 * bias) * (1 + v * temp / 200))[np.newaxis]
+    current = _current(v, bias, temp)[np.newaxis]
     status = np.full(plan.shape, "ok", dtype=object)
     for index in lost:
         current[index], status[index] = np.nan, "failed"
@@ -85,9 +106,10 @@ def _study(circuit, *, lost=(), fitted=True):
     fits, left_out = fit_all(
         circuit.models if fitted else (), flatten_dataset(dataset), dims, numbers(plan.fixed), {"i": "A"}
     )
+    fresh = _fresh(plan, fits, fresh_lost)
     return StudyResult(
-        study=study, plan=plan, dataset=dataset, failures=tuple(kept), fits=fits, left_out=left_out,
-        numerics={"i": 3e-6}, n_checked=8, wall_s=1.25,
+        study=study, plan=plan, dataset=dataset, failures=(*kept, *fresh.failures), left_out=left_out,
+        fits=fresh_points.add_errors(fits, fresh, circuit), fresh=fresh, numerics={"i": 3e-6}, n_checked=8, wall_s=1.25,
     )  # fmt: skip
 
 
@@ -141,9 +163,9 @@ def test_axes_name_their_quantity_and_its_unit(out):
         "drive, v [V]",
         "bias [V]",
         "error [nA]",
-        "line (paper form)",
+        "line (published form)",
         "tt, 85 °C",
-        "held out",
+        "fresh",
     ):
         assert label in words
 
@@ -205,31 +227,69 @@ def test_deck_of_a_study_is_complete(out):
     assert deck.rstrip().endswith(".end")
 
 
-def test_summary_states_errors_on_points_the_fit_did_not_see():
-    result = _result()
+def test_summary_states_every_error_beside_the_numerics_floor():
+    result = _result(fresh_lost=1)
     summary = reporting.tabulate_fits([result])
     for row, fit in zip(summary.to_dict("records"), result.studies["dc"].fits, strict=True):
-        assert row["R2"] == fit.held_out.r2
-        assert row["NRMSE %"] == 100 * fit.held_out.nrmse
-        assert (row["held out"], row["used"]) == (fit.held_out.n, fit.fitted.n)
+        assert (row["stated on"], row["R2"], row["rms"]) == ("fresh points", fit.fresh.r2, fit.fresh.rms)
+        assert row["NRMSE % fitted to all points"] == 100 * fit.fitted.nrmse
+        assert row["NRMSE % cross-validation"] == 100 * fit.cross_validation.nrmse
+        assert row["NRMSE % fresh points"] == 100 * fit.fresh.nrmse
+        assert row["numerics %"] == pytest.approx(3e-4)
+        assert (row["points fitted"], row["points fresh"]) == (fit.fitted.n, fit.fresh.n)
+        assert (row["blocks left out"], row["blocks failed"], row["fresh runs failed"]) == (15, 0, 1)
         assert row["conditions"] == f"corner=tt temp={fit.conditions['temp']:g}"
 
 
 def test_headline_takes_the_worst_condition_and_names_the_merit_once():
     result = _result()
-    worst = max(fit.held_out.nrmse for fit in result.studies["dc"].fits if fit.model == "line")
+    fits = [fit for fit in result.studies["dc"].fits if fit.model == "line"]
     lines = reporting.tabulate_models([result])
-    assert lines["NRMSE"].iloc[0] == text.show_percent(worst)
+    for column, errors in (("fitted to all points", "fitted"), ("cross-validation",) * 2, ("fresh points", "fresh")):
+        worst = max(getattr(fit, errors.replace("-", "_")).nrmse for fit in fits)
+        assert lines[column].iloc[0] == text.show_percent(worst)
+    assert lines["numerics floor"].iloc[0] == text.show_percent(3e-6)
+    assert lines["worst"].iloc[0] == text.show_percent(max(abs(f.fresh.worst) / f.full_range for f in fits))
     assert [bool(merit) for merit in lines["figure of merit"]] == [True, False]
 
 
-def test_fit_that_saw_every_point_says_so(tmp_path):
+def test_page_states_the_three_errors_of_a_fit(out):
+    page = _page(out)
+    for column in ("fitted to all points", "cross-validation", "fresh points"):
+        assert f'<th class="n">{column}</th>' in page
+    assert "15 blocks of points left out in turn" in page
+    assert "Fresh points: random, seed 3." in page
+    assert "Numerics floor of <code>i</code>: 0.0003" in page
+
+
+def test_fit_without_cross_validation_and_fresh_points_says_so(tmp_path):
     result = _result(BARE)
-    seen = [fit.model_copy(update={"held_out": None}) for fit in result.studies["dc"].fits]
-    result = replace(result, studies={"dc": replace(result.studies["dc"], fits=seen)})
+    bare = [fit.model_copy(update={"cross_validation": None, "fresh": None}) for fit in result.studies["dc"].fits]
+    result = replace(result, studies={"dc": replace(result.studies["dc"], fits=bare, fresh=FreshPoints())})
     page = _write(tmp_path, [result]).path.read_text()
-    assert "all points are used for the fit" in page
-    assert set(reporting.tabulate_fits([result])["held out"]) == {0}
+    assert "Cross-validation: none, there are too few points" in page
+    assert "Fresh points: random" not in page
+    summary = reporting.tabulate_fits([result])
+    assert set(summary["stated on"]) == {"points of the fit"}
+    assert summary["NRMSE % fresh points"].isna().all()
+    assert set(summary["points fresh"]) == set(summary["blocks left out"]) == {0}
+
+
+def test_fresh_points_that_failed_are_counted_and_listed(tmp_path):
+    result = _result(BARE, fresh_lost=2)
+    page = _write(tmp_path, [result]).path.read_text()
+    assert "4 failed points" in page
+    assert "2 runs failed" in page
+    failures = page_tables.tabulate_failures([result])
+    assert [where.partition("=")[0] for where in failures["where"]] == ["fresh point corner"] * 4
+
+
+def test_blocks_whose_refit_failed_are_stated(tmp_path):
+    result = _result(BARE)
+    fits = [fit.model_copy(update={"cross_validation": fit.cross_validation.model_copy(update={"n_failed": 2})})
+            for fit in result.studies["dc"].fits]  # fmt: skip
+    result = replace(result, studies={"dc": replace(result.studies["dc"], fits=fits)})
+    assert "2 of the fits to the rest failed" in _write(tmp_path, [result]).path.read_text()
 
 
 def test_errors_drawn_are_model_less_data():
@@ -237,10 +297,12 @@ def test_errors_drawn_are_model_less_data():
     shown = picture_layout.lay_out_pictures(result)[0]
     fit = next(f for f in result.studies["dc"].fits if f.model == "curve" and f.conditions["temp"] == 27.0)
     panel = shown.panels[[m.name for m in shown.models].index("curve")]
-    assert panel.error.size == len(VOLTS) * len(BIAS) - 1
-    assert int(panel.held.sum()) == fit.held_out.n
-    assert np.sqrt(np.mean(panel.error[panel.held] ** 2)) == pytest.approx(fit.held_out.rms)
-    assert panel.error[np.abs(panel.error * panel.held).argmax()] == pytest.approx(fit.held_out.worst)
+    for of, stated in ((~panel.fresh, fit.fitted), (panel.fresh, fit.fresh)):
+        assert int(of.sum()) == stated.n
+        assert np.sqrt(np.mean(panel.error[of] ** 2)) == pytest.approx(stated.rms)
+        assert panel.error[np.abs(panel.error * of).argmax()] == pytest.approx(stated.worst)
+    assert fit.fitted.n == len(VOLTS) * len(BIAS) - 1
+    assert panel.nrmse == fit.fresh.nrmse
 
 
 def test_curve_of_a_model_passes_where_the_fit_says():

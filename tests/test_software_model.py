@@ -67,7 +67,7 @@ def test_torch_and_numpy_say_the_same(tech, name, model, index):
     fit = record.fits[index]
     function = registry.load_circuit(record.circuit).model(model)
     rng = np.random.default_rng(0)
-    inputs = [rng.uniform(*fit.box[i], 500) for i in fit.inputs]
+    inputs = [rng.uniform(*fit.valid_range[i], 500) for i in fit.inputs]
     ours = function(*inputs, **fit.values())
     theirs = function(*map(torch.from_numpy, inputs), **fit.values()).numpy()
     np.testing.assert_allclose(theirs, ours, rtol=1e-12, atol=1e-12 * np.abs(ours).max())
@@ -331,8 +331,8 @@ def test_a_damaged_or_foreign_array_is_refused(tmp_path):
 def test_a_record_of_another_version_is_refused(tmp_path):
     for name in registry.record_names("gc28"):
         text = registry.load_record("gc28", name).to_json()
-        (tmp_path / f"{name}.json").write_text(text.replace('"schema_version": 1', '"schema_version": 2'))
-    with pytest.raises(DataError, match="schema version 2; this package reads version 1"):
+        (tmp_path / f"{name}.json").write_text(text.replace('"schema_version": 2', '"schema_version": 3'))
+    with pytest.raises(DataError, match="schema version 3; this package reads versions 1 and 2"):
         GainCell.from_records(tmp_path, "pulsed")
 
 

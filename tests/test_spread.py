@@ -177,7 +177,7 @@ def _recorded(covariance):
     fit = fit.model_copy(
         update={
             "model": "random_cell", "nominal": "softplus", "coefficients": coefficients, "covariance": covariance,
-            "conditions": conditions, "inputs": ("v_store",), "box": {"v_store": (0.0, 0.9)},
+            "conditions": conditions, "inputs": ("v_store",), "valid_range": {"v_store": (0.0, 0.9)},
         }
     )  # fmt: skip
     spread = VariationSummary(

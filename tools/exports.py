@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from markdown_table import table
 from marked_block import rewrite
-from stated_errors import fitted, stated, unseen
+from stated_errors import fitted, stated
 
 from gaincell_char import registry, units
 from gaincell_char.exporting import export_files
@@ -41,17 +41,16 @@ def simulate(record: Record, fit: Fit, netlist: str | None, pool: Pool) -> tuple
 
 
 def compare(name: str, pool: Pool) -> dict[str, Any]:
-    """Errors [SI] at points that were not used in the fit, and the time of both."""
+    """Errors [SI] over the grid of the bench, and the time of both."""
     record = registry.load_record(TECHNOLOGY, name)
     fit = fitted(record)
     text = export_files(record, "spice", model=fit.model)[f"{record.circuit}.cir"]
     simulate(record, fit, text, pool)  # the first load of everything is not measured
     inputs, macro, macro_s = simulate(record, fit, text, pool)
     _, transistors, transistors_s = simulate(record, fit, None, pool)
-    seen = unseen(inputs)
-    error, realised = (macro - transistors)[seen], macro - registry.load_model(record, fit.model)(*inputs.values())
+    error, realised = macro - transistors, macro - registry.load_model(record, fit.model)(*inputs.values())
     return {
-        "record": name, "model": fit.model, "unit": fit.unit, "n": int(seen.sum()),
+        "record": name, "model": fit.model, "unit": fit.unit, "n": error.size,
         "rms": float(np.sqrt(np.mean(error**2))), "worst": float(np.abs(error).max()),
         "stated_rms": stated(fit).rms, "stated_worst": abs(stated(fit).worst),
         "realised_rms": float(np.sqrt(np.mean(realised**2))), "realised_worst": float(np.abs(realised).max()),

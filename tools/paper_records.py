@@ -51,7 +51,7 @@ def identifiable(c: list[float]) -> list[float]:
 
 
 def published(
-    circuit: str, model: str, values: dict[str, float], box: dict[str, tuple[float, float]], **at: float | str
+    circuit: str, model: str, values: dict[str, float], valid_range: dict[str, tuple[float, float]], **at: float | str
 ) -> Fit:
     """A fit whose coefficients were read, not fitted."""
     declared = load_circuit(circuit).model(model)
@@ -63,13 +63,13 @@ def published(
             name: Estimate(value=values[name], stderr=None, unit=c.unit, doc=c.doc)
             for name, c in declared.coefficients.items()
         },
-        covariance=[], box=box, full_range=float("nan") if not box else _range(declared, values, box),
-        fitted=None, held_out=None,
+        covariance=[], valid_range=valid_range, full_range=_range(declared, values, valid_range),
+        fitted=None, cross_validation=None, fresh=None,
     )  # fmt: skip
 
 
-def _range(function, values, box):  # type: ignore[no-untyped-def]
-    grid = np.meshgrid(*(np.linspace(*span, 101) for span in box.values()))
+def _range(function, values, valid_range):  # type: ignore[no-untyped-def]
+    grid = np.meshgrid(*(np.linspace(*span, 101) for span in valid_range.values()))
     return float(np.ptp(function(*grid, **values)))
 
 
@@ -87,13 +87,14 @@ def main() -> None:
     """Write every record."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     c0, c1, c2, c3 = identifiable(C)
-    box = {"v_store": (0.0, VDD)}
+    valid_range = {"v_store": (0.0, VDD)}
     cell = {"vdd": VDD, "v_in": VDD, "levels_store": 8.0, "levels_input": 16.0, "t_max": T_MAX}
+    cubic = {"c0": c0, "c1": c1, "c2": c2, "c3": c3, "v_ref": VDD / 2}
     linear = {"c0": 0.0, "c1": MICRO * LINEAR_GAIN, "c2": 0.0, "c3": 0.0, "v_ref": VDD / 2}
     write(
         "gain_cell", "dc", cell,
-        published("gain_cell", "cubic", {"c0": c0, "c1": c1, "c2": c2, "c3": c3, "v_ref": VDD / 2}, box, v_in=VDD),
-        published("gain_cell", "cubic", linear, box, v_in=VDD, variant="linear"),
+        published("gain_cell", "cubic", cubic, valid_range, v_in=VDD),
+        published("gain_cell", "cubic", linear, valid_range, v_in=VDD, variant="linear"),
     )  # fmt: skip
     write(
         "capacitor_decay", "decay", {"vdd": VDD, "decay_per_token": DECAY_PER_TOKEN},

@@ -19,7 +19,7 @@ from marked_block import rewrite
 from stated_errors import stated
 
 from gaincell_char import registry, units
-from gaincell_char.fitting.fit import Errors
+from gaincell_char.fitting.accuracy import Errors
 
 T_MAX = 15e-9
 

@@ -1,24 +1,16 @@
 """Which fit of a record the tables show, and which of its errors: the only place where the scripts choose."""
 
-from collections.abc import Mapping
-
-import numpy as np
-
-from gaincell_char.fitting.fit import Errors, Fit, held_out
+from gaincell_char.fitting.accuracy import Errors
+from gaincell_char.fitting.fit import FITTED, Fit
 from gaincell_char.fitting.record import Record
 
 
 def stated(fit: Fit) -> Errors:
-    """Errors at points that were not used in the fit."""
-    assert fit.held_out is not None
-    return fit.held_out
+    """Errors at random points that were simulated after the fit."""
+    assert fit.fresh is not None
+    return fit.fresh
 
 
 def fitted(record: Record) -> Fit:
     """The first fit of the fitted form, which the published form is compared with."""
-    return next(fit for fit in record.fits if fit.form == "best")
-
-
-def unseen(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Mask of the points of a grid that were not used in the fit."""
-    return held_out(inputs)
+    return next(fit for fit in record.fits if fit.form == FITTED)

@@ -79,7 +79,7 @@ def gmin_rows(pool: Pool) -> list[tuple[str, str]]:
 
 
 def fit_rows() -> Iterator[tuple[str, ...]]:
-    """Errors of one model of each study in each technology, at points that were not used in the fit."""
+    """Errors of one model of each study in each technology, at random points that were simulated after the fit."""
     for study, model, output in (
         ("gain_cell.dc", "softplus", "current at `v_in` = `vdd`"),
         ("gain_cell.pulse", "softplus_charge", "charge per pulse"),

@@ -79,7 +79,7 @@ def _clamped(function: Callable[..., Array], output: str, equation: str) -> Mode
     """The published form: one slope between hard limits."""
     return Model(
         name=function.__name__,
-        form="paper",
+        form="published",
         bench="transfer",
         function=function,
         output=output,
@@ -92,7 +92,7 @@ HARD_SIGMOID = _clamped(hard_sigmoid, "t_pulse", "t_pulse = gain q_in, between 0
 HARD_TANH = _clamped(hard_tanh, "t_signed", "t_signed = gain q_in, between -t_max and t_max")
 RELU_KNEE = Model(
     name="relu_knee",
-    form="best",
+    form="fitted",
     bench="transfer",
     function=relu_knee,
     output="t_pulse",
@@ -101,7 +101,7 @@ RELU_KNEE = Model(
 )
 SIGNED_KNEE = Model(
     name="signed_knee",
-    form="best",
+    form="fitted",
     bench="transfer",
     function=signed_knee,
     output="t_signed",

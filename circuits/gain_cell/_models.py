@@ -126,7 +126,7 @@ def _ekv_transistor(side: str, k: float) -> CoefficientArray:
 BRANCHES = {"n": transistor("n", 5e-5), "p": transistor("p", 8e-5)}
 CUBIC = Model(
     name="cubic",
-    form="paper",
+    form="published",
     bench="dc",
     function=cubic,
     output="i_bl",
@@ -137,7 +137,7 @@ CUBIC = Model(
 )
 SOFTPLUS = Model(
     name="softplus",
-    form="best",
+    form="fitted",
     bench="dc",
     function=softplus_np,
     output="i_bl",
@@ -147,7 +147,7 @@ SOFTPLUS = Model(
 )
 CUBIC_2D = Model(
     name="cubic_2d",
-    form="paper",
+    form="published",
     bench="dc",
     function=bivariate_cubic,
     output="i_bl",
@@ -158,7 +158,7 @@ CUBIC_2D = Model(
 )
 EKV_2D = Model(
     name="ekv_2d",
-    form="best",
+    form="fitted",
     bench="dc",
     function=ekv_rails,
     output="i_bl",
@@ -168,7 +168,7 @@ EKV_2D = Model(
 )
 CUBIC_CHARGE = Model(
     name="cubic_charge",
-    form="paper",
+    form="published",
     bench="pulse",
     function=cubic_charge,
     output="q_bl",
@@ -178,7 +178,7 @@ CUBIC_CHARGE = Model(
 )
 SOFTPLUS_CHARGE = Model(
     name="softplus_charge",
-    form="best",
+    form="fitted",
     bench="pulse",
     function=softplus_charge,
     output="q_bl",
@@ -187,7 +187,7 @@ SOFTPLUS_CHARGE = Model(
 )
 FEED_THROUGH = Model(
     name="feed_through",
-    form="best",
+    form="fitted",
     bench="write",
     function=feed_through,
     output="v_store",
@@ -200,7 +200,7 @@ FEED_THROUGH = Model(
 def _energy_model(name: str, output: str) -> Model:
     return Model(
         name=name,
-        form="best",
+        form="fitted",
         bench="energy",
         function=energy,
         output=output,
@@ -214,7 +214,7 @@ def _series(name: str, output: str, unit: str, scale: float, shape: tuple[int, i
     moves, powers = shape
     return Model(
         name=name,
-        form="best",
+        form="fitted",
         bench="bitline",
         function=bitline_series,
         output=output,

@@ -159,7 +159,7 @@ def _current(where: str, start: float) -> Coefficient:
 MODELS = (
     Model(
         name="exponential",
-        form="paper",
+        form="published",
         bench="decay",
         function=exponential,
         output="v_store",
@@ -171,7 +171,7 @@ MODELS = (
     ),
     Model(
         name="three_leaks",
-        form="best",
+        form="fitted",
         bench="decay",
         function=three_leaks,
         output="v_store",
@@ -185,7 +185,7 @@ MODELS = (
     ),
     Model(
         name="leak_conductance",
-        form="paper",
+        form="published",
         bench="leak",
         function=leak_conductance,
         output="i_leak",
@@ -195,7 +195,7 @@ MODELS = (
     ),
     Model(
         name="leak_terms",
-        form="best",
+        form="fitted",
         bench="leak",
         function=leak_terms,
         output="i_leak",

@@ -43,7 +43,7 @@ def _switch(side: str) -> CoefficientArray:
 
 SWITCHED_2D = Model(
     name="switched_2d",
-    form="best",
+    form="fitted",
     bench="dc",
     function=switched,
     output="i_bl",

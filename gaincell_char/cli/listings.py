@@ -11,6 +11,7 @@ from ..declare.bench import Bench
 from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Params, Values
 from ..declare.sweep_values import show_grid
+from ..fitting.accuracy import CrossValidation, Errors
 from ..fitting.record import Record
 from .console import table
 
@@ -93,23 +94,34 @@ def _parameters(title: str, params: Params, values: Values) -> Table:
 
 
 def fits(record: Record) -> Table:
-    """Table of the fit errors of each model of a record."""
-    rows = table("model", "at", "coefficients", "R2", "NRMSE", "worst", "points held out")
+    """Table of the errors of each model of a record."""
+    rows = table("model", "at", "coefficients", "R2", "NRMSE, fitted", "NRMSE, cross-validation", "worst", "refits")
     for found in record.fits:
-        errors = found.held_out or found.fitted
+        errors, crossed = found.stated, found.cross_validation
         at = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in found.conditions.items())
         if errors is not None:
-            r2 = "" if errors.r2 is None else f"{errors.r2:.7f}"
             rows.add_row(
                 found.model,
                 at,
                 str(len(found.covariance)),
-                r2,
-                f"{100 * errors.nrmse:.4f} %",
+                "" if errors.r2 is None else f"{errors.r2:.7f}",
+                _percent(found.fitted),
+                _percent(crossed),
                 units.show(errors.worst, found.unit),
-                str(found.held_out.n if found.held_out else 0),
+                _refits(crossed),
             )
     return rows
+
+
+def _percent(errors: Errors | None) -> str:
+    return "none" if errors is None else f"{100 * errors.nrmse:.4f} %"
+
+
+def _refits(crossed: CrossValidation | None) -> str:
+    """How many fits the cross-validation consists of, and how many of them failed."""
+    if crossed is None:
+        return "too few points"
+    return f"{crossed.n_blocks}, {crossed.n_failed} failed" if crossed.n_failed else str(crossed.n_blocks)
 
 
 def frame(data: pd.DataFrame) -> Table:

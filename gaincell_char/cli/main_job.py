@@ -69,8 +69,9 @@ def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult
     """Error of the main job, or None: failed points first, then failed fits, then invalid studies."""
     studies = [study for result in results for study in result.studies.values()]
     if failures := [failure for study in studies for failure in study.failures]:
-        failed = sum(int(s.dataset.attrs["n_failed"]) for s in studies)
-        return describe_failures(failures, failed, sum(one.size for one in planned), out / "failed")
+        failed = sum(study.counts["failed"] for study in studies)
+        total = sum(one.size for one in planned) + sum(study.fresh.counts["points"] for study in studies)
+        return describe_failures(failures, failed, total, out / "failed")
     if left_out := [reason for study in studies for reason in study.left_out]:
         return FitError(f"{_many(len(left_out), 'model')} could not be fitted; the first: {left_out[0]}")
     if problems := list(characterize_all.problems(planned)):

@@ -120,8 +120,8 @@ class Model:
         arguments are the inputs of the model.
     output : str
         Output of the bench that the function gives.
-    form : {"paper", "best"}
-        The published form, or the best one known to us.
+    form : {"published", "fitted"}
+        The equation of a publication, or the one with the smallest error known to the author of the circuit.
     equation : str
         The formula as a reader would write it.
     arguments : mapping of str to Coefficient or CoefficientArray

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import registry
 from ..errors import ExportError, ParameterError, RequestError
-from ..fitting.fit import Fit
+from ..fitting.fit import FITTED, Fit
 from ..fitting.fitted import check_record
 from ..fitting.record import Record
 from ..storage.tables import check_writable, make_folder, write_bytes
@@ -72,7 +72,7 @@ def export_files(
     to : str
         Name of the format.
     model : str, optional
-        Model to export: by default the first of form "best" that the format can express, else the first of any form.
+        Model to export: by default the first of form "fitted" that the format can express, else the first of any form.
     companions : str or Path, optional
         Packaged set or folder of other records of the technology, if the format needs them; by default the packaged
         set of the record's technology.
@@ -149,7 +149,7 @@ def _choose_fit(target: Target, request: Request, model: str | None, at: Conditi
         return wanted
     fits = [fit for fit in request.record.fits if at.items() <= fit.conditions.items()]
     reasons = []
-    for fit in sorted(fits, key=lambda fit: fit.form != "best"):
+    for fit in sorted(fits, key=lambda fit: fit.form != FITTED):
         wanted = _add_fit(request, fit)
         if not (why := _explain_refusal(target, wanted)):
             return wanted

@@ -78,7 +78,7 @@ def collect_numbers(request: Request) -> dict[str, object]:
     """
     fit, model = request.require_model()
     head = related_records.require_cell_head(request)
-    low, high = fit.box[fit.inputs[0]]
+    low, high = fit.valid_range[fit.inputs[0]]
     curve = _sample_curve(FittedModel(fit=fit, function=model), low, high)
     full = float(np.abs(curve).max())
     sigma = _sample_sigma(fit, related_records.load_random_circuits(request), full)
@@ -94,7 +94,7 @@ def collect_numbers(request: Request) -> dict[str, object]:
         "curve": (curve / full).tolist(),
         "v_ref": decay.coefficients["v_ref"].value,
         "full": full,
-        "drive": [list(fit.box[name]) for name in fit.inputs[1:]],
+        "drive": [list(fit.valid_range[name]) for name in fit.inputs[1:]],
         "sigma": sigma,
         "tau": decay.coefficients["tau"].value,
         "limit": {operation: charge / (full * over) for operation, charge in limits.items()},
@@ -111,7 +111,7 @@ def _sample_curve(model: FittedModel, low: float, high: float) -> Floats:
 
 def _sample_sigma(fit: Fit, random: RandomCircuits | None, full: float) -> dict[str, object]:
     """Sigma over the first input at full drive, as a fraction of full scale; 0 if the record states none."""
-    axis = np.linspace(*fit.box[fit.inputs[0]], _POINTS)
+    axis = np.linspace(*fit.valid_range[fit.inputs[0]], _POINTS)
     sigma = np.zeros_like(axis)
     if random is not None:
         sigma = random.sigma(axis, *_full_drive(fit, axis)[: len(random.fit.inputs) - 1])
@@ -120,7 +120,7 @@ def _sample_sigma(fit: Fit, random: RandomCircuits | None, full: float) -> dict[
 
 def _full_drive(fit: Fit, axis: Floats) -> list[Floats]:
     """All inputs except the first, at their upper limits, along an axis."""
-    return [np.full_like(axis, fit.box[name][1]) for name in fit.inputs[1:]]
+    return [np.full_like(axis, fit.valid_range[name][1]) for name in fit.inputs[1:]]
 
 
 def _find_limits(request: Request, head: Head) -> tuple[float, dict[str, float]]:

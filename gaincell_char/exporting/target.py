@@ -88,23 +88,27 @@ class Request:
 
 def _write_fit(fit: Fit) -> list[str]:
     at = ", ".join(f"{name} = {value}" for name, value in fit.conditions.items())
-    box = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
-    errors = fit.held_out or fit.fitted
-    off = f"rms {errors.rms:.3g} {fit.unit}, worst {abs(errors.worst):.3g} {fit.unit}" if errors else "none stated"
-    return [f"model {fit.model} at {at or 'the published conditions'}; valid for {box}", f"error of the fit: {off}"]
+    span = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.valid_range.items())
+    off, errors = "none stated", fit.stated
+    if errors:
+        off = f"rms {errors.rms:.3g} {fit.unit}, worst {abs(errors.worst):.3g} {fit.unit}, on {fit.stated_on}"
+    where = f"model {fit.model} at {at or 'the published conditions'}; valid for {span}"
+    return [where, f"error of the model: {off}"]
 
 
 def _describe_fit(fit: Fit | None) -> dict[str, object]:
     if fit is None:
-        return {"model": None, "conditions": {}, "box": {}, "unit": "", "error_rms": None, "error_worst": None}
-    errors = fit.held_out or fit.fitted
+        empty: dict[str, object] = {"model": None, "conditions": {}, "valid_range": {}, "unit": ""}
+        return {**empty, "error_rms": None, "error_worst": None, "error_on": ""}
+    errors = fit.stated
     return {
         "model": fit.model,
         "conditions": fit.conditions,
-        "box": fit.box,
+        "valid_range": fit.valid_range,
         "unit": fit.unit,
         "error_rms": errors.rms if errors else None,
         "error_worst": abs(errors.worst) if errors else None,
+        "error_on": fit.stated_on,
     }
 
 

@@ -1,22 +1,24 @@
-"""A table and a model -> coefficients, where they hold, and how far off they are on points not used."""
+"""A table and a model -> coefficients fitted to all points, where they hold, and how far off they are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from ..declare.bench import Floats, Numbers
+from ..declare.bench import Numbers
 from ..declare.model import Model
 from ..errors import DataError, FitError
-from ..storage.schema_fields import Conditions, Count, Finite, Label, Name, NotNegative, Text
+from ..storage.schema_fields import Conditions, Finite, Label, Name, NotNegative, Text
+from .accuracy import CrossValidation, Errors, FreshErrors, compute_errors
+from .cross_validation import cross_validate
 from .least_squares import Problem, Solution
-from .points import Mask, Selection, select
+from .points import Selection, select
 
-_HOLD_OUT_EVERY = 4
-_FEWEST_TO_HOLD_OUT = 12
+PUBLISHED, FITTED = "published", "fitted"
+"""Forms of a model: the formula of a publication, and the one that was found to fit best."""
 
 
 class _Record(BaseModel):
@@ -37,21 +39,6 @@ class Estimate(_Record):
     doc: Text
 
 
-class Errors(_Record):
-    """How far a model is off on a set of points.
-
-    ``rms`` and ``worst`` are in the unit of the output; ``nrmse`` is ``rms`` as a fraction of the
-    output's full range; ``worst_at`` gives the inputs of the worst point; ``r2`` is None where the data do not vary.
-    """
-
-    n: Count
-    rms: NotNegative
-    nrmse: NotNegative
-    worst: Finite
-    worst_at: dict[Name, Finite]
-    r2: Finite | None
-
-
 class Fit(_Record):
     """A fitted model.
 
@@ -59,14 +46,22 @@ class Fit(_Record):
     ----------
     conditions : mapping
         Corner, temperature and every other value at which the data were taken.
-    box : mapping of str to (low, high)
+    form : str
+        ``"published"``: the formula is that of a publication; ``"fitted"``: the one that was found to fit best.
+    valid_range : mapping of str to (low, high)
         Range of each input over which the errors were measured.
     full_range : float
         Largest minus smallest output.
     covariance : list of lists
         Of the fitted coefficients, in the order of `coefficients` without the given ones.
-    fitted, held_out : Errors
-        On the points the fit used, and on those it did not see.
+    fitted : Errors
+        On the points that the coefficients were fitted to: all there are.
+    cross_validation : CrossValidation
+        On rows and columns of the grid that were left out in turn; None if there are too few points.
+    fresh : FreshErrors
+        On random points that were simulated after the fit; None for a table.
+    held_out : Errors
+        Of a record of schema version 1 only: on every fourth point, which the coefficients were not fitted to.
     """
 
     model: Name
@@ -78,10 +73,12 @@ class Fit(_Record):
     conditions: Conditions
     coefficients: dict[Name, Estimate]
     covariance: list[list[Finite]]
-    box: dict[Name, tuple[Finite, Finite]]
+    valid_range: dict[Name, tuple[Finite, Finite]]
     full_range: NotNegative
     fitted: Errors | None
-    held_out: Errors | None
+    cross_validation: CrossValidation | None
+    fresh: FreshErrors | None
+    held_out: Errors | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -90,26 +87,51 @@ class Fit(_Record):
             raise ValueError(f"the covariance of {free} fitted coefficients takes {free} rows of {free} numbers")
         if any(row[i] < 0 for i, row in enumerate(self.covariance)):
             raise ValueError("a variance on the diagonal of the covariance is negative")
-        if set(self.box) != set(self.inputs):
-            raise ValueError(
-                f"the box names {', '.join(self.box) or 'nothing'}; the inputs are {', '.join(self.inputs)}"
-            )
-        if wrong := [name for name, (low, high) in self.box.items() if low >= high]:
-            raise ValueError(f"the box of {wrong[0]} does not end above its beginning")
+        check_ranges(self.valid_range, self.inputs)
+        if wrong := [name for name, (low, high) in self.valid_range.items() if low >= high]:
+            raise ValueError(f"the valid range of {wrong[0]} does not end above its beginning")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_old(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        if self.held_out is None:
+            fields.pop("held_out", None)
+        return fields
+
+    @property
+    def stated(self) -> Errors | None:
+        """The error to expect: on fresh points, else of cross-validation, else what there is."""
+        return next((errors for errors in self._by_trust().values() if errors is not None), None)
+
+    @property
+    def stated_on(self) -> str:
+        """The points of `stated` in words; empty if there are none."""
+        return next((words for words, errors in self._by_trust().items() if errors is not None), "")
+
+    def _by_trust(self) -> dict[str, Errors | None]:
+        return {
+            "fresh points": self.fresh,
+            "cross-validation": self.cross_validation,
+            "held-out points": self.held_out,
+            "points of the fit": self.fitted,
+        }
 
     def values(self) -> dict[str, float]:
         """Coefficient name -> value, as the model function takes them."""
         return {name: estimate.value for name, estimate in self.coefficients.items()}
 
 
+def check_ranges(ranges: Mapping[str, object], inputs: Sequence[str]) -> None:
+    """Raise ValueError unless there is a range for every input, and no other."""
+    if set(ranges) != set(inputs):
+        raise ValueError(f"valid ranges of {', '.join(ranges) or 'nothing'}; the inputs are {', '.join(inputs)}")
+
+
 def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, robust: float = 0.0) -> Fit:
-    """Least-squares fit of a model to one selection.
+    """Least-squares fit of a model to all points of one selection, and its cross-validation.
 
     With `robust` above 0, residuals larger than that part of the full range count less and less (soft L1).
-
-    Every fourth point, counted along each input so that the box's corners stay in, is kept from the fit
-    and used to state its error.
 
     Raises
     ------
@@ -118,12 +140,10 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
     """
     if constant := [name for name, x in selection.inputs.items() if x.min() == x.max()]:
         raise FitError(f"model {model.name}: {constant[0]} has one value only; sweep it, or choose another model")
-    held = held_out(selection.inputs)
     numeric = {name: value for name, value in selection.conditions.items() if not isinstance(value, str)}
-    problem = Problem(model, selection.part(~held), selection.full_range, {**params, **numeric})
-    solution = problem.solve_linear() if model.linear and not robust else problem.solve(robust)
-    coefficients = _estimates(model, problem, solution)
-    values = {name: estimate.value for name, estimate in coefficients.items()}
+    problem = Problem(model, selection, selection.full_range, {**params, **numeric})
+    solution = problem.fit(robust)
+    values = problem.coefficients(solution)
     predicted = np.asarray(model(*selection.inputs.values(), **values), dtype=float)
     return Fit(
         model=model.name,
@@ -133,52 +153,24 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
         output=model.output,
         unit=unit,
         conditions=selection.conditions,
-        coefficients=coefficients,
+        coefficients=_estimates(model, problem, solution),
         covariance=solution.covariance.tolist(),
-        box={name: (float(x.min()), float(x.max())) for name, x in selection.inputs.items()},
+        valid_range={name: (float(x.min()), float(x.max())) for name, x in selection.inputs.items()},
         full_range=selection.full_range,
-        fitted=compute_errors(selection, predicted, ~held),
-        held_out=compute_errors(selection, predicted, held),
+        fitted=compute_errors(selection, predicted, selection.full_range),
+        cross_validation=cross_validate(problem, values, robust),
+        fresh=None,
     )
 
 
 def _estimates(model: Model, problem: Problem, solution: Solution) -> dict[str, Estimate]:
     """Every coefficient in the order of the model; one that was given has no standard error."""
     errors = dict(zip(problem.free, np.sqrt(np.diag(solution.covariance)).tolist(), strict=True))
-    values = {**problem.given, **dict(zip(problem.free, solution.values.tolist(), strict=True))}
+    values = problem.coefficients(solution)
     return {
         name: Estimate(value=values[name], stderr=errors.get(name), unit=c.unit, doc=c.doc)
         for name, c in model.coefficients.items()
     }
-
-
-def held_out(inputs: Mapping[str, Floats]) -> Mask:
-    """Mask of the points a fit does not see: every fourth diagonal of the grid the inputs lie on, its corners kept."""
-    codes = [np.unique(x, return_inverse=True)[1] for x in inputs.values()]
-    total = np.asarray(sum(codes))
-    if total.size < _FEWEST_TO_HOLD_OUT:
-        return np.zeros(total.shape, dtype=bool)
-    corner = np.logical_and.reduce([(code == 0) | (code == code.max()) for code in codes])
-    return np.asarray((total % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2) & ~corner)
-
-
-def compute_errors(selection: Selection, predicted: Floats, where: Mask) -> Errors | None:
-    """Compare a prediction with the data at the points of a mask; None if there are none."""
-    if not where.any():
-        return None
-    observed = selection.output[where]
-    error = predicted[where] - observed
-    worst = int(np.abs(error).argmax())
-    rms = float(np.sqrt(np.mean(error**2)))
-    spread = float(np.sum((observed - observed.mean()) ** 2))
-    return Errors(
-        n=error.size,
-        rms=rms,
-        nrmse=rms / selection.full_range,
-        worst=float(error[worst]),
-        worst_at={name: float(x[where][worst]) for name, x in selection.inputs.items()},
-        r2=1 - float(np.sum(error**2)) / spread if spread else None,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,15 +123,15 @@ def check_model(fit: Fit, circuit: Circuit, where: str) -> None:
 
 
 def _check_finite(fit: Fit, model: Model, where: str) -> None:
-    """Raise `DataError` unless the model gives finite numbers at the ends of its box and between them."""
+    """Raise `DataError` unless the model gives finite numbers at the ends of its valid range and between them."""
     try:
         with np.errstate(all="ignore"):
-            inputs = [np.linspace(*fit.box[name], 3) for name in fit.inputs]
+            inputs = [np.linspace(*fit.valid_range[name], 3) for name in fit.inputs]
             found = np.asarray(model(*inputs, **fit.values()), dtype=float)
     except ArithmeticError as error:
-        raise DataError(f"{where}: {model.name} gives no numbers in its box: {error}") from None
+        raise DataError(f"{where}: {model.name} gives no numbers in its valid range: {error}") from None
     if not np.isfinite(found).all():
-        raise DataError(f"{where}: {model.name} gives no finite numbers in its box")
+        raise DataError(f"{where}: {model.name} gives no finite numbers in its valid range")
 
 
 def parameter(record: Record, name: str) -> float:

@@ -1,6 +1,8 @@
 """Least squares of one model: unknowns in units of their scale, residuals in units of the full range."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
@@ -8,11 +10,18 @@ import scipy
 from ..declare.bench import Floats, Numbers
 from ..declare.model import Model
 from ..errors import FitError
-from .points import Selection
+from .points import Mask, Selection
 
 # Finite-difference Jacobians are good to about 1e-10 of their largest column.
 _RANK_TOLERANCE = 1e-9
 _LINEAR_RANK_TOLERANCE = 1e-11
+# Those of first order are good to about 1e-8 of it.
+_SHORT_RANK_TOLERANCE = 1e-7
+# Scipy's default tolerances stop coefficients 1e-7 short.
+_WHOLE_SEARCH: Mapping[str, Any] = {"jac": "3-point", "ftol": 1e-13, "xtol": 1e-11, "gtol": 1e-15, "max_nfev": 3000}
+_SHORT_SEARCH: Mapping[str, Any] = {"jac": "2-point", "ftol": 1e-7, "xtol": 1e-7, "gtol": 1e-9, "max_nfev": 1000}
+_FAR = 1e3
+"""Residual, in units of the full range, of a point where the model is not a number."""
 _UNDETERMINED_SHARE = 0.1
 """Coefficients with this part of the largest share in a direction that nothing determines are named."""
 
@@ -36,9 +45,13 @@ class Problem:
         Largest minus smallest output, of all points that there are.
     params : mapping
         Numbers that start values are computed from.
+    start : mapping, optional
+        Coefficients near the solution, at which a nonlinear search begins; it then is a short one.
 
     Attributes
     ----------
+    model, points, full_range
+        As given.
     free : list of str
         Coefficients that are fitted.
     given : mapping of str to float
@@ -50,24 +63,46 @@ class Problem:
         If there are too few points.
     """
 
-    def __init__(self, model: Model, points: Selection, full_range: float, params: Numbers) -> None:
-        self._model, self._points, self._full_range = model, points, full_range
-        start = {name: coefficient.start_value(params) for name, coefficient in model.coefficients.items()}
-        self.given = {name: start[name] for name, coefficient in model.coefficients.items() if coefficient.fixed}
-        self.free = [name for name in start if name not in self.given]
+    def __init__(
+        self, model: Model, points: Selection, full_range: float, params: Numbers, start: Numbers | None = None
+    ) -> None:
+        self.model, self.points, self.full_range, self._params = model, points, full_range, params
+        self._short = start is not None
+        declared = {name: coefficient.start_value(params) for name, coefficient in model.coefficients.items()}
+        self.given = {name: declared[name] for name, coefficient in model.coefficients.items() if coefficient.fixed}
+        self.free = [name for name in declared if name not in self.given]
         unknown = [model.coefficients[name] for name in self.free]
-        self._start = np.array([start[name] for name in self.free])
+        typical = np.array([declared[name] for name in self.free])
+        self._start = typical if start is None else np.array([start[name] for name in self.free])
         self._low = np.array([coefficient.low for coefficient in unknown])
         self._high = np.array([coefficient.high for coefficient in unknown])
-        self._scale = np.array([c.scale or abs(s) or 1.0 for c, s in zip(unknown, self._start, strict=True)])
+        self._scale = np.array([c.scale or abs(s) or 1.0 for c, s in zip(unknown, typical, strict=True)])
         self._weight, self._variance = _weights(points, full_range)
         if points.output.size <= len(self.free):
             raise FitError(
                 f"model {model.name} has {len(self.free)} coefficients for {points.output.size} points; widen the sweep"
             )
 
+    def without(self, block: Mask, start: Numbers) -> "Problem":
+        """Return the same problem without some of its points, for a short search from coefficients near its solution.
+
+        Raises
+        ------
+        FitError
+            If too few points are left.
+        """
+        return Problem(self.model, self.points.part(~block), self.full_range, self._params, start)
+
+    def fit(self, robust: float = 0.0) -> Solution:
+        """Exact solution where the model is linear and `robust` 0, else that of a search; errors are those of both."""
+        return self.solve_linear() if self.model.linear and not robust else self.solve(robust)
+
+    def coefficients(self, solution: Solution) -> dict[str, float]:
+        """Every coefficient by name, the given ones first."""
+        return {**self.given, **dict(zip(self.free, solution.values.tolist(), strict=True))}
+
     def solve(self, robust: float = 0.0) -> Solution:
-        """Nonlinear least squares; scipy's default tolerances stop coefficients 1e-7 short.
+        """Nonlinear least squares.
 
         Parameters
         ----------
@@ -80,26 +115,29 @@ class Problem:
             If the optimiser stops early or the points do not determine a coefficient.
         """
         try:
-            result = scipy.optimize.least_squares(
-                self._residual,
-                self._start / self._scale,
-                bounds=(self._low / self._scale, self._high / self._scale),
-                jac="3-point",
-                x_scale="jac",
-                ftol=1e-13,
-                xtol=1e-11,
-                gtol=1e-15,
-                max_nfev=3000,
-                loss="soft_l1" if robust else "linear",
-                f_scale=robust or 1.0,
-            )
+            result = self._search(robust)
         except (ValueError, ArithmeticError) as error:  # the residual is infinite where the search begins
-            raise FitError(f"model {self._model.name} cannot be fitted to these numbers: {error}") from None
-        if not result.success or not np.isfinite(result.fun).all():
-            raise FitError(f"model {self._model.name}: the optimiser stopped early: {result.message}")
+            raise FitError(f"model {self.model.name} cannot be fitted to these numbers: {error}") from None
+        if not result.success or not np.isfinite(self._residual(result.x)).all():
+            raise FitError(f"model {self.model.name}: the optimiser stopped early: {result.message}")
         jacobian = np.asarray(result.jac)
-        self._check_rank(jacobian, _RANK_TOLERANCE)
+        self._check_rank(jacobian, _SHORT_RANK_TOLERANCE if self._short else _RANK_TOLERANCE)
         return self._solution(result.x, jacobian, result.fun)
+
+    def _search(self, robust: float) -> Any:
+        """Result of the optimiser; a residual that is no number counts as a large one, so that it turns back there."""
+        start = self._start / self._scale
+        if not np.isfinite(self._residual(start)).all():
+            raise ValueError("the model is not a number where the search begins")
+        return scipy.optimize.least_squares(
+            self._finite_residual,
+            start,
+            bounds=(self._low / self._scale, self._high / self._scale),
+            x_scale="jac",
+            loss="soft_l1" if robust else "linear",
+            f_scale=robust or 1.0,
+            **(_SHORT_SEARCH if self._short else _WHOLE_SEARCH),
+        )
 
     def solve_linear(self) -> Solution:
         """Exact solution for a model that is linear in its coefficients.
@@ -111,25 +149,28 @@ class Problem:
         """
         base = self._predict(np.zeros(len(self.free)))
         columns = [self._predict(unit) - base for unit in np.eye(len(self.free))]
-        jacobian = np.stack(columns, axis=1) / self._full_range
+        jacobian = np.stack(columns, axis=1) / self.full_range
         self._check_rank(jacobian, _LINEAR_RANK_TOLERANCE)
         jacobian = jacobian * self._weight[:, None]
         norm = np.linalg.norm(jacobian, axis=0)
-        target = self._weight * (self._points.output - base) / self._full_range
+        target = self._weight * (self.points.output - base) / self.full_range
         scaled = np.linalg.lstsq(jacobian / norm, target)[0] / norm
         return self._solution(scaled, jacobian, self._residual(scaled))
 
     def _predict(self, scaled: Floats) -> Floats:
         values = dict(zip(self.free, scaled * self._scale, strict=True))
-        return np.asarray(self._model(*self._points.inputs.values(), **values, **self.given), dtype=float)
+        return np.asarray(self.model(*self.points.inputs.values(), **values, **self.given), dtype=float)
 
     def _residual(self, scaled: Floats) -> Floats:
-        return np.asarray(self._weight * (self._predict(scaled) - self._points.output) / self._full_range)
+        return np.asarray(self._weight * (self._predict(scaled) - self.points.output) / self.full_range)
+
+    def _finite_residual(self, scaled: Floats) -> Floats:
+        return np.nan_to_num(self._residual(scaled), nan=_FAR, posinf=_FAR, neginf=_FAR)
 
     def _check_rank(self, jacobian: Floats, tolerance: float) -> None:
         """Refuse points that do not determine a coefficient: the Jacobian, columns of length 1, has no full rank."""
         if not np.isfinite(jacobian).all():
-            raise FitError(f"model {self._model.name} is not a number at some of the points, or near them")
+            raise FitError(f"model {self.model.name} is not a number at some of the points, or near them")
         norm = np.linalg.norm(jacobian, axis=0)
         flat = [name for name, size in zip(self.free, norm, strict=True) if size == 0]
         if not flat:
@@ -140,7 +181,7 @@ class Problem:
             least = _UNDETERMINED_SHARE * null.max()
             flat = [name for name, share in zip(self.free, null, strict=True) if share > least]
         raise FitError(
-            f"model {self._model.name}: the data do not determine {', '.join(flat)}; "
+            f"model {self.model.name}: the data do not determine {', '.join(flat)}; "
             "widen the sweep or choose a simpler model"
         )
 

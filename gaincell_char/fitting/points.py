@@ -36,8 +36,8 @@ class Selection:
         """Largest minus smallest output."""
         return float(np.ptp(self.output))
 
-    def part(self, where: Mask) -> "Selection":
-        """Return the points of a mask."""
+    def part(self, where: Mask | NDArray[np.intp]) -> "Selection":
+        """Return the points of a mask, or those at some places, as often as each is named."""
         return replace(
             self,
             inputs={name: x[where] for name, x in self.inputs.items()},

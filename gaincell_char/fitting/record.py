@@ -11,8 +11,9 @@ from ..storage import untrusted
 from ..storage.schema_fields import Count, Finite, Label, Name, Source, Text, complaint
 from .fit import Fit
 from .variation import VariationSummary
+from .versions import upgrade
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Provenance(BaseModel):
@@ -53,7 +54,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     circuit: Name
     bench: Name
     study: Label
@@ -95,7 +96,7 @@ class Record(BaseModel):
 
     @classmethod
     def from_json(cls, text: str, where: str = "record") -> Self:
-        """Read back what `to_json` wrote.
+        """Read back what `to_json` wrote, now or in schema version 1.
 
         Raises
         ------
@@ -104,13 +105,13 @@ class Record(BaseModel):
         """
         raw: Any = untrusted.parse_json(text, where)
         version = raw.get("schema_version") if isinstance(raw, dict) else None
-        if version != SCHEMA_VERSION:
+        if isinstance(version, bool) or version not in (1, SCHEMA_VERSION):
             raise DataError(
                 f"{where}: schema version {untrusted.printable(str(version))[:40]}; "
-                f"this package reads version {SCHEMA_VERSION}"
+                f"this package reads versions 1 and {SCHEMA_VERSION}"
             )
         try:
-            return cls.model_validate(raw)
+            return cls.model_validate(upgrade(raw) if version == 1 else raw)
         except ValidationError as error:
             raise DataError(f"{where}: {complaint(error)}") from None
 

@@ -10,11 +10,13 @@ from ..declare.bench import Floats
 from ..declare.model import RandomModel
 from ..errors import FitError
 from ..storage.schema_fields import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
-from .fit import held_out
+from .fit import check_ranges
 from .points import Mask
 
 PARTS = ("process", "mismatch")
 _FEWEST_SAMPLES = 16
+_HOLD_OUT_EVERY = 4
+_FEWEST_TO_HOLD_OUT = 12
 
 
 class _Stored(BaseModel):
@@ -57,7 +59,7 @@ class RandomFit(_Stored):
     inputs: tuple[Name, ...]
     output: Name
     conditions: Conditions
-    box: dict[Name, tuple[Finite, Finite]]
+    valid_range: dict[Name, tuple[Finite, Finite]]
     coefficients: list[RandomCoefficient]
     covariance: dict[Name, list[list[Finite]]]
     explained: Finite
@@ -76,10 +78,7 @@ class RandomFit(_Stored):
                 raise ValueError(f"the {part} covariance of {size} coefficients takes {size} rows of {size} numbers")
             if any(row[i] < 0 for i, row in enumerate(rows)):
                 raise ValueError(f"a variance on the diagonal of the {part} covariance is negative")
-        if set(self.box) != set(self.inputs):
-            raise ValueError(
-                f"the box names {', '.join(self.box) or 'nothing'}; the inputs are {', '.join(self.inputs)}"
-            )
+        check_ranges(self.valid_range, self.inputs)
         return self
 
 
@@ -197,7 +196,7 @@ def _make_fit(
         inputs=model.inputs,
         output=model.output,
         conditions=dict(conditions),
-        box={name: (float(values.min()), float(values.max())) for name, values in inputs.items()},
+        valid_range={name: (float(values.min()), float(values.max())) for name, values in inputs.items()},
         coefficients=_coefficients(model, found),
         covariance=_covariance_by_part(found, draws, parts),
         explained=explained,
@@ -206,6 +205,16 @@ def _make_fit(
         n_inputs=samples.shape[1],
         n_held_out=int(held.sum()),
     )
+
+
+def held_out(inputs: Mapping[str, Floats]) -> Mask:
+    """Mask of the inputs that coefficients are not read off from: every fourth diagonal of their grid, no corners."""
+    codes = [np.unique(x, return_inverse=True)[1] for x in inputs.values()]
+    total = np.asarray(sum(codes))
+    if total.size < _FEWEST_TO_HOLD_OUT:
+        return np.zeros(total.shape, dtype=bool)
+    corner = np.logical_and.reduce([(code == 0) | (code == code.max()) for code in codes])
+    return np.asarray((total % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2) & ~corner)
 
 
 def _coefficients(model: RandomModel, found: Floats) -> list[RandomCoefficient]:

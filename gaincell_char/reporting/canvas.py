@@ -18,7 +18,7 @@ from .parts import Drawn
 from .picture import AxisQuantity
 
 # Okabe and Ito: distinguishable with every common colour blindness.
-INK, PAPER, BEST = "#222222", "#D55E00", "#0072B2"
+INK, PUBLISHED, FITTED = "#222222", "#D55E00", "#0072B2"
 _CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 SMALL = 10.5
 """Font size [pt] of legends and notes."""
@@ -80,8 +80,8 @@ def bracket(unit: str) -> str:
 
 
 def colour_form(form: str) -> str:
-    """Colour of a model's curve, by the form of the model."""
-    return PAPER if form == "paper" else BEST
+    """Colour of a model's curve, by its form."""
+    return PUBLISHED if form == "published" else FITTED
 
 
 def colour_value(value: Value | None, family: Sequence[Value]) -> str:
@@ -97,5 +97,5 @@ def colour_value(value: Value | None, family: Sequence[Value]) -> str:
 
 
 def choose_dashes(form: str) -> str | tuple[float, tuple[float, ...]]:
-    """Line style of a model's curve, by the form of the model."""
-    return (0, (4, 2)) if form == "paper" else "-"
+    """Line style of a model's curve, by its form."""
+    return (0, (4, 2)) if form == "published" else "-"

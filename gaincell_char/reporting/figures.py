@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from . import text
-from .canvas import INK, PAPER, SMALL, bracket, choose_dashes, colour_form, colour_value, label_axis, render
+from .canvas import INK, PUBLISHED, SMALL, bracket, choose_dashes, colour_form, colour_value, label_axis, render
 from .grids import choose_markers
 from .parts import Drawn
 from .picture import Line, Panel, Picture
@@ -126,7 +126,9 @@ class _Drawing:
 
     def _draw_main(self, ax: Axes) -> None:
         if self.picture.y_span is None:
-            ax.text(0.5, 0.5, "no point has a result", transform=ax.transAxes, ha="center", va="center", color=PAPER)
+            ax.text(
+                0.5, 0.5, "no point has a result", transform=ax.transAxes, ha="center", va="center", color=PUBLISHED
+            )
         for number, line in enumerate(self.picture.lines):
             self._draw_line(ax, number, line)
         low, high = self.picture.y_span or (0.0, 1.0)
@@ -161,10 +163,10 @@ class _Drawing:
         of = {value: colour_value(value, self.picture.family) for value in known}
         own = INK if known else colour_form(model.form)
         colours = np.array([own if value is None else of[value] for value in panel.values])
-        used, held = ~panel.held, panel.held
+        used, fresh = ~panel.fresh, panel.fresh
         ax.scatter(x[used], y[used], s=9, c=colours[used], linewidths=0, zorder=2)
         ax.scatter(
-            x[held], y[held], s=26, facecolors="none", edgecolors=colours[held].tolist(), linewidths=1.1, zorder=3
+            x[fresh], y[fresh], s=26, facecolors="none", edgecolors=colours[fresh].tolist(), linewidths=1.1, zorder=3
         )
         largest = float(np.abs(y[np.isfinite(y)]).max()) if np.isfinite(y).any() else 0.0
         ax.set_ylim(-1.25 * (largest or 1.0), 1.25 * (largest or 1.0))
@@ -174,12 +176,12 @@ class _Drawing:
         title = f"{model.name.replace('_', ' ')} \N{MINUS SIGN} SPICE, NRMSE {text.show_percent(panel.nrmse)}"
         ax.set_title(title, loc="left", fontsize=SMALL, pad=4)
         if number == 0:
-            self._draw_held_legend(ax, any_held=bool(held.any()))
+            self._draw_fresh_legend(ax, any_fresh=bool(fresh.any()))
 
-    def _draw_held_legend(self, ax: Axes, *, any_held: bool) -> None:
-        handles = [Line2D([], [], color=INK, marker="o", ms=3, lw=0, label="used")]
-        if any_held:
-            handles.append(Line2D([], [], color=INK, marker="o", mfc="none", ms=5, lw=0, label="held out"))
+    def _draw_fresh_legend(self, ax: Axes, *, any_fresh: bool) -> None:
+        handles = [Line2D([], [], color=INK, marker="o", ms=3, lw=0, label="fitted")]
+        if any_fresh:
+            handles.append(Line2D([], [], color=INK, marker="o", mfc="none", ms=5, lw=0, label="fresh"))
         beside = self.picture.per is not None
         loc: Literal["upper left", "lower right"] = "upper left" if beside else "lower right"
         corner, columns = ((1.02, 1.0), 1) if beside else ((1.0, 0.98), 2)

@@ -8,7 +8,8 @@ import xarray as xr
 
 from ..declare.circuit import Circuit
 from ..declare.parameters import Params, Value, Values
-from ..fitting.fit import Errors, Fit, LeftOut
+from ..fitting.accuracy import Errors
+from ..fitting.fit import Fit, LeftOut
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import page_tables, text
 from .picture import Picture
@@ -18,9 +19,9 @@ Section = dict[str, object]
 
 
 def count_points(studies: Iterable[StudyResult]) -> dict[str, int]:
-    """Numbers of points of some studies: all, finished, failed and not simulated."""
-    counts = [study.dataset.attrs for study in studies]
-    total = {name: sum(int(count[f"n_{name}"]) for count in counts) for name in ("points", "ok", "failed")}
+    """Numbers of points of some studies, fresh points included: all, finished, failed and not simulated."""
+    counts = [study.counts for study in studies]
+    total = {name: sum(count[name] for count in counts) for name in ("points", "ok", "failed")}
     return {**total, "not_run": total["points"] - total["ok"] - total["failed"]}
 
 
@@ -97,9 +98,12 @@ def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
         "conditions": text.show_conditions(first.conditions, units),
         "coefficients": first.coefficients,
         "full_range": first.full_range,
-        "box": [text.show_range(name, ends, units.get(name, "")) for name, ends in first.box.items()],
+        "valid_range": [text.show_range(name, ends, units.get(name, "")) for name, ends in first.valid_range.items()],
         "errors": _list_errors(first, units),
-        "all_seen": first.held_out is None,
+        "crossed": first.cross_validation,
+        "fresh": study.fresh.find(first),
+        "seed": study.fresh.seed,
+        "numerics": study.numerics.get(first.output),
         "others": _list_conditions(fits, units) if len(fits) > 1 else [],
     }
 
@@ -107,7 +111,12 @@ def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
 def _list_errors(fit: Fit, units: Mapping[str, str]) -> list[Section]:
     """Columns of a model's table of errors: for the points used and the points held out."""
     found: list[Section] = []
-    for what, errors in (("used", fit.fitted), ("held out", fit.held_out)):
+    columns = (
+        ("fitted to all points", fit.fitted),
+        ("cross-validation", fit.cross_validation),
+        ("fresh points", fit.fresh),
+    )
+    for what, errors in columns:
         if errors is not None:
             where = text.show_conditions(errors.worst_at, units).split(", ")
             found.append({"what": what, "where": where, **_scale_errors(errors, fit)})
@@ -121,10 +130,11 @@ def _list_conditions(fits: Sequence[Fit], units: Mapping[str, str]) -> list[Sect
 
 
 def _describe_condition(fit: Fit, varied: Sequence[str], units: Mapping[str, str]) -> Section:
-    errors = page_tables.choose_errors(fit)
-    scaled = [] if errors is None else [_scale_errors(errors, fit)]
+    scaled = [] if fit.stated is None else [_scale_errors(fit.stated, fit)]
+    nrmse = [page_tables.show_nrmse(errors) for errors in (fit.fitted, fit.cross_validation, fit.fresh)]
     return {
         "conditions": text.show_conditions({name: fit.conditions[name] for name in varied}, units),
+        "nrmse": nrmse,
         "values": [text.show(estimate.value, estimate.unit) for estimate in fit.coefficients.values()],
         "errors": scaled,
     }
@@ -184,6 +194,7 @@ def _list_files(out: Path, name: str) -> list[tuple[str, str]]:
         "deck": f"decks/{name}.cir",
         "CSV": f"data/{name}.csv",
         "NetCDF": f"data/{name}.nc",
+        "fresh points": f"data/{name}.fresh.csv",
         "record": f"records/{name}.json",
     }
     return [(kind, place) for kind, place in places.items() if (out / place).is_file()]

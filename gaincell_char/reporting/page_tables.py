@@ -7,19 +7,24 @@ import pandas as pd
 
 from ..declare.datasheet import Merit
 from ..declare.parameters import Value
-from ..fitting.fit import Errors, Fit
+from ..fitting.accuracy import Errors
+from ..fitting.fit import Fit
 from ..sweeping.run import OK
+from ..sweeping.scattered import RUN
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import text
 
 Row = Mapping[str, object]
 Rows = Iterator[Row]
+_ACCURACY = ("fitted to all points", "cross-validation", "fresh points", "numerics floor")
+"""Columns with the NRMSE of a model on three sets of points, and the numerics floor beside them."""
 
 
 def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per fit, with its errors and the first figure of merit of the circuit.
 
-    Errors are computed on held-out points; if there are none (``held out`` = 0), on the points used for the fit.
+    R2, rms and worst are of the error to expect, on the points that ``stated on`` names; NRMSE is given on the points
+    of the fit, of cross-validation and on fresh points, beside the numerics floor of the output.
     """
     columns = (
         "circuit",
@@ -30,14 +35,21 @@ def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
         "unit",
         "conditions",
         "coefficients",
+        "stated on",
         "R2",
-        "NRMSE %",
         "rms",
         "worst",
         "worst %",
         "where",
-        "held out",
-        "used",
+        "NRMSE % fitted to all points",
+        "NRMSE % cross-validation",
+        "NRMSE % fresh points",
+        "numerics %",
+        "points fitted",
+        "blocks left out",
+        "blocks failed",
+        "points fresh",
+        "fresh runs failed",
         "figure of merit",
         "circuit wall s",
     )
@@ -45,12 +57,12 @@ def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
 
 
 def _describe_fit(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
-    errors = choose_errors(fit)
+    errors = fit.stated
     measured: dict[str, object] = {}
     if errors is not None:
         measured = {
+            "stated on": fit.stated_on,
             "R2": errors.r2,
-            "NRMSE %": 100 * errors.nrmse,
             "rms": errors.rms,
             "worst": errors.worst,
             "worst %": 100 * errors.worst / fit.full_range,
@@ -66,11 +78,35 @@ def _describe_fit(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
         "conditions": join_values(fit.conditions),
         "coefficients": len(fit.covariance),
         **measured,
-        "held out": fit.held_out.n if fit.held_out else 0,
-        "used": fit.fitted.n if fit.fitted else 0,
+        **_describe_accuracy(study, fit),
         "figure of merit": show_first_merit(result),
         "circuit wall s": result.wall_s,
     }
+
+
+def _describe_accuracy(study: StudyResult, fit: Fit) -> Row:
+    """NRMSE on every set of points, and how many points and failures there are."""
+    crossed, fresh = fit.cross_validation, study.fresh.find(fit)
+    blocks = (crossed.n_blocks, crossed.n_failed) if crossed else (0, 0)
+    return {
+        "NRMSE % fitted to all points": _percent(fit.fitted),
+        "NRMSE % cross-validation": _percent(crossed),
+        "NRMSE % fresh points": _percent(fit.fresh),
+        "numerics %": 100 * study.numerics.get(fit.output, math.nan),
+        "points fitted": _count(fit.fitted),
+        "blocks left out": blocks[0],
+        "blocks failed": blocks[1],
+        "points fresh": _count(fit.fresh),
+        "fresh runs failed": fresh.n_failed if fresh else 0,
+    }
+
+
+def _percent(errors: Errors | None) -> float:
+    return 100 * errors.nrmse if errors else math.nan
+
+
+def _count(errors: Errors | None) -> int:
+    return errors.n if errors else 0
 
 
 def tabulate_models(results: Sequence[CircuitResult]) -> pd.DataFrame:
@@ -78,13 +114,13 @@ def tabulate_models(results: Sequence[CircuitResult]) -> pd.DataFrame:
 
     Figure of merit and wall time of a circuit are in its first row only.
     """
-    columns = ("circuit", "study", "model", "form", "R2", "NRMSE", "worst", "figure of merit", "wall time")
+    columns = ("circuit", "study", "model", "form", "R2", *_ACCURACY, "worst", "figure of merit", "wall time")
     return _make_table(columns, (row for result in results for row in _describe_models(result)))
 
 
 def _describe_models(result: CircuitResult) -> Rows:
     once = {"figure of merit": show_first_merit(result), "wall time": f"{result.wall_s:.1f} s"}
-    blank = dict.fromkeys(("study", "model", "form", "R2", "NRMSE", "worst"), text.NOTHING)
+    blank = dict.fromkeys(("study", "model", "form", "R2", *_ACCURACY, "worst"), text.NOTHING)
     groups = [(study, fits) for study in result.studies.values() for fits in group_fits(study).values()]
     if not groups:
         yield {"circuit": result.circuit.name, **blank, **once}
@@ -102,22 +138,25 @@ def _describe_worst(study: StudyResult, fits: Sequence[Fit]) -> Row:
     """A model at its worst condition."""
     lost = sum(one.model == fits[0].model for one in study.left_out)
     unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
-    errors = _select_errors(fits)
+    stated = [(fit.stated, fit.full_range) for fit in fits]
+    errors = [(errors, full_range) for errors, full_range in stated if errors is not None]
     known = [one.r2 for one, _ in errors if one.r2 is not None]
+    columns = zip(*((fit.fitted, fit.cross_validation, fit.fresh) for fit in fits), strict=True)
+    shown = [show_nrmse(*column) for column in columns]
+    numerics = text.show_percent(study.numerics.get(fits[0].output), 2)
     return {
         "study": study.study.key,
         "form": fits[0].form,
         "model": f"{fits[0].model}{unfitted}",
         "R2": text.show_r2(min(known, default=None)),
-        "NRMSE": text.show_percent(max((one.nrmse for one, _ in errors), default=None)),
+        **dict(zip(_ACCURACY, [*shown, numerics], strict=True)),
         "worst": text.show_percent(max((abs(one.worst) / full_range for one, full_range in errors), default=None)),
     }
 
 
-def _select_errors(fits: Sequence[Fit]) -> list[tuple[Errors, float]]:
-    """Errors and full range of the fits with errors."""
-    pairs = [(choose_errors(fit), fit.full_range) for fit in fits]
-    return [(errors, full_range) for errors, full_range in pairs if errors is not None]
+def show_nrmse(*errors: Errors | None) -> str:
+    """Largest NRMSE of some errors, in percent."""
+    return text.show_percent(max((one.nrmse for one in errors if one is not None), default=None))
 
 
 def tabulate_coefficients(results: Sequence[CircuitResult]) -> pd.DataFrame:
@@ -199,11 +238,16 @@ def _describe_failures(results: Sequence[CircuitResult]) -> Rows:
             where = join_values({name: row[name] for name in dims})
             start = {"circuit": result.circuit.name, "study": study.study.key, "where": where}
             yield {**start, "status": row["status"], "reason": row["reason"]}
+        yield from _describe_fresh_failures(result, study)
 
 
-def choose_errors(fit: Fit) -> Errors | None:
-    """Errors on the held-out points; if there are none, on the points used for the fit."""
-    return fit.held_out or fit.fitted
+def _describe_fresh_failures(result: CircuitResult, study: StudyResult) -> Rows:
+    for one in study.fresh.tables:
+        runs = one.table[one.table["status"] != OK].drop_duplicates(RUN)
+        for row in runs.to_dict("records"):
+            where = f"fresh point {join_values({name: row[name] for name in study.plan.dims})}"
+            start = {"circuit": result.circuit.name, "study": study.study.key, "where": where}
+            yield {**start, "status": row["status"], "reason": row["reason"]}
 
 
 def group_fits(study: StudyResult) -> dict[str, list[Fit]]:

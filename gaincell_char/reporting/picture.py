@@ -37,12 +37,12 @@ class Line:
 class Panel:
     """Errors of one model, model minus simulation.
 
-    Arrays have shape (n_points,), in SI units; ``held`` is the mask of the points not used for the fit.
+    Arrays have shape (n_points,), in SI units; ``fresh`` is the mask of the random points simulated after the fit.
     """
 
     x: Floats
     error: Floats
-    held: NDArray[np.bool_]
+    fresh: NDArray[np.bool_]
     values: tuple[Value | None, ...]
     nrmse: float
 

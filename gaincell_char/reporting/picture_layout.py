@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from ..declare.bench import Floats, Numbers
 from ..declare.datasheet import Figure
 from ..declare.model import Model
 from ..declare.parameters import Value, numbers
 from ..errors import ParameterError
-from ..fitting.fit import Fit, held_out
+from ..fitting.fit import Fit
 from ..fitting.points import Selection, select
 from ..storage.flat import flatten_dataset
 from ..workflows.characterize_all import CircuitResult, StudyResult
@@ -54,11 +53,10 @@ def _make_unique(name: str, taken: set[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _PointErrors:
-    """Errors of one fit at each point: ``held`` marks held-out points; ``values`` are those of the picture's family."""
+    """Errors of one fit at each point; ``values`` are those of the picture's family."""
 
     x: Floats
     error: Floats
-    held: NDArray[np.bool_]
     values: tuple[Value | None, ...]
 
 
@@ -192,24 +190,34 @@ class _View:
 
     def _make_panel(self, model: Model, at: Mapping[str, Value], fits: Mapping[Value | None, Fit | None]) -> Panel:
         drawn = [fit for fit in fits.values() if fit is not None]
-        x, error, held = [np.empty(0)], [np.empty(0)], [np.empty(0, dtype=bool)]
-        values: list[Value | None] = []
+        found: list[_PointErrors] = []
         for selection in select(model, self.table, self.dims, self.params):
             fit = next((fit for fit in drawn if fit.conditions == selection.conditions), None)
             if fit is not None:
-                found = self._compute_errors(model, fit, selection, at)
-                x.append(found.x)
-                error.append(found.error)
-                held.append(found.held)
-                values += found.values
-        scores = [fit.held_out or fit.fitted for fit in drawn]
+                found.append(self._compute_errors(model, fit, selection, at))
+        # Two values of the family may share a fit.
+        one_each = list({id(fit): fit for fit in drawn}.values())
+        fresh = [errors for fit in one_each if (errors := self._compute_fresh_errors(model, fit)) is not None]
+        scores = [fit.stated for fit in drawn]
+        own, other = _join(found), _join(fresh)
         return Panel(
-            x=np.concatenate(x),
-            error=np.concatenate(error),
-            held=np.concatenate(held),
-            values=tuple(values),
+            x=np.concatenate([own.x, other.x]),
+            error=np.concatenate([own.error, other.error]),
+            fresh=np.repeat([False, True], [own.x.size, other.x.size]),
+            values=own.values + other.values,
             nrmse=max((score.nrmse for score in scores if score is not None), default=float("nan")),
         )
+
+    def _compute_fresh_errors(self, model: Model, fit: Fit) -> _PointErrors | None:
+        """Errors of a fit on its fresh points; none if it has an input that the picture does not draw."""
+        per = self.figure.group_by
+        there = self.study.fresh.find(fit)
+        if there is None or not {*fit.inputs} <= {self.figure.x, per}:
+            return None
+        points = there.select(fit.output)
+        error = np.asarray(model(*points.inputs.values(), **fit.values()), dtype=float) - points.output
+        values = (fit.conditions.get(per),) * error.size
+        return _PointErrors(x=points.inputs[self.figure.x], error=error, values=values)
 
     def _compute_errors(self, model: Model, fit: Fit, selection: Selection, at: Mapping[str, Value]) -> _PointErrors:
         """Errors of a fit at the points of the picture."""
@@ -221,9 +229,17 @@ class _View:
         values: Sequence[Value | None] = (selection.conditions.get(per),) * int(here.sum())
         if per in inputs:
             values = list_values(inputs[per][here])
-        return _PointErrors(
-            x=inputs[self.figure.x][here], error=error[here], held=held_out(inputs)[here], values=tuple(values)
-        )
+        return _PointErrors(x=inputs[self.figure.x][here], error=error[here], values=tuple(values))
+
+
+def _join(some: Sequence[_PointErrors]) -> _PointErrors:
+    x, error = [np.empty(0)], [np.empty(0)]
+    values: list[Value | None] = []
+    for one in some:
+        x.append(one.x)
+        error.append(one.error)
+        values += one.values
+    return _PointErrors(x=np.concatenate(x), error=np.concatenate(error), values=tuple(values))
 
 
 def _holds(fit: Fit, here: Mapping[str, Value]) -> bool:

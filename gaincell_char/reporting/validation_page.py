@@ -16,7 +16,7 @@ from ..sweeping.run import OK, Failure
 from ..validation.cases import Validation
 from ..validation.score import ALLOWED, ValidationResult
 from . import page
-from .canvas import BEST, INK, PAPER, SMALL, render
+from .canvas import FITTED, INK, PUBLISHED, SMALL, render
 from .parts import Drawn, PageParts, Written, describe_failures
 
 _NANO, _MILLI, _PICO = 1e9, 1e3, 1e12
@@ -137,7 +137,7 @@ def draw_scatter(agreement: ValidationResult, operation: str) -> Drawn:
             gridspec_kw={"left": 0.11, "right": 0.98, "top": 0.85, "bottom": 0.2, "wspace": 0.08},
         )
         spice = _NANO * rows["output"].to_numpy(dtype=float)
-        for ax, form, colour in zip(panels, (forms[0], forms[-1]), (PAPER, BEST), strict=True):
+        for ax, form, colour in zip(panels, (forms[0], forms[-1]), (PUBLISHED, FITTED), strict=True):
             model = _NANO * rows[f"output_{form}"].to_numpy(dtype=float)
             ends = [min(spice.min(), model.min()), max(spice.max(), model.max())] if spice.size else [0, 1]
             ax.plot(ends, ends, color=INK, lw=1, zorder=1)
@@ -166,12 +166,12 @@ def draw_errors(agreement: ValidationResult, operation: str) -> Drawn:
             gridspec_kw={"left": 0.12, "right": 0.98, "top": 0.85, "bottom": 0.2, "wspace": 0.06},
         )
         left.axhspan(-ALLOWED * stated, ALLOWED * stated, color="#d6e8f5", lw=0, label=f"{ALLOWED:g} x stated")
-        left.plot(_PICO * rows["q_bl"], error, "o", ms=4, mew=0, color=BEST, alpha=0.7, label=form)
+        left.plot(_PICO * rows["q_bl"], error, "o", ms=4, mew=0, color=FITTED, alpha=0.7, label=form)
         left.axhline(0, color=INK, lw=0.8)
         left.set_xlabel("charge on the bitline by SPICE [pC]")
         left.set_ylabel("model \N{MINUS SIGN} SPICE [ps]")
         left.legend(frameon=False, fontsize=SMALL, loc="best")
-        right.hist(error, bins=_BINS, orientation="horizontal", color=BEST)
+        right.hist(error, bins=_BINS, orientation="horizontal", color=FITTED)
         right.set_xlabel("columns")
         canvas.suptitle(f"Error of {form} by charge", fontsize=SMALL + 1.5)
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from ..declare.bench import Floats
 from . import text
-from .canvas import BEST, INK, PAPER, SMALL, label_axis, render
+from .canvas import FITTED, INK, PUBLISHED, SMALL, label_axis, render
 from .parts import Drawn
 from .picture import AxisQuantity
 
@@ -79,9 +79,9 @@ def draw_band(
 def _draw_sigma(ax: Axes, place: Floats, good: Floats, model: Floats | None, unit: str) -> None:
     sigma = good.std(axis=0, ddof=1) if len(good) > 1 else np.zeros(place.size)
     scale = text.choose_scale(sigma, unit)
-    ax.plot(place, sigma * scale.factor, color=BEST, lw=1.8, label="simulated")
+    ax.plot(place, sigma * scale.factor, color=FITTED, lw=1.8, label="simulated")
     if model is not None:
-        ax.plot(place, model * scale.factor, color=PAPER, lw=1.6, dashes=(4, 2), label="compact model")
+        ax.plot(place, model * scale.factor, color=PUBLISHED, lw=1.6, dashes=(4, 2), label="compact model")
         ax.legend(frameon=False, fontsize=SMALL, loc="best", ncols=2)
     if sigma.max() > 0:
         ax.set_ylim(bottom=0)
@@ -94,7 +94,7 @@ def _draw_bands(ax: Axes, x: Floats, good: Floats, nominal: Floats) -> None:
     ax.fill_between(x, first, third, color=_SHADE, lw=0, label="25 to 75 %")
     for number, single in enumerate(good[:_SINGLES]):
         ax.plot(x, single, color="#777777", lw=0.5, alpha=0.6, label="single samples" if number == 0 else None)
-    ax.plot(x, median, color=BEST, lw=1.8, label="median")
+    ax.plot(x, median, color=FITTED, lw=1.8, label="median")
     ax.plot(x, nominal, color=INK, lw=1.2, dashes=(4, 2), label="typical")
     ax.legend(frameon=False, fontsize=SMALL, loc="best")
 
@@ -141,7 +141,7 @@ def _draw_histogram(ax: Axes, shown: Floats, limits: list[float], unit: str) -> 
     ax.hist(shown, bins="fd" if shown.size < 5000 else 80, density=True, color=_SHADE, edgecolor="white", lw=0.4)
     grid = np.linspace(mean - 4 * sigma, mean + 4 * sigma, 201)
     label = f"normal: mean {mean:.4g} {unit}, sigma {sigma:.3g} {unit}"
-    ax.plot(grid, scipy.stats.norm.pdf(grid, mean, sigma), color=PAPER, lw=1.8, label=label)
+    ax.plot(grid, scipy.stats.norm.pdf(grid, mean, sigma), color=PUBLISHED, lw=1.8, label=label)
     for number, limit in enumerate(limits):
         ax.axvline(limit, color=INK, lw=1.3, dashes=(3, 2), label="limit" if number == 0 else None)
     ax.set_yticks([])
@@ -156,8 +156,8 @@ def _draw_quantiles(ax: Axes, shown: Floats) -> None:
     rank = np.arange(1, n + 1)
     low, high = (scipy.stats.norm.ppf(scipy.stats.beta.ppf(p, rank, n + 1 - rank)) for p in (0.025, 0.975))
     ax.fill_between(place, mean + sigma * low, mean + sigma * high, color=_LIGHT, lw=0, label="95 % of normal samples")
-    ax.plot(place, mean + sigma * place, color=PAPER, lw=1.5, label="normal")
-    ax.plot(place, shown, ".", ms=3.5, color=BEST, label="samples")
+    ax.plot(place, mean + sigma * place, color=PUBLISHED, lw=1.5, label="normal")
+    ax.plot(place, shown, ".", ms=3.5, color=FITTED, label="samples")
     ax.set_xlabel("quantile of the normal distribution [sigma]")
     ax.legend(frameon=False, fontsize=SMALL, loc="upper left")
 
@@ -178,7 +178,9 @@ def draw_contributions(shares: pd.DataFrame, *, title: str) -> Drawn:
         _write_title(canvas, f"Contributions to the variance: {title}", "")
         place = np.arange(len(names) + len(more))
         spread = np.maximum([share - low, high - share], 0)
-        ax.barh(place[: len(names)], share, xerr=spread, color=BEST, height=0.62, error_kw={"lw": 1.1, "capsize": 2.5})
+        ax.barh(
+            place[: len(names)], share, xerr=spread, color=FITTED, height=0.62, error_kw={"lw": 1.1, "capsize": 2.5}
+        )
         ax.barh(place[len(names) :], [value for _, value in more], color="#bbbbbb", height=0.62)
         ax.set_yticks(place, [*names, *(name for name, _ in more)])
         ax.invert_yaxis()
@@ -224,7 +226,7 @@ def _draw_running(ax: Axes, table: pd.DataFrame, name: str, unit: str) -> None:
     n, value = good["n"].to_numpy(), good[name].to_numpy() * scale.factor
     low, high = (good[f"{name}_{end}"].to_numpy() * scale.factor for end in ("low", "high"))
     ax.fill_between(n, low, high, color=_LIGHT, lw=0, label="95 % interval")
-    ax.plot(n, value, color=BEST, lw=1.8, label=f"{name} of the first n")
+    ax.plot(n, value, color=FITTED, lw=1.8, label=f"{name} of the first n")
     ax.axhline(value[-1], color=INK, lw=1.0, dashes=(4, 2), label=f"all: {value[-1]:.4g} {scale.unit}")
     wide = 4 * max(high[len(high) // 2] - low[len(low) // 2], 1e-12 * abs(value[-1]))
     if high.max() > low.min():

@@ -147,7 +147,7 @@ class Attention(nn.Module):
         q = self._fraction(q)
         if not self.quantize:
             return q, k, v
-        low, high = self.cell.box("v_store")
+        low, high = self.cell.valid_range("v_store")
         step = (high - low) / (self.levels_store - 1)
         q = rounded(q, 1 / (self.levels_input - 1))
         return q, low + rounded(k - low, step), low + rounded(v - low, step)

@@ -75,7 +75,7 @@ class MovingCell:
             part: find_model(records, declared.cell, ModelName(study=declared.sliced.study, model=name))
             for part, name in names.items()
         }
-        return cls(models=found, most=found["active"].fit.box["dv_bl"][1])
+        return cls(models=found, most=found["active"].fit.valid_range["dv_bl"][1])
 
     def series(self, part: str, v_store: Tensor, order: int = _SERIES_ORDER) -> Tensor:
         """Expand a model in powers of the move ``dv_bl`` of the bitline.

@@ -66,11 +66,11 @@ class Element(nn.Module):
         self.model = model
         self.outside = outside
         why = f"{model.fit.model} was fitted"
-        self._guards = {name: Guard(name, *model.fit.box[name], outside, why) for name in model.fit.inputs}
+        self._guards = {name: Guard(name, *model.fit.valid_range[name], outside, why) for name in model.fit.inputs}
 
-    def box(self, name: str) -> tuple[float, float]:
+    def valid_range(self, name: str) -> tuple[float, float]:
         """Valid range of an input, in SI units."""
-        return self.model.fit.box[name]
+        return self.model.fit.valid_range[name]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Check the inputs and evaluate the model elementwise; inputs broadcast and, like the output, are in SI units.
@@ -99,7 +99,7 @@ class Element(nn.Module):
     def extra_repr(self) -> str:
         """Output, model and valid range."""
         fit = self.model.fit
-        spans = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
+        spans = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.valid_range.items())
         return f"{fit.output} by {fit.model}, {spans}"
 
 
@@ -145,10 +145,10 @@ class GainCell(Element):
         self.charge = model.fit.inputs == ("v_store", "t_pulse")
         if not self.charge and model.fit.inputs != ("v_store",):
             raise DataError(f"{model.fit.model} has inputs {', '.join(model.fit.inputs)}, not v_store and t_pulse")
-        low, high = self.box("v_store")
+        low, high = self.valid_range("v_store")
         self.v_ref = model.fit.coefficients["v_ref"].value if "v_ref" in model.fit.coefficients else (low + high) / 2
         self.surrogate_gain = self._line() if surrogate_gain is None else check_number("surrogate_gain", surrogate_gain)
-        longest = self.box("t_pulse")[1] if self.charge else t_max
+        longest = self.valid_range("t_pulse")[1] if self.charge else t_max
         why = f"{model.fit.model} was fitted" if self.charge else "a pulse width must be"
         self._guards["t_pulse"] = Guard("t_pulse", 0.0, longest, outside, why)
 
@@ -186,7 +186,7 @@ class GainCell(Element):
         """
         if not self.charge:
             return model(v_store, **random), None
-        zero, longest = v_store.new_zeros(()), v_store.new_tensor(self.box("t_pulse")[1])
+        zero, longest = v_store.new_zeros(()), v_store.new_tensor(self.valid_range("t_pulse")[1])
         edges = model(v_store, zero, **random)
         return (model(v_store, longest, **random) - edges) / longest, edges
 
@@ -215,7 +215,7 @@ class GainCell(Element):
 
     def _line(self) -> float:
         """Slope [A/V] of the least-squares line through the current over the valid range, with free intercept."""
-        v = torch.linspace(*self.box("v_store"), 201, dtype=torch.float64)
+        v = torch.linspace(*self.valid_range("v_store"), 201, dtype=torch.float64)
         w = v - v.mean()
         return float((w * self.split(self.model, v)[0]).sum() / (w * w).sum())
 

@@ -10,9 +10,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import DataError, ParameterError
-from ..fitting.fit import Errors, Estimate, Fit
+from ..fitting.accuracy import CrossValidation, Errors, FreshErrors
+from ..fitting.fit import Estimate, Fit
 from ..fitting.fitted import FittedModel, check_model
 from ..fitting.record import Record
+from ..fitting.versions import upgrade
 from ..registry import load_circuit
 from ..storage import untrusted
 from ..storage.schema_fields import Name, Text, complaint
@@ -20,7 +22,7 @@ from ..storage.tables import shown_path
 from .elements import Element
 from .files import read_tensors
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _TENSORS, _ABOUT = "coefficients.safetensors", "model.json"
 
 
@@ -48,10 +50,12 @@ class _Fit(BaseModel):
     unit: Text
     conditions: dict[Name, float | str]
     coefficients: dict[Name, _Estimate]
-    box: dict[Name, tuple[float, float]]
+    valid_range: dict[Name, tuple[float, float]]
     full_range: float
     fitted: Errors | None
-    held_out: Errors | None
+    cross_validation: CrossValidation | None
+    fresh: FreshErrors | None
+    held_out: Errors | None = None
 
 
 class _Exported(BaseModel):
@@ -59,7 +63,7 @@ class _Exported(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     circuit: Name
     fits: list[_Fit]
     about: dict[str, Any]
@@ -110,10 +114,10 @@ def load_exported(folder: Path | str, model: str, /, outside: str = "clamp", **c
     where = shown_path(folder / _ABOUT)
     raw = untrusted.parse_json(untrusted.read_text(folder / _ABOUT, "exported model", below=folder), where)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        raise DataError(f"{where}: schema version {version!r:.40}; this package reads {SCHEMA_VERSION}")
+    if isinstance(version, bool) or version not in (1, SCHEMA_VERSION):
+        raise DataError(f"{where}: schema version {version!r:.40}; this package reads 1 and {SCHEMA_VERSION}")
     try:
-        body = _Exported.model_validate(raw)
+        body = _Exported.model_validate(upgrade(raw) if version == 1 else raw)
     except ValidationError as error:
         raise DataError(f"{where}: {complaint(error)}") from None
     fits = _fits(body, read_tensors(folder / _TENSORS), where)

@@ -117,13 +117,13 @@ class SoftwareModel:
             If a record states no error.
         """
         cell, converter = self._cell(form), self.converter(form).model.fit
-        if cell.held_out is None or converter.held_out is None:
+        if cell.stated is None or converter.stated is None:
             raise DataError(f"{cell.model} and {converter.model} state no error; use records that were fitted")
         driven = t_pulse[t_pulse > 0]
         lasted = 1.0 if cell.unit == "C" else float(np.sqrt(np.mean(driven**2))) if driven.size else 0.0
-        off = np.sqrt(driven.size) * lasted * cell.held_out.rms
+        off = np.sqrt(driven.size) * lasted * cell.stated.rms
         steep = (self.output(form, charge + off) - self.output(form, charge - off)) / 2
-        return np.asarray(np.hypot(steep, converter.held_out.rms))
+        return np.asarray(np.hypot(steep, converter.stated.rms))
 
     def _cell(self, form: str) -> Fit:
         if form == SLICED:

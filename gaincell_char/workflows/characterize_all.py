@@ -27,6 +27,7 @@ from ..storage.tables import check_folder, make_folder, make_inside, shown_path,
 from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure, characterize
 from ..technology.schema import Technology
+from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
 
 _TIGHTER = 100.0
 _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
@@ -38,7 +39,7 @@ class StudyResult:
 
     ``left_out`` says which models could not be fitted and why.  ``numerics`` maps each output to its largest
     deviation from a run with a hundred times tighter tolerances, as a fraction of its full scale; ``n_checked``
-    points were compared.
+    points were compared.  ``fresh`` was simulated after the fits; its failures are among the ``failures``.
     """
 
     study: Study
@@ -50,6 +51,13 @@ class StudyResult:
     numerics: dict[str, float]
     n_checked: int
     wall_s: float
+    fresh: FreshPoints = field(default_factory=FreshPoints)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of runs, fresh points among them: all, finished and failed."""
+        own = {name: int(self.dataset.attrs[f"n_{name}"]) for name in ("points", "ok", "failed")}
+        return {name: count + self.fresh.counts[name] for name, count in own.items()}
 
     @property
     def record(self) -> Record:
@@ -133,7 +141,7 @@ def check_plans(planned: Sequence[CircuitPlan]) -> None:
 
 
 def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
-    """Simulate, check and fit one study."""
+    """Simulate, check and fit one study, and simulate fresh points."""
     began = time.perf_counter()
     result = characterize(plan, pool=pool, progress=progress)
     models = _models(circuit, study)
@@ -146,15 +154,17 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
         numbers(plan.fixed),
         {o.name: o.unit for o in plan.bench.outputs},
     )
+    fresh = simulate_fresh_points(plan, fits, pool)
     return StudyResult(
         study=study,
         plan=plan,
         dataset=result.dataset,
-        failures=result.failures,
-        fits=fits,
+        failures=(*result.failures, *fresh.failures),
+        fits=add_errors(fits, fresh, circuit),
         left_out=left_out,
         numerics=numerics,
         n_checked=n_checked,
+        fresh=fresh,
         wall_s=time.perf_counter() - began,
     )
 
@@ -239,8 +249,8 @@ def describe(results: Sequence[CircuitResult], technology: str, simulator: str, 
         "package": f"gaincell-char {__version__}",
         "workers": workers,
         "wall_s": wall_s,
-        "points": sum(study.plan.size for study in studies),
-        "failed": sum(int(study.dataset.attrs["n_failed"]) for study in studies),
+        "points": sum(study.plan.size + study.fresh.counts["points"] for study in studies),
+        "failed": sum(study.counts["failed"] for study in studies),
         "numerics": numerics,
     }
     return json.dumps(summary, indent=1) + "\n"
@@ -298,11 +308,12 @@ def _check_technology(files: Iterable[Path], technology: str) -> None:
 
 
 def keep(result: StudyResult, folders: Folders) -> None:
-    """Write a finished study: its dataset, and its record if something was fitted."""
+    """Write a finished study: its dataset, and, if something was fitted, its record and the fresh points."""
     name = f"{result.plan.circuit.name}.{result.study.key}"
     write_dataset(result.dataset, folders.data / f"{name}.nc")
     write_dataset(result.dataset, folders.data / f"{name}.csv")
     if result.fits:
+        write_text(folders.data / f"{name}.fresh.csv", result.fresh.frame.to_csv(index=False, lineterminator="\n"))
         for folder in folders.records:
             write_text(folder / f"{name}.json", result.record.to_json())
 

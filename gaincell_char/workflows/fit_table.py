@@ -173,11 +173,8 @@ def _fit_models(
 
 
 def _count_used(fits: Sequence[Fit]) -> int:
-    """Largest number of points that a fit used or was compared with."""
-    used = []
-    for fit in fits:
-        used.append(sum(errors.n for errors in (fit.fitted, fit.held_out) if errors))
-    return max(used)
+    """Largest number of points that a model was fitted to."""
+    return max(fit.fitted.n for fit in fits if fit.fitted)
 
 
 def _describe(source: TableSource, reading: Reading, remarks: Sequence[str]) -> str:

@@ -43,11 +43,11 @@ def _tabulate_coefficients(fit: Fit) -> pd.DataFrame:
 
 def _tabulate_output(fit: Fit, model: Model) -> pd.DataFrame:
     """Inputs over the valid range in equal steps, and the output."""
-    points = _POINTS.get(len(fit.box), _FEW)
-    axes = [np.linspace(*span, points) for span in fit.box.values()]
+    points = _POINTS.get(len(fit.valid_range), _FEW)
+    axes = [np.linspace(*span, points) for span in fit.valid_range.values()]
     grid = [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
     output = np.asarray(FittedModel(fit=fit, function=model)(*grid), dtype=float)
-    return pd.DataFrame({**dict(zip(fit.box, grid, strict=True)), fit.output: output})
+    return pd.DataFrame({**dict(zip(fit.valid_range, grid, strict=True)), fit.output: output})
 
 
 def _write_csv(frame: pd.DataFrame) -> str:

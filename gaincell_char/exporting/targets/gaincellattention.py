@@ -47,7 +47,7 @@ def _describe_circuit(request: Request) -> dict[str, object]:
     head = related_records.require_cell_head(request)
     vdd = parameter(request.record, "vdd")
     offset = fit.values().get("v_ref", vdd / 2)
-    v_in = fit.box[fit.inputs[1]][1] if len(fit.inputs) > 1 else vdd
+    v_in = fit.valid_range[fit.inputs[1]][1] if len(fit.inputs) > 1 else vdd
     x_max = float(fit.conditions.get("v_in", v_in))
     scores, values = (_find_saturation(request, operation) for operation in head.operations)
     return {
@@ -57,7 +57,7 @@ def _describe_circuit(request: Request) -> dict[str, object]:
         "a": _find_slope(request, offset) / _MICRO,
         "saturation_qk": scores,
         "saturation_av": values,
-        "weights_bounds": list(fit.box[fit.inputs[0]]),
+        "weights_bounds": list(fit.valid_range[fit.inputs[0]]),
         **_find_decay(request, head),
         "quantization_levels_input": head.levels_input,
         "quantization_levels_weights": head.levels_store,
@@ -72,8 +72,8 @@ def _find_slope(request: Request, offset: float) -> float:
     fit, model = request.require_model()
     if linear := [f for f in request.record.fits if f.conditions.get("variant") == "linear"]:
         return linear[0].coefficients["c1"].value
-    v = np.linspace(*fit.box[fit.inputs[0]], 201)
-    rest = [np.full_like(v, fit.box[name][1]) for name in fit.inputs[1:]]
+    v = np.linspace(*fit.valid_range[fit.inputs[0]], 201)
+    rest = [np.full_like(v, fit.valid_range[name][1]) for name in fit.inputs[1:]]
     current = np.asarray(FittedModel(fit=fit, function=model)(v, *rest), dtype=float)
     return float(np.polyfit(v - offset, current, 1)[0])
 

@@ -56,10 +56,10 @@ def _make_files(request: Request) -> Mapping[str, str]:
 
 def _describe_spread(random: RandomCircuits) -> str:
     fit = random.fit
-    box = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.box.items())
+    span = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.valid_range.items())
     return (
         f"random model {fit.model}: explains {fit.explained:.4g} of the variance, sigma within {fit.sigma_error:.2g} "
-        f"over {fit.n_samples} samples, valid for {box}"
+        f"over {fit.n_samples} samples, valid for {span}"
     )
 
 
@@ -67,7 +67,7 @@ def _tabulate_states(request: Request, head: Head, random: RandomCircuits) -> _T
     """Conductance [S] of every level of the stored voltage, at the supply voltage, for the longest pulse."""
     vdd = parameter(request.record, "vdd")
     levels = np.linspace(0.0, vdd, head.levels_store)
-    pulses = [np.full_like(levels, random.fit.box[name][1]) for name in random.fit.inputs[1:]]
+    pulses = [np.full_like(levels, random.fit.valid_range[name][1]) for name in random.fit.inputs[1:]]
     over = vdd * (pulses[0] if pulses else 1.0)
     mean = _evaluate_nominal(request, random, levels, *pulses)
     sigma = random.sigma(levels, *pulses)

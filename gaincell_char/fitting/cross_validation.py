@@ -1,0 +1,86 @@
+"""Cross-validation: whole rows and columns of a grid are left out in turn and predicted by a fit to the rest."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..declare.bench import Floats, Numbers
+from ..errors import FitError
+from .accuracy import CrossValidation, compute_errors
+from .least_squares import Problem
+from .points import Mask
+
+MOST_BLOCKS = 12
+"""Largest number of blocks of one input."""
+_FEWEST_VALUES = 3
+
+
+def blocks(inputs: Mapping[str, Floats]) -> Iterator[Mask]:
+    """Masks of the points that are left out together: those with one value of one input.
+
+    An input with more than `MOST_BLOCKS` values, as in a table of scattered points, is divided into that many groups
+    of neighbouring values.  An input with fewer than three values is divided into none: without one of two values it
+    would not vary.
+    """
+    for x in inputs.values():
+        values, codes = np.unique(x, return_inverse=True)
+        if values.size < _FEWEST_VALUES:
+            continue
+        for group in np.array_split(np.arange(values.size), min(values.size, MOST_BLOCKS)):
+            yield (codes >= group[0]) & (codes <= group[-1])
+
+
+def cross_validate(problem: Problem, fitted: Numbers, robust: float = 0.0) -> CrossValidation | None:
+    """Leave out each block of `blocks` in turn, fit the model to the other points, and predict the block.
+
+    A block at an end of the range is extrapolated and counts like every other, so a model that fits well may have
+    larger errors here than between the points.  The result is the same every time.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of all points.
+    fitted : mapping
+        Its solution, where each nonlinear refit begins.
+    robust : float
+        As of `Problem.solve`.
+
+    Returns
+    -------
+    CrossValidation or None
+        None if there is no block, or if the points without any one block are too few for the model.
+    """
+    left_out = list(blocks(problem.points.inputs))
+    where: list[NDArray[np.intp]] = []
+    predicted: list[Floats] = []
+    for block in left_out:
+        try:
+            # A step of the search may leave the numbers for which the model is one.
+            with np.errstate(all="ignore"):
+                prediction = _predict(problem, block, fitted, robust)
+        except FitError:
+            continue
+        where.append(np.flatnonzero(block))
+        predicted.append(prediction)
+    if not where:
+        return None
+    points = problem.points.part(np.concatenate(where))
+    errors = compute_errors(points, np.concatenate(predicted), problem.full_range)
+    return CrossValidation(**errors.model_dump(), n_blocks=len(left_out), n_failed=len(left_out) - len(where))
+
+
+def _predict(problem: Problem, block: Mask, fitted: Numbers, robust: float) -> Floats:
+    """Output at the points of a block by a fit to all others.
+
+    Raises
+    ------
+    FitError
+        If the others do not determine the model, or it gives no number at a point of the block.
+    """
+    refit = problem.without(block, fitted)
+    values = refit.coefficients(refit.fit(robust))
+    predicted = np.asarray(problem.model(*problem.points.part(block).inputs.values(), **values), dtype=float)
+    if not np.isfinite(predicted).all():
+        raise FitError(f"model {problem.model.name} is not a number at a point that was left out")
+    return predicted

@@ -1,0 +1,81 @@
+"""Single points anywhere in the ranges of a plan -> a table: points that lie on no grid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..declare.bench import Floats
+from ..declare.parameters import Value, Values
+from ..spice.measure import measure
+from ..spice.ngspice import Outcome
+from ..spice.pool import Pool
+from .plan import Point, SweepPlan
+from .run import FAILED, NOT_RUN, OK, Failure
+
+RUN = "run"
+"""Column with the place of a run in the list that was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScatteredResult:
+    """One row per run, or per run and value of the bench's curve, in order; and the failures with their decks.
+
+    Columns are `RUN`, every dimension of the plan, the curve, every output, ``status`` and ``reason``.
+    """
+
+    table: pd.DataFrame
+    failures: tuple[Failure, ...]
+
+
+def characterize_scattered(plan: SweepPlan, where: Sequence[Values], pool: Pool) -> ScatteredResult:
+    """Simulate single points at everything that a plan says but its grid.
+
+    Parameters
+    ----------
+    where : sequence of mappings
+        A value of every dimension of the plan, per run.
+    """
+    points = _points(plan, where)
+    rows: list[dict[str, Any]] = [{**at, "status": NOT_RUN, "reason": ""} for at in where]
+    failures: dict[int, Failure] = {}
+    for (number, point), outcome in pool.map(enumerate(points), lambda job: job[1].deck, count=len(points)):
+        measured, reason = _measure(plan, point, outcome)
+        rows[number] |= {**measured, "status": FAILED if reason else OK, "reason": reason}
+        if reason:
+            failures[number] = Failure(where=point.where, reason=reason, deck=point.deck.text, log=outcome.log)
+    tables = [_tabulate(plan, number, row) for number, row in enumerate(rows)]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return ScatteredResult(table=table, failures=tuple(failure for _, failure in sorted(failures.items())))
+
+
+def _points(plan: SweepPlan, where: Sequence[Values]) -> list[Point]:
+    """The runs as points of a grid of all their values, most of whose points are not used."""
+    axes: dict[str, tuple[Value, ...]] = {name: tuple(dict.fromkeys(at[name] for at in where)) for name in plan.dims}
+    grid = replace(
+        plan,
+        corners=tuple(map(str, axes["corner"])),
+        temps=tuple(map(float, axes["temp"])),
+        sweep={name: axes[name] for name in plan.sweep},
+    )
+    return [grid.point(tuple(values.index(at[name]) for name, values in axes.items())) for at in where]
+
+
+def _measure(plan: SweepPlan, point: Point, outcome: Outcome) -> tuple[Mapping[str, Floats], str]:
+    if outcome.reason:
+        return {}, outcome.reason
+    return measure(plan.bench.outputs, outcome.vectors, point.values)
+
+
+def _tabulate(plan: SweepPlan, number: int, row: Mapping[str, Any]) -> pd.DataFrame:
+    """One run: a row, or one per value of the curve; a run without a result keeps them all, NaN."""
+    curve = {} if plan.bench.curve is None else {plan.bench.curve.name: plan.curve}
+    length = len(plan.curve) if curve else 1
+    outputs = {}
+    for output in plan.bench.outputs:
+        outputs[output.name] = np.broadcast_to(row.get(output.name, np.nan), (length,))
+    at = {name: [row[name]] * length for name in plan.dims}
+    status = {name: [row[name]] * length for name in ("status", "reason")}
+    return pd.DataFrame({RUN: [number] * length, **at, **curve, **outputs, **status})
