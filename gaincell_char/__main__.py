@@ -1,6 +1,7 @@
 """Where ``gaincell`` starts: ready for Ctrl-C before anything is imported that takes time."""
 
 import signal
+import sys
 
 from .storage.leave import leave
 
@@ -12,6 +13,8 @@ def main() -> None:
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    # Where dask is installed, xarray loads it with the first table, which takes longer than most commands.
+    sys.modules.setdefault("dask", None)  # type: ignore[arg-type]  # to Python: not installed
     from .cli import main as run  # takes a second
 
     run()

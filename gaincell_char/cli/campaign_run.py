@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -101,6 +102,8 @@ def connect(address: str | None) -> Iterator[Executor | None]:
     if address is None:
         yield None
         return
+    if sys.modules.get("dask", sys) is None:  # hidden by __main__
+        del sys.modules["dask"]
     try:
         from distributed import Client  # an optional extra
     except ImportError:

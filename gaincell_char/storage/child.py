@@ -30,18 +30,19 @@ def command(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-P", "-c", _RUN, str(package), f"gaincell_char.{module}", *map(str, arguments)]
 
 
-def die_with(parent: int) -> None:
+def die_with(parent: int, *, watch: bool = True) -> None:
     """End this process when its parent ends: at once where the kernel has a signal for it, soon everywhere.
 
     The kernel's signal also ends a process that is stopped.  SIGINT ends it at once: as an exception it could be lost
-    in a callback from C.
+    in a callback from C.  Without `watch` the kernel's signal must do.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if watch:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:

@@ -18,7 +18,6 @@ import pandas as pd
 
 from ..errors import DataError
 from .child import command, die_with, keep_to, physical_memory
-from .flat import flatten_dataset
 from .scratch import Scratch
 from .untrusted import MOST_TABLE, printable
 
@@ -91,7 +90,11 @@ def main(kind: str, parent: int) -> None:
 
 
 def _netcdf(data: bytes) -> pd.DataFrame:
-    import xarray as xr  # not at the start of every command
+    # Where dask is installed, xarray loads it with its first array, which takes longer than reading most files.
+    sys.modules["dask"] = None  # type: ignore[assignment]  # to Python: not installed
+    import xarray as xr
+
+    from .flat import flatten_dataset
 
     _check_hdf5(data)
     with xr.open_dataset(io.BytesIO(data), engine="h5netcdf") as dataset:
