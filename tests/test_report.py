@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from gaincell_char import registry, report
+from gaincell_char import registry
+from gaincell_char import reporting as report
 from gaincell_char.declare.bench import Bench, Op, Output
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasheet import Figure, Merit, Study
