@@ -14,7 +14,8 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
     # Where dask is installed, xarray loads it with the first table, which takes longer than most commands.
-    sys.modules.setdefault("dask", None)  # type: ignore[arg-type]  # to Python: not installed
+    if "xarray" not in sys.modules:  # else it has looked for dask already
+        sys.modules.setdefault("dask", None)  # type: ignore[arg-type]  # to Python: not installed
     from .cli import main as run  # takes a second
 
     run()
