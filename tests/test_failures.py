@@ -426,7 +426,7 @@ def test_ctrl_c_after_a_failure_tells_both(gaincell, tmp_path, monkeypatch):
 @pytest.mark.ngspice
 def test_ctrl_c_during_the_main_job_keeps_what_is_done(gaincell, tmp_path, monkeypatch):
     _interrupting(monkeypatch, after=3)
-    status, out, err = gaincell("run", "--circuit", "gain_cell", "--workers", "1", "--out", "results")
+    status, out, err = gaincell("run", "--circuit", "capacitor_decay", "--workers", "1", "--out", "results")
     assert (status, err.splitlines()[-1]) == (130, "gaincell: interrupted")
     assert "results/index.html" in out
     [first] = (tmp_path / "results" / "data").glob("*.csv")
