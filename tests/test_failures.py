@@ -651,7 +651,7 @@ def test_a_library_that_is_not_ngspice_is_an_error_in_one_line(monkeypatch, tmp_
     other = tmp_path / "libngspice.so"
     other.write_text("no library")
     if library == "another library":
-        other = next(Path(sys.prefix).rglob("numpy/_core/*.so"))
+        other = next(Path(np.__file__).parent.glob("_core/*.so"))
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(other))
     with pytest.raises(NgspiceMissingError, match="library does not load") as said, Pool(1) as pool:
         outcomes(pool, [GOOD])
