@@ -3,6 +3,7 @@
 import os
 import signal
 
+from .storage.hidden_dask import hide_dask
 from .storage.leave import leave
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -15,6 +16,7 @@ def main() -> None:
             signal.signal(number, _leave)
     # Fits are of small matrices, on which several threads of one process spend most of their time waiting.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    hide_dask()
     from .cli import main as run  # takes a second
 
     run()

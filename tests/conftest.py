@@ -59,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[RUN] = Path(folder).name
         # There are as many test processes as cores; the ngspice command and BLAS would start as many threads in each.
         os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        # Else every process of the run, some hundred, compiles this package, and three compile the tests.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(trylast=True)

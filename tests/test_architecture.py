@@ -167,14 +167,17 @@ def test_each_power_has_one_holder():
     wrong += _misused(
         imported=starts,
         said=r"\bos\.(system|popen|fork|exec|spawn|posix_spawn)",
-        by=("spice.pool", "workflows.fetch_models", "storage.isolated"),
+        by=("spice.preloaded", "spice.worker", "workflows.fetch_models", "storage.isolated"),
     )
     wrong += _misused(
         imported=r"(click|rich)\b", said=r"(?<![\w.])print\(|\bsys\.std(out|err)", by=("cli", "storage.isolated")
     )
     wrong += _misused(imported=r"(torch|safetensors)\b", said=r"\bimport torch\b", by=("torch",))
     assert not wrong, "\n".join(
-        ["ngspice alone uses PySpice; pool, fetch and isolated start processes; cli prints; torch is torch's:", *wrong]
+        [
+            "ngspice alone uses PySpice; preloaded, fetch and isolated start processes; cli prints; torch is torch's:",
+            *wrong,
+        ]
     )
 
 

@@ -750,12 +750,12 @@ def test_ctrl_c_during_the_imports_ends_with_130(tmp_path, name, number, status)
     assert err.strip() == f"gaincell: {'interrupted' if number == 'SIGINT' else 'terminated'}"
 
 
-def _children(pid):
+def _descendants(pid):
     found = set()
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             found |= set(map(int, listed.read_text().split()))
-    return found
+    return found.union(*map(_descendants, found))
 
 
 def _until(true, seconds=20.0):
@@ -788,7 +788,7 @@ def endless(tmp_path):
 
     def computes():
         assert process.poll() is None, process.communicate()
-        for child in _children(process.pid):
+        for child in _descendants(process.pid):
             with contextlib.suppress(OSError, IndexError):
                 times = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()
                 if (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK") > 0.7:

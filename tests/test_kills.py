@@ -148,8 +148,9 @@ def hit(process, kill):
 
 
 def workers(pids):
-    """Those that contain a simulator; a search for the library takes processes, too."""
-    return [pid for pid in pids if "gaincell_char.spice.worker" in _words(pid)]
+    """Those that contain a simulator, each with the one that it was forked from behind it."""
+    named = [pid for pid in pids if "gaincell_char.spice.worker" in _words(pid)]
+    return sorted(named, key=lambda pid: _parent(pid) not in named)
 
 
 def _words(pid):
@@ -157,6 +158,13 @@ def _words(pid):
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
+
+
+def _parent(pid):
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def alive(pids):

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from ..errors import ParameterError, RequestError
+from ..storage.hidden_dask import show_dask
 from ..workflows.sampling_run import SamplingOptions
 
 
@@ -48,6 +49,7 @@ def connect(address: str | None) -> Iterator[Executor | None]:
     if address is None:
         yield None
         return
+    show_dask()
     try:
         from distributed import Client  # an optional extra
     except ImportError:

@@ -38,7 +38,7 @@ def _find_terms(fit: Fit, model: Model, v_ref: float) -> Mapping[tuple[int, int]
         return None
     polynomial = sympy.Poly(shifted, unknown, *rest)
     values = {make_symbol(name).expression: sympy.Float(value, 30) for name, value in fit.values().items()}
-    found = {(*powers, 0)[:2]: float(term.subs(values)) for powers, term in polynomial.terms()}
+    found = {(*powers, 0)[:2]: float(term.xreplace(values)) for powers, term in polynomial.terms()}
     return found if all(sum(powers) <= ORDER for powers in found) else None
 
 

@@ -5,21 +5,19 @@ import itertools
 import math
 import os
 import queue
-import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from typing import Any, Self, TypeVar
 
 from ..errors import NgspiceMissingError, ParameterError
-from ..storage.child import command
 from ..storage.scratch import Scratch, remove_leftovers
 from ..storage.untrusted import printable
 from .batch import Batch
 from .deck import Deck
 from .ngspice import LIBRARY_PATH, Outcome, find_library
+from .preloaded import Child, start_worker
 
 _POINTS_PER_CHILD = 5000
 _START_TIMEOUT_S = 60.0
@@ -37,7 +35,7 @@ class Simulator:
     """A child process with one ngspice; ended and replaced after a timeout or a crash."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self._connection: Connection | None = None
         self._scratch: Scratch | None = None
         self._killed = threading.Event()
@@ -155,18 +153,11 @@ class Simulator:
         """Start a child and return its first message, or the reason of a failure."""
         self._scratch = Scratch()
         self._connection, theirs = Pipe()
-        child, work = theirs.fileno(), self._scratch.path / "work"
+        # Resolved here, since the child has another working directory.
+        library = {LIBRARY_PATH: find_library()} if os.environ.get(LIBRARY_PATH) else {}
         with (self._scratch.path / "stderr").open("wb") as errors:
-            # A new session, so that Ctrl-C reaches only the parent, which keeps the finished points.
-            self._process = subprocess.Popen(
-                command("spice.worker", child, work, os.getpid()),
-                # Resolved here, since the child has another working directory.
-                env={**os.environ, **({LIBRARY_PATH: find_library()} if os.environ.get(LIBRARY_PATH) else {})},
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                pass_fds=(child,),
-                start_new_session=True,
+            self._process = start_worker(
+                theirs.fileno(), self._scratch.path / "work", errors, {**os.environ, **library}
             )
         theirs.close()
         try:

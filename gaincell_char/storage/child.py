@@ -30,18 +30,19 @@ def command(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-P", "-c", _RUN, str(package), f"gaincell_char.{module}", *map(str, arguments)]
 
 
-def die_with(parent: int) -> None:
+def die_with(parent: int, *, watch: bool = True) -> None:
     """End this process when its parent ends: at once on Linux, within half a second elsewhere.
 
     The signal of the Linux kernel also ends a stopped process.  SIGINT ends this process at once: as an exception it
-    could be lost in a callback from C.
+    could be lost in a callback from C.  Without `watch` only the signal of the kernel ends it.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if watch:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:

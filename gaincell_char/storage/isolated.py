@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..errors import DataError
 from .child import command, die_with, keep_to, physical_memory
-from .flat import flatten_dataset
+from .hidden_dask import hide_dask
 from .scratch import Scratch
 from .untrusted import MOST_TABLE, printable
 
@@ -90,7 +90,10 @@ def main(kind: str, parent: int) -> None:
 
 
 def _netcdf(data: bytes) -> pd.DataFrame:
+    hide_dask()
     import xarray as xr  # slow to import
+
+    from .flat import flatten_dataset
 
     _check_hdf5(data)
     with xr.open_dataset(io.BytesIO(data), engine="h5netcdf") as dataset:
