@@ -31,7 +31,7 @@ def command(module: str, *arguments: object) -> list[str]:
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent ends: at once on Linux, within half a second elsewhere.
+    """End this process when its parent ends: at once on Linux, within half a second on other systems.
 
     The signal of the Linux kernel also ends a stopped process.  SIGINT ends this process at once: as an exception it
     could be lost in a callback from C.

@@ -34,7 +34,7 @@ def find_declared(circuit: Circuit, bench: Bench, name: str) -> Number | Choice 
 
 
 def is_swept(circuit: Circuit, bench: Bench, name: str) -> bool:
-    """Whether the column `name` of a table of `bench` of `circuit` can be swept: a condition, a parameter or the curve."""
+    """Whether the column `name` of a table of `bench` of `circuit` can be swept: condition, parameter or curve."""
     declared = find_declared(circuit, bench, name)
     return name in CONDITIONS or not (declared is None or isinstance(declared, Output))
 
@@ -139,7 +139,7 @@ def _without_nan(ready: pd.DataFrame, task: ModelTask) -> tuple[pd.DataFrame, li
     first = int(ready.index[bad][0]) + 1
     if task.reading.nan == "refuse":
         raise DataError(
-            f"{task.where}: {int(bad.sum())} rows contain no number, the first is row {first}; use --nan drop to omit them"
+            f"{task.where}: {int(bad.sum())} rows contain no number, the first is row {first}; --nan drop omits them"
         )
     return ready.loc[~bad], [f"{int(bad.sum())} rows without a number left out"]
 
@@ -191,7 +191,7 @@ def _each_once(ready: pd.DataFrame, inputs: list[str], task: ModelTask) -> tuple
         first = ready[again].iloc[0]
         at = ", ".join(f"{name} = {_show(first[name])}" for name in inputs)
         raise DataError(
-            f"{task.where}: {n} rows repeat a point, the first at {at}; use --duplicates mean to average them, keep to fit all"
+            f"{task.where}: {n} rows repeat a point, the first at {at}; --duplicates mean averages them, keep fits all"
         )
     groups = ready.groupby(inputs, sort=False, as_index=False)
     averaged = pd.DataFrame(groups.mean(numeric_only=True))

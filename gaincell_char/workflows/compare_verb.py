@@ -54,8 +54,8 @@ def compare(
     Parameters
     ----------
     folder : Path or str, optional
-        Folder of the comparison.  An existing comparison is resumed: missing and failed columns are simulated.  By default
-        nothing is stored.
+        Folder of the comparison.  An existing comparison is resumed: missing and failed columns are simulated.  By
+        default nothing is stored.
     head : str
         Attention head: the circuits it is built from.
     records : Path or str, optional
@@ -93,8 +93,8 @@ def compare(
     Returns
     -------
     ValidationResult
-        ``rows``, ``summary`` and ``coverage``; ``disagreements(form)`` lists differences that exceed the error stated in
-        the records.  A failed column is a row with its reason.
+        ``rows``, ``summary`` and ``coverage``; ``disagreements(form)`` lists differences that exceed the error stated
+        in the records.  A failed column is a row with its reason.
 
     Raises
     ------
@@ -180,9 +180,7 @@ def _find_inputs(inputs: object, scratch: Path) -> Path | None:
 
 def _write_inputs(arrays: Mapping[str, object], path: Path) -> Path:
     if set(arrays) != {"Q", "K", "V"}:
-        raise ParameterError(
-            f"inputs contains {', '.join(arrays) or 'nothing'}; it must contain arrays named Q, K and V"
-        )
+        raise ParameterError(f"inputs contains {', '.join(arrays) or 'nothing'}; it must contain Q, K and V")
     try:
         np.savez(path, Q=np.asarray(arrays["Q"]), K=np.asarray(arrays["K"]), V=np.asarray(arrays["V"]))
     except ValueError as error:  # rows of different lengths

@@ -31,7 +31,7 @@ class SimulatedCases:
     rows : DataFrame
         One row per column.
     simulated : int
-        Columns simulated in this call.
+        Passes simulated in this call.
     failures : tuple of Failure
         Columns that failed in this call.
     waves : mapping of str to (DataFrame, Deck)
