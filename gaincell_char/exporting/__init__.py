@@ -208,6 +208,8 @@ def export(
         If the format is unknown or cannot express the model; the message states what would be lost.
     DataError
         If the record contradicts its circuit, or is incomplete for the format.
+    StorageError
+        If a file could not be written.
 
     Examples
     --------

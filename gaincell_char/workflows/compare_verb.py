@@ -100,6 +100,8 @@ def compare(
     ------
     RequestError
         If an argument is invalid or would have no effect, or the folder contains another comparison.
+    StorageError
+        If a file could not be written.
     TorchMissingError, NgspiceMissingError
         If PyTorch or ngspice is not installed.
 

@@ -109,6 +109,8 @@ def monte_carlo(
         If an argument is invalid, or the folder contains another campaign.
     SimulationError
         If a point that is simulated again as a check gives a different result.
+    StorageError
+        If a file could not be written.
     NgspiceMissingError
         If ngspice is not installed.
 

@@ -153,6 +153,8 @@ def run(
     ------
     RequestError
         If a name is unknown, or a folder cannot be written or contains results of another technology.
+    StorageError
+        If a file could not be written.
     NgspiceMissingError
         If ngspice is not installed.
 
