@@ -3,12 +3,12 @@
 The names in ``__all__`` are the public interface.  Each is imported when it is first used, because the plotting library
 takes a second to import.  Start with `sweep`, `fit`, `monte_carlo`, `compare`, `export`, `report` and `run`.
 
-Examples
---------
->>> import gaincell_char as gc
->>> cell = gc.load_model(gc.load_record("gc28", "gain_cell.dc"), "cubic")
->>> f"{cell(0.9):.2e} A"
-'9.99e-06 A'
+Example::
+
+    >>> import gaincell_char as gc
+    >>> cell = gc.load_model(gc.load_record("gc28", "gain_cell.dc"), "cubic")
+    >>> f"{cell(0.9):.2e} A"
+    '9.99e-06 A'
 """
 
 import importlib

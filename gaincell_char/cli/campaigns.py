@@ -48,7 +48,7 @@ def failure(finished: FinishedSamples) -> GaincellError:
     failed = finished.rows[finished.rows["status"] == FAILED]
     first = failed.iloc[0]
     return GaincellError(
-        f"{len(failed)} of {len(finished.rows)} points failed and are rows of the results; the first, "
+        f"{len(failed)} of {len(finished.rows)} points failed and are marked as failed in the results; the first, "
         f"{first['sample']}.{first['point']}: {first['reason']}; decks and logs are in {finished.kept}; "
         "--retry-failed simulates them again"
     )

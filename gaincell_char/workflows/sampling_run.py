@@ -105,7 +105,7 @@ def plan_run(planned: Campaign, n: int, folder: Path, how: SamplingOptions) -> S
     specs = read_specs(planned, how.specs)
     goal = parse_goal(how.until) if how.until else None
     if goal and goal.statistic == "yield" and not specs:
-        raise ParameterError(f"--until {how.until!r} needs --spec, the limit of the yield")
+        raise ParameterError(f"--until {how.until!r} needs a limit: add --spec")
     return SamplingRun(
         planned=planned,
         n=n,
