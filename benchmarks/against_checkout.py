@@ -3,8 +3,8 @@
     python benchmarks/against_checkout.py /path/to/other --rounds 3 -o against.json
 
 The other checkout needs its environment (``./go setup``).  A ratio below 1 means that this checkout is faster.
-Packaged records are compared as they are (tests/test_every_circuit.py simulates them again); a technology without any
-is simulated in both.
+Packaged records are compared without simulation (tests/test_every_circuit.py simulates them again); a technology
+without packaged records is simulated in both checkouts.
 ``tools/architecture.py`` makes a table of docs/architecture.md from the file.
 """
 
@@ -32,7 +32,7 @@ JOBS = {
         "--axis", "v_store=0.7", "--axis", "t_pulse=8n", "-o",
     ),
 }  # fmt: skip
-# What says where a record comes from, not what was found.
+# Fields of a record that state its origin, not its results.
 ORIGIN = {"plan_digest", "technology_digest", "package", "created", "simulator", "wall_s", "record_digest", "date"}
 
 
@@ -99,7 +99,7 @@ def difference(before: object, now: object) -> float:
 
 
 def largest_difference(before: Path, now: Path) -> dict[str, Any]:
-    """Records of two folders: how many, and the largest relative difference of any number."""
+    """Records of two folders: their number, and the largest relative difference of any number."""
     files = sorted(file.name for file in before.glob("*.json"))
     assert files
     assert files == sorted(file.name for file in now.glob("*.json"))
@@ -143,19 +143,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clones", type=int, default=1, help="rounds of the job that begins with an empty clone")
     parser.add_argument("-o", dest="target", type=Path, help="write a JSON file")
-    asked = parser.parse_args()
-    other = asked.other.resolve()
+    given = parser.parse_args()
+    other = given.other.resolve()
     jobs: Mapping[str, Callable[[Path], float]] = {CLONE: clone_and_run, **{n: job(w) for n, w in JOBS.items()}}
     found: dict[str, Any] = {"before": commit(other), "now": commit(ROOT), "jobs": {}, "records": {}}
     for name, seconds in jobs.items():
-        rounds = asked.clones if name == CLONE else asked.rounds
+        rounds = given.clones if name == CLONE else given.rounds
         found["jobs"][name] = interleaved(seconds, other, rounds)
         print(name, found["jobs"][name], flush=True)
     for technology in registry.technology_names():
         found["records"][technology] = records(technology, other)
         print(technology, found["records"][technology], flush=True)
-    if asked.target:
-        asked.target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if given.target:
+        given.target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

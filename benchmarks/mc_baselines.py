@@ -1,13 +1,13 @@
-"""Other ways to simulate samples of a bench: what `mc_throughput` compares with.
+"""Other methods to simulate samples of a bench, for comparison in `mc_throughput`.
 
-All of them get the same flat decks, written before the clock starts: every device on a line of its own with its
-numbers written out, which is the shortest text to read and what a careful user would generate.  All save only the
-vectors that are measured and work in the temporary directory, where ours works, too.
+All methods use the same flat decks, written before the measurement: one line per device with all numbers written out,
+the shortest text to parse.  All methods save only the measured vectors, and work in the temporary directory, as
+gaincell does.
 
 ``ngspice -b``, default
-    One process per sample in a plain folder: what happens to people who just run it.
+    One process per sample in an empty folder, with the default settings of ngspice.
 ``ngspice -b``, tuned
-    The same with one OpenMP thread and an ``spinit`` that loads no code models, the two settings that matter.
+    The same with one OpenMP thread and an ``spinit`` that loads no code models, the two settings with an effect.
 SimRunner
     spicelib's, with the same two settings: without the first, two processes at a time stall each other.  A callback
     reads the raw file by NumPy, which is faster than its own reader, as soon as a simulation is over.  The end of
@@ -15,8 +15,8 @@ SimRunner
     is sought every 0.1 s, so that more at a time than cores can be faster: `mc_throughput` tries up to 16.
 PySpice
     The loop of its documentation: a `Circuit` per sample, its simulator, ``transient()``, waveforms as arrays.
-    One thread and only the vectors needed are asked for; a private folder holds the ``.spiceinit`` that asks, because
-    its constructor loads ngspice and there is no earlier place for ``set num_threads``.  It raises at every line on
+    One thread, and only the measured vectors.  A private folder contains the ``.spiceinit`` with ``set num_threads``,
+    which has no effect later, because its constructor loads ngspice.  It raises at every line on
     stderr that is no warning; these decks print none.  Its log is switched off.
 """
 
@@ -112,7 +112,7 @@ def _with(text: str, name: str, number: str, value: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Decks to run, and what turns waveforms into a number."""
+    """Decks to run, and the function that computes a number from waveforms."""
 
     texts: tuple[str, ...]
     save: tuple[str, ...]
@@ -142,7 +142,7 @@ def read_raw(path: Path) -> dict[str, Any]:
 def batch(job: Job, workers: int, *, tuned: bool, timeout_s: float | None = None) -> list[float]:
     """One ``ngspice -b`` per sample.
 
-    Without a limit of time unless there has to be one: `subprocess` then sleeps up to 50 ms between its looks.
+    There is a time limit only if it is needed: with one, `subprocess` polls the process every 50 ms.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -200,13 +200,13 @@ def settings(environment: dict[str, str]) -> Iterator[None]:
 
 
 Step = tuple[float, ...]
-"""step_time, end_time and, for the same options as ours, max_time."""
+"""step_time, end_time and, for the same options as gaincell, max_time."""
 
 
 def pyspice_loop(
     texts: Sequence[str], save: Sequence[str], temp: float, step: Step, options: dict[str, float]
 ) -> Iterator[dict[str, Any]]:
-    """PySpice's own loop, as its documentation shows it: waveforms of every sample."""
+    """PySpice's loop of its documentation: waveforms of every sample."""
     for text in texts:
         circuit = Circuit("sample")
         circuit.raw_spice = text
@@ -221,7 +221,7 @@ def pyspice_loop(
 
 
 def pyspice_process(connection: Any) -> None:
-    """Serve PySpice's loop in a process of its own, in a folder whose ``.spiceinit`` asks for one thread."""
+    """Serve PySpice's loop in a process of its own, in a folder whose ``.spiceinit`` sets one thread."""
     folder = tempfile.mkdtemp()
     Path(folder, ".spiceinit").write_text("set num_threads=1\nset no_mem_check\n")
     os.chdir(folder)

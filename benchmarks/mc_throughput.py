@@ -1,21 +1,22 @@
-"""Samples per second of a campaign, side by side with the other ways to simulate them.
+"""Samples per second of a campaign, compared with other methods to simulate them.
 
 ``python benchmarks/mc_throughput.py [--samples 2000] [--rounds 5] [--out mc_throughput.json]`` on an otherwise idle
 machine.  Every method gets a turn in each round, after one that does not count; rates, CPU times and shares are
-medians over rounds.  `mc_baselines` says what each of the others is.
+medians over rounds.  `mc_baselines` describes the other methods.  "ours" in
+the results means gaincell.
 
 same options
-    Every method with the bench's own tolerances and largest step.  All must agree to 1e-6 of full scale, save
-    ours with several copies in a deck: they share their time steps.
+    Every method with the bench's own tolerances and largest step.  All must agree to 1e-6 of full scale, except
+    gaincell with several copies in a deck, which share their time steps.
 same accuracy
-    0.05 % of full scale from a reference with tolerances a hundred times tighter.  Ours takes what its measured
-    step control says; PySpice the coarsest step of the form its documentation shows, with ngspice's own tolerances
+    0.05 % of full scale from a reference with tolerances a hundred times tighter.  Gaincell uses its measured
+    step control; PySpice the coarsest step of the form its documentation shows, with ngspice's own tolerances
     (ngspice takes no step above a fiftieth of the end time unless told, so nothing coarser than 1 ns is tried);
-    and, to tell step control from engine, PySpice with the tolerances and the largest step of ours.
+    and, to separate step control from engine, PySpice with the tolerances and the largest step of gaincell.
 
-Ours are timed with simulators that run already; what their start costs is ``start_s``.  Growth is that of the
+Gaincell is timed with running simulators; the time of their start is ``start_s``.  Growth is that of the
 long-lived processes' resident memory, over all rounds.  ``spinning`` is the rate of two default ngspice at a time.
-Ratios are those of one copy in a deck; those of eight stand by themselves.
+Ratios are those of one copy in a deck; those of eight are listed separately.
 """
 
 import argparse
@@ -70,7 +71,7 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """What one turn of a method gave and cost; ``grown_kb`` is None where its processes were replaced."""
+    """Results and cost of one turn of a method; ``grown_kb`` is None if its processes were replaced."""
 
     values: list[float]
     wall_s: float
@@ -103,11 +104,11 @@ class Ours:
         return [float(item.values[name]) for item in items]
 
     def pids(self) -> list[int]:
-        """Its simulators."""
+        """Running simulators of this method."""
         return [s._process.pid for s in self._pool._all if s._process is not None]
 
     def method(self, name: str, n: int) -> Method:
-        """It as a method."""
+        """Method that simulates with this pool."""
         return Method(name=name, workers=self.workers, n=n, run=self.run, pids=self.pids, spent=lambda: self.spent_s)
 
 
@@ -122,16 +123,16 @@ class Subject:
 
     @property
     def looped(self) -> int:
-        """For a loop in one process."""
+        """Number of samples for a loop in one process."""
         return min(self.n, max(32, self.n // 5))
 
     @property
     def few(self) -> int:
-        """For a process per sample."""
+        """Number of samples for a process per sample."""
         return min(self.n, max(24, self.n // 20))
 
     def ours(self, name: str, campaign: Campaign, workers: int) -> Method:
-        """A method of ours, whose pool closes with the subject."""
+        """A method of gaincell, whose pool closes with the subject."""
         return self.stack.enter_context(Ours(campaign, workers)).method(name, self.n)
 
     def loops(self, name: str, job: other.Job, step: other.Step, options: dict[str, float]) -> list[Method]:
@@ -183,7 +184,7 @@ def turn(method: Method) -> Turn:
 
 
 def compare(methods: list[Method], rounds: int, reference: np.ndarray, scale: float) -> list[dict[str, Any]]:
-    """Rounds of all methods in turn, and what came out."""
+    """Rounds of all methods in turn, and their results."""
     for method in methods:
         method.run(min(method.n, 16))
     turns: list[list[Turn]] = [[] for _ in methods]
@@ -194,7 +195,7 @@ def compare(methods: list[Method], rounds: int, reference: np.ndarray, scale: fl
 
 
 def row(method: Method, turns: list[Turn], reference: np.ndarray, scale: float) -> dict[str, Any]:
-    """Medians over rounds; memory comes in jumps, so its growth is that of all rounds together."""
+    """Medians over rounds; memory grows in steps, so its growth is that of all rounds together."""
     n, grown = method.n, [t.grown_kb for t in turns if t.grown_kb is not None]
     growth = sum(grown) / (n * len(grown)) if grown else 0.0
     found = np.array([t.values for t in turns])
@@ -241,13 +242,13 @@ def same_options(subject: Subject) -> list[Method]:
 
 
 def controlled(campaign: Campaign) -> tuple[other.Step, dict[str, float]]:
-    """Step and options that make PySpice do what `campaign` does."""
+    """Step and options with which PySpice simulates as `campaign` does."""
     deck = campaign.points[0].deck
     return (deck.analysis.max_step, deck.analysis.stop, deck.analysis.max_step), dict(deck.template.options)
 
 
 def same_accuracy(subject: Subject, reference: np.ndarray, scale: float) -> list[Method]:
-    """PySpice with the coarsest documented step that is accurate enough; ours with its measured step control."""
+    """PySpice with the coarsest documented step that is accurate enough; gaincell with its measured step control."""
     campaign = subject.campaign
     whole, stop = job(campaign, subject.looped), campaign.points[0].deck.analysis.stop
     request = campaign.request
@@ -270,7 +271,7 @@ def same_accuracy(subject: Subject, reference: np.ndarray, scale: float) -> list
 
 
 def integrating(whole: other.Job) -> other.Job:
-    """The charge as whoever has no integrator in the netlist takes it: from the samples of the current."""
+    """Charge without an integrator in the netlist: the integral of the samples of the current."""
     return replace(whole, save=("vbl#branch",), measure=lambda w: -float(np.trapezoid(w["i(vbl)"], w["time"])))
 
 
@@ -289,7 +290,7 @@ def coarsest(
 def spinning(campaign: Campaign, reference: np.ndarray, scale: float) -> tuple[list[dict[str, Any]], float]:
     """Two default ngspice processes at a time, whose OpenMP threads wait for each other: row and rate.
 
-    If one is not done in time there is no row, and the rate is what it was less than.
+    If one exceeds the time limit there is no row, and the rate is an upper limit.
     """
     whole = job(campaign, SPINNING)
 
@@ -311,7 +312,7 @@ def tight(campaign: Campaign, n: int) -> np.ndarray:
 
 
 def bench(label: str, samples: int, rounds: int) -> dict[str, Any]:
-    """Everything about one bench."""
+    """All results of one bench."""
     circuit, name, sweep, fewer = BENCHES[label]
     campaign = plan_campaign(circuit, name, vary="mismatch", sampler="random", sweep=sweep)
     n = max(16, samples // fewer)
@@ -331,7 +332,7 @@ def bench(label: str, samples: int, rounds: int) -> dict[str, Any]:
 
 
 def ratios(rows: list[dict[str, Any]], label: str) -> dict[str, float]:
-    """The figures of the table; those of several copies in a deck stand by themselves."""
+    """The figures of the table; those of several copies in a deck are listed separately."""
     own = [r for r in rows if r["bench"] == label]
     same = [r for r in own if r["what"] == "same options" and r["method"] != _STACKED]
     stacked = [r for r in own if r["method"] == _STACKED]
@@ -365,7 +366,7 @@ def ratios(rows: list[dict[str, Any]], label: str) -> dict[str, float]:
 
 
 def shares(rows: list[dict[str, Any]], label: str) -> dict[str, float]:
-    """Share of our wall time inside the transient."""
+    """Share of the wall time of gaincell inside the transient."""
     return {
         f"{r['what']}, {r['method']}, {r['workers']}": r["share"]
         for r in rows
@@ -379,7 +380,7 @@ def limit(r: dict[str, Any]) -> float:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown."""
+    """Markdown of the results."""
     names = "bench, compared at, method, workers, samples/s, CPU ms per sample, growth kB per sample, largest deviation"
     head = f"| {names.replace(', ', ' | ')} |"
     lines = [head, "|" + " --- |" * 8]
@@ -392,9 +393,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure, print and write; only then complain about results that differ."""
+    """Measure, print and write; then fail if results differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=2000, help="of ours in a turn; others get fewer")
+    parser.add_argument("--samples", type=int, default=2000, help="of gaincell per turn; other methods get fewer")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("mc_throughput.json"))
     given = parser.parse_args()

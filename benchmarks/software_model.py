@@ -139,7 +139,7 @@ def whole(_: Path) -> dict[str, Any]:
 
 
 def _peak_mb() -> float:
-    """Largest memory any simulator of this process took [MB], of those that have ended."""
+    """Largest memory of any finished simulator of this process [MB]."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
@@ -229,7 +229,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Run the parts that are asked for."""
+    """Run the selected parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", default=list(PARTS)[:-1], help=f"which of {', '.join(PARTS)}")
     parser.add_argument("--out", type=Path, required=True)

@@ -1,7 +1,14 @@
 """Characterize gain-cell circuits in ngspice and fit compact models that state their own error.
 
-The names below are the public interface; each is loaded when it is first used, so that a simulator process
-does not pay for the plotting library.
+The names in ``__all__`` are the public interface.  Each is imported when it is first used, because the plotting library
+takes a second to import.  Start with `sweep`, `fit`, `monte_carlo`, `compare`, `export`, `report` and `run`.
+
+Example::
+
+    >>> import gaincell_char as gc
+    >>> cell = gc.load_model(gc.load_record("gc28", "gain_cell.dc"), "cubic")
+    >>> f"{cell(0.9):.2e} A"
+    '9.99e-06 A'
 """
 
 import importlib
@@ -10,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Installed, circuits, netlists and fits are below this folder; in a checkout they are beside it.
+# Installed, circuits, netlists and fits are below this folder; in a checkout, next to it.
 _CHECKOUT = Path(__file__).parents[1]
 if not (Path(__file__).parent / "circuits").is_dir() and (_CHECKOUT / "pyproject.toml").is_file():
     __path__.append(str(_CHECKOUT))
@@ -96,7 +103,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from its module."""
+    """Import a public name from its module."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""Where ``gaincell`` starts: ready for Ctrl-C before anything is imported that takes time."""
+"""Entry point of ``gaincell``: handles signals before the slow imports."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Find what circuits/, netlists/ and fits/ hold.  Knows no circuit and no technology by name."""
+"""Find the contents of circuits/, netlists/ and fits/, without a list of their names."""
 
 import importlib
 from functools import cache
@@ -126,7 +126,7 @@ def _folder(name: str) -> Path:
 
 
 def describe_technology(name: str) -> Technology:
-    """A technology without the model files that come from elsewhere, which need not be there."""
+    """A technology without its foundry model files, which need not be installed."""
     return describe_folder(_folder(name), _base_text, lambda it: faults(it, circuit_names(), load_circuit))
 
 
@@ -138,7 +138,7 @@ def _base_text(name: str, manifest: Path) -> str:
         )
     base = describe_technology(name)
     if base.base or base.models:
-        raise TechnologyError(f"{manifest}: base: {base.name} needs files from elsewhere; only its text can be shared")
+        raise TechnologyError(f"{manifest}: base: {base.name} needs foundry model files; only its text can be shared")
     return base.text
 
 
@@ -184,7 +184,7 @@ def plan_bench(
         If a name is unknown, or a value of another kind or out of range.
     """
     if not isinstance(technology, str | Path | Technology):
-        raise ParameterError(f"technology is of type {type(technology).__name__}; it takes a name or a path")
+        raise ParameterError(f"technology is of type {type(technology).__name__}; it must be a name or a path")
     if isinstance(netlist, Netlist):
         own = netlist
     elif isinstance(netlist, Path):
@@ -264,7 +264,7 @@ def find_record(records: str | Path, name: str) -> Record:
         raise DataError(f"no records {str(records)!r}; have {', '.join(record_sets())}, or give a folder of records")
     path = folder / f"{name}.json"
     if not path.is_file():
-        raise DataError(f"{folder} holds no record {name}.json; gaincell run --records {folder} writes it")
+        raise DataError(f"{folder} contains no record {name}.json; gaincell run --records {folder} writes it")
     return checked_record(path, folder)
 
 

@@ -1,1 +1,1 @@
-"""SPICE subcircuits, one file per circuit; ``tech/`` holds one folder per technology."""
+"""SPICE subcircuits, one file per circuit; ``tech/`` contains one folder per technology."""

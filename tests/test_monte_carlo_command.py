@@ -133,7 +133,7 @@ def test_more_samples_join_the_ones_that_are_there(gaincell):
 
 def test_it_stops_when_sigma_is_known_well_enough(gaincell, tmp_path):
     status, out, _ = gaincell(*instead(ONE, "-n", "4000", "--until", "sigma<7%"))
-    told = re.findall(r"^(\d+) samples: sigma is known to ([\d.]+) %$", out, flags=re.M)
+    told = re.findall(r"^(\d+) samples: relative half-width of sigma ([\d.]+) %$", out, flags=re.M)
     assert status == 0
     assert [int(n) for n, _ in told] == [64, 128, 256, 512]
     assert [float(width) < 7 for _, width in told] == [False, False, False, True]
@@ -143,7 +143,7 @@ def test_it_stops_when_sigma_is_known_well_enough(gaincell, tmp_path):
 def test_it_stops_when_the_yield_is_known_well_enough(gaincell):
     status, out, _ = gaincell(*instead(ONE, "-n", "2000", "--spec", "i_bl > 8u", "--until", "yield<4%"))
     assert status == 0
-    assert re.search(r"^64 samples: yield is known to 2\.\d+ %$", out, flags=re.M)
+    assert re.search(r"^64 samples: relative half-width of yield 2\.\d+ %$", out, flags=re.M)
     assert re.search(r"^i_bl > 8u: yield 100\.00 % \(9\d\.\d+ to 100\.00 %\)$", out, flags=re.M)
 
 

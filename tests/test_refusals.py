@@ -117,7 +117,7 @@ def test_only_finite_numbers_are_values_in_python_either(value):
         ("--corner ,", "write values with one comma between them"),
         ("--temp 27,27.0", "sweep of temp has 27.0 twice"),
         ("--temp ,", "write values with one comma between them"),
-        ("--axis v_store=0:1:10k --axis v_in=0:1:10k", "the grid has 100000000 points; the most is 10000000"),
+        ("--axis v_store=0:1:10k --axis v_in=0:1:10k", "the grid has 100000000 points; the maximum is 10000000"),
         ("--option reltl=1e-6", "no option 'reltl'; have reltol"),
         ("--option reltol=0", r"option reltol = 0 \(relative tolerance\) is outside \[1e-14, 0\.1\]"),
         ("--option maxord=99", r"option maxord = 99 .* is outside \[1, 2\]"),
@@ -494,7 +494,7 @@ def test_a_good_table_is_fitted_whatever_its_format(gaincell, table, tmp_path, e
         ("noise.nc", bytes(range(256)), r"noise\.nc: cannot be read as \.nc: "),
         ("noise.parquet", bytes(range(256)), r"noise\.parquet: cannot be read as \.parquet: "),
         ("ragged.csv", b"a,b\n1,2\n1,2,3,4\n", r"ragged\.csv: cannot be read as \.csv: .*Expected 2 fields"),
-        ("other.csv", b"a,b\n1,2\n", r"other\.csv does not say which circuit it belongs to; add --circuit NAME"),
+        ("other.csv", b"a,b\n1,2\n", r"other\.csv does not state its circuit; add --circuit NAME"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_table_is_refused(refused, tmp_path, name, content, sentence):
@@ -537,9 +537,9 @@ def test_a_damaged_note_beside_a_table_is_refused(refused, table, note, sentence
 def test_a_table_without_its_note_needs_to_be_told_what_it_is(refused, gaincell, table):
     path = table()
     Path(f"{path}.json").unlink()
-    assert "does not say which circuit it belongs to; add --circuit NAME" in refused("fit", path, "-o", "fit.json")
+    assert "does not state its circuit; add --circuit NAME" in refused("fit", path, "-o", "fit.json")
     words = ("fit", path, "-o", "fit.json", "--circuit", "gain_cell")
-    assert "does not say which bench it belongs to; add --bench NAME" in refused(*words)
+    assert "does not state its bench; add --bench NAME" in refused(*words)
     assert "gain_cell has no bench 'nope'; have dc" in refused(*words, "--bench", "nope")
     assert "gain_cell has no model 'nope'; have cubic" in refused(*words, "--bench", "dc", "--model", "nope")
     assert gaincell(*words, "--bench", "dc", "--model", "cubic")[0] == 0
@@ -550,13 +550,13 @@ def test_a_table_without_its_note_needs_to_be_told_what_it_is(refused, gaincell,
     [
         (lambda t: t.drop(columns="i_bl"), "model cubic needs i_bl; the table has v_store, v_in, v_bl"),
         (lambda t: t.drop(columns="v_store"), "model cubic needs v_store; the table has v_in, v_bl"),
-        (lambda t: t.assign(i_bl=float("nan")), "19 rows have no number, the first is row 1; --nan drop leaves"),
-        (lambda t: t.assign(i_bl=t.i_bl.where(t.v_store > 0)), "1 rows have no number, the first is row 1; --nan"),
+        (lambda t: t.assign(i_bl=float("nan")), "19 rows contain no number, the first is row 1; --nan drop omits"),
+        (lambda t: t.assign(i_bl=t.i_bl.where(t.v_store > 0)), "1 rows contain no number, the first is row 1; --nan"),
         (lambda t: t.assign(i_bl=1e-6), "i_bl is 1e-06 at every point: there is nothing to fit"),
         (lambda t: t.assign(v_store=0.1), "model cubic needs v_store to vary; the table has only v_store = 0.1"),
         (lambda t: t[t.v_store < 0.05], "model cubic needs v_store to vary; the table has only v_store = 0"),
         (lambda t: t.head(3), "model cubic has 4 coefficients for 3 points; widen the sweep"),
-        (lambda t: t.assign(v_store=t.v_store.round()), "17 points stand there twice, the first at v_store = 0"),
+        (lambda t: t.assign(v_store=t.v_store.round()), "17 rows repeat a point, the first at v_store = 0"),
         (lambda t: t.assign(v_store=1e-9 * t.v_store), "the data do not determine .*; widen the sweep or choose"),
         (lambda t: t.assign(v_in=0.5), "model cubic holds at v_in = 0.9; the table has v_in = 0.5"),
         (lambda t: t.assign(status="failed"), "no row has status 'ok': there is nothing to fit"),

@@ -195,7 +195,7 @@ def table(tmp_path):
     ("words", "says"),
     [
         (("--circuit", "gain_cell_switched"), "--circuit gain_cell_switched: t.{} is of circuit gain_cell; leave --ci"),
-        (("--bench", "pulse"), "--bench pulse: t.{} is of bench dc; leave --bench out"),
+        (("--bench", "pulse"), "--bench pulse: t.{} is of bench dc; omit --bench"),
     ],
 )
 def test_fit_refuses_what_contradicts_the_table(refused, ending, words, says):

@@ -1,4 +1,4 @@
-"""The verbs in Python: what they give is what the commands give, and what they refuse is refused in the same words."""
+"""The Python functions give the results of the commands, and refuse with the same messages."""
 
 import doctest
 import importlib
@@ -156,7 +156,7 @@ def _counted(chunks, simulated):
 @pytest.mark.ngspice
 def test_the_page_of_samples_in_memory_needs_a_folder(tmp_path, samples, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RequestError, match="these results are in memory; say where the page goes with folder="):
+    with pytest.raises(RequestError, match="these results are in memory; give the folder of the page with folder="):
         gc.report(samples)
     assert "Gain cell" in gc.report(samples, folder="page").path.read_text()
     assert (tmp_path / "page" / "record.json").exists()
@@ -273,7 +273,7 @@ GRID = [
     ({"fixed": 3}, "fixed = 3 must be a mapping of names to values"),
     ({"fixed": {"vdd": "1A"}}, "vdd: '1A' is in A, expected V"),
     ({"fixed": {"vd": 1.0}}, "no parameter 'vd'; have "),
-    ({"technology": 3}, "technology is of type int; it takes a name or a path"),
+    ({"technology": 3}, "technology is of type int; it must be a name or a path"),
     ({"technology": "gc29"}, "no technology 'gc29'; have "),
     ({"netlist": Path("nope.cir")}, r"nope\.cir cannot be read"),
     ({"options": {"reltoll": 1e-3}}, "reltoll"),
@@ -284,15 +284,15 @@ SIMULATORS = [
     ({"workers": "2"}, "workers = '2' must be a whole number of at least 1"),
     ({"timeout_s": "1"}, "timeout_s = '1' must be a finite number"),
     ({"timeout_s": 0.0}, r"timeout = 0 s is outside \[0.1, 1e\+06\] s"),
-    ({"pool": 2}, "pool is of type int; it takes a Pool"),
+    ({"pool": 2}, "pool is of type int; it must be a Pool"),
 ]
 REFUSALS = {
     "sweep": [*GRID, *SIMULATORS],
     "fit": [
-        ({"table": 3}, "table is of type int; it takes a path, a DataFrame or a Dataset"),
+        ({"table": 3}, "table is of type int; it must be a path, a DataFrame or a Dataset"),
         ({"table": "nope.csv"}, r"table nope\.csv cannot be read"),
         ({"circuit": 3}, "circuit = 3 must be a text"),
-        ({"circuit": None}, "table does not say which circuit it belongs to; add --circuit NAME"),
+        ({"circuit": None}, "table does not state its circuit; add --circuit NAME"),
         ({"bench": "ac"}, "gain_cell has no bench 'ac'; have "),
         ({"models": "cubic"}, "models = 'cubic' must be a list"),
         ({"models": ["cubik"]}, "gain_cell has no model 'cubik'; have "),
@@ -319,7 +319,7 @@ REFUSALS = {
         ({"vary": 3}, "vary = 3 must be a text"),
         ({"sampler": "halton"}, "no sampler 'halton'; have "),
         ({"seed": "1"}, "seed = '1' must be a whole number"),
-        ({"folder": 3}, "folder is of type int; it takes a path"),
+        ({"folder": 3}, "folder is of type int; it must be a path"),
         ({"accuracy": "1%"}, "accuracy = '1%' must be a finite number from 0 to 1"),
         ({"specs": "i_bl > 8u"}, "specs = 'i_bl > 8u' must be a list"),
         ({"specs": ["i_bl"]}, "spec 'i_bl': write OUTPUT > LIMIT"),
@@ -329,15 +329,15 @@ REFUSALS = {
     ],
     "compare": [
         *SIMULATORS,
-        ({"folder": 3}, "folder is of type int; it takes a path"),
+        ({"folder": 3}, "folder is of type int; it must be a path"),
         ({"head": "hed"}, "no head 'hed'; have "),
         ({"records": 3}, "records = 3 must be a text"),
         ({"records": "nope"}, "no records 'nope'; have "),
         ({"operations": "scores"}, "operations = 'scores' must be a list"),
         ({"operations": ["sums"]}, "sums"),
-        ({"inputs": "t.npz"}, "tokens has no effect here: inputs says what the tensors are"),
+        ({"inputs": "t.npz"}, "tokens has no effect here: inputs specifies the tensors"),
         ({"inputs": 3, "tokens": None, "dim": None}, "inputs = 3 must be a path, or arrays named Q, K and V"),
-        ({"inputs": {"Q": [1]}, "tokens": None, "dim": None}, "inputs contains Q; it takes arrays named Q, K and V"),
+        ({"inputs": {"Q": [1]}, "tokens": None, "dim": None}, "inputs contains Q; it must contain Q, K and V"),
         ({"instances": 0}, r"instances = 0 is outside \[1, "),
         ({"tokens": "4"}, "tokens = '4' must be a whole number"),
         ({"dim": 0.5}, "dim = 0.5 must be a whole number"),
@@ -345,36 +345,36 @@ REFUSALS = {
         ({"columns": -1}, r"columns = -1 is outside \[0, "),
         ({"queries": None}, "queries = None must be a whole number"),
         ({"clamp": "none"}, "clamp = 'none'; choose ideal, resistor, passive"),
-        ({"r_clamp": 3.0}, "r_clamp has no effect here: only clamp='resistor' has one"),
+        ({"r_clamp": 3.0}, "r_clamp has no effect here: it needs clamp='resistor'"),
         ({"c_wire": "1f"}, "c_wire = '1f' must be a finite number"),
         ({"r_wire": None}, "r_wire = None must be a finite number"),
         ({"mismatch": 1}, "mismatch = 1 must be True or False"),
-        ({"draws": 10}, "draws has no effect here: only mismatch=True draws arrays"),
+        ({"draws": 10}, "draws has no effect here: it needs mismatch=True"),
         ({"technology": 3}, "technology = 3 must be a text"),
     ],
     "export": [
-        ({"record": "gc28/gain_cell.dc"}, "record is of type str; it takes a Record"),
+        ({"record": "gc28/gain_cell.dc"}, "record is of type str; it must be a Record"),
         ({"to": "xls"}, "no export format 'xls'; have "),
         ({"to": 3}, "to = 3 must be a text"),
-        ({"folder": 3}, "folder is of type int; it takes a path"),
+        ({"folder": 3}, "folder is of type int; it must be a path"),
         ({"model": 3}, "model = 3 must be a text"),
         ({"model": "cubik"}, "no model 'cubik'"),
-        ({"companions": 3}, "companions is of type int; it takes a name or a path"),
+        ({"companions": 3}, "companions is of type int; it must be a name or a path"),
         ({"at": "corner=ss"}, "at = 'corner=ss' must be a mapping"),
         ({"at": {"korner": "ss"}}, "no fit of the record has a condition 'korner'"),
     ],
     "report": [
         *SIMULATORS,
-        ({"results": 3}, "results is of type int; it takes what monte_carlo or run returned, or a folder"),
+        ({"results": 3}, "results is of type int; it must be a result of monte_carlo or run, or a folder"),
         ({}, "nowhere contains no campaign"),
         ({"specs": "x"}, "specs = 'x' must be a list"),
     ],
     "run": [
         *SIMULATORS,
-        ({"folder": 3}, "folder is of type int; it takes a path"),
+        ({"folder": 3}, "folder is of type int; it must be a path"),
         ({"circuits": "relu_c2p"}, "circuits = 'relu_c2p' must be a list"),
         ({"circuits": ["relu"]}, "no circuit 'relu'; have "),
-        ({"records": 3}, "folder is of type int; it takes a path"),
+        ({"records": 3}, "folder is of type int; it must be a path"),
         ({"technology": 3}, "technology = 3 must be a name or a path"),
     ],
 }  # fmt: skip
@@ -403,11 +403,11 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(verb, given, says, tmp_p
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("no_simulation")
 def test_what_would_have_no_effect_is_refused(pool, samples):
-    with pytest.raises(RequestError, match="workers = 2 has no effect beside a pool; leave it out"):
+    with pytest.raises(RequestError, match="workers = 2 has no effect with a pool; omit it"):
         USES["sweep"](pool=pool, workers=2)
-    with pytest.raises(RequestError, match="timeout_s = 5 beside a pool whose own is 60 s"):
+    with pytest.raises(RequestError, match="timeout_s = 5 s differs from the 60 s of the pool"):
         USES["monte_carlo"](pool=pool, timeout_s=5.0)
-    with pytest.raises(RequestError, match="specs has no effect here: these results are analysed already"):
+    with pytest.raises(RequestError, match="specs has no effect here: the results are already analysed"):
         gc.report(samples, specs=["i_bl > 8u"], folder="x")
 
 

@@ -1,4 +1,4 @@
-"""Targets for the code and what was measured: the table of docs/architecture.md.
+"""Targets and measured values of the code: the table of docs/architecture.md.
 
     python benchmarks/against_checkout.py /path/to/other -o against.json
     python tools/architecture.py against.json

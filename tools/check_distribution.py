@@ -22,7 +22,7 @@ from zipfile import ZipFile
 ROOT = Path(__file__).parents[1]
 PACKAGE = "gaincell_char"
 SWEEP = "sweep gain_cell dc --axis v_store=0:0.9:4 --workers 1 -o swept.csv"
-# What a user types, and a word that each must print.
+# Commands, and a word that each must print.
 COMMANDS = {
     "gaincell list": "gain_cell",
     "gaincell show gain_cell": "v_store",
@@ -30,7 +30,7 @@ COMMANDS = {
     f"gaincell {SWEEP}": "40 of 40 points",
     "gaincell export gc28/gain_cell.dc --to spice --out macro": "gain_cell.cir",
 }
-# A packaged record beside the sweep above; then where every module came from.
+# A packaged record compared with the sweep above; then the location of every imported module.
 USE = """
 import sys
 from importlib.metadata import version
@@ -50,8 +50,8 @@ assert gc.__version__ == version("gaincell-char"), f"{gc.__version__} is install
 
 home, checkout = (Path(word).resolve() for word in sys.argv[1:])
 loaded = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "gaincell_char"}
-strangers = [name for name, module in loaded.items() if home not in Path(str(module.__file__)).resolve().parents]
-assert not strangers, f"imported from elsewhere than the wheel: {strangers}"
+outside = [name for name, module in loaded.items() if home not in Path(str(module.__file__)).resolve().parents]
+assert not outside, f"not imported from the wheel: {outside}"
 assert checkout not in [Path(folder).resolve() for folder in (*sys.path, *gc.__path__)], "the checkout can be imported"
 print(len(loaded), "modules from the wheel")
 """
@@ -68,14 +68,14 @@ def run(*words: str | Path, cwd: Path) -> str:
 
 @contextmanager
 def timed(title: str) -> Iterator[None]:
-    """Print what was done and the seconds that it took."""
+    """Print a description of a step and its time [s]."""
     began = time.monotonic()
     yield
     print(f"{title}: {time.monotonic() - began:.1f} s", flush=True)
 
 
 def copy_checkout(target: Path) -> Path:
-    """A copy of the files that git knows or would add: no leftover of an earlier build is in it."""
+    """Copy of the files that git tracks or would add, without leftovers of an earlier build."""
     listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
     for name in filter(None, listed):
         if (ROOT / name).is_file():  # not one that was removed and is still in the index
@@ -85,7 +85,7 @@ def copy_checkout(target: Path) -> Path:
 
 
 def build(source: Path, out: Path, *kinds: str) -> None:
-    """Build a folder with the setuptools that is installed, without an environment that would have to be downloaded."""
+    """Build a folder with the installed setuptools, without a downloaded environment."""
     run(sys.executable, "-P", "-m", "build", "--no-isolation", *kinds, "--outdir", out, source, cwd=source.parent)
 
 
@@ -132,9 +132,9 @@ def check_sdist(sdist: Path, wheel: Path, folder: Path) -> None:
 def install(wheel: Path, venv: Path) -> None:
     """Make an environment that contains the wheel alone and sees the libraries of the one that runs this script.
 
-    A second download of torch would cost minutes.  The folders with our libraries are named in a ``.pth`` file of the
-    new environment.  Python then imports from them but does not execute their own ``.pth`` files, so the editable
-    install of the checkout that is among them has no effect.
+    A second download of torch would cost minutes.  The folders of the installed libraries are named in a ``.pth`` file
+    of the new environment.  Python then imports from them but does not execute their own ``.pth`` files, so the
+    editable install of the checkout, which is in one of them, has no effect.
     """
     run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=venv.parent)
     pip = (sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "--disable-pip-version-check")
@@ -145,14 +145,14 @@ def install(wheel: Path, venv: Path) -> None:
 
 
 def use(venv: Path, folder: Path) -> None:
-    """Run the commands and the program above in an empty folder, and print what each cost."""
+    """Run the commands and the program above in an empty folder, and print the time of each."""
     folder.mkdir()
     for command, word in COMMANDS.items():
         with timed(command):
             said = run("bash", "-c", f'PATH="$0:$PATH"; {command}', venv / "bin", cwd=folder)
         if word not in said:
             sys.exit(f"{command} does not print {word!r} but\n{said}")
-    with timed("a packaged record beside the sweep"):
+    with timed("a packaged record compared with the sweep"):
         print(run(venv / "bin" / "python", "-c", USE, venv, ROOT, cwd=folder), end="")
 
 

@@ -30,7 +30,7 @@ RECORDS = ("gain_cell.pulse", "gain_cell_switched.pulse", "relu_c2p.transfer", "
 
 
 def simulate(record: Record, fit: Fit, netlist: str | None, pool: Pool) -> tuple[Any, Any, float]:
-    """Inputs and output at every point of the bench's grid, flat, and the seconds it took."""
+    """Inputs and output at every point of the bench's grid, flat, and the time of the simulation [s]."""
     plan = registry.plan_bench(record.circuit, record.bench, technology=TECHNOLOGY, netlist=netlist)
     began = time.perf_counter()
     result = characterize(plan, pool=pool)
@@ -65,7 +65,7 @@ HEADS = {
 
 
 def page(rows: list[dict[str, Any]], simulator: str) -> str:
-    """The table, and what it was measured with."""
+    """The table, with technology and simulator."""
     found = table(
         ("record", "model", *HEADS.values(), "relative time"),
         (

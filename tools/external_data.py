@@ -1,4 +1,4 @@
-"""Accuracy of fits to tables from elsewhere: writes the table of docs/external-data.md.
+"""Accuracy of fits to measured tables: writes the table of docs/external-data.md.
 
 python tools/external_data.py
 """

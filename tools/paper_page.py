@@ -1,9 +1,9 @@
-"""Write the tables of docs/paper.md: what is published beside what this project computes, and their pictures.
+"""Write the tables of docs/paper.md: published and computed values, and their pictures.
 
     python tools/paper_page.py
 
-Our numbers come from the packaged records and from simulations that are run here.  The published numbers are constants
-below, each with where it was read.  The paper: Leroux et al., Nat. Comput. Sci. 5, 813-824 (2025),
+Computed values come from the packaged records and from simulations of this script.  Published values are constants
+below, each with its source.  The paper: Leroux et al., Nat. Comput. Sci. 5, 813-824 (2025),
 doi 10.1038/s43588-025-00854-1; the second one: Sanovar et al., LeanAttention, arXiv 2405.10480.
 """
 
@@ -48,7 +48,7 @@ HALF_LSB = VDD / 7 / 2  # 8 stored levels, Methods
 
 
 class Row(NamedTuple):
-    """One line of a table; ``{name}`` in `published` and `ours` stands for a number that is computed."""
+    """One line of a table; ``{name}`` in `published` and `ours` stands for a computed number."""
 
     name: str
     shows: str
@@ -220,7 +220,7 @@ def from_records() -> dict[str, str]:
 
 
 def netlist_numbers() -> dict[str, str]:
-    """What a cell is made of."""
+    """Devices of a cell."""
     netlist = (ROOT / "netlists" / "gain_cell.cir").read_text(encoding="utf-8")
     transistors = len(re.findall(r"^x.* [np]_\{", netlist, re.MULTILINE))
     c_store = gc.load_record("gc28", "gain_cell.dc").parameters["c_store"]
@@ -260,7 +260,7 @@ def decay_numbers() -> dict[str, str]:
 
 
 def leaks() -> Callable[..., np.ndarray]:
-    """Our decay at 27 degC."""
+    """Fitted decay at 27 degC."""
     return model_of("gc28/capacitor_decay.decay", "three_leaks", temp=27.0)
 
 
@@ -272,7 +272,7 @@ CONVERTERS = {
 
 
 def converter_numbers() -> dict[str, str]:
-    """How far both converters are from the published lines, and how long a conversion takes."""
+    """Difference of both converters from the published lines, and conversion time."""
     found = {}
     for name, (circuit, line, knee, low, high) in CONVERTERS.items():
         charge, on_line = np.linspace(low, high, 481), high * np.array([0.25, 0.75])
@@ -286,7 +286,7 @@ def converter_numbers() -> dict[str, str]:
 
 
 def published_numbers() -> dict[str, str]:
-    """What follows from published numbers alone."""
+    """Numbers computed from published numbers alone."""
     total = sum(ENERGY.values())
     ratios = {}
     for name, (seconds, joules) in GPUS.items():
@@ -296,7 +296,7 @@ def published_numbers() -> dict[str, str]:
 
 
 def from_software() -> dict[str, str]:
-    """The PyTorch model of the paper's records beside its equations in NumPy."""
+    """Differences between the PyTorch model of the paper's records and its equations in NumPy."""
     return {"module": f"{off_equations(0.0):.0e}", "module_decay": f"{off_equations(1.6e-4):.0e}"}
 
 
@@ -354,7 +354,7 @@ SPICE = {"color": "black", "marker": "o", "ls": "", "ms": 4, "mfc": "none"}
 
 
 def draw_cell(pool: gc.Pool) -> Figure:
-    """Current of a cell, and how far ours is from the published cubic."""
+    """Current of a cell: simulated, fitted and published."""
     v_store = np.linspace(0, VDD, 37)
     spice = 1e6 * simulate(pool, "gain_cell", "dc", v_store=v_store.tolist(), v_in=[VDD]).i_bl.to_numpy().ravel()
     published, cubic = (1e6 * model_of(f"{o}/gain_cell.dc", "cubic")(v_store) for o in ("paper", "gc28"))
@@ -372,7 +372,7 @@ def draw_cell(pool: gc.Pool) -> Figure:
 
 
 def draw_decay() -> Figure:
-    """Stored voltage over time, by the published exponential and by our leaks."""
+    """Stored voltage over time, by the published exponential and by the simulated leakage."""
     times, published, ours = (
         np.geomspace(1e-6, 3e-2, 121),
         model_of("paper/capacitor_decay.decay", "exponential"),
@@ -408,7 +408,7 @@ def draw_converters() -> Figure:
 
 
 def count(rows: Sequence[Row]) -> str:
-    """How many rows have which status."""
+    """Number of rows of each status."""
     found = Counter(row.status for row in rows)
     return ", ".join(f"{found[status]} {status}" for status in STATUSES)
 

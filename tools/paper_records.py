@@ -1,9 +1,9 @@
-"""Write fits/paper: the constants of the published software model, as records like our own.
+"""Write fits/paper: the constants of the published software model, as records of gaincell.
 
     python tools/paper_records.py
 
 Source: Leroux et al., Nat. Comput. Sci. 5, 813-824 (2025), Methods, and the code its authors published
-(MIT licence).  The only numbers typed here are the published ones; what follows from them is computed.
+(MIT licence).  Only published numbers are typed here; all others are computed.
 """
 
 import argparse

@@ -31,7 +31,7 @@ Row = tuple[str, str, str]
 
 
 def against_published(cell: Record) -> float:
-    """R2 between the cubic fitted to our row at v_in = vdd and the published cubic, over 0..0.9 V."""
+    """R2 between the cubic fitted to the row of gc28 at v_in = vdd and the published cubic, over 0..0.9 V."""
     v_store = np.linspace(0, 0.9, 181)
     published = load_model(load_record("paper", "gain_cell.dc"), "cubic")(v_store)
     ours = load_model(cell, "cubic")(v_store)
@@ -76,14 +76,14 @@ def other_rows(records: dict[str, Record]) -> list[Row]:
 
 
 def time_tests() -> Row:
-    """Run the suite as the README says and time it."""
+    """Measure the time of the test suite, run by ``./go test``."""
     began = time.perf_counter()
     subprocess.run([ROOT / "go", "test", "-q"], check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     return "test suite, 2 cores: time", "300 s", f"{time.perf_counter() - began:.0f} s"
 
 
 def page(results: Path, tests: list[Row]) -> str:
-    """The table, and what it was measured with."""
+    """The table, with the conditions of the measurement."""
     records = {path.stem: read_record(path) for path in (results / "records").glob("*.json")}
     job = json.loads((results / "run.json").read_text(encoding="utf-8"))
     worst, error = max(job["numerics"].items(), key=lambda item: item[1])

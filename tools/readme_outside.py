@@ -1,4 +1,4 @@
-"""Write the table of technologies, tables from elsewhere and exports in docs/benchmarks.md.
+"""Write the table of technologies, measured tables and exports in docs/benchmarks.md.
 
     python tools/exports.py -o exports.json
     python tools/readme_outside.py exports.json

@@ -101,7 +101,7 @@ def samplers(found: dict[str, Any]) -> str:
 
 
 def random_cell() -> str:
-    """What the random coefficients of the packaged record explain."""
+    """Share of the variance that the random coefficients of the packaged record explain."""
     record = load_record("gc28", "gain_cell.dc_mismatch")
     assert record.spread is not None
     [fit] = record.spread.random

@@ -51,7 +51,7 @@ def rows_closed() -> dict[str, int]:
 
 
 def figures(cases: Sequence[Case]) -> Iterable[tuple[str, str, str]]:
-    """Figure, target and what was measured."""
+    """Figure, target and measured value."""
     faults = [case for case in cases if case.file in FAULTS]
     closed = rows_closed()
     rows = closed["test_faults_security"] + closed["test_faults_results"]

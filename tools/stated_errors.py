@@ -1,4 +1,4 @@
-"""Which fit of a record the tables show, and which of its errors: the only place where the scripts choose."""
+"""Fit of a record, and its errors, that the tables show; all scripts use this choice."""
 
 from gaincell_char.fitting.accuracy import Errors
 from gaincell_char.fitting.fit import FITTED, Fit

@@ -16,12 +16,12 @@ from . import requests
 
 
 def read_request(given: Mapping[str, Any]) -> SamplingRequest:
-    """Read the arguments and options of ``mc`` that say which campaign it is.
+    """Read the arguments and options of ``mc`` that identify the campaign.
 
     Raises
     ------
     ParameterError
-        If a name is unknown, or a value of another kind or out of range.
+        If a name is unknown, or a value has the wrong type or is out of range.
     """
     circuit, bench, accuracy = given["circuit"], given["bench"], given["accuracy"]
     loaded = registry.load_circuit(circuit)
@@ -61,7 +61,7 @@ _IDENTITY = (
 
 
 def plan_again(context: click.Context, given: Mapping[str, Any]) -> Campaign:
-    """Return the campaign to replay a point of: that of the folder, unless the options say which one.
+    """Return the campaign for ``--replay``: the campaign of the folder, unless the options identify another one.
 
     Raises
     ------

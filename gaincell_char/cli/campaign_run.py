@@ -12,12 +12,12 @@ from ..workflows.sampling_run import SamplingOptions
 
 
 def read_options(given: Mapping[str, Any]) -> SamplingOptions:
-    """Read the options of ``mc`` that say how a campaign is simulated.
+    """Read the options of ``mc`` that control the simulation.
 
     Raises
     ------
     ParameterError
-        If ``--shard`` has another form.
+        If ``--shard`` cannot be parsed.
     """
     return SamplingOptions(
         specs=given["specs"],

@@ -12,17 +12,21 @@ from .console import OUT, note, say
 
 
 def finish(result: MonteCarloResult, out: Path, began: float) -> None:
-    """Write the page, and print its summary.
+    """Write the page of a campaign and print its summary.
 
     Parameters
     ----------
+    result : MonteCarloResult
+        The analysed campaign.
+    out : Path
+        Folder of the page.
     began : float
-        When the analysis began [s], by `time.perf_counter`.
+        Start time of the analysis [s], of `time.perf_counter`.
 
     Raises
     ------
     StorageError
-        If something could not be written.
+        If a file could not be written.
     """
     from .. import reporting
 
@@ -40,11 +44,11 @@ def finish(result: MonteCarloResult, out: Path, began: float) -> None:
 
 
 def failure(finished: FinishedSamples) -> GaincellError:
-    """What failed, in this call or before."""
+    """Error that reports the failed points, of this call and of earlier ones."""
     failed = finished.rows[finished.rows["status"] == FAILED]
     first = failed.iloc[0]
     return GaincellError(
-        f"{len(failed)} of {len(finished.rows)} points failed and are rows of the results; the first, "
+        f"{len(failed)} of {len(finished.rows)} points failed and are marked as failed in the results; the first, "
         f"{first['sample']}.{first['point']}: {first['reason']}; decks and logs are in {finished.kept}; "
-        "--retry-failed tries them again"
+        "--retry-failed simulates them again"
     )

@@ -13,7 +13,7 @@ from . import command_options, listings
 from .assignments import Assignments, assignments
 from .console import OUT, note, say
 
-_PAIRS = Assignments("OURS=THEIRS", several=True)
+_COLUMNS, _UNITS = Assignments("NAME=COLUMN", several=True), Assignments("NAME=UNIT", several=True)
 
 
 @click.command("fit", cls=command_options.Command)
@@ -21,44 +21,46 @@ _PAIRS = Assignments("OURS=THEIRS", several=True)
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The record to write, a .json file."
 )
-@click.option("--model", "models", multiple=True, help="Model to fit; every one that the data determine by default.")
-@click.option("--circuit", help="Circuit the data belong to, if the file does not say.")
-@click.option("--bench", help="Bench the data belong to, if the file does not say; that of --model by default.")
+@click.option("--model", "models", multiple=True, help="Model to fit; by default all models that the data determine.")
+@click.option("--circuit", help="Circuit of the data, if the file does not state it.")
+@click.option("--bench", help="Bench of the data, if the file does not state it; by default the bench of --model.")
 @click.option(
     "--map",
     "columns",
-    metavar="OURS=THEIRS,...",
+    metavar="NAME=COLUMN,...",
     default="",
-    type=_PAIRS,
-    help="Which column is what, as v_store=Vst,i_bl=Id.",
+    type=_COLUMNS,
+    help="Column of each input and output, as v_store=Vst,i_bl=Id.",
 )
 @click.option(
-    "--units", metavar="OURS=UNIT,...", default="", type=_PAIRS, help="Units of columns, as i_bl=uA; SI if not given."
+    "--units", metavar="NAME=UNIT,...", default="", type=_UNITS, help="Units of columns, as i_bl=uA; SI by default."
 )
-@assignments("--set", "settings", help="What the table does not say, as vdd=1.2.")
-@click.option("--sigma", metavar="COLUMN", default="", help="Standard deviation of the output, point by point.")
+@assignments("--set", "settings", help="Parameter that the file does not state, as vdd=1.2.")
+@click.option("--sigma", metavar="COLUMN", default="", help="Column with the standard deviation of the output.")
 @click.option(
     "--nan",
     type=click.Choice(policies.NAN),
     default="refuse",
     show_default=True,
-    help="Rows without a number.",
+    help="Rows without a number: refuse the table, or omit the rows.",
 )
 @click.option(
     "--outliers",
     type=click.Choice(policies.OUTLIERS),
     default="keep",
     show_default=True,
-    help="Points five robust standard deviations off: fit, weigh down, or leave out.",
+    help="Points with a residual above five robust standard deviations: use, give less weight, or omit.",
 )
 @click.option(
     "--duplicates",
     type=click.Choice(policies.DUPLICATES),
     default="refuse",
     show_default=True,
-    help="Points that stand there twice.",
+    help="Repeated points: refuse the table, average, or use all.",
 )
-@click.option("--from", "technology", help="What the record calls its source, if the file does not say.")
+@click.option(
+    "--from", "technology", help="Source of the data in the record, if the file does not state its technology."
+)
 def fit_(
     data: Path,
     output: Path,
@@ -74,10 +76,10 @@ def fit_(
     duplicates: str,
     technology: str | None,
 ) -> None:
-    """Fit compact models to DATA: a table that gaincell sweep wrote, or one from elsewhere.
+    """Fit compact models to DATA, a table of gaincell sweep or of any other source.
 
-    A table from elsewhere needs --circuit, --bench or --model, and --map: which of its columns is what.
-    NetCDF, CSV, Parquet, .npz and .npy, raw files of ngspice and LTspice.
+    Other tables need --circuit, --bench or --model, and --map with the column of each input and output.
+    Formats: NetCDF, CSV, Parquet, .npz, .npy, raw files of ngspice and LTspice.
 
     \b
     Example:  gaincell fit current.csv -o current.json

@@ -29,7 +29,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Signal handler: raises `Interrupted`, or, during a simulation, asks the pool to stop.
+    """Signal handler: raises `Interrupted`, or, during a simulation, stops the pool.
 
     Use as a context manager around a whole command.
     """

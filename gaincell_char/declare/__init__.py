@@ -1,5 +1,5 @@
-"""The words that the files in ``circuits/`` are written with: parameters, benches, models, figures of merit.
+"""Declarations of circuits, as in ``circuits/``: parameters, benches, models, figures of merit.
 
-Python values come in; frozen declarations go out, which every later package reads.
-Start with `circuit`, which contains `Circuit` and `Bench`; `parameters` contains what a parameter is.
+Input: Python values.  Output: frozen declarations, which all other packages read.
+Start with `circuit`, which contains `Circuit`; `bench` contains `Bench`, and `parameters` the kinds of parameters.
 """

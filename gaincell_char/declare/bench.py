@@ -66,7 +66,7 @@ class Output:
 
     ``measure(waveforms, parameters)`` returns shape ``()``, or ``(n_curve,)``.  ``full_scale`` is what an
     error of it is compared with, a parameter's name or a number; the output's largest size unless given.
-    No circuit of this kind gives more than ``plausible_max`` [unit]: what a foreign table's unit is checked against.
+    No circuit of this kind exceeds ``plausible_max`` [unit]; the units of measured tables are checked with this limit.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Bench:
     params : Params
         What the stimulus adds to the circuit's own parameters.
     sweep : mapping of str to Grid
-        Parameters swept unless the user says otherwise: the order is that of the dataset's dimensions.
+        Parameters swept by default, in the order of the dimensions of the dataset.
     analysis : Op or Tran
         Times may be SPICE expressions of the parameters; a bench with a curve called ``time`` also has ``time_start``
         and ``time_stop``, the ends of its values.

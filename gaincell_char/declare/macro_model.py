@@ -34,7 +34,7 @@ class Macro:
     spice, verilog_a : MacroText
         The text in each language; Verilog-A is optional.
     parameters : tuple of str
-        Parameters of the circuit or the bench that ``text`` refers to, beside the coefficients.
+        Parameters of the circuit or the bench that ``text`` refers to, in addition to the coefficients.
     quantities : mapping of str to callable
         Name of a quantity in ``text`` -> ``quantity(model, *inputs)``, where the model has its coefficients and the
         inputs come in the order of ``signals``.  By default there is one: the model's output, under its name.

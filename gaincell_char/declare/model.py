@@ -52,7 +52,7 @@ class CoefficientArray:
     Attributes
     ----------
     parts : mapping of str to Coefficient
-        Name of each coefficient in the record -> what it is, in row-major order.
+        Name of each coefficient in the record -> its declaration, in row-major order.
     shape : tuple of int
         Shape of the argument, one or two numbers.
     """

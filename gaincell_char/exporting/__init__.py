@@ -1,6 +1,6 @@
 """A record -> files that other tools read: macro-models, device classes, tables.
 
-Input: a record and the name of a format.  Output: the texts of files, which state what they leave out of the model.
+Input: a record and the name of a format.  Output: the texts of files, which state the parts of the model they omit.
 Start with `target`, which defines a format; each format is a file in ``targets/`` that ends in ``TARGET = ...``.
 """
 
@@ -104,14 +104,16 @@ def export_files(
 
 
 def _check_arguments(record: object, to: object, model: object, companions: object, at: object) -> None:
-    """Refuse arguments of another kind."""
+    """Refuse arguments of the wrong type."""
     if not isinstance(record, Record):
-        raise ParameterError(f"record is of type {type(record).__name__}; it takes a Record, as read_record returns it")
+        raise ParameterError(
+            f"record is of type {type(record).__name__}; it must be a Record, for example from read_record"
+        )
     check_word("to", to)
     if model is not None:
         check_word("model", model)
     if not isinstance(companions, str | Path | None):
-        raise ParameterError(f"companions is of type {type(companions).__name__}; it takes a name or a path")
+        raise ParameterError(f"companions is of type {type(companions).__name__}; it must be a name or a path")
     check_values("at", at)
 
 
@@ -184,20 +186,30 @@ def export(
     to : str
         Name of the format; `export_names` lists them.
     folder : Path or str
-        Where the files are written.
-    model, companions, at
-        What is exported, as in `export_files`.
+        Folder of the files; created if it does not exist.
+    model : str, optional
+        Model to export: by default the first of form "best" that the format can express, else the first of any form.
+    companions : str or Path, optional
+        Packaged set or folder of other records of the technology, if the format needs them; by default the packaged
+        set of the record's technology.
+    at : mapping, optional
+        Conditions of the fit, for example ``{"corner": "tt", "temp": 85.0}`` with ``temp`` in degC.
 
     Returns
     -------
     list of Path
-        The files.
+        The written files.
 
     Raises
     ------
     RequestError
-        If the folder cannot be written, or already contains one of the files with another content; errors of
-        `export_files`.
+        If the folder cannot be written, or already contains one of the files with different content.
+    ExportError
+        If the format is unknown or cannot express the model; the message states what would be lost.
+    DataError
+        If the record contradicts its circuit, or is incomplete for the format.
+    StorageError
+        If a file could not be written.
 
     Examples
     --------

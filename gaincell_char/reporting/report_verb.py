@@ -1,4 +1,4 @@
-"""The verb ``report``: a finished campaign or main job -> its page."""
+"""The verb ``report``: results of a campaign or of the main job -> HTML page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,34 +30,39 @@ def report(
     timeout_s: float | None = None,
     pool: Pool | None = None,
 ) -> Written:
-    """Write the page of a campaign or of the main job, with its pictures and tables.
+    """Write the HTML page of a campaign or of the main job, with pictures and tables.
 
-    It is the page that ``gaincell mc``, ``gaincell merge`` and ``gaincell run`` write.
+    The commands ``gaincell mc``, ``gaincell merge`` and ``gaincell run`` write the same page.
 
     Parameters
     ----------
     results : MonteCarloResult, MainJobResult, Path or str
-        What `monte_carlo` or `run` returned; or the folder of a campaign, which is analysed again.
+        Result of `monte_carlo` or `run`, or the folder of a campaign, which is analysed again.
     folder : Path or str, optional
-        Where the page goes; the folder of the results by default.
+        Folder of the page; the folder of the results by default.
     specs : sequence of str
-        Limits whose yield is wanted, where a folder is analysed.
+        Limits whose yield is computed, for example ``"i_bl > 8u"``; only if `results` is a folder.
     technology : Path or str, optional
-        Folder of the technology, where a folder is analysed that was not simulated in a built-in one.
-    workers, timeout_s, pool
-        Simulators for the analysis of a folder, as in `sweep`.
+        Folder of the technology, if `results` is the folder of a campaign in a technology that is not built in.
+    workers : int, optional
+        Simulator processes for the analysis of a folder; one per core by default.
+    timeout_s : float, optional
+        Time limit of one simulation [s]; 60 s by default.
+    pool : Pool, optional
+        Running simulators to use instead of new ones.
 
     Returns
     -------
     Written
-        ``path`` of the page, and ``missing``: what it lacks, and why.
+        ``path`` of the page, and ``missing``: parts that could not be written, with the reason.
 
     Raises
     ------
     RequestError
-        If there is no folder to write to, it contains no campaign, or an argument would have no effect.
+        If no folder is given for results in memory, a folder contains no campaign, or an argument would have no
+        effect.
     StorageError
-        If something could not be written.
+        If a file could not be written.
 
     Examples
     --------
@@ -72,7 +77,7 @@ def report(
         return _write_page(results, results.folder if folder is None else as_folder(folder))
     if not isinstance(results, Path | str):
         raise ParameterError(
-            f"results is of type {type(results).__name__}; it takes what monte_carlo or run returned, or a folder"
+            f"results is of type {type(results).__name__}; it must be a result of monte_carlo or run, or a folder"
         )
     there = as_folder(results)
     with use_pool(pool, workers, timeout_s) as simulators:
@@ -82,7 +87,7 @@ def report(
 
 def _check_effect(**given: object) -> None:
     if useless := [name for name, value in given.items() if value is not None]:
-        raise ParameterError(f"{useless[0]} has no effect here: these results are analysed already")
+        raise ParameterError(f"{useless[0]} has no effect here: the results are already analysed")
 
 
 def _analyse_folder(folder: Path, specs: Sequence[str], technology: Path | str | None, pool: Pool) -> MonteCarloResult:
@@ -95,7 +100,7 @@ def _analyse_folder(folder: Path, specs: Sequence[str], technology: Path | str |
 
 def _write_page(results: MonteCarloResult | MainJobResult, out: Path | None) -> Written:
     if out is None:
-        raise ParameterError("these results are in memory; say where the page goes with folder=")
+        raise ParameterError("these results are in memory; give the folder of the page with folder=")
     if isinstance(results, MainJobResult):
         return write_report(
             out, results.technology, results.circuits, simulator=results.simulator, wall_s=results.wall_s

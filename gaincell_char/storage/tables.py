@@ -52,7 +52,7 @@ def check_target(path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise `RequestError` unless a file can be created at `path`; remove leftovers of killed processes beside it."""
+    """Raise `RequestError` unless a file can be created at `path`; remove leftovers of killed processes next to it."""
     folder = path.parent
     name = shown_path(path)
     try:
@@ -219,7 +219,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Create a file with `write` in a temporary folder beside `path`, then move it to `path` in one step."""
+    """Create a file with `write` in a temporary folder next to `path`, then move it to `path` in one step."""
     with Scratch(path.parent) as scratch:
         part = scratch.path / path.name
         write(part)

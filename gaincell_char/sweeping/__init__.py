@@ -1,5 +1,5 @@
 """Circuit, bench and conditions -> points of a grid -> a dataset.
 
-What comes in is a declaration, a technology and a request; what goes out is an `xarray.Dataset` with a row of reasons
-for every point that failed.  Start with `plan.make_plan` and `run.characterize`.
+Input: a declaration, a technology and a request.  Output: an `xarray.Dataset` with the reason of every failed point.
+Start with `plan.make_plan` and `run.characterize`.
 """

@@ -26,6 +26,11 @@ def check_number(name: str, value: Any, low: float = -_LARGEST, high: float = _L
         Valid range, limits included.
     kind : type
         Required type.
+
+    Examples
+    --------
+    >>> check_number("accuracy", 0.5, 0.0, 1.0)
+    0.5
     """
     if isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high:
         return float(value)
@@ -66,7 +71,7 @@ def check_word(name: str, value: Any) -> str:
 
 
 def check_words(name: str, values: Any) -> tuple[str, ...]:
-    """Return what a list of texts contains, or raise `ParameterError`; a text is no list."""
+    """Return the texts of a list, or raise `ParameterError`; a text is not a list."""
     return tuple(check_word(f"one of {name}", value) for value in check_list(name, values))
 
 
@@ -78,7 +83,7 @@ def check_flag(name: str, value: Any) -> bool:
 
 
 def refusal(name: str, value: Any, right: str) -> ParameterError:
-    """Error that states the `name`, the `value` and the `right` kind of value."""
+    """Error of an argument: its `name`, its `value`, and the `right` kind of value."""
     try:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits

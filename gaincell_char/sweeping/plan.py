@@ -89,7 +89,7 @@ class SweepPlan:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of everything that was asked for and declared; the simulator and the source files are left out."""
+        """Hash of the request and the declarations, without the simulator and the source files."""
         asked = (self.dims, self.curve, self.fixed, self.given, self.options, self.max_step)
         return digest(self.circuit.name, self.params, self.bench, self.technology.digest, self.netlist, asked)
 
@@ -137,7 +137,7 @@ class SweepPlan:
     def check(self) -> None:
         """Raise `ParameterError` if the grid is too large, or a value in it out of range or no flavour there is."""
         if self.size > _MOST_POINTS:
-            raise ParameterError(f"the grid has {self.size} points; the most is {_MOST_POINTS}")
+            raise ParameterError(f"the grid has {self.size} points; the maximum is {_MOST_POINTS}")
         flavours = [n for n, p in self.params.items() if isinstance(p, Choice) and not p.options]
         chosen = [(name, str(value)) for name in flavours for value in self.sweep.get(name) or (self.fixed[name],)]
         self.technology.check_flavours(self.circuit.name, chosen)
@@ -185,7 +185,7 @@ class SweepPlan:
         )
 
     def _asked(self) -> set[str]:
-        """What a corner and the request say of the circuit itself."""
+        """Names that a corner or the request sets in the subcircuit."""
         sizes = self.technology.sizes(self.circuit.name, self.params)
         given = {*self.sweep, *(name for name, value in self.given.items() if value != sizes.get(name))}
         return {*self.technology.process, *(name for name in given if name in self.circuit.params)}
@@ -262,7 +262,7 @@ def _grid(
     *,
     own_sweep: bool,
 ) -> dict[str, Any]:
-    """Fields of a plan that say what is swept, and the value of what is not."""
+    """Fields of a plan for swept quantities, and the values of all others."""
     params = circuit.params | bench.params
     given = params.check({**_sizes(circuit, bench, technology, params), **held})
     known = numbers(params.resolve(given))

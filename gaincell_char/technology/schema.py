@@ -85,7 +85,7 @@ class Models(_Strict):
     sections : mapping of str to str
         Corner -> section of the library; empty text for the whole file.
     before : tuple of str
-        Files beside the library that are read before its section.
+        Files in the folder of the library that are read before its section.
     folders : tuple of str
         Folders to search: patterns with ``*`` below the technology's folder, or below ``$PDK_ROOT`` or another
         variable of a PDK.

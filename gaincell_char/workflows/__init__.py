@@ -1,5 +1,5 @@
-"""What a command does, whole: the verbs of Python, the main job, checks of a technology, model files from a package.
+"""Complete work flows: the functions of the public interface, the main job, checks of a technology, model files.
 
-What comes in are names, values, tables and folders; what goes out are results that a report or a command line shows.
-Start with `sweep_verb`, the shortest of the verbs, then `fit_table` and `characterize_all`.
+Input: names, values, tables and folders.  Output: results for a report or the command line.  Start with `sweep_verb`,
+the shortest function of the public interface, then `fit_table` and `characterize_all`.
 """

@@ -1,4 +1,4 @@
-"""What the folder of a campaign contains: which campaign, what is finished, and what failed."""
+"""Contents of a campaign folder: the campaign, its finished points and its failed points."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from .kept_failures import keep_failures
 
 
 def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
-    """Read limits whose yield is wanted.
+    """Parse the limits whose yield is computed, for example ``"i_bl > 8u"``.
 
     Raises
     ------
     ParameterError
-        If one has another form, or names an output or a place that the campaign does not have.
+        If a limit cannot be parsed, or refers to an output or a point that the campaign does not have.
     """
     declared = planned.plan.circuit.spread(planned.plan.bench.name)
     units = {o.name: o.unit for o in planned.plan.bench.outputs}
@@ -37,28 +37,39 @@ def read_specs(planned: Campaign, texts: Sequence[str]) -> list[Spec]:
 
 
 def restore_folder(folder: Path, technology: str | None) -> tuple[Campaign, int]:
-    """Return the whole campaign in a folder, and how many samples were asked for.
+    """Return the campaign in a folder, and the number of samples that were requested.
 
     Raises
     ------
     RequestError
-        If its technology must be named, or something that decides its results has changed.
+        If the technology must be named, or anything that affects the results has changed since.
     DataError
-        If there is none, or its manifest lacks something or contains something else.
+        If the folder contains no campaign, or its manifest is incomplete or invalid.
     """
     there = manifest.read_manifest(folder)
     named = technology_of(folder, there, technology)
     planned = campaign.restore_campaign({**there.request, "technology": named}, str(folder))
     if (planned.digest, planned.source) != (there.digest, there.source):
         raise RequestError(
-            f"{folder}: its technology, its netlist or the source of this package has changed since; simulate it again"
+            f"{folder}: technology, netlist or source code of this package has changed since the simulation; simulate again"
         )
     planned.check_samples(there.n)
     return planned, there.n
 
 
 def technology_of(folder: Path, there: manifest.Manifest, technology: str | None) -> str:
-    """Technology of a campaign; a folder that came from elsewhere does not choose which files are read.
+    """Name or folder of the technology of a campaign.
+
+    The folder is untrusted: only a built-in technology is taken from its manifest, and no path.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the campaign.
+    there : Manifest
+        Its manifest.
+    technology : str, optional
+        Technology named by the user.
 
     Raises
     ------
@@ -76,7 +87,17 @@ def technology_of(folder: Path, there: manifest.Manifest, technology: str | None
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedSamples:
-    """What a folder has: a row per point, the first few failures, and the folder with their decks and logs."""
+    """Finished samples of a folder.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row per point.
+    failures : tuple of Failure
+        The first few failed points.
+    kept : Path
+        Folder with their decks and logs.
+    """
 
     rows: pd.DataFrame
     failures: tuple[Failure, ...]
@@ -86,19 +107,25 @@ class FinishedSamples:
 def collect_samples(
     planned: Campaign, n: int, folder: Path, now: Sequence[PointResult], say: Callable[[str], None]
 ) -> FinishedSamples:
-    """Read what is finished of the first `n` samples, and keep decks and logs of what failed beside it.
+    """Read the finished points of the first `n` samples, and write decks and logs of failed points to ``failed/``.
 
     Parameters
     ----------
+    planned : Campaign
+        The campaign.
+    n : int
+        Number of samples.
+    folder : Path
+        Folder of the campaign.
     now : sequence of PointResult
-        What failed in this call, with its logs.
+        Points that failed in this call, with their logs.
     say : callable
-        Told of a damaged file, which is left out.
+        Receives a message for each damaged file, which is left out.
 
     Raises
     ------
     DataError
-        If a row has the key of a point and not its numbers.
+        If a row has the key of a point but different parameter values.
     """
     rows = finished_rows(planned, n, folder, say)
     failed = failed_points(planned, rows, now)
@@ -107,14 +134,27 @@ def collect_samples(
 
 
 def finished_rows(planned: Campaign, n: int, folder: Path, say: Callable[[str], None]) -> pd.DataFrame:
-    """Rows of the first `n` samples that the folder has; `say` is told of a damaged file, which is left out."""
+    """Finished rows of the first `n` samples of campaign `planned` in `folder`.
+
+    A damaged file is left out, with a message to `say`.
+    """
     found = read_finished(planned, folder, n, say)
     rows = pd.DataFrame({"sample": [], "point": [], "status": [], "reason": []}) if found is None else found
     return rows[rows["sample"] < n]
 
 
 def failed_points(planned: Campaign, rows: pd.DataFrame, now: Sequence[PointResult]) -> tuple[Failure, ...]:
-    """The first few failed points with their decks, and with the log of those that failed in this call."""
+    """The first few failed points with their decks.
+
+    Parameters
+    ----------
+    planned : Campaign
+        The campaign.
+    rows : DataFrame
+        Finished points.
+    now : sequence of PointResult
+        Points that failed in this call; only these have a log.
+    """
     logs = {(item.sample, item.point): item.log for item in now}
     failed = rows[rows["status"] == FAILED].head(KEPT_FAILURES)
     draws = planned.draws(planned.padded(int(failed["sample"].max()) + 1)) if len(failed) else np.empty((0, 0))

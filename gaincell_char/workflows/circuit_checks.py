@@ -38,7 +38,7 @@ def failing(technology: Technology, pool: Pool) -> Iterator[str]:
 
 
 def campaigns(circuit: Circuit) -> list[str]:
-    """Benches of a circuit that declare a grid for Monte Carlo."""
+    """Names of the benches of a circuit that declare a grid for Monte Carlo."""
     return [bench.name for bench in circuit.benches if circuit.spread(bench.name) is not None]
 
 

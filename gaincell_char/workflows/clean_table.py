@@ -1,4 +1,4 @@
-"""A table and a model -> the points of that model: numbers in SI units, in range, each point once."""
+"""A table and a model -> points of the model: numbers in SI units, within the declared range, without duplicates."""
 
 import math
 from collections.abc import Sequence
@@ -23,25 +23,35 @@ _PREFIXES = ("m", "u", "n", "p", "f", "a")
 
 
 def find_declared(circuit: Circuit, bench: Bench, name: str) -> Number | Choice | Curve | Output | None:
-    """What the declaration of a bench says of a column; None if it says nothing, or names a condition."""
+    """Declaration of the column `name` of a table of `bench` of `circuit`; None if undeclared, or a condition."""
     if bench.curve is not None and name == bench.curve.name:
         return bench.curve
     if output := next((output for output in bench.outputs if output.name == name), None):
         return output
     params = circuit.params | bench.params
-    # An unknown name is an error of its own to Params, so .get does not do.
+    # Params raises its own error for an unknown name, so .get cannot be used.
     return params[name] if name in params else None  # noqa: SIM401
 
 
 def is_swept(circuit: Circuit, bench: Bench, name: str) -> bool:
-    """Whether a column contains a condition, a parameter or the bench's curve, which a point can be taken at."""
+    """Whether the column `name` of a table of `bench` of `circuit` can be swept: condition, parameter or curve."""
     declared = find_declared(circuit, bench, name)
     return name in CONDITIONS or not (declared is None or isinstance(declared, Output))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelTask:
-    """One model that is fitted to a table, and what the table's columns mean to it; ``dims`` are those swept."""
+    """A model to fit to a table.
+
+    Attributes
+    ----------
+    dims : sequence of str
+        Columns of the table that were swept.
+    reading : Reading
+        Interpretation of the table.
+    where : str
+        Name of the table, for messages.
+    """
 
     model: Model
     circuit: Circuit
@@ -51,29 +61,41 @@ class ModelTask:
     where: str
 
     def declared(self, name: str) -> Number | Choice | Curve | Output | None:
-        """What a column is, by our name for it."""
+        """Declaration of a column; see `find_declared`."""
         return find_declared(self.circuit, self.bench, name)
 
     def explain_missing(self, frame: pd.DataFrame) -> str:
-        """Say which columns of the model a table lacks; nothing if it has them all."""
+        """Reason why a table has too few columns for the model; empty if it has all."""
         missing = [name for name in (*self.model.inputs, self.model.output) if name not in frame]
         if not missing:
             return ""
         return (
             f"model {self.model.name} needs {', '.join(missing)}; the table has "
-            f"{', '.join(map(str, frame.columns))}; say which column it is with --map {missing[0]}=COLUMN"
+            f"{', '.join(map(str, frame.columns))}; name the column with --map {missing[0]}=COLUMN"
         )
 
 
 def clean_table(frame: pd.DataFrame, task: ModelTask) -> tuple[pd.DataFrame, list[str]]:
-    """Return numbers in SI units, in range, each point once; and what was left out for that.
+    """Convert the columns of a model to SI units, check their ranges, and remove rows without numbers and duplicates.
 
-    Every column of the model must be there.
+    Parameters
+    ----------
+    frame : DataFrame
+        The table; it must contain every column of the model.
+    task : ModelTask
+        The model.
+
+    Returns
+    -------
+    ready : DataFrame
+        Numbers in SI units, one row per point.
+    remarks : list of str
+        Removed or averaged rows, and points that the grid lacks.
 
     Raises
     ------
     DataError
-        If a column has another unit or implausible values, or a policy refuses what the table contains.
+        If a unit does not fit, a value is implausible, or the table contains rows that a policy refuses.
     """
     model = task.model
     columns = list(dict.fromkeys([*model.inputs, model.output, *task.dims]))
@@ -86,7 +108,7 @@ def clean_table(frame: pd.DataFrame, task: ModelTask) -> tuple[pd.DataFrame, lis
 
 
 def _to_numbers(frame: pd.DataFrame, columns: list[str], task: ModelTask) -> pd.DataFrame:
-    """Some columns, and the standard deviation if there is one, as numbers; words where words belong."""
+    """Numeric columns, and the standard deviation if there is one; corners and choices remain words."""
     ready = pd.DataFrame({name: frame[name] for name in columns})
     if task.reading.sigma:
         ready[SIGMA] = frame.get(task.reading.sigma, np.nan)
@@ -97,7 +119,7 @@ def _to_numbers(frame: pd.DataFrame, columns: list[str], task: ModelTask) -> pd.
 
 
 def _to_si(ready: pd.DataFrame, task: ModelTask) -> pd.DataFrame:
-    """The same in SI units; the standard deviation is in the unit of the output."""
+    """Convert to SI units; the standard deviation has the unit of the output."""
     ready = ready.copy()
     for name, unit in task.reading.units.items():
         if name in ready:
@@ -117,7 +139,7 @@ def _without_nan(ready: pd.DataFrame, task: ModelTask) -> tuple[pd.DataFrame, li
     first = int(ready.index[bad][0]) + 1
     if task.reading.nan == "refuse":
         raise DataError(
-            f"{task.where}: {int(bad.sum())} rows have no number, the first is row {first}; --nan drop leaves them out"
+            f"{task.where}: {int(bad.sum())} rows contain no number, the first is row {first}; --nan drop omits them"
         )
     return ready.loc[~bad], [f"{int(bad.sum())} rows without a number left out"]
 
@@ -137,7 +159,7 @@ def _factor(name: str, unit: str, task: ModelTask) -> float:
 
 
 def _check_range(ready: pd.DataFrame, name: str, task: ModelTask) -> None:
-    """Refuse values that no such circuit has; a wrong unit is why, more often than not."""
+    """Refuse values outside the declared range; the usual reason is a wrong unit."""
     declared = task.declared(name)
     if name == "temp":
         check_temps(ready[name], task.where)
@@ -145,7 +167,7 @@ def _check_range(ready: pd.DataFrame, name: str, task: ModelTask) -> None:
         return
     if isinstance(declared, Output):
         low, high = -declared.plausible_max, declared.plausible_max
-        why = "more than any such circuit gives"
+        why = "outside the plausible range"
     else:
         low, high = declared.low, declared.high
         why = f"outside [{low:g}, {high:g}] {declared.unit}"
@@ -159,9 +181,9 @@ def _check_range(ready: pd.DataFrame, name: str, task: ModelTask) -> None:
 
 
 def _each_once(ready: pd.DataFrame, inputs: list[str], task: ModelTask) -> tuple[pd.DataFrame, list[str]]:
-    """Deal with points that the table lists more than once."""
+    """Apply the policy for points that the table contains more than once."""
     again = ready.duplicated(inputs, keep=False)
-    varies = all(ready[name].nunique() > 1 for name in task.model.inputs)  # where one does not, `select` says so
+    varies = all(ready[name].nunique() > 1 for name in task.model.inputs)  # if one does not, `select` refuses the table
     if not (again.any() and varies) or task.reading.duplicates == "keep":
         return ready, []
     n = int(ready.duplicated(inputs).sum())
@@ -169,14 +191,14 @@ def _each_once(ready: pd.DataFrame, inputs: list[str], task: ModelTask) -> tuple
         first = ready[again].iloc[0]
         at = ", ".join(f"{name} = {_show(first[name])}" for name in inputs)
         raise DataError(
-            f"{task.where}: {n} points stand there twice, the first at {at}; --duplicates mean averages, keep fits all"
+            f"{task.where}: {n} rows repeat a point, the first at {at}; --duplicates mean averages them, keep fits all"
         )
     groups = ready.groupby(inputs, sort=False, as_index=False)
     averaged = pd.DataFrame(groups.mean(numeric_only=True))
     if SIGMA in ready:
         count = pd.DataFrame(groups.size())["size"].to_numpy()
         averaged[SIGMA] = averaged[SIGMA] / np.sqrt(count)
-    return averaged, [f"{n} repeated points averaged with the ones they repeat"]
+    return averaged, [f"{n} repeated points averaged"]
 
 
 def _show(value: object) -> str:
@@ -184,7 +206,7 @@ def _show(value: object) -> str:
 
 
 def _missing_points(ready: pd.DataFrame, model: Model) -> list[str]:
-    """Say what a grid lacks; scattered points are no grid."""
+    """Number of points that a grid lacks, as a remark; none for scattered points."""
     sizes = [ready[name].nunique() for name in model.inputs]
     whole, have = math.prod(sizes), len(ready[list(model.inputs)].drop_duplicates())
     if len(sizes) < 2 or have == whole or have < 0.5 * whole:

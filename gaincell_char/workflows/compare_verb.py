@@ -1,4 +1,4 @@
-"""The verb ``compare``: the same tensors through SPICE and through the software model."""
+"""The verb ``compare``: attention heads in SPICE and in the software model, with the same tensors."""
 
 import contextlib
 import tempfile
@@ -22,7 +22,7 @@ from .watcher import SILENT
 
 _DRAWS, _R_CLAMP = 400, 300.0
 _DRAWN = {"instances": 1, "tokens": 64, "dim": 64}
-"""Size of what is drawn, unless it is given."""
+"""Default size of random tensors."""
 
 
 def compare(
@@ -49,52 +49,59 @@ def compare(
     timeout_s: float | None = None,
     pool: Pool | None = None,
 ) -> ValidationResult:
-    """Send the same tensors through ngspice and through the PyTorch model, as ``gaincell compare`` does.
+    """Compare ngspice and the PyTorch model on the same tensors, as ``gaincell compare`` does.
 
     Parameters
     ----------
     folder : Path or str, optional
-        Where the comparison is kept and resumed: what is finished there is not simulated again, what failed is.
+        Folder of the comparison.  An existing comparison is resumed: missing and failed columns are simulated.  By
+        default nothing is stored.
     head : str
-        Which circuits make the attention head.
+        Attention head: the circuits it is built from.
     records : Path or str, optional
-        Records of the software model: a packaged set or a folder; those of the technology by default.
+        Records of the software model: packaged set or folder; by default the records of the technology.
     operations : sequence of str
-        Some of the head's operations; all by default.
+        Operations of the head, for example ``["scores"]``; all by default.
     inputs : Path, str or mapping, optional
-        An ``.npz`` file with Q, K, V, or the arrays by these names, each of shape (tokens, dim) or (instances, tokens,
-        dim): Q in [0, 1], K and V in volts.  They are drawn otherwise.
+        An ``.npz`` file with arrays Q, K and V, or a mapping of these names to arrays, each of shape (tokens, dim) or
+        (instances, tokens, dim): Q dimensionless, from 0 to 1; K and V voltages [V].  Random tensors by default.
     instances, tokens, dim : int, optional
-        Heads to draw, and their size; 1, 64 and 64 by default.
+        Number of random heads, their tokens and their dimension; 1, 64 and 64 by default.
     seed : int
-        Same seed, same tensors, columns and devices.
+        Seed of random tensors, columns and device mismatch.
     columns, queries : int
-        Columns of each array and queries of each head, the last ones, to simulate; 0 for all.
+        Number of simulated columns of each array, and of simulated queries of each head, the last ones; 0 for all.
     clamp : {"ideal", "resistor", "passive"}
-        How bitlines are held.
+        Clamp of the bitlines.
     r_clamp : float, optional
         Resistance of the clamp "resistor" [ohm]; 300 by default.
     c_wire, r_wire : float
-        A cell's share of its bitline's wire: capacitance [F] and resistance [ohm].
+        Capacitance [F] and resistance [ohm] of the bitline wire per cell.
     mismatch : bool
-        Draw every device, and count what the model's intervals cover.
+        Draw mismatch for every device, and compute the coverage of the model's intervals.
     draws : int, optional
-        Arrays that the model draws for its intervals; 400 by default.
+        Random arrays per interval of the software model; 400 by default.
     technology : Path or str
-        What is simulated: a name, or the path of a folder.
-    workers, timeout_s, pool
-        Simulators, as in `sweep`.
+        Name of a technology, or path of its folder.
+    workers : int, optional
+        Simulator processes; one per core by default.
+    timeout_s : float, optional
+        Time limit of one simulation [s]; 60 s by default.
+    pool : Pool, optional
+        Running simulators to use instead of new ones.
 
     Returns
     -------
     ValidationResult
-        ``rows``, ``summary`` and ``coverage``; ``disagreements(form)`` says what differs by more than the records
-        state.  Columns that failed are rows with a reason.
+        ``rows``, ``summary`` and ``coverage``; ``disagreements(form)`` lists differences that exceed the error stated
+        in the records.  A failed column is a row with its reason.
 
     Raises
     ------
     RequestError
-        If an argument makes no sense or would have no effect, or the folder contains another comparison.
+        If an argument is invalid or would have no effect, or the folder contains another comparison.
+    StorageError
+        If a file could not be written.
     TorchMissingError, NgspiceMissingError
         If PyTorch or ngspice is not installed.
 
@@ -140,7 +147,7 @@ def _temporary() -> Iterator[Path]:
 def _check_effect(inputs: object, sizes: Mapping[str, int | None]) -> None:
     given = [name for name, size in sizes.items() if size is not None]
     if inputs is not None and given:
-        raise ParameterError(f"{given[0]} has no effect here: inputs says what the tensors are")
+        raise ParameterError(f"{given[0]} has no effect here: inputs specifies the tensors")
 
 
 def _choose_sizes(sizes: Mapping[str, int | None]) -> dict[str, int]:
@@ -149,13 +156,13 @@ def _choose_sizes(sizes: Mapping[str, int | None]) -> dict[str, int]:
 
 def _choose_r_clamp(r_clamp: float | None, clamp: str) -> float:
     if r_clamp is not None and clamp != "resistor":
-        raise ParameterError("r_clamp has no effect here: only clamp='resistor' has one")
+        raise ParameterError("r_clamp has no effect here: it needs clamp='resistor'")
     return _R_CLAMP if r_clamp is None else r_clamp
 
 
 def _choose_draws(draws: int | None, *, mismatch: bool) -> int:
     if draws is not None and not mismatch:
-        raise ParameterError("draws has no effect here: only mismatch=True draws arrays")
+        raise ParameterError("draws has no effect here: it needs mismatch=True")
     return _DRAWS if draws is None else check_count("draws", draws)
 
 
@@ -165,7 +172,7 @@ def _check_place(name: str, value: object) -> str:
 
 
 def _find_inputs(inputs: object, scratch: Path) -> Path | None:
-    """The file of the tensors; arrays are put into one, so that they are checked like any other."""
+    """File of the tensors; arrays are written to one, because the checks are those of a file."""
     if isinstance(inputs, Mapping):
         return _write_inputs({str(name).upper(): array for name, array in inputs.items()}, scratch / "inputs.npz")
     if not isinstance(inputs, Path | str | None):
@@ -175,7 +182,7 @@ def _find_inputs(inputs: object, scratch: Path) -> Path | None:
 
 def _write_inputs(arrays: Mapping[str, object], path: Path) -> Path:
     if set(arrays) != {"Q", "K", "V"}:
-        raise ParameterError(f"inputs contains {', '.join(arrays) or 'nothing'}; it takes arrays named Q, K and V")
+        raise ParameterError(f"inputs contains {', '.join(arrays) or 'nothing'}; it must contain Q, K and V")
     try:
         np.savez(path, Q=np.asarray(arrays["Q"]), K=np.asarray(arrays["K"]), V=np.asarray(arrays["V"]))
     except ValueError as error:  # rows of different lengths

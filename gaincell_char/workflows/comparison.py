@@ -1,4 +1,4 @@
-"""A comparison of SPICE and the software model: what is simulated, kept and scored."""
+"""Comparison of SPICE and the software model: plan, simulation, stored files and result."""
 
 import io
 import json
@@ -24,7 +24,23 @@ from .watcher import Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedCases:
-    """What SPICE gave: a row per column, waveforms of one column of each operation, and what failed in this call."""
+    """Results of SPICE.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row per column.
+    simulated : int
+        Passes simulated in this call.
+    failures : tuple of Failure
+        Columns that failed in this call.
+    waves : mapping of str to (DataFrame, Deck)
+        Name of an operation -> waveforms and deck of its first column.
+    missing : sequence of str
+        Waveforms that could not be simulated, with the reasons.
+    simulator : str
+        Name and version.
+    """
 
     rows: pd.DataFrame
     simulated: int
@@ -36,7 +52,19 @@ class SimulatedCases:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonPlan:
-    """Checked, and not begun: what is compared, its passes, the software models, and draws for intervals."""
+    """A checked comparison before its start.
+
+    Attributes
+    ----------
+    comparison : Validation
+        Tensors, circuits and arrays.
+    todo : sequence of Case
+        Passes to simulate.
+    models : mapping of str to ModelUnderTest
+        Name of an operation -> its software model.
+    draws : int
+        Random arrays per interval.
+    """
 
     comparison: Validation
     todo: Sequence[Case]
@@ -46,7 +74,15 @@ class ComparisonPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonRun:
-    """A finished comparison, and what it took."""
+    """A finished comparison.
+
+    Attributes
+    ----------
+    judged : ValidationResult
+        Differences between SPICE and the software model.
+    about : mapping of str to str or float
+        Simulator, technology, number of columns, and times [s].
+    """
 
     plan: ComparisonPlan
     cases: SimulatedCases
@@ -55,12 +91,19 @@ class ComparisonRun:
 
 
 def plan_comparison(draws: int, **request: Any) -> ComparisonPlan:
-    """Check a request, which is that of `make_validation`, and lay out its passes.
+    """Check a request and plan its passes.
+
+    Parameters
+    ----------
+    draws : int
+        Random arrays per interval of the software model.
+    **request
+        Arguments of `make_validation`.
 
     Raises
     ------
     ParameterError, DataError
-        If a name is unknown, a number out of range, tensors cannot be read, or the records lack a model.
+        If a name is unknown, a number is out of range, tensors cannot be read, or the records lack a model.
     TorchMissingError
         If PyTorch is not installed.
     """
@@ -74,14 +117,25 @@ def plan_comparison(draws: int, **request: Any) -> ComparisonPlan:
 
 
 def run_comparison(plan: ComparisonPlan, out: Path, pool: Pool, watcher: Watcher) -> ComparisonRun:
-    """Simulate what the folder lacks, compare, and write ``compare.json``.
+    """Simulate the missing columns, compare, and write ``compare.json``.
+
+    Parameters
+    ----------
+    plan : ComparisonPlan
+        The comparison.
+    out : Path
+        Its folder.
+    pool : Pool
+        Simulators.
+    watcher : Watcher
+        Receives progress and messages.
 
     Raises
     ------
     RequestError
         If the folder contains another comparison.
     StorageError
-        If something could not be written.
+        If a file could not be written.
     """
     began = time.perf_counter()
     found = simulate_cases(plan.comparison, plan.todo, out, pool, watcher)
@@ -117,16 +171,29 @@ def _describe(plan: ComparisonPlan, judged: score.ValidationResult, about: Mappi
 def simulate_cases(
     comparison: Validation, todo: Sequence[Case], out: Path, pool: Pool, watcher: Watcher
 ) -> SimulatedCases:
-    """Simulate what the folder lacks, and keep the inputs and what failed beside it.
+    """Simulate the missing columns, and write the tensors and the decks of failed columns to the folder.
+
+    Parameters
+    ----------
+    comparison : Validation
+        The comparison.
+    todo : sequence of Case
+        Its passes.
+    out : Path
+        Its folder.
+    pool : Pool
+        Simulators.
+    watcher : Watcher
+        Receives progress and messages.
 
     Raises
     ------
     KeyboardInterrupt
-        After a signal; what is finished is kept.
+        After a signal; finished columns are kept.
     RequestError
         If the folder contains another comparison.
     StorageError
-        If something could not be written.
+        If a file could not be written.
     """
     with watcher.stopping(pool), watcher.progress("comparing", len(todo)) as tick:
         done = simulate.run_validation(comparison, todo, out, pool, tick=tick, say=watcher.say)
@@ -136,7 +203,7 @@ def simulate_cases(
     watcher.check()
     waves, missing = _waves(comparison, todo, pool)
     rows = simulate.finished_cases(comparison, out, todo)
-    assert rows is not None  # noqa: S101  just written
+    assert rows is not None  # noqa: S101  written above
     return SimulatedCases(
         rows=rows,
         simulated=done.simulated,
@@ -150,7 +217,7 @@ def simulate_cases(
 def _waves(
     comparison: Validation, todo: Sequence[Case], pool: Pool
 ) -> tuple[dict[str, tuple[pd.DataFrame, Deck]], list[str]]:
-    """Waveforms of one column of each operation; and why there are none of another."""
+    """Waveforms of one column of each operation, and reasons for missing ones."""
     waves, missing = {}, []
     for case in _first(todo):
         try:

@@ -1,4 +1,4 @@
-"""Points of one model -> its fits, by the policy for outliers."""
+"""Points of one model -> fits, with the policy for outliers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,14 +16,24 @@ from ..storage.schema_fields import complaint
 from .clean_table import ModelTask
 
 _OUTLIER_SIGMAS = 5.0
-"""A point is an outlier this many robust standard deviations off."""
+"""Residual of an outlier, in robust standard deviations."""
 _SIGMA_PER_MEDIAN = 1.4826
-"""Standard deviation of a normal quantity, over the median of its size."""
+"""Ratio of the standard deviation of a normal quantity to the median of its magnitude."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFits:
-    """Fits, one per condition of a table; what was left out of them; and the fits that could not be made, with why."""
+    """Fits of a model.
+
+    Attributes
+    ----------
+    fits : list of Fit
+        One fit per condition of the table.
+    remarks : list of str
+        Points that were left out.
+    left_out : list of str
+        Fits that failed, with the reasons.
+    """
 
     fits: list[Fit] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -36,14 +46,16 @@ def fit_points(ready: pd.DataFrame, task: ModelTask, params: Mapping[str, float]
     Parameters
     ----------
     ready : DataFrame
-        From `clean_table`.
-    params : mapping
-        Value of every parameter that the table does not list.
+        Points in SI units, from `clean_table`.
+    task : ModelTask
+        The model.
+    params : mapping of str to float
+        Values of the parameters that the table does not list [SI].
 
     Raises
     ------
     DataError
-        If something in the table cannot stand in a record.
+        If a value of the table is not valid in a record.
     """
     found = ModelFits()
     dims = [str(name) for name in ready if name not in (task.model.output, SIGMA)]
@@ -68,16 +80,16 @@ def fit_points(ready: pd.DataFrame, task: ModelTask, params: Mapping[str, float]
 
 
 def name_simpler_models(task: ModelTask) -> str:
-    """Name the models of the bench that have fewer inputs, as the end of a sentence; nothing if there are none."""
+    """Models of the bench with fewer inputs, as the end of a sentence; empty if there are none."""
     models = (model for model in task.circuit.models if model.bench == task.bench.name)
     names = [model.name for model in models if len(model.inputs) < len(task.model.inputs)]
     return f"; fewer inputs: {', '.join(names)}" if names else ""
 
 
 def _fit_selection(selection: Selection, task: ModelTask, params: Mapping[str, float]) -> tuple[Fit, int]:
-    """The fit by the policy for outliers, and how many points are left out.
+    """Fit with the policy for outliers, and number of points left out.
 
-    Least squares bends towards an outlier: which points are outliers is decided against a fit that does not.
+    Outliers are determined from the residuals of a robust fit, because outliers distort a least-squares fit.
     """
     unit = task.bench.output(task.model.output).unit
     plain = fit_model(task.model, selection, params, unit)
@@ -100,7 +112,7 @@ def _residual(fit: Fit, model: Model, selection: Selection) -> Floats:
 
 
 def _robust_sigma(residual: Floats) -> float:
-    """Standard deviation of normal residuals about 0, by the median of their size, which few outliers do not move.
+    """Robust standard deviation of residuals with mean 0, from the median of their magnitude.
 
     Rousseeuw and Croux, J. Am. Stat. Assoc. 88, 1273 (1993).
     """

@@ -1,4 +1,4 @@
-"""Any table -> a record: columns named, units converted, values checked, models fitted."""
+"""Any table -> a record: name columns, convert units, check values, fit models."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from .table_origin import FitRequest, Subject, find_parameters, find_subject, re
 from .table_source import Data, TableSource, read_source
 
 _UNSTATED_TEMP_DEGC = 27.0
-"""Temperature of a table that lists none."""
+"""Temperature of a table without a column ``temp`` [degC]."""
 _AS_IT_STANDS = Reading()
 
 
@@ -33,34 +33,34 @@ def fit_table(
     technology: str | None = None,
     reading: Reading = _AS_IT_STANDS,
 ) -> tuple[Record, list[str]]:
-    """Fit models to a table, wherever it comes from.
+    """Fit models to a table of any source.
 
     Parameters
     ----------
     data : Path, str, DataFrame, Dataset or Table
-        A file as `read_source` reads it, or a table in memory.
+        A file that `read_source` can read, or a table in memory.
     circuit, bench : str, optional
-        What the table belongs to, if it does not say; the bench is that of `models`, too.
+        Circuit and bench of the table, if it does not state them; by default the bench of `models`.
     models : sequence of str
-        Models to fit, all of one bench; every one that the data determine if empty.
+        Models to fit, all of one bench; by default all models that the data determine.
     technology : str, optional
-        What the record says the data are from, if the table does not say; ``"measured"`` by default.
+        Source of the data in the record, if the table does not state its technology; ``"measured"`` by default.
     reading : Reading
-        How the table is to be read.
+        Columns, units, and policies for invalid rows.
 
     Returns
     -------
     record : Record
-        The fits.  ``provenance`` is what the table says of itself; if it says nothing, or `reading` asks for something,
-        ``provenance.source`` names the file, its hash, and what was done to the table.
+        The fits.  ``provenance`` is taken from the attributes of the table.  If it has none, or `reading` is not the
+        default, ``provenance.source`` names the file, its hash, and the changes to the table.
     remarks : list of str
-        What a reader should know: points left out, averaged, or missing from the grid, and models left out.
+        Points left out, averaged, or missing from the grid, and models left out.
 
     Raises
     ------
     ParameterError, DataError
         If a name is unknown, an argument contradicts the table, a column is missing, has another unit or implausible
-        values, a policy refuses what the table contains, or the data do not determine a model that was named, or any.
+        values, a policy refuses rows of the table, or the data determine no model or not a named one.
     """
     asked = FitRequest(circuit=circuit, bench=bench, models=check_words("models", models), technology=technology)
     source = read_source(data)
@@ -91,7 +91,7 @@ def _fit_source(source: TableSource, subject: Subject, asked: FitRequest, readin
 
 
 def _rename_columns(source: TableSource, reading: Reading, subject: Subject) -> pd.DataFrame:
-    """The table with our names; every name that the request uses must mean something."""
+    """Rename the columns to the names of the circuit; refuse a name that the table does not have."""
     frame = source.frame
     _check_names(reading, subject)
     asked = [*reading.columns.items(), *([("--sigma", reading.sigma)] if reading.sigma else [])]
@@ -103,12 +103,12 @@ def _rename_columns(source: TableSource, reading: Reading, subject: Subject) -> 
     kept = [name for name in map(str, frame) if name not in {*taken, *reading.columns.values()}]
     renamed = pd.DataFrame({**{name: frame[name] for name in kept}, **taken})
     if unknown := reading.units.keys() - renamed.columns:
-        raise DataError(f"{source.where}: units of {', '.join(sorted(unknown))}, which is no column of the table")
+        raise DataError(f"{source.where}: units of {', '.join(sorted(unknown))}, which is not a column of the table")
     return renamed
 
 
 def _check_names(reading: Reading, subject: Subject) -> None:
-    """Refuse a name of ours that is none: an option for it would have no effect."""
+    """Refuse a name that the circuit does not declare: an option for it would have no effect."""
     for option, names in (("--map", reading.columns), ("--units", reading.units)):
         for name, value in names.items():
             if name not in CONDITIONS and find_declared(subject.circuit, subject.bench, name) is None:
@@ -121,20 +121,22 @@ def _check_names(reading: Reading, subject: Subject) -> None:
 
 
 def _list_dims(source: TableSource, frame: pd.DataFrame, subject: Subject, columns: Mapping[str, str]) -> list[str]:
-    """Columns that were swept: those that the table names, then every other one that a point can be taken at."""
+    """Swept columns: those that the table names, then all others that can be swept."""
     ours = {theirs: name for name, theirs in columns.items()}
     said = [ours.get(name, name) for name in source.dims]
     known = [name for name in map(str, frame) if is_swept(subject.circuit, subject.bench, name)]
-    if source.attrs and (unknown := [name for name in said if name not in known]):  # elsewhere, a row number may be one
+    if source.attrs and (
+        unknown := [name for name in said if name not in known]
+    ):  # in other tables, a dimension may be a row number
         raise DataError(
-            f"{source.where}: column {unknown[0]} is no parameter of {subject.circuit.name}, bench "
-            f"{subject.bench.name}; say which column is what with --map"
+            f"{source.where}: column {unknown[0]} is not a parameter of {subject.circuit.name}, bench "
+            f"{subject.bench.name}; name the columns with --map"
         )
     return [*(name for name in said if name in known), *(name for name in known if name not in said)]
 
 
 def _leave_out_failed(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of points that did not fail, by a column ``status``; and what is left out."""
+    """Rows with status "ok", if there is a column ``status``; and a remark on the others."""
     if "status" not in frame:
         return frame, []
     good = frame["status"].astype(str).str.lower() == OK
@@ -144,7 +146,7 @@ def _leave_out_failed(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, li
 
 
 def _list_tasks(source: TableSource, frame: pd.DataFrame, subject: Subject, reading: Reading) -> list[ModelTask]:
-    """What is to be fitted: each model, and what the columns mean to it."""
+    """One task per model."""
     dims = _list_dims(source, frame, subject, reading.columns)
     return [
         ModelTask(
@@ -157,7 +159,7 @@ def _list_tasks(source: TableSource, frame: pd.DataFrame, subject: Subject, read
 def _fit_models(
     tasks: Sequence[ModelTask], frame: pd.DataFrame, params: Mapping[str, float], *, named: bool
 ) -> ModelFits:
-    """Every model, at every condition of the table; one that was `named` is refused with a simpler one instead."""
+    """Fit every model at every condition of the table; if models were `named`, a failure names simpler ones."""
     found = ModelFits()
     for task in tasks:
         if missing := task.explain_missing(frame):

@@ -16,7 +16,7 @@ from .reading import Reading
 
 
 class FitWarning(UserWarning):
-    """Something that a reader of a record should know: rows or models that were left out, points that are missing."""
+    """Rows or models were left out of a record, or points of a grid are missing."""
 
 
 def fit(
@@ -36,33 +36,37 @@ def fit(
 ) -> Record:
     """Fit compact models to a table, as ``gaincell fit`` does.
 
-    The table may be a dataset of `sweep`, a data frame, or a file: NetCDF, CSV, Parquet, ``.npz``, ``.npy``, raw files
-    of ngspice and LTspice.  What it says of itself (circuit, bench, technology, parameters) need not be given; what
-    contradicts it is refused.  Messages name the options of the command: ``--map`` is `columns`, ``--set`` is `fixed`,
-    ``--from`` is `technology`, the others have the same names.
+    If the table states its circuit, bench, technology and parameters, they need not be given; an argument that
+    contradicts the table is refused.  Messages name the options of the command: ``--map`` is `columns`, ``--set`` is
+    `fixed`, ``--from`` is `technology`; the others have the same names.
 
     Parameters
     ----------
+    table : Path, str, DataFrame, Dataset or Table
+        A dataset of `sweep`, a data frame, or a file: NetCDF, CSV, Parquet, ``.npz``, ``.npy``, raw files of ngspice
+        and LTspice.  One row per point.
     models : sequence of str
-        Models to fit, all of one bench; every one that the data determine if empty.
+        Models to fit, all of one bench; by default all models that the data determine.
     circuit, bench : str, optional
-        What the table belongs to, if it does not say; the bench is that of `models`, too.
+        Circuit and bench of the table, if it does not state them; by default the bench of `models`.
     columns : mapping of str to str, optional
-        Our name -> the table's, for inputs, output, conditions and parameters; the rest keep their names.
+        Name in the circuit -> name of the column, for inputs, output, conditions and parameters; other columns are not
+        renamed.
     units : mapping of str to str, optional
-        Our name -> the unit of that column, as ``"uA"``; SI if not given.
+        Name in the circuit -> unit of the column, for example ``"uA"``; SI units by default.
     sigma : str, optional
-        Column with the standard deviation of the output, in the output's unit.
+        Name of the column with the standard deviation of the output, in the unit of the output.
     nan : {"refuse", "drop"}
-        What to do with rows without a number.
+        Policy for rows that contain no number: refuse the table, or omit the rows.
     outliers : {"keep", "robust", "drop"}
-        What to do with points five robust standard deviations off: fit, weigh down, or leave out.
+        Policy for points with a residual above five robust standard deviations: use them, give them less weight (soft
+        L1), or omit them.
     duplicates : {"refuse", "mean", "keep"}
-        What to do with points that the table has twice.
+        Policy for points that occur more than once: refuse the table, average them, or use all.
     fixed : mapping of str to float or str, optional
-        Value of parameters that the table does not say, in SI units or as a text with a unit.
+        Parameters that the table does not state, in SI units or as a text with a unit.
     technology : str, optional
-        What the record says the data are from, if the table does not say; ``"measured"`` by default.
+        Source of the data in the record, if the table does not state its technology; ``"measured"`` by default.
 
     Returns
     -------
@@ -72,13 +76,13 @@ def fit(
     Warns
     -----
     FitWarning
-        Once for each remark: rows, points or models that were left out, and why.
+        For each kind of rows, points or models that were left out, with the reason.
 
     Raises
     ------
     RequestError
-        If an argument is of another kind or contradicts the table, a column is missing, has another unit or
-        implausible values, a policy refuses what the table contains, or the data do not determine a named model.
+        If an argument has the wrong type or contradicts the table, a column is missing, has another unit or
+        implausible values, a policy refuses rows of the table, or the data do not determine a named model.
 
     Examples
     --------

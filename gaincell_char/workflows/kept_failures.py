@@ -1,4 +1,4 @@
-"""Decks and logs of failed points, kept in a folder as evidence."""
+"""Decks and logs of failed points, written to a folder."""
 
 import tempfile
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from ..sweeping.run import Failure
 
 
 def keep_failures(failures: Sequence[Failure], folder: Path) -> Path:
-    """Write decks and logs of failures into a folder, a temporary one if need be, and return it."""
+    """Write decks and logs of failures to `folder`, or to a temporary folder if that fails; return the folder."""
     try:
         return _keep(failures, folder)
     except (OSError, RequestError, StorageError):  # the disk is full, or something else has that name
@@ -23,7 +23,7 @@ def _keep(failures: Sequence[Failure], folder: Path) -> Path:
         name = failure.name or str(number)
         tables.write_text(folder / f"{name}.cir", failure.deck)
         log = folder / f"{name}.log"
-        # A point that failed in an earlier call has its log from then.
+        # The log of a point that failed in an earlier call already exists.
         if failure.log or not failure.name or not log.exists():
             tables.write_text(log, f"{failure.reason}\n{failure.log}\n")
     return folder

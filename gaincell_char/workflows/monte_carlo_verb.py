@@ -1,4 +1,4 @@
-"""The verb ``monte_carlo``: samples of a circuit -> how its copies differ."""
+"""The verb ``monte_carlo``: random samples of a circuit -> statistics of its outputs."""
 
 import contextlib
 import tempfile
@@ -47,50 +47,72 @@ def monte_carlo(
     timeout_s: float | None = None,
     pool: Pool | Executor | None = None,
 ) -> MonteCarloResult:
-    """Simulate samples of a circuit and analyse how they differ, as ``gaincell mc`` does.
+    """Simulate random samples of a circuit and analyse the variation of its outputs, as ``gaincell mc`` does.
 
     Parameters
     ----------
+    circuit : str
+        Name of the circuit.
+    bench : str
+        Name of the bench.
     n : int
-        Number of samples; more can follow later in the same folder.
+        Number of samples; a later call with the same folder can add more.
     vary : {"process", "mismatch", "both"}
-        What a sample draws: a die, the devices of a typical die, or a die and its devices.
+        Variation of a sample: process parameters, mismatch of every device at the typical corner, or both.
     sampler : {"sobol", "lhs", "random"}
-        How it is drawn.
+        Sampler: Sobol points, Latin hypercubes or independent random samples.
     seed : int
-        Same seed, same samples.
+        Seed of the samples.
     folder : Path or str, optional
-        Where the campaign is kept and resumed: what is finished there is not simulated again.  `report` adds the page
-        and ``record.json``.  Without a folder everything is in memory and is gone with the result.
-    axes, corners, temps, fixed, options, technology, netlist
-        The grid of every sample, as in `sweep`; `axes` joins what the circuit declares for statistics of this bench.
+        Folder of the campaign.  An existing campaign is resumed: finished points are not simulated again.  `report`
+        adds the page and ``record.json``.  By default nothing is stored.
+    axes : mapping of str to sequence or str, optional
+        Grid of every sample, as in `sweep`: name -> values in SI units, of shape (points,), or a text such as
+        ``"0:900mV:10"``.  It is added to the grid that the circuit declares for Monte Carlo of this bench.
+    corners : sequence of str
+        Process corners.
+    temps : sequence of float
+        Temperatures [degC].
+    fixed : mapping of str to float or str, optional
+        Parameters with a fixed value, in SI units or as a text with a unit.
+    options : mapping of str to float, optional
+        Simulator options.
     accuracy : float, optional
-        Step control is the cheapest that was measured to be this accurate, as a fraction of full scale; 0.0005 if it
-        was measured at all.
+        Use the cheapest step control with at most this measured error, as a fraction of full scale; 0.0005 by default,
+        if the step control was measured for this bench.
     specs : sequence of str
-        Limits whose yield is wanted, as ``"offset < 600p"``.
+        Limits whose yield is computed, for example ``"offset < 600p"``.
     until : str, optional
-        Stop before `n` samples once ``"sigma<2%"``, ``"mean<1%"`` or ``"yield<1%"`` is reached.
+        Stop before `n` samples once ``"sigma<2%"``, ``"mean<1%"`` or ``"yield<1%"`` (relative half-width of the 95 %
+        interval) is met.
     retry_failed : bool
-        Simulate again what failed before.
-    workers, timeout_s
-        Simulator processes, one per core by default; time after which a run is ended [s], 60 s by default.
+        Simulate failed points again.
+    technology : str, Path or Technology
+        Name of the technology, path of its folder, or the technology itself.
+    netlist : Path, Netlist or str, optional
+        Subcircuit to use instead of the built-in one: a file, or SPICE text.
+    workers : int, optional
+        Simulator processes; one per core by default.
+    timeout_s : float, optional
+        Time limit of one simulation [s]; 60 s by default.
     pool : Pool or Executor, optional
-        Simulators to use instead of new ones, or any ``concurrent.futures`` executor that simulates elsewhere.
+        Running simulators to use instead of new ones, or a ``concurrent.futures`` executor whose workers simulate.
 
     Returns
     -------
     MonteCarloResult
-        ``samples``, ``record``, ``yields``, ``analysis`` and ``failures``.  Failed points are rows with a reason.
+        ``samples``, ``record``, ``yields``, ``analysis`` and ``failures``.  A failed point is a row with its reason.
 
     Raises
     ------
     RequestError
-        If an argument makes no sense, or the folder contains another campaign.
+        If an argument is invalid, or the folder contains another campaign.
     SimulationError
-        If a point that is simulated again for a check gives something else.
+        If a point that is simulated again as a check gives a different result.
+    StorageError
+        If a file could not be written.
     NgspiceMissingError
-        If there is no ngspice.
+        If ngspice is not installed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How a table is to be read: which column is what, in which unit, and what is done with odd rows."""
+"""Interpretation of a table: columns, units, and policies for invalid, outlying and repeated rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,25 +13,26 @@ NAN, OUTLIERS, DUPLICATES = ("refuse", "drop"), ("keep", "robust", "drop"), ("re
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a table is to be read.
+    """Interpretation of a table.
 
     Attributes
     ----------
     columns : mapping of str to str
-        Our name -> theirs, for inputs, output, conditions and parameters; the rest keep their names.
+        Name in the circuit -> name of the column, for inputs, output, conditions and parameters; other columns are not
+        renamed.
     units : mapping of str to str
-        Our name -> the unit their column is in, as ``"uA"``; SI otherwise.
+        Name in the circuit -> unit of the column, for example ``"uA"``; SI units by default.
     fixed : mapping
-        Value of parameters that the table does not list: supply, levels.
+        Values of parameters that the table does not list, for example the supply.
     sigma : str
-        Their column with the standard deviation of the output, in the output's unit.
+        Name of the column with the standard deviation of the output, in the unit of the output.
     nan, outliers, duplicates : str
-        What to do with them: one of `NAN`, `OUTLIERS`, `DUPLICATES`.
+        Policies for rows without a number, outliers and repeated points: one of `NAN`, `OUTLIERS`, `DUPLICATES`.
 
     Raises
     ------
     ParameterError
-        If a value is of another kind, or a policy is none of those.
+        If a value has the wrong type, or a policy is unknown.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -55,10 +56,10 @@ class Reading:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is asked for: the table is taken as it stands."""
+        """Whether all fields have their default: the table is used without changes."""
         return self == Reading()
 
     def describe(self) -> dict[str, Any]:
-        """What was asked for, as JSON holds it."""
+        """All fields, as types of JSON."""
         said = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in said.items()}

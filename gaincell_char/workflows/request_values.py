@@ -1,4 +1,4 @@
-"""Axes and held parameters as a verb takes them: numbers in SI units, words, or texts as on the command line."""
+"""Axes and fixed parameters of Python functions: numbers in SI units, words, or texts as on the command line."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,16 +10,23 @@ from ..sweeping.arguments import check_mapping, check_values
 from ..sweeping.axes import CONDITIONS, parse_axis
 
 AxisValues = Mapping[str, Sequence[float] | Sequence[str] | Floats | str]
-"""Name -> values of an axis in SI units, or a text such as ``"0:900mV:10"`` or ``"1n,10n"``."""
+"""Name -> values of an axis in SI units, shape (points,), or a text such as ``"0:900mV:10"`` or ``"1n,10n"``."""
 
 
 def read_axes(circuit: str, bench: str, axes: AxisValues | None) -> dict[str, Grid]:
-    """Read the axes of a bench.
+    """Check the axes of a bench, and parse those that are texts.
+
+    Parameters
+    ----------
+    circuit, bench : str
+        Names of the circuit and of the bench.
+    axes : mapping of str to sequence or str, optional
+        Name -> values in SI units, shape (points,), or a text.
 
     Raises
     ------
     ParameterError
-        If a name is unknown, or a text has another form or another unit.
+        If a name is unknown, or a text cannot be parsed or has another unit.
     """
     owner = registry.load_circuit(circuit)
     chosen = owner.bench(bench)
@@ -34,12 +41,19 @@ def read_axes(circuit: str, bench: str, axes: AxisValues | None) -> dict[str, Gr
 
 
 def read_fixed(circuit: str, bench: str, fixed: Values | None) -> dict[str, Value]:
-    """Read the values of parameters that are held.
+    """Check the values of parameters that are not swept, and convert them to SI units.
+
+    Parameters
+    ----------
+    circuit, bench : str
+        Names of the circuit and of the bench.
+    fixed : mapping of str to float or str, optional
+        Name -> value in SI units, or a text with a unit.
 
     Raises
     ------
     ParameterError
-        If a name is unknown, or a value of another kind or out of range.
+        If a name is unknown, or a value has the wrong type or is out of range.
     """
     owner = registry.load_circuit(circuit)
     return (owner.params | owner.bench(bench).params).check(check_values("fixed", fixed))

@@ -1,4 +1,4 @@
-"""The verb ``run``: every study of every circuit, simulated, checked and fitted."""
+"""The verb ``run``, the main job: simulate, check and fit every study of every circuit."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from .watcher import SILENT, Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class MainJobPlan:
-    """Circuits whose studies are laid out in a technology."""
+    """Planned studies of circuits in a technology."""
 
     technology: Technology
     planned: tuple[CircuitPlan, ...]
@@ -28,18 +28,20 @@ class MainJobPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class MainJobResult:
-    """What the main job gave.
+    """Results of the main job.
 
     Attributes
     ----------
     circuits : tuple of CircuitResult
         Datasets, fits and figures of merit of each circuit.
     folder : Path
-        Where datasets and records are.
+        Folder of datasets and records.
     simulator : str
         Name and version.
+    workers : int
+        Number of simulator processes.
     wall_s : float
-        What simulating, checking and fitting took [s].
+        Time of simulations, checks and fits [s].
     """
 
     technology: Technology
@@ -51,7 +53,7 @@ class MainJobResult:
 
 
 def plan_main_job(circuits: Sequence[str], technology: str) -> MainJobPlan:
-    """Lay out every study of some circuits, or of all.
+    """Plan every study of the named circuits, or of all if none is named.
 
     Raises
     ------
@@ -69,12 +71,25 @@ def plan_main_job(circuits: Sequence[str], technology: str) -> MainJobPlan:
 def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Pool, watcher: Watcher) -> MainJobResult:
     """Run every study that could be planned, and write each as soon as it is finished.
 
+    Parameters
+    ----------
+    plan : MainJobPlan
+        The studies.
+    folder : Path
+        Folder of datasets and records.
+    records : Path, optional
+        Another folder for a copy of the records.
+    pool : Pool
+        Simulators.
+    watcher : Watcher
+        Receives progress and messages.
+
     Raises
     ------
     RequestError
         If a folder cannot be written, or contains results of another technology.
     StorageError
-        If something could not be written.
+        If a file could not be written.
     """
     began = time.perf_counter()
     folders = characterize_all.prepare(folder, records, plan.technology.name)
@@ -94,7 +109,7 @@ def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Po
 
 
 def describe_main_job(result: MainJobResult, wall_s: float) -> str:
-    """Return what the main job did, as JSON; `wall_s` [s] is what all of it took."""
+    """Summary of the main job, as JSON; `wall_s` is the time of the whole job [s]."""
     return characterize_all.describe(result.circuits, result.technology.name, result.simulator, result.workers, wall_s)
 
 
@@ -108,32 +123,40 @@ def run(
     timeout_s: float | None = None,
     pool: Pool | None = None,
 ) -> MainJobResult:
-    """Characterize circuits: simulate all benches and fit all models, as ``gaincell run`` does; `report` has the page.
+    """Characterize circuits: simulate all benches and fit all models, as ``gaincell run`` does.
+
+    `report` writes the page.
 
     Parameters
     ----------
     folder : Path or str
-        Where datasets, records and ``run.json`` are written.
+        Folder for datasets, records and ``run.json``.
     circuits : sequence of str
-        Some of the circuits; all by default.
+        Names of circuits; all by default.
     records : Path or str, optional
-        Another folder for the records.
+        Another folder for a copy of the records, as ``<circuit>.<study>.json``.
     technology : Path or str
-        A name, or the path of a folder.
-    workers, timeout_s, pool
-        Simulators, as in `sweep`.
+        Name of a technology, or path of its folder.
+    workers : int, optional
+        Simulator processes; one per core by default.
+    timeout_s : float, optional
+        Time limit of one simulation [s]; 60 s by default.
+    pool : Pool, optional
+        Running simulators to use instead of new ones.
 
     Returns
     -------
     MainJobResult
-        Every study with dataset, fits and failures.
+        ``circuits``: the studies of each circuit, with dataset [SI], fits and failures.
 
     Raises
     ------
     RequestError
         If a name is unknown, or a folder cannot be written or contains results of another technology.
+    StorageError
+        If a file could not be written.
     NgspiceMissingError
-        If there is no ngspice.
+        If ngspice is not installed.
 
     Examples
     --------

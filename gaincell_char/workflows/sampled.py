@@ -25,17 +25,19 @@ class MonteCarloResult:
 
     Attributes
     ----------
+    campaign : Campaign
+        The plan of the campaign.
     samples : DataFrame
-        One row per sample, point of the grid and value of the bench's curve, in SI units; a failed point is NaN and
-        says why in ``reason``.
+        One row per sample, point of the grid and value of the bench's curve, in SI units.  The outputs of a failed
+        point are NaN, and ``reason`` contains its reason.
     analysis : Analysis
-        Moments, quantiles, contributions, worst samples, fitted models.
+        Moments, quantiles, contributions, worst samples and fitted models.
     failures : tuple of Failure
         The first few failed points, with decks and logs.
     folder : Path, optional
-        Where the campaign is kept.
+        Folder of the campaign; None if nothing is stored.
     verification : Verification
-        Points that were simulated again, alone and a hundred times tighter.
+        Points that were simulated again, each alone in its deck and with tolerances a hundred times tighter.
     """
 
     campaign: Campaign
@@ -52,12 +54,12 @@ class MonteCarloResult:
 
     @property
     def record(self) -> Record:
-        """The record, with the variation in ``spread``."""
+        """Record of the campaign; ``spread`` contains the variation."""
         return self.analysis.record
 
     @property
     def yields(self) -> dict[str, Proportion]:
-        """Limit -> share of the samples that meet it, with its 95 % interval."""
+        """Limit -> share of the samples that meet it [1], with its 95 % interval."""
         return dict(self.analysis.yields)
 
 
@@ -70,23 +72,31 @@ def analyse_samples(
     pool: Pool,
     specs: Sequence[Spec],
 ) -> MonteCarloResult:
-    """Check a few points again, and compute everything that is said about a campaign.
+    """Simulate a few points again as a check, and compute the statistics of a campaign.
 
     Parameters
     ----------
+    planned : Campaign
+        The campaign.
     finished : FinishedSamples
-        From `collect_samples`.
+        Its points, from `collect_samples`.
+    n : int
+        Number of samples.
     folder : Path, optional
-        Where ``results.parquet`` and ``draws.parquet`` are written.
+        Folder for ``results.parquet`` and ``draws.parquet``; by default they are not written.
+    pool : Pool
+        Simulators.
+    specs : sequence of Spec
+        Limits whose yield is computed.
 
     Raises
     ------
     DataError
         If a point is missing.
     SimulationError
-        If a point that is simulated again does not give what the campaign has.
+        If a point that is simulated again gives a different result.
     StorageError
-        If something could not be written.
+        If a file could not be written.
     """
     rows = results.complete(planned, finished.rows, n)
     samples = results.flat_results(planned, rows, n)

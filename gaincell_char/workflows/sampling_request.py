@@ -1,4 +1,4 @@
-"""Which Monte Carlo campaign is asked for, in values -> its plan."""
+"""Request of a Monte Carlo campaign -> its plan."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,22 @@ _ACCURACY = 5e-4
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingRequest:
-    """A campaign, and how many of its samples are wanted.
+    """Request of a campaign and of a number of samples.
 
     Attributes
     ----------
+    samples : int
+        Number of samples.
     folder : Path, optional
-        Where it is kept; what is there already says how large its Latin hypercubes are.
+        Folder of the campaign; an existing campaign determines the size of its Latin hypercubes.
+    axes : mapping of str to Grid
+        Swept quantities, in SI units.
+    temps : sequence of float
+        Temperatures [degC].
+    fixed : mapping of str to float or str
+        Parameters that are not swept, in SI units.
     accuracy : float, optional
-        Error of the step control, as a fraction of full scale; 0.0005 where one that accurate was measured.
+        Largest error of the step control, as a fraction of full scale; 0.0005 by default, if it was measured.
     """
 
     circuit: str
@@ -49,20 +57,20 @@ class SamplingRequest:
     seed: int
 
     def plan(self) -> Campaign:
-        """Check the request and lay out its campaign.
+        """Check the request and plan its campaign.
 
         Raises
         ------
         ParameterError
-            If a name is unknown, or a value of another kind or out of range.
+            If a name is unknown, or a value has the wrong type or is out of range.
         RequestError
-            If a file cannot be read, or no step control was measured for `accuracy` to choose from.
+            If a file cannot be read, or `accuracy` is given but no step control was measured.
         NetlistError
-            If something varies where it cannot be reached.
+            If a quantity that varies cannot be changed by ngspice in place.
         """
         registry.load_circuit(self.circuit).bench(self.bench)
         if not isinstance(self.technology, str | Path | Technology):
-            raise ParameterError(f"technology is of type {type(self.technology).__name__}; it takes a name or a path")
+            raise ParameterError(f"technology is of type {type(self.technology).__name__}; it must be a name or a path")
         technology = str(self.technology) if isinstance(self.technology, Path) else self.technology
         return campaign.plan_campaign(
             self.circuit,
@@ -82,7 +90,7 @@ class SamplingRequest:
         )
 
     def _block(self) -> int:
-        """Samples of one Latin hypercube: those of the first call, so that more can follow."""
+        """Samples of one Latin hypercube: the number of the first call, so that later calls can add more."""
         if self.folder is not None and (self.folder / manifest.MANIFEST).exists():
             return campaign.block_of(manifest.read_manifest(self.folder).request, str(self.folder))
         return min(max(check_count("n", self.samples), 1), sampling.MOST_BLOCK)
@@ -94,14 +102,14 @@ class SamplingRequest:
             name = technology.name if isinstance(technology, Technology) else technology
             raise RequestError(
                 f"no step-control measurement exists for {self.circuit}.{self.bench} in {name}; "
-                "run gaincell tune, or leave --accuracy out"
+                "run gaincell tune, or omit --accuracy"
             )
         if measured is None:
             return Steps()
         return measured.choose(_ACCURACY if accuracy is None else accuracy).steps
 
     def _measured(self, technology: str | Technology) -> StepControlSurvey | None:
-        """What step control was measured to do in these very files of the technology."""
+        """Step-control measurement of this bench, if it was made with the same files of the technology."""
         if not isinstance(technology, Technology):
             return registry.load_steps(technology, self.circuit, self.bench)
         found = registry.load_steps(technology.name, self.circuit, self.bench)

@@ -1,4 +1,4 @@
-"""Simulate a campaign: all samples, a part of them, or as many as a goal needs."""
+"""Simulate a campaign: all samples, one part of them, or as many as a goal needs."""
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -18,7 +18,27 @@ _FIRST_CHECKPOINT = 64
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingRun:
-    """What one call simulates: at most `n` samples of a campaign, or part I of N of them."""
+    """Work of one call.
+
+    Attributes
+    ----------
+    planned : Campaign
+        The campaign.
+    n : int
+        Largest number of samples.
+    folder : Path
+        Folder of the campaign.
+    part : (int, int)
+        ``(2, 8)`` for the second of eight parts.
+    retry_failed : bool
+        Whether failed points are simulated again.
+    timeout_s : float, optional
+        Time limit of one simulation on an executor [s].
+    goal : Goal, optional
+        Accuracy at which fewer samples suffice.
+    specs : sequence of Spec
+        Limits whose yield is computed.
+    """
 
     planned: Campaign
     n: int
@@ -37,16 +57,20 @@ class SamplingRun:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """How a campaign is simulated.
+    """Options of the simulation of a campaign.
 
     Attributes
     ----------
     specs : sequence of str
-        Limits whose yield is wanted, as ``"i > 8u"``.
+        Limits whose yield is computed, for example ``"i_bl > 8u"``.
     until : str, optional
-        Goal at which fewer samples suffice, as ``"sigma<2%"``.
+        Accuracy at which fewer samples suffice, for example ``"sigma<2%"``.
     part : (int, int)
         ``(2, 8)`` simulates the second of eight parts.
+    retry_failed : bool
+        Whether failed points are simulated again.
+    timeout_s : float, optional
+        Time limit of one simulation on an executor [s]; 60 s by default.
     """
 
     specs: Sequence[str] = ()
@@ -57,20 +81,31 @@ class SamplingOptions:
 
 
 def plan_run(planned: Campaign, n: int, folder: Path, how: SamplingOptions) -> SamplingRun:
-    """Check how a campaign is to be simulated.
+    """Check the options of a simulation.
+
+    Parameters
+    ----------
+    planned : Campaign
+        The campaign.
+    n : int
+        Number of samples.
+    folder : Path
+        Folder of the campaign.
+    how : SamplingOptions
+        The options.
 
     Raises
     ------
     RequestError
-        If the number of samples or the part makes no sense, or a limit names nothing of the campaign.
+        If the number of samples or the part is invalid, or a limit refers to no quantity of the campaign.
     ParameterError
-        If a limit or a goal has another form, or a goal needs a limit.
+        If a limit or a goal cannot be parsed, or a goal needs a limit.
     """
     planned.check_samples(n)
     specs = read_specs(planned, how.specs)
     goal = parse_goal(how.until) if how.until else None
     if goal and goal.statistic == "yield" and not specs:
-        raise ParameterError(f"--until {how.until!r} needs a --spec to take the yield of")
+        raise ParameterError(f"--until {how.until!r} needs a limit: add --spec")
     return SamplingRun(
         planned=planned,
         n=n,
@@ -84,7 +119,16 @@ def plan_run(planned: Campaign, n: int, folder: Path, how: SamplingOptions) -> S
 
 
 def simulate_run(run: SamplingRun, pool: Pool | Executor, watcher: Watcher) -> execute.CampaignProgress:
-    """Run all samples, or as many as the goal needs, and keep them in the folder.
+    """Simulate all samples, or as many as the goal needs, and write them to the folder.
+
+    Parameters
+    ----------
+    run : SamplingRun
+        The work.
+    pool : Pool or Executor
+        Simulators.
+    watcher : Watcher
+        Receives progress and messages.
 
     Raises
     ------
@@ -99,14 +143,14 @@ def simulate_run(run: SamplingRun, pool: Pool | Executor, watcher: Watcher) -> e
             return done
         rows = results.complete(run.planned, finished_rows(run.planned, count, run.folder, watcher.say), count)
         width = analysis.compute_width(run.planned, rows, count, run.goal, run.specs)
-        watcher.note(f"{count} samples: {run.goal.statistic} is known to {100 * width:.3g} %")
+        watcher.note(f"{count} samples: relative half-width of {run.goal.statistic} {100 * width:.3g} %")
         if width < run.goal.limit:
             return done
     return done
 
 
 def _simulate_first(run: SamplingRun, count: int, pool: Pool | Executor, watcher: Watcher) -> execute.CampaignProgress:
-    """Run the first `count` samples, less those that the folder has."""
+    """Simulate the first `count` samples, without those that are finished."""
     plan = run.planned.plan
     with watcher.progress(f"{plan.circuit.name}.{plan.bench.name}", count * len(run.planned.points)) as tick:
         return execute.run_campaign(

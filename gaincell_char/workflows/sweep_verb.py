@@ -1,4 +1,4 @@
-"""The verb ``sweep``: a bench over a grid -> a dataset."""
+"""The verb ``sweep``: simulations of a bench over a grid -> a dataset."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,40 +34,44 @@ def sweep(
 
     Parameters
     ----------
+    circuit : str
+        Name of the circuit.
+    bench : str
+        Name of the bench.
     axes : mapping of str to sequence or str, optional
-        Name -> values in SI units, or a text as on the command line: ``"0:900mV:10"``.  What is not named keeps the
-        bench's own sweep.
+        Name -> values in SI units, of shape (points,), or a text as on the command line: ``"0:900mV:10"``.  Other
+        quantities keep the sweep of the bench or their default.
     corners : sequence of str
         Process corners.
     temps : sequence of float
         Temperatures [degC].
     fixed : mapping of str to float or str, optional
-        Parameters to hold at a value, in SI units or as a text with a unit.
+        Parameters with a fixed value, in SI units or as a text with a unit.
     technology : str, Path or Technology
-        Its name, the path of its folder, or the technology itself.
+        Name of the technology, path of its folder, or the technology itself.
     netlist : Path, Netlist or str, optional
-        Subcircuit to use instead of the circuit's own: a file, or SPICE text.
+        Subcircuit to use instead of the built-in one: a file, or SPICE text.
     options : mapping of str to float, optional
         Simulator options.
     workers : int, optional
         Simulator processes; one per core by default.
     timeout_s : float, optional
-        Time after which a run is ended and counts as failed [s]; 60 s by default.
+        Time limit of one simulation [s], after which it fails; 60 s by default.
     pool : Pool, optional
-        Simulators to use instead of new ones; it has its own number and timeout.
+        Running simulators to use instead of new ones; `workers` is then not allowed.
 
     Returns
     -------
     Dataset
-        One dimension per swept quantity, in SI units.  A point that failed is NaN, with the reason in ``reason`` and
-        "failed" in ``status``; ``attrs["n_failed"]`` counts them.
+        One variable per output, with one dimension per swept quantity, in SI units.  A failed point is NaN, with
+        "failed" in ``status`` and the reason in ``reason``; ``attrs["n_failed"]`` is the number of failed points.
 
     Raises
     ------
     RequestError
-        If a name is unknown, a value of another kind or out of range, or a netlist or technology cannot be used.
+        If a name is unknown, a value has the wrong type or is out of range, or a netlist or technology cannot be used.
     NgspiceMissingError
-        If there is no ngspice.
+        If ngspice is not installed.
 
     Examples
     --------

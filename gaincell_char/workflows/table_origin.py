@@ -1,4 +1,4 @@
-"""Circuit and bench of a table, and where its numbers come from: what it says itself, and what a request adds."""
+"""Circuit, bench and origin of a table, from its attributes and from the request."""
 
 import json
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ from ..sweeping.arguments import check_word
 from .table_source import TableSource
 
 MEASURED = "measured"
-"""What a record calls the technology of a table that does not say."""
+"""Technology in the record of a table that does not state one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitRequest:
-    """What is asked for: circuit, bench, models and technology, each as far as it is given.
+    """Requested circuit, bench, models and technology; None or empty if not given.
 
     Raises
     ------
     ParameterError
-        If one is of another kind.
+        If one has the wrong type.
     """
 
     circuit: str | None = None
@@ -51,7 +51,7 @@ class FitRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What a table is about: its circuit, its bench, and the models to fit."""
+    """Subject of a table: its circuit, its bench, and the models to fit."""
 
     circuit: Circuit
     bench: Bench
@@ -59,12 +59,12 @@ class Subject:
 
 
 def find_subject(source: TableSource, asked: FitRequest) -> Subject:
-    """Find out what a table is about: it says so itself, or the request does.
+    """Find the circuit and the bench of a table, stated by the table or by the request.
 
     Raises
     ------
     DataError, ParameterError
-        If neither says it, they contradict each other, or a name is unknown.
+        If neither states them, they contradict each other, or a name is unknown.
     """
     for what, name in (("circuit", asked.circuit), ("bench", asked.bench)):
         _check_same(source, what, name, f"--{what}")
@@ -87,7 +87,7 @@ def _check_same(source: TableSource, what: str, asked: str | None, option: str) 
     there = source.attrs.get(what)
     if asked and there and str(there) != asked:
         raise DataError(
-            f"{option} {asked}: {source.where} is of {what} {printable(str(there))}; leave {option} out, or choose "
+            f"{option} {asked}: {source.where} is of {what} {printable(str(there))}; omit {option}, or choose "
             "another table"
         )
 
@@ -95,12 +95,12 @@ def _check_same(source: TableSource, what: str, asked: str | None, option: str) 
 def _name(source: TableSource, what: str, asked: str | None) -> str:
     found = asked or source.attrs.get(what)
     if not found:
-        raise DataError(f"{source.where} does not say which {what} it belongs to; add --{what} NAME")
+        raise DataError(f"{source.where} does not state its {what}; add --{what} NAME")
     return str(found)
 
 
 def _name_bench(source: TableSource, asked: FitRequest, circuit: Circuit, models: tuple[Model, ...]) -> str:
-    """The bench that is named, or else the one of the models."""
+    """The named bench, or else the bench of the models."""
     if asked.bench or source.attrs.get("bench") or not models:
         return _name(source, "bench", asked.bench)
     if len({model.bench for model in models}) > 1:
@@ -110,12 +110,21 @@ def _name_bench(source: TableSource, asked: FitRequest, circuit: Circuit, models
 
 
 def read_origin(source: TableSource, subject: Subject, asked: FitRequest) -> Origin:
-    """Read the attributes of a table; what it does not say is that of a measurement of the circuit.
+    """Read the attributes of a table; missing ones are those of a measurement of the circuit.
+
+    Parameters
+    ----------
+    source : TableSource
+        The table.
+    subject : Subject
+        Its circuit and bench.
+    asked : FitRequest
+        The request.
 
     Raises
     ------
     DataError
-        If an attribute is of another kind.
+        If an attribute has the wrong type.
     """
     unknown = {
         "circuit": subject.circuit.name,
@@ -137,21 +146,27 @@ def read_origin(source: TableSource, subject: Subject, asked: FitRequest) -> Ori
 def find_parameters(
     source: TableSource, frame: pd.DataFrame, subject: Subject, origin: Origin, fixed: Values
 ) -> dict[str, Value]:
-    """Value of every parameter that the table does not list.
+    """Value of every parameter that is not a column of the table, in SI units.
 
     Parameters
     ----------
+    source : TableSource
+        The table.
     frame : DataFrame
-        The table with our names.
-    fixed : mapping
-        What the request says of them.
+        The table with the names of the circuit.
+    subject : Subject
+        Its circuit and bench.
+    origin : Origin
+        Its attributes.
+    fixed : mapping of str to float or str
+        Values of the request, in SI units or as texts with a unit.
 
     Raises
     ------
     ParameterError
-        If the request names no parameter, or a value is out of range.
+        If the request names an unknown parameter, or a value is out of range.
     DataError
-        If it contradicts the table.
+        If the request contradicts the table.
     """
     params = subject.circuit.params | subject.bench.params
     given = params.check(fixed)
@@ -159,20 +174,24 @@ def find_parameters(
     for name, value in given.items():
         there = list(frame[name].unique()) if name in frame else [said[name]] if name in said else [value]
         if other := [one for one in there if one != value]:
-            raise DataError(f"--set {name}={value}: {source.where} says {name} = {other[0]}; leave --set {name} out")
+            raise DataError(f"--set {name}={value}: {source.where} has {name} = {other[0]}; omit --set {name}")
     known = {**said, **given} if "parameters" in source.attrs else params.resolve(given)
     return {name: value for name, value in known.items() if name not in frame}
 
 
 def state_provenance(source: TableSource, origin: Origin, said: str, n_used: int) -> Provenance:
-    """Say where the numbers of a record come from.
+    """Return the provenance of a record.
 
     Parameters
     ----------
+    source : TableSource
+        The table.
+    origin : Origin
+        Its attributes.
     said : str
-        What was done to the table, for ``source``.
+        Changes to the table, for ``source``.
     n_used : int
-        Points that were fitted; what counts where the table does not say how many were simulated.
+        Fitted points; used if the table does not state the number of simulated points.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Any table, from a file or in memory -> its columns, and what it says about itself."""
+"""Any table, from a file or in memory -> its columns and attributes."""
 
 import hashlib
 from collections.abc import Mapping
@@ -30,15 +30,15 @@ class TableSource:
     Attributes
     ----------
     frame : DataFrame
-        Its rows are numbered from 0.
+        The columns; rows are numbered from 0.
     attrs : mapping
-        What it says about itself, of that which `Origin` knows; empty for a table from elsewhere.
+        Attributes that are fields of `Origin`; empty for a table that gaincell did not write.
     dims : tuple of str
-        Columns that were swept, as far as it says that.
+        Swept columns that the table names.
     where : str
-        Its name in messages.
+        Name of the table, for messages.
     path : Path, optional
-        The file.
+        The file; None for a table in memory.
     """
 
     frame: pd.DataFrame
@@ -61,15 +61,15 @@ def read_source(data: Data) -> TableSource:
     Parameters
     ----------
     data : Path, str, DataFrame, Dataset or Table
-        A file that `write_dataset` wrote or that `read_columns` reads; or a table, whose ``attrs`` are those of a
-        dataset if it has any.
+        A file of `write_dataset` or one that `read_columns` can read; or a table in memory, whose ``attrs``, if any,
+        are those of a dataset.
 
     Raises
     ------
     DataError
-        If a file is missing, of another kind or damaged, or the table is empty or contains complex numbers.
+        If a file is missing, damaged or of an unknown format, or the table is empty or contains complex numbers.
     ParameterError
-        If `data` is no table at all.
+        If `data` has the wrong type.
     """
     path = Path(data) if isinstance(data, Path | str) else None
     where = "table" if path is None else shown_path(path)
@@ -94,7 +94,7 @@ def _from_file(path: Path) -> Table:
 
 
 def _has_note(path: Path) -> bool:
-    """Whether attributes stand beside a CSV file."""
+    """Whether there is a file with the attributes of a CSV file."""
     try:
         return Path(f"{path}.json").exists()
     except (OSError, ValueError):  # a name too long for a file, or one with a zero byte
@@ -108,11 +108,11 @@ def _in_memory(data: object, where: str) -> Table:
         return _of_frame(data)
     if isinstance(data, xr.Dataset):
         return _of_dataset(data, where)
-    raise ParameterError(f"table is of type {type(data).__name__}; it takes a path, a DataFrame or a Dataset")
+    raise ParameterError(f"table is of type {type(data).__name__}; it must be a path, a DataFrame or a Dataset")
 
 
 def _of_frame(frame: pd.DataFrame) -> Table:
-    """A data frame; the levels of its index are columns, and `pandas.read_parquet` nests the attributes."""
+    """Table of a data frame; levels of its index become columns.  `pandas.read_parquet` nests the attributes."""
     said: Mapping[Any, Any] = frame.attrs if isinstance(frame.attrs.get("attrs"), Mapping) else {"attrs": frame.attrs}
     named = any(name is not None for name in frame.index.names)
     return Table(
@@ -123,7 +123,7 @@ def _of_frame(frame: pd.DataFrame) -> Table:
 
 
 def _of_dataset(dataset: xr.Dataset, where: str) -> Table:
-    """A dataset; a coordinate with one value, which `sel` leaves behind, is a column like any other."""
+    """Table of a dataset; a coordinate with one value, as left by `sel`, becomes a column."""
     if not dataset.dims:
         raise DataError(f"{where}: the dataset has no dimension: there is nothing to fit")
     return Table(

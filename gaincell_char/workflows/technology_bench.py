@@ -162,8 +162,8 @@ class DeviceBench:
         coords = {"device": self.devices, "variant": list(variants), "vgs": list(vgs), "vds": list(vds)}
         return xr.DataArray(np.array(currents).reshape(shape), coords, dims=("device", "variant", "vgs", "vds"))
 
-    def name_failing(self, holds: xr.DataArray, why: str) -> Iterator[str]:
+    def name_failing(self, passed: xr.DataArray, why: str) -> Iterator[str]:
         """Name the devices for which a boolean condition, with dimension device and others, is false; with `why`."""
         for device in self.devices:
-            if not holds.sel(device=device).all():
+            if not passed.sel(device=device).all():
                 yield f"{device} {why}"

@@ -1,4 +1,4 @@
-"""Who is told how a long computation goes, and who may end it; silent by default."""
+"""Progress, messages and interruption of a long computation; silent by default."""
 
 import contextlib
 from collections.abc import Callable
@@ -9,30 +9,30 @@ from ..spice.pool import Pool
 
 
 class Advance(Protocol):
-    """Tells a progress bar that more is done."""
+    """Function that advances a progress bar."""
 
     def __call__(self, count: int = 1) -> None:
-        """So many points more."""
+        """Advance by a number of points."""
 
 
 def _ignore(count: int = 1) -> None:
-    """No bar."""
+    """Ignore the progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watcher:
-    """Who is told how it goes.
+    """Functions that receive progress and messages of a computation, and stop it.
 
     Attributes
     ----------
     progress : callable
-        What is done and how many points it has -> a context with the function that is told of each finished point.
+        Description and number of points -> context manager of the function that advances the progress bar.
     say, note : callable
-        Told of what is wrong, and of what was done.
+        Receive a message: warnings, and results.
     stopping : callable
-        Pool -> a context in which a signal stops it instead of ending the process.
+        Pool -> context manager in which a signal stops the pool instead of ending the process.
     check : callable
-        Called when what was finished is kept: raises if there was a signal.
+        Called after finished points are written; raises an error if a signal arrived.
     """
 
     progress: Callable[[str, int], contextlib.AbstractContextManager[Advance]] = lambda *_: contextlib.nullcontext(
