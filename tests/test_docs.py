@@ -1,6 +1,7 @@
 """What README and tutorial tell a reader to type, typed."""
 
 import os
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -30,6 +31,11 @@ SMALLER = {
     },
     "docs/tutorial.md": {"v_in=450m:900m:10": "v_in=450m:900m:4", "-n 64": "-n 16"},
 }
+# These pages name modules, classes and functions of the package; those of docs/migration.md are in tests/test_package.py.
+LISTING_NAMES = (
+    "docs/reference.md", "docs/tutorial.md", "docs/software-model.md", "docs/statistics.md",
+    "docs/extending.md", "docs/external-data.md", "docs/exports.md", "README.md",
+)  # fmt: skip
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The first line of a block that is a file: "# mytech/technology.toml", "* my_cell.cir: what it is".
 FILE = re.compile(r"[#*] ([\w/]+\.\w+)(?:: .*)?\n")
@@ -78,6 +84,28 @@ def test_every_command_and_every_line_of_python_runs_in_order(page, tmp_path, mo
 def test_every_link_leads_to_a_file(page):
     for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def has_name(path):
+    """Whether a module, class, function or field of a class has this dotted name."""
+    try:
+        pkgutil.resolve_name(path)
+    except (ImportError, AttributeError):
+        owner, _, field = path.rpartition(".")
+        try:
+            return field in pkgutil.resolve_name(owner).__annotations__
+        except (ImportError, AttributeError):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("page", LISTING_NAMES)
+def test_every_python_name_on_a_page_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(r"(?<![\w.])(?:gaincell_char|gc)(?:\.[A-Za-z_]\w*)+", text)
+    names = {re.sub(r"^gc\.", "gaincell_char.", name) for name in found}
+    assert names
+    assert not [name for name in sorted(names) if not has_name(name)]
 
 
 @pytest.mark.parametrize("command", [None, *cli.commands])
