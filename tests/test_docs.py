@@ -31,7 +31,7 @@ SMALLER = {
     },
     "docs/tutorial.md": {"v_in=450m:900m:10": "v_in=450m:900m:4", "-n 64": "-n 16"},
 }
-# These pages name modules, classes and functions of the package; those of docs/migration.md are in tests/test_package.py.
+# These pages contain names of the package; tests/test_package.py looks up those of docs/migration.md.
 LISTING_NAMES = (
     "docs/reference.md", "docs/tutorial.md", "docs/software-model.md", "docs/statistics.md",
     "docs/extending.md", "docs/external-data.md", "docs/exports.md", "README.md",
