@@ -42,7 +42,7 @@ def parity() -> dict[str, Any]:
             for fit in record.fits:
                 function = registry.load_circuit(record.circuit).model(fit.model)
                 rng = np.random.default_rng(count)
-                inputs = [rng.uniform(*fit.box[i], 2000) for i in fit.inputs]
+                inputs = [rng.uniform(*fit.valid_range[i], 2000) for i in fit.inputs]
                 ours = function(*inputs, **fit.values())
                 theirs = function(*map(torch.from_numpy, inputs), **fit.values()).numpy()
                 worst, count = max(worst, float(np.abs(theirs - ours).max() / np.abs(ours).max())), count + 1
