@@ -84,7 +84,7 @@ PANELS = (
         "published count and sizes; ours was found by a fit of the published currents"),
     Row("1e", "current of a cell over its stored voltage, and the cubic of eq. 4",
         "{e_published} uA at 0, 0.45, 0.9 V, by the cubic", f"coefficients {CODE}; panel {METHODS}",
-        "{e_ours} uA, best form, at most {e_worst} uA off their cubic; R2 of our cubic {e_r2}; "
+        "{e_ours} uA, fitted form, at most {e_worst} uA off their cubic; R2 of our cubic {e_r2}; "
         "[picture](images/paper_cell.png)", REPRODUCED,
         "a second, independent technology: gc28 was calibrated on the authors' table"),
     Row("1f", "decay of the stored voltage", "tau = 5 ms towards 0.45 V; {f_published} mV after 5 ms from 0 and 0.9 V",
@@ -120,10 +120,10 @@ PANELS = (
         "linear: 25.8, then 22.5 at 10,000; nonlinear from GPT-2: 47.6 at 6,000; from scratch: 237 at 6,200",
         f"{CODE} (results file)", NONE, ABSENT, "training of a model"),
     Row("5a", "phi(Q K^T) of a 64x64 array, SPICE against software", "error not readable", f"content {HERE}",
-        "cubic, the published form: {scores_cubic} % of 15 ns rms; best form: {scores_best} %; {columns} columns; "
+        "cubic, the published form: {scores_cubic} % of 15 ns rms; fitted form: {scores_best} %; {columns} columns; "
         "[picture](images/compare.png)", PARTLY, "published error; the foundry's transistors"),
     Row("5b", "phi(S) V of a 64x64 array, SPICE against software", "error not readable", f"content {HERE}",
-        "cubic: {values_cubic} %; best form: {values_best} %; {columns} columns", PARTLY,
+        "cubic: {values_cubic} %; fitted form: {values_best} %; {columns} columns", PARTLY,
         "published error; the foundry's transistors"),
     Row("5c", "latency against GPUs", "x300 RTX 4090 (their data: {rtx_s}), x7,000 Jetson Nano ({jetson_s}), x100 H100",
         f"ratios {THIRD}; data {CODE}", NONE, ABSENT, "a GPU measured by us; a latency of our arrays"),

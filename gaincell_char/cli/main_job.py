@@ -19,6 +19,9 @@ from .interrupts import Interrupts
 from .progress import progress
 from .sweeping import describe_failures
 
+_ON_THE_PAGE_ONLY = ("form", "R2", "wall time")
+"""Columns of the summary that a terminal has no room for."""
+
 
 @click.command(cls=command_options.Command)
 @click.option(
@@ -56,7 +59,7 @@ def run(
     page = reporting.write_report(out, job.technology, job.circuits, simulator=job.simulator, wall_s=wall_s)
     wall_s = time.perf_counter() - began
     tables.write_text(out / "run.json", describe_main_job(job, wall_s))
-    OUT.print(listings.frame(reporting.tabulate_models(job.circuits)))
+    OUT.print(listings.frame(reporting.tabulate_models(job.circuits).drop(columns=list(_ON_THE_PAGE_ONLY))))
     note(f"{wall_s:.1f} s; open {page.path}")
     for part in page.missing:
         say(f"the page lacks {part}")
