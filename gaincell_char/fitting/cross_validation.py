@@ -56,9 +56,7 @@ def cross_validate(problem: Problem, fitted: Numbers, robust: float = 0.0) -> Cr
     predicted: list[Floats] = []
     for block in left_out:
         try:
-            # A step of the search may leave the numbers for which the model is one.
-            with np.errstate(all="ignore"):
-                prediction = _predict(problem, block, fitted, robust)
+            prediction = _predict(problem, block, fitted, robust)
         except FitError:
             continue
         where.append(np.flatnonzero(block))
@@ -80,7 +78,8 @@ def _predict(problem: Problem, block: Mask, fitted: Numbers, robust: float) -> F
     """
     refit = problem.without(block, fitted)
     values = refit.coefficients(refit.fit(robust))
-    predicted = np.asarray(problem.model(*problem.points.part(block).inputs.values(), **values), dtype=float)
+    with np.errstate(all="ignore"):
+        predicted = np.asarray(problem.model(*problem.points.part(block).inputs.values(), **values), dtype=float)
     if not np.isfinite(predicted).all():
         raise FitError(f"model {problem.model.name} is not a number at a point that was left out")
     return predicted

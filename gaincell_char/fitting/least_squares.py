@@ -159,7 +159,9 @@ class Problem:
 
     def _predict(self, scaled: Floats) -> Floats:
         values = dict(zip(self.free, scaled * self._scale, strict=True))
-        return np.asarray(self.model(*self.points.inputs.values(), **values, **self.given), dtype=float)
+        # A step of the search may reach coefficients for which the model is not a number; the residual is then large.
+        with np.errstate(all="ignore"):
+            return np.asarray(self.model(*self.points.inputs.values(), **values, **self.given), dtype=float)
 
     def _residual(self, scaled: Floats) -> Floats:
         return np.asarray(self._weight * (self._predict(scaled) - self.points.output) / self.full_range)
