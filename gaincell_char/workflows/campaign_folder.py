@@ -51,7 +51,8 @@ def restore_folder(folder: Path, technology: str | None) -> tuple[Campaign, int]
     planned = campaign.restore_campaign({**there.request, "technology": named}, str(folder))
     if (planned.digest, planned.source) != (there.digest, there.source):
         raise RequestError(
-            f"{folder}: technology, netlist or source code of this package has changed since the simulation; simulate again"
+            f"{folder}: technology, netlist or source code of this package has changed since the simulation; "
+            "simulate again"
         )
     planned.check_samples(there.n)
     return planned, there.n
