@@ -71,7 +71,7 @@ def load_head(name: str) -> Head:
 
 
 def _declared(module: str, variable: str, kind: type[D], name: str) -> D:
-    """Return what a module declares, or raise `RequestError` if that is of another kind or has another name."""
+    """Return the declaration of a module, or raise `RequestError` if it has the wrong type or another name."""
     found = getattr(importlib.import_module(module), variable, None)
     if not isinstance(found, kind) or found.name != name:
         file = f"{module.removeprefix(f'{_HOME}.').replace('.', '/')}.py"
@@ -181,7 +181,7 @@ def plan_bench(
     Raises
     ------
     ParameterError
-        If a name is unknown, or a value of another kind or out of range.
+        If a name is unknown, or a value has the wrong type or is out of range.
     """
     if not isinstance(technology, str | Path | Technology):
         raise ParameterError(f"technology is of type {type(technology).__name__}; it must be a name or a path")

@@ -194,7 +194,7 @@ def table(tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--circuit", "gain_cell_switched"), "--circuit gain_cell_switched: t.{} is of circuit gain_cell; leave --ci"),
+        (("--circuit", "gain_cell_switched"), "--circuit gain_cell_switched: t.{} is of circuit gain_cell; omit --ci"),
         (("--bench", "pulse"), "--bench pulse: t.{} is of bench dc; omit --bench"),
     ],
 )
@@ -206,7 +206,7 @@ def test_fit_refuses_what_contradicts_the_table(refused, ending, words, says):
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_fit_refuses_it_with_options_for_foreign_tables_too(refused, ending):
     words = ("--circuit", "gain_cell_switched", "--model", "cubic", "--set", "vdd=0.9")
-    assert f"t.{ending} is of circuit gain_cell; leave" in refused("fit", f"t.{ending}", *words, "-o", "r.json")
+    assert f"t.{ending} is of circuit gain_cell; omit" in refused("fit", f"t.{ending}", *words, "-o", "r.json")
 
 
 @pytest.mark.usefixtures("table")

@@ -259,7 +259,7 @@ GRID = [
     ({"circuit": "gain_sell"}, "no circuit 'gain_sell'; have "),
     ({"bench": "ac"}, "gain_cell has no bench 'ac'; have dc"),
     ({"axes": {"v_sture": [0.1]}}, "no parameter 'v_sture'; have "),
-    ({"axes": {"temp": [27.0]}}, r"axes: temp has an argument of its own; write temps=\[...\]"),
+    ({"axes": {"temp": [27.0]}}, r"axes: temp is not an axis; write temps=\[...\]"),
     ({"axes": {"v_store": "0:1A:3"}}, "v_store: '1A' is in A, expected V"),
     ({"axes": {"v_store": [99.0]}}, r"v_store = 99 V \(stored voltage\) is outside"),
     ({"axes": {"v_store": []}}, "sweep of v_store is empty"),

@@ -233,7 +233,7 @@ def make_plan(
     Raises
     ------
     ParameterError
-        If a name is unknown, a value of another kind or out of range, or a sweep is empty or repeats a value.
+        If a name is unknown, a value has the wrong type or is out of range, or a sweep is empty or repeats a value.
     """
     chosen = circuit.bench(bench)
     wanted, held = check_mapping("sweep", sweep), check_values("set_", set_)

@@ -58,7 +58,7 @@ def monte_carlo(
     n : int
         Number of samples; a later call with the same folder can add more.
     vary : {"process", "mismatch", "both"}
-        Variation of a sample: process parameters, mismatch of every device at the typical corner, or both.
+        Variation of a sample: process parameters of the die, mismatch of every device, or both.
     sampler : {"sobol", "lhs", "random"}
         Sampler: Sobol points, Latin hypercubes or independent random samples.
     seed : int

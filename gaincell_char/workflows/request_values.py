@@ -33,7 +33,7 @@ def read_axes(circuit: str, bench: str, axes: AxisValues | None) -> dict[str, Gr
     found: dict[str, Grid] = {}
     for name, values in check_mapping("axes", axes).items():
         if name in CONDITIONS:
-            raise ParameterError(f"axes: {name} has an argument of its own; write {name}s=[...]")
+            raise ParameterError(f"axes: {name} is not an axis; write {name}s=[...]")
         found[name] = values
         if isinstance(values, str):
             found[name] = parse_axis(f"{name}={values}", owner.params | chosen.params, chosen.curve)[1]

@@ -95,7 +95,7 @@ def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Po
     folders = characterize_all.prepare(folder, records, plan.technology.name)
     keep = partial(characterize_all.keep, folders=folders)
     for problem in characterize_all.problems(plan.planned):
-        watcher.say(f"left out: {problem}")
+        watcher.say(f"skipped: {problem}")
     with watcher.progress("characterizing", sum(one.size for one in plan.planned)) as tick:
         results = [characterize_all.run_circuit(one, pool, progress=tick, finished=keep) for one in plan.planned]
     return MainJobResult(

@@ -89,7 +89,7 @@ def _from_file(path: Path) -> Table:
     if path.suffix in (".nc", ".parquet") or (path.suffix == ".csv" and _has_note(path)):
         return tables.read_table(path)
     if path.suffix.lower() not in _ENDINGS:
-        raise DataError(f"{shown_path(path)}: unknown ending {shown(path.suffix)}; use {', '.join(_ENDINGS)}")
+        raise DataError(f"{shown_path(path)}: unknown file ending {shown(path.suffix)}; use {', '.join(_ENDINGS)}")
     return Table(frame=foreign_tables.read_columns(path), attrs={}, dims=())
 
 
