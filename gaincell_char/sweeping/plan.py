@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.arithmetic import evaluate_number, references
-from ..declare.bench import Bench, Curve, Tran
+from ..declare.bench import Bench, Tran
 from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Number, Params, Value, Values, numbers, words
-from ..declare.sweep_values import Flavours, Floats, Grid, Rule, evaluate_grid
+from ..declare.sweep_values import Floats, Grid
 from ..errors import ParameterError, TechnologyError
 from ..spice.deck import Conditions, Deck, Template, render
 from ..spice.netlist import Netlist
 from ..spice.simulator_options import TOLERANCES, check_options
 from ..technology.schema import Technology
 from .arguments import check_list, check_mapping, check_number, check_values, refusal
-from .axes import CONDITIONS, distinct, limits, parse_axis
+from .axes import CONDITIONS, distinct
+from .grid_request import lay_out_grid
 from .identity import digest
 
 _MOST_POINTS = 10_000_000
@@ -247,39 +247,10 @@ def make_plan(
         corners=_corners(technology, corners),
         temps=_temps(technology, temps),
         options=_options(circuit, chosen, technology, check_values("options", options)),
-        **_grid(circuit, chosen, technology, wanted, held, own_sweep=own_sweep),
+        **lay_out_grid(circuit, chosen, technology, wanted, held, own_sweep=own_sweep),
     )
     plan.check()
     return plan
-
-
-def _grid(
-    circuit: Circuit,
-    bench: Bench,
-    technology: Technology,
-    wanted: Mapping[str, Grid],
-    held: Values,
-    *,
-    own_sweep: bool,
-) -> dict[str, Any]:
-    """Fields of a plan for swept quantities, and the values of all others."""
-    params = circuit.params | bench.params
-    given = params.check({**_sizes(circuit, bench, technology, params), **held})
-    known = numbers(params.resolve(given))
-    own = {**bench.sweep, **_axes(circuit, bench, technology, params)}
-    curve = _curve(bench.curve, {**own, **wanted}, known)
-    grids = _swept(bench, own, wanted, held, own_sweep=own_sweep)
-    axes = {name: _values(name, params[name], grid, known, technology.flavours) for name, grid in grids.items()}
-    return {"sweep": axes, "curve": curve, "given": given, "fixed": _constant(params, given, axes)}
-
-
-def _swept(
-    bench: Bench, own: Mapping[str, Grid], wanted: Mapping[str, Grid], held: Values, *, own_sweep: bool
-) -> dict[str, Grid]:
-    """Every swept parameter: those of the bench, in its order, then those of the request."""
-    kept = [name for name in bench.sweep if own_sweep and name not in held]
-    grids = {name: own[name] for name in kept} | dict(wanted)
-    return {name: grid for name, grid in grids.items() if bench.curve is None or name != bench.curve.name}
 
 
 def _corners(technology: Technology, corners: Sequence[str]) -> tuple[str, ...]:
@@ -296,40 +267,6 @@ def _temps(technology: Technology, temps: Sequence[float]) -> tuple[float, ...]:
     return distinct("temp", list(map(technology.check_temp, numbers)))
 
 
-def _sizes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> Mapping[str, Value]:
-    """Values of parameters that the technology sets, checked; a flavour that it lacks is the technology's to name."""
-    sizes = technology.sizes(circuit.name, params)
-    try:
-        return params.check(sizes)
-    except ParameterError as error:
-        raise TechnologyError(
-            f"technology {technology.name}, [circuits.{circuit.name}] in its technology.toml: {error} "
-            f"(bench {bench.name})"
-        ) from None
-
-
-def _axes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> dict[str, Grid]:
-    """Axes of the bench that the technology replaces."""
-    found: dict[str, Grid] = {}
-    for name, spec in technology.axes.get(circuit.name, {}).items():
-        if name in bench.sweep or (bench.curve is not None and name == bench.curve.name):
-            try:
-                found[name] = parse_axis(f"{name}={spec}", params, bench.curve)[1]
-            except ParameterError as error:
-                raise TechnologyError(
-                    f"technology {technology.name}, [axes.{circuit.name}] in its technology.toml: {error}"
-                ) from None
-    return found
-
-
-def _curve(curve: Curve | None, wanted: Mapping[str, Grid], numbers: Mapping[str, float]) -> Floats:
-    """Values of the bench's curve."""
-    if curve is None:
-        return np.empty(0)
-    grid = wanted.get(curve.name, curve.values)
-    return np.array(_values(curve.name, limits(curve), grid, numbers), dtype=float)
-
-
 def _options(circuit: Circuit, bench: Bench, technology: Technology, asked: Mapping[str, Any]) -> dict[str, float]:
     """Simulator options: those of the bench, of the technology and of the request, a later one replacing an earlier."""
     try:
@@ -337,32 +274,3 @@ def _options(circuit: Circuit, bench: Bench, technology: Technology, asked: Mapp
     except ParameterError as error:
         raise TechnologyError(f"technology {technology.name}, [options.{circuit.name}]: {error}") from None
     return {**bench.options, **from_technology, **check_options(asked)}
-
-
-def _constant(params: Params, given: Values, axes: Mapping[str, Sequence[Value]]) -> dict[str, Value]:
-    """Parameters that no axis moves: defaults may be tied to what is swept."""
-    held = {name: value for name, value in given.items() if name not in axes}
-    first = params.resolve({**held, **{name: values[0] for name, values in axes.items()}})
-    moved = set(axes)
-    for name, values in axes.items():
-        other = params.resolve({**held, **{n: v[0] for n, v in axes.items()}, name: values[-1]})
-        moved |= {n for n in first if other[n] != first[n]}
-    return {name: value for name, value in first.items() if name not in moved}
-
-
-def _values(
-    name: str, parameter: Number | Choice, grid: Grid, numbers: Mapping[str, float], flavours: Sequence[str] = ()
-) -> tuple[Value, ...]:
-    """Return the values of an axis, checked; numbers may be given as SPICE expressions of the parameters."""
-    if isinstance(grid, Flavours):
-        given: Sequence[Any] = grid.of(flavours)
-    else:
-        given = evaluate_grid(grid, numbers) if isinstance(grid, Rule) else check_list(name, grid)
-    return distinct(name, [_value(name, parameter, value, numbers) for value in given])
-
-
-def _value(name: str, parameter: Number | Choice, value: object, numbers: Mapping[str, float]) -> Value:
-    if isinstance(value, str):
-        rule = isinstance(parameter, Number) and references(f"{{{value}}}") & numbers.keys()
-        return parameter.check(name, evaluate_number(value, numbers, name) if rule else value)
-    return parameter.check(name, check_number(name, value))
