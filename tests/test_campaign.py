@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaincell_char.cli import console
 from gaincell_char.declare.bench import Output
 from gaincell_char.errors import DataError, GaincellError, ParameterError, RequestError, SimulationError, StorageError
 from gaincell_char.montecarlo import execute, results, verify
@@ -28,6 +27,7 @@ from gaincell_char.spice.pool import Pool
 from gaincell_char.storage import manifest, shards
 from gaincell_char.sweeping.run import FAILED, OK, Failure
 from gaincell_char.sweeping.step_control import Steps
+from gaincell_char.workflows.kept_failures import keep_failures
 
 pytestmark = pytest.mark.ngspice
 N = 48
@@ -407,7 +407,7 @@ def test_evidence_does_not_follow_a_link_out_of_its_folder(tmp_path):
     outside.mkdir()
     folder.mkdir()
     (folder / "failed").symlink_to(outside)
-    kept = console.keep([Failure(where={}, reason="why", deck="* deck", log="log")], folder / "failed")
+    kept = keep_failures([Failure(where={}, reason="why", deck="* deck", log="log")], folder / "failed")
     try:
         assert (kept / "1.cir").read_text() == "* deck"
         assert list(outside.iterdir()) == []

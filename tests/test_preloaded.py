@@ -91,7 +91,7 @@ def test_each_has_the_variables_of_its_start_and_a_directory_of_its_own(monkeypa
     second.start()
     (tmp_path / "libngspice.so").write_text("no library")
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(tmp_path / "libngspice.so"))
-    with pytest.raises(NgspiceMissingError, match="does not load"):
+    with pytest.raises(NgspiceMissingError, match="cannot be loaded"):
         third.start()
     assert len(started) == 1
     children = [first._process.pid, second._process.pid]

@@ -21,6 +21,12 @@ from .sweeping import describe_failures
 
 _ON_THE_PAGE_ONLY = ("form", "R2", "wall time")
 """Columns of the summary that a terminal has no room for."""
+_SHORT = {"fitted to all points": "fitted", "cross-validation": "crossed", "fresh points": "fresh"}
+_SHORT |= {"numerics floor": "floor", "figure of merit": "merit"}
+_LEGEND = (
+    "NRMSE at the points of the fit (fitted), in cross-validation (crossed) and at fresh random points (fresh); "
+    "numerical error of the simulator (floor); largest error (worst); first figure of merit (merit)"
+)
 
 
 @click.command(cls=command_options.Command)
@@ -59,7 +65,9 @@ def run(
     page = reporting.write_report(out, job.technology, job.circuits, simulator=job.simulator, wall_s=wall_s)
     wall_s = time.perf_counter() - began
     tables.write_text(out / "run.json", describe_main_job(job, wall_s))
-    OUT.print(listings.frame(reporting.tabulate_models(job.circuits).drop(columns=list(_ON_THE_PAGE_ONLY))))
+    summary = reporting.tabulate_models(job.circuits).drop(columns=list(_ON_THE_PAGE_ONLY))
+    OUT.print(listings.frame(summary.rename(columns=_SHORT)))
+    note(_LEGEND)
     note(f"{wall_s:.1f} s; open {page.path}")
     for part in page.missing:
         say(f"the page lacks {part}")
