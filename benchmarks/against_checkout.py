@@ -69,7 +69,7 @@ def clone_and_run(checkout: Path) -> float:
 
 
 def interleaved(seconds: Callable[[Path], float], other: Path, rounds: int) -> dict[str, float]:
-    """Medians of a job in both checkouts [s], which take turns, and their ratio."""
+    """Medians of a job [s], run in both checkouts alternately, and their ratio."""
     taken: dict[Path, list[float]] = {other: [], ROOT: []}
     for _ in range(rounds):
         for checkout, times in taken.items():
@@ -79,7 +79,7 @@ def interleaved(seconds: Callable[[Path], float], other: Path, rounds: int) -> d
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every number and text of a record, with its place."""
+    """Every number and text of a record, with its path."""
     if isinstance(value, dict):
         for name in sorted(value.keys() - ORIGIN):
             yield from leaves(value[name], f"{path}.{name}")

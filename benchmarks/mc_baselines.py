@@ -9,15 +9,16 @@ gaincell does.
 ``ngspice -b``, tuned
     The same with one OpenMP thread and an ``spinit`` that loads no code models, the two settings with an effect.
 SimRunner
-    spicelib's, with the same two settings: without the first, two processes at a time stall each other.  A callback
-    reads the raw file by NumPy, which is faster than its own reader, as soon as a simulation is over.  The end of
-    the last one is awaited by its thread, because ``wait_completion`` looks once a second; a place for the next one
-    is sought every 0.1 s, so that more at a time than cores can be faster: `mc_throughput` tries up to 16.
+    The SimRunner of spicelib, with the same two settings: without the first, two concurrent processes slow each
+    other down.  A callback reads the raw file with NumPy, which is faster than the reader of spicelib, when a
+    simulation ends.  The benchmark joins the thread of the last simulation, because ``wait_completion`` polls once a
+    second.  SimRunner polls every 0.1 s whether it may start the next simulation, so more simulations at a time than
+    cores can be faster: `mc_throughput` tries up to 16.
 PySpice
     The loop of its documentation: a `Circuit` per sample, its simulator, ``transient()``, waveforms as arrays.
-    One thread, and only the measured vectors.  A private folder contains the ``.spiceinit`` with ``set num_threads``,
-    which has no effect later, because its constructor loads ngspice.  It raises at every line on
-    stderr that is no warning; these decks print none.  Its log is switched off.
+    One thread, and only the measured vectors.  A private folder contains the ``.spiceinit`` with ``set num_threads``:
+    the constructor of PySpice loads ngspice, and the setting has no effect later.  PySpice raises an error at every
+    line on stderr that is not a warning; these decks print none.  Its log is disabled.
 """
 
 import logging
@@ -53,7 +54,7 @@ _WRITTEN_BY_PYSPICE = (".temp", ".options", ".tran", ".save", ".end")
 
 
 def flat_text(deck: Deck) -> str:
-    """Return a deck without subcircuits: devices by their full name, every number written out, alters applied."""
+    """Return a deck without subcircuits: devices by their full name, all numbers written out, alters applied."""
     netlist = deck.template.netlist
     out: list[str] = []
     _expand(netlist.top, "", {}, dict(deck.params), netlist.subcircuits, out)
@@ -120,7 +121,7 @@ class Job:
     temp: float
 
     def first(self, n: int) -> "Job":
-        """Return the first `n` of its decks."""
+        """Return a job with the first `n` decks."""
         return replace(self, texts=self.texts[:n])
 
     @cached_property
@@ -188,7 +189,7 @@ def sim_runner(job: Job, parallel: int) -> list[float]:
 
 @contextmanager
 def settings(environment: dict[str, str]) -> Iterator[None]:
-    """Environment of every process started meanwhile."""
+    """Set the environment of every process that is started in this context."""
     before = dict(os.environ)
     os.environ.update(environment)
     try:
@@ -206,7 +207,7 @@ Step = tuple[float, ...]
 def pyspice_loop(
     texts: Sequence[str], save: Sequence[str], temp: float, step: Step, options: dict[str, float]
 ) -> Iterator[dict[str, Any]]:
-    """PySpice's loop of its documentation: waveforms of every sample."""
+    """The loop of PySpice's documentation: waveforms of every sample."""
     for text in texts:
         circuit = Circuit("sample")
         circuit.raw_spice = text
@@ -249,7 +250,7 @@ class PySpice:
 
     @property
     def pids(self) -> list[int]:
-        """Its processes."""
+        """Ids of its processes."""
         return [process.pid for process in self._processes]
 
     def run(self, job: Job, step: Step, options: dict[str, float]) -> list[float]:

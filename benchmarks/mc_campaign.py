@@ -1,7 +1,7 @@
-"""What a long campaign costs, keeps and survives: time by number of samples, memory, samples that fail.
+"""Time by number of samples, memory, and failed samples of long campaigns.
 
 ``python benchmarks/mc_campaign.py [--rounds 3] [--out mc_campaign.json]``: the cell's pulse bench with its measured
-step control, as ``gaincell mc`` runs it, and its DC bench for the random cells.
+step control, as in ``gaincell mc``, and its DC bench for the random cells.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def pulse() -> Campaign:
 
 
 def linearity(pool: Pool, rounds: int) -> dict[str, Any]:
-    """Time per sample of campaigns of different size, taken in turn; worst distance from a straight line."""
+    """Time per sample of campaigns of different size, run in turn; largest deviation from a straight line."""
     run_fresh(pulse(), 500, pool)
     times: dict[int, list[float]] = {n: [] for n in COUNTS}
     for _ in range(rounds):
@@ -56,7 +56,7 @@ def linearity(pool: Pool, rounds: int) -> dict[str, Any]:
 
 
 def run_fresh(campaign: Campaign, n: int, pool: Pool) -> float:
-    """Run a campaign in an empty folder and return how long it took."""
+    """Run a campaign in an empty folder and return its time [s]."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         run_campaign(campaign, n, Path(folder), pool=pool)
@@ -64,7 +64,7 @@ def run_fresh(campaign: Campaign, n: int, pool: Pool) -> float:
 
 
 def memory() -> dict[str, float]:
-    """Growth of each worker over 20,000 samples, from after its first 1,000."""
+    """Growth of the memory of each worker over 20,000 samples, after its first 1,000."""
     with Pool(2) as pool, tempfile.TemporaryDirectory() as folder:
         run_campaign(pulse(), 2000, Path(folder), pool=pool)
         pids = [s._process.pid for s in pool._all if s._process is not None]
@@ -81,7 +81,7 @@ def memory() -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Spoiled(Campaign):
-    """A campaign whose every twentieth sample has a threshold that ngspice cannot solve."""
+    """A campaign in which every twentieth sample has a threshold voltage that ngspice cannot solve."""
 
     def rows(self, point: int, draws: Any) -> Any:
         """The numbers of the devices, some of them impossible."""

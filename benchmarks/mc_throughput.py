@@ -1,15 +1,15 @@
 """Samples per second of a campaign, compared with other methods to simulate them.
 
 ``python benchmarks/mc_throughput.py [--samples 2000] [--rounds 5] [--out mc_throughput.json]`` on an otherwise idle
-machine.  Every method gets a turn in each round, after one that does not count; rates, CPU times and shares are
-medians over rounds.  `mc_baselines` describes the other methods.  "ours" in
-the results means gaincell.
+machine.  Every method is timed once in each round, after a round that is not counted; rates, CPU times and shares are
+medians over rounds.  `mc_baselines` describes the other methods.  In the
+results, "ours" means gaincell.
 
 same options
     Every method with the bench's own tolerances and largest step.  All must agree to 1e-6 of full scale, except
     gaincell with several copies in a deck, which share their time steps.
 same accuracy
-    0.05 % of full scale from a reference with tolerances a hundred times tighter.  Gaincell uses its measured
+    Within 0.05 % of full scale of a reference with tolerances a hundred times tighter.  Gaincell uses its measured
     step control; PySpice the coarsest step of the form its documentation shows, with ngspice's own tolerances
     (ngspice takes no step above a fiftieth of the end time unless told, so nothing coarser than 1 ns is tried);
     and, to separate step control from engine, PySpice with the tolerances and the largest step of gaincell.
@@ -81,7 +81,7 @@ class Turn:
 
 
 class Ours:
-    """A pool that stays, as in a campaign."""
+    """A pool that remains open, as in a campaign."""
 
     def __init__(self, campaign: Campaign, workers: int) -> None:
         self.campaign, self.workers, self.spent_s = campaign, workers, 0.0
@@ -149,7 +149,7 @@ class Subject:
 
 
 def cpu_s(pids: list[int]) -> float:
-    """CPU time so far: of this process, of ended children and of `pids`."""
+    """CPU time [s] of this process, of ended children and of `pids`."""
     own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     total = own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
     for pid in pids:
@@ -176,7 +176,7 @@ def turn(method: Method) -> Turn:
     values = method.run(method.n)
     wall = time.perf_counter() - began
     now = method.pids()
-    # A worker that was replaced meanwhile counts among the ended children.
+    # A worker that was replaced in this turn counts as an ended child.
     return Turn(
         values=values, wall_s=wall, cpu_s=cpu_s(now) - cpu, spent_s=method.spent() - spent,
         grown_kb=rss_kb(pids) - rss if pids and pids == now else None,
@@ -288,7 +288,7 @@ def coarsest(
 
 
 def spinning(campaign: Campaign, reference: np.ndarray, scale: float) -> tuple[list[dict[str, Any]], float]:
-    """Two default ngspice processes at a time, whose OpenMP threads wait for each other: row and rate.
+    """Two concurrent default ngspice processes, whose OpenMP threads wait for each other: row and rate.
 
     If one exceeds the time limit there is no row, and the rate is an upper limit.
     """
@@ -332,7 +332,7 @@ def bench(label: str, samples: int, rounds: int) -> dict[str, Any]:
 
 
 def ratios(rows: list[dict[str, Any]], label: str) -> dict[str, float]:
-    """The figures of the table; those of several copies in a deck are listed separately."""
+    """Ratios of the table; those of several copies in a deck are listed separately."""
     own = [r for r in rows if r["bench"] == label]
     same = [r for r in own if r["what"] == "same options" and r["method"] != _STACKED]
     stacked = [r for r in own if r["method"] == _STACKED]
@@ -375,7 +375,7 @@ def shares(rows: list[dict[str, Any]], label: str) -> dict[str, float]:
 
 
 def limit(r: dict[str, Any]) -> float:
-    """Largest deviation that a row may have."""
+    """Largest permitted deviation of a row."""
     return AGREE if r["what"] == "same options" and r["method"] != _STACKED else ACCURACY
 
 

@@ -1,9 +1,9 @@
-"""Simulations needed for the same error of mean and sigma: Sobol points and Latin hypercubes against random draws.
+"""Simulations for the same error of mean and sigma: Sobol points and Latin hypercubes compared with random draws.
 
 ``python benchmarks/sampling_efficiency.py [--seeds 32] [--out sampling_efficiency.json]``: the cell's bitline
 current with every device and the die drawn, at three stored voltages; each sampler from many seeds.  The error is
-the root mean square over seeds against all Sobol samples together.  Random errors fall with the square root of n,
-so the random runs that would be as good follow from the line fitted to what was measured.
+the root mean square over seeds, relative to all Sobol samples together.  Errors of random draws decrease with the
+square root of n, so the number of random draws with the same error follows from a line fitted to the measured errors.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def measure(seeds: int) -> dict[str, Any]:
     with Pool() as pool:
         for seed in range(1, seeds + 1):
             for kind in found:
-                if kind == "lhs":  # a hypercube of each size: its first samples are no smaller hypercube
+                if kind == "lhs":  # one hypercube per size: the first samples of a hypercube are not a hypercube
                     parts = [outputs(kind, seed, n, pool) for n in COUNTS]
                 else:
                     whole = outputs(kind, seed, COUNTS[-1], pool)

@@ -1,6 +1,6 @@
-"""Measure the software model: against NumPy, the published model, SPICE; its speed against SPICE and other attention.
+"""Compare the software model with NumPy, the published model and SPICE, and its speed with SPICE and other attention.
 
-    python benchmarks/software_model.py --out measured            every part but the last, about six minutes
+    python benchmarks/software_model.py --out measured            every part except the last, about six minutes
     python benchmarks/software_model.py --out measured whole      a 64x64 array in one netlist, about 15 minutes
 
 Each part writes ``measured/model_<part>.json``; tools/readme_model.py makes the tables from them.
@@ -34,7 +34,7 @@ T_MAX, BATCH = 15e-9, 64
 
 
 def parity() -> dict[str, Any]:
-    """Torch against NumPy for every packaged fit; the paper's records against the published formulas in NumPy."""
+    """PyTorch compared with NumPy for every packaged fit; the paper's records with the published formulas in NumPy."""
     worst, count = 0.0, 0
     for tech in registry.record_sets():
         for name in registry.record_names(tech):
@@ -50,7 +50,7 @@ def parity() -> dict[str, Any]:
 
 
 def published(rate: float) -> float:
-    """Largest difference of scores, pulses and outputs from the published formulas, over the largest of each."""
+    """Largest difference of scores, pulses and outputs from the published formulas, relative to the largest of each."""
     generator = torch.Generator().manual_seed(1)
     q, k, v = (torch.rand((4, 256, DIM), generator=generator, dtype=torch.float64) for _ in range(3))
     k, v = V_IN * k, V_IN * v
@@ -67,7 +67,7 @@ def published(rate: float) -> float:
 
 
 def compared(folder: Path, **request: Any) -> dict[str, Any]:
-    """One comparison, as the command makes it: its summary, coverage, and seconds."""
+    """One comparison, as made by the command: its summary, coverage, and time [s]."""
     comparison = make_validation(**request)
     models = make_software_models(comparison)
     todo = list(cases(comparison, pulses_of(models["scores"])))
@@ -115,7 +115,7 @@ def operations(_: Path) -> dict[str, Any]:
 
 
 def whole(_: Path) -> dict[str, Any]:
-    """A whole 64x64 array with its converters in one netlist, against its cells and converters one by one."""
+    """A 64x64 array with its converters in one netlist, compared with its cells and converters one by one."""
     head = registry.load_head("attention")
     circuit = ArrayCircuit(head=head, operation=head.operations[0])
     v, t = _array()

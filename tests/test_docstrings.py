@@ -17,7 +17,7 @@ parameters
     text.
 
 The docstring of a command is the help that a user reads, and its parameters are options with a help of their own: only
-the first rule applies to it.  Modules in `PENDING` do not follow the rules yet; the list may only get shorter.
+the first rule applies to it.
 """
 
 import ast
@@ -33,18 +33,6 @@ from gaincell_char import errors
 
 ROOT = Path(__file__).parents[1]
 MODULES = {str(f.relative_to(ROOT)): ast.parse(f.read_text()) for f in sorted((ROOT / "gaincell_char").rglob("*.py"))}
-
-PENDING: set[str] = {
-    "gaincell_char/fitting/fit.py",
-    "gaincell_char/fitting/fitted.py",
-    "gaincell_char/fitting/least_squares.py",
-    "gaincell_char/fitting/points.py",
-    "gaincell_char/fitting/record.py",
-    "gaincell_char/fitting/specs.py",
-    "gaincell_char/fitting/statistics.py",
-    "gaincell_char/fitting/variation.py",
-    "gaincell_char/workflows/characterize_all.py",
-}
 
 ARRAYS = {"Array", "ArrayLike", "Counts", "DataArray", "Floats", "Mask", "NDArray", "Tensor", "ndarray"}
 SHAPE = re.compile(
@@ -208,14 +196,7 @@ def _unsaid_parameters(definition: Definition) -> Iterator[str]:
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_docstrings_of_public_functions_are_complete(module):
     found = faults(module)
-    if module in PENDING:
-        assert found, f"{module} follows the rules: remove it from PENDING"
-    else:
-        assert not found, "\n".join(found)
-
-
-def test_pending_modules_exist():
-    assert MODULES.keys() >= PENDING
+    assert not found, "\n".join(found)
 
 
 def _lacking(source: str) -> list[str]:

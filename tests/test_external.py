@@ -407,7 +407,7 @@ def test_every_option_works_on_every_source(simulated, tmp_path):
 @pytest.mark.ngspice
 def test_a_coordinate_that_was_selected_is_a_condition(simulated):
     low = simulated.sel(v_in=0.45, temp=27.0)
-    with pytest.raises(DataError, match=r"model cubic holds at v_in = 0.9; the table has v_in = 0.45"):
+    with pytest.raises(DataError, match=r"model cubic is valid at v_in = 0.9; the table has v_in = 0.45"):
         fit_table(low, models=["cubic"])
     record, _ = fit_table(simulated.sel(v_in=0.9, temp=27.0), models=["cubic"])
     assert record.fits[0].conditions == {"corner": "tt", "temp": 27.0, "v_in": 0.9, "v_bl": 0.45}

@@ -389,7 +389,7 @@ def test_a_model_takes_only_the_points_where_it_holds():
     selections = select(at_hot, GRID, DIMS, {"hot": 85.0})
     assert [selection.conditions["corner"] for selection in selections] == ["tt", "ss"]
     assert all(s.output.max() > 100 for s in selections)
-    with pytest.raises(DataError, match="toy holds at temp = 99; the table has temp = 27, 85"):
+    with pytest.raises(DataError, match="toy is valid at temp = 99; the table has temp = 27, 85"):
         select(at_hot, GRID, DIMS, {"hot": 99.0})
 
 

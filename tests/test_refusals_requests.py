@@ -232,7 +232,7 @@ def test_run_refuses_the_folder_of_another_technology(refused, tmp_path, place):
     said = {"attrs": {"technology": "gc28"}} if "data" in place else {"technology": "gc28"}
     file.write_text(json.dumps(said))
     err = refused("run", "--circuit", "relu_c2p", "--tech", "osfet", "-o", "R", "--records", "S", "--workers", 1)
-    assert f"{place} is of technology gc28, and this would be of osfet; choose another folder" in err
+    assert f"{place} is of technology gc28, and this run is of osfet; choose another folder" in err
 
 
 def test_run_takes_its_own_folder_and_what_says_nothing(tmp_path):

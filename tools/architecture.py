@@ -28,7 +28,7 @@ Row = tuple[str, str, str]
 
 
 def shape() -> Iterator[Row]:
-    """Figures of the code, computed by the test that limits them."""
+    """Figures of the code, computed by the tests that limit them."""
     sys.path.insert(0, str(ROOT / "tests"))
     found = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))
     modules, packages = found["modules_on_top"](), found["packages"]()
@@ -65,7 +65,7 @@ def suite() -> Iterator[Row]:
         environment = {**os.environ, "PYTEST_ADDOPTS": f"--junitxml={report}"}
         subprocess.run([clone / ".ci" / "run"], env=environment, check=True)
         took = time.perf_counter() - began
-        [run] = ET.parse(report).iter("testsuite")  # noqa: S314  our own report
+        [run] = ET.parse(report).iter("testsuite")  # noqa: S314  the report is of this script
     seconds = float(run.get("time", "nan"))
     yield f"`./go test`, {run.get('tests')} tests on {os.cpu_count()} cores, seconds", "≤ 180", f"{seconds:.0f}"
     yield "`.ci/run` in an empty clone, seconds", "≤ 600", f"{took:.0f}"

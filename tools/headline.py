@@ -16,7 +16,7 @@ PAGE = "docs/benchmarks.md"
 
 @dataclass(frozen=True)
 class Headline:
-    """A figure of the README, and the table, row and columns of docs/benchmarks.md that it comes from.
+    """A figure of the README, and its table, row and columns in docs/benchmarks.md.
 
     If there are several columns, the largest value counts: it is an error of several operations.
     """

@@ -27,11 +27,11 @@ def cells(text: str) -> list[list[str]]:
 
 
 def digits(value: float, count: int) -> str:
-    """A number with so many significant digits and no exponent."""
+    """A number with a given number of significant digits and no exponent."""
     return f"{float(f'{value:.{count}g}'):.15g}"
 
 
 def power(value: float, decimals: int = 0) -> str:
-    """A number with a short exponent: ``1e6``, ``2.5e-5``; a plain zero."""
+    """A number with a short exponent: ``1e6``, ``2.5e-5``; zero is ``0``."""
     short = re.sub(r"e([+-])0*(\d*)$", lambda m: f"e{m[1].strip('+')}{m[2] or '0'}", f"{value:.{decimals}e}")
     return short if value else "0"

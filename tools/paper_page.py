@@ -3,7 +3,7 @@
     python tools/paper_page.py
 
 Computed values come from the packaged records and from simulations of this script.  Published values are constants
-below, each with its source.  The paper: Leroux et al., Nat. Comput. Sci. 5, 813-824 (2025),
+below, each with its source.  The paper is Leroux et al., Nat. Comput. Sci. 5, 813-824 (2025),
 doi 10.1038/s43588-025-00854-1; the second one: Sanovar et al., LeanAttention, arXiv 2405.10480.
 """
 
@@ -39,10 +39,10 @@ NONE, UNREAD = "-", "not read"
 # Published numbers that others are computed from.  Energies and latency: utils/plot_energy.py of the authors' code.
 ENERGY = {"scores": 1120e-12, "values": 700e-12, "digital": 4e-9, "dac": 330e-12}  # [J] per token and head
 LATENCY = 65e-9  # [s] per token and head
-HEADS = 12  # of which the energy is compared with a GPU's
+HEADS = 12  # whose energy is compared with that of a GPU
 # (s, J) per token of 12 heads; tests_divers/nvidia_*_attention.json of the authors' code.
 GPUS = {"rtx": (22.37e-6, 7.18e-3), "jetson": (488.9e-6, 3.25e-3)}
-WINDOW, ARRAY = 1024, 64  # tokens a head keeps; rows and columns of an array.  Authors' code.
+WINDOW, ARRAY = 1024, 64  # tokens that a head stores; rows and columns of an array.  Authors' code.
 VDD, T_MAX = 0.9, 15e-9  # Methods, eq. 3 and 4
 HALF_LSB = VDD / 7 / 2  # 8 stored levels, Methods
 
@@ -247,7 +247,7 @@ def cell_numbers() -> dict[str, str]:
 
 
 def decay_numbers() -> dict[str, str]:
-    """Levels after 5 ms, and the time until half a step is lost."""
+    """Voltages after 5 ms, and the time until half an LSB is lost."""
     rails, after = np.array([0.0, VDD]), 5e-3
     published, ours = model_of("paper/capacitor_decay.decay", "exponential"), leaks()
     times = np.geomspace(1e-6, 3e-2, 2001)
@@ -302,7 +302,7 @@ def from_software() -> dict[str, str]:
 
 def off_equations(rate: float) -> float:
     """Largest difference of the output from equations 2 to 5, over the largest output, rounded up to a power of ten."""
-    import torch  # the quick test of this script does without
+    import torch  # the quick test of this script omits them
 
     from gaincell_char.torch import attention
 

@@ -53,7 +53,7 @@ def identifiable(c: list[float]) -> list[float]:
 def published(
     circuit: str, model: str, values: dict[str, float], valid_range: dict[str, tuple[float, float]], **at: float | str
 ) -> Fit:
-    """A fit whose coefficients were read, not fitted."""
+    """A fit with published coefficients, which were not fitted here."""
     declared = load_circuit(circuit).model(model)
     bench = load_circuit(circuit).bench(declared.bench)
     return Fit(

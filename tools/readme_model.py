@@ -38,7 +38,7 @@ def both(found: dict[str, Any], form: str, what: str) -> tuple[str, ...]:
 
 
 def agreement(spice: dict[str, Any]) -> str:
-    """Columns in SPICE and in PyTorch: a column of the table for each operation."""
+    """Columns of an array in SPICE and in PyTorch; the table has a column for each operation."""
     share = {c["operation"]: f"{100 * c['value']:.1f} %" for c in spice["mismatch"]["coverage"] if c["level"] == 0.9}
     return table(
         ("figure", "target", "measured, scores", "measured, values"),

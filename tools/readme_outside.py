@@ -3,7 +3,7 @@
     python tools/exports.py -o exports.json
     python tools/readme_outside.py exports.json
 
-Fits come from the packaged records, the refit is made here.  No number of the table is typed by hand.
+Fits are from the packaged records; this script makes the refit.  No number of the table is typed by hand.
 """
 
 import argparse

@@ -66,7 +66,7 @@ def speed(found: dict[str, Any]) -> str:
 
 
 def readable(method: str) -> str:
-    """Name of a method, in words of the page."""
+    """Name of a method on the page."""
     named = method.replace("our step control", "step control of gaincell").replace("ours", "gaincell")
     return named.replace(", integrating i(vbl) itself", ", charge from i(vbl)")
 

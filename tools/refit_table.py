@@ -1,9 +1,9 @@
-"""Write docs/refit.md: every coefficient and error of the packaged records beside those of an older revision.
+"""Write docs/refit.md: every coefficient and error of the packaged records compared with those of an older revision.
 
     python tools/refit_table.py OLD_REV
 
-The older records are read from git.  A model that one of the two lacks is listed as such.  No number of the page is
-typed by hand.
+The older records are read from git.  A model that only one revision contains is listed separately.  No number of the
+page is typed by hand.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Function = Callable[..., object]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One model at one condition in the older record and in today's.
+    """One model at one condition in the older and in the present record.
 
     ``moved`` is the largest change of a prediction over the valid range of both.
     """
@@ -42,13 +42,13 @@ class Change:
 
     @property
     def name(self) -> str:
-        """Record, model and where it was fitted."""
+        """Record, model and conditions of the fit."""
         at = ", ".join(f"{value:g}" if isinstance(value, float) else value for value in self.new.conditions.values())
         return f"`{self.record}` {self.new.model} ({at})" if at else f"`{self.record}` {self.new.model}"
 
     @property
     def share(self) -> float:
-        """The change over the largest error that the older record states; infinite if it states none."""
+        """The change divided by the largest error that the older record states; infinite if it states none."""
         stated = largest(self.old)
         return self.moved / stated if stated else float("inf") if self.moved else 0.0
 
@@ -73,7 +73,7 @@ def compare_fits(record: str, old: Fit, new: Fit, function: Function) -> Change:
 def compare_records(
     name: str, old: Record, new: Record, find: Callable[[str], Function]
 ) -> tuple[list[Change], list[str]]:
-    """Every model that both contain; and what only one of them contains, in words."""
+    """Changes of every model that both contain, and descriptions of models that only one contains."""
     before, after = ({(fit.model, frozenset(fit.conditions.items())): fit for fit in r.fits} for r in (old, new))
     changes = [compare_fits(name, before[key], after[key], find(key[0])) for key in after if key in before]
     only = [f"`{name}` {model}: only in the older record" for model, at in before if (model, at) not in after]
@@ -146,7 +146,7 @@ def _rms(found: Errors | None, unit: str) -> str:
 
 
 def _older(revision: str, path: Path) -> Record | None:
-    """A record as it was; None if it was not there."""
+    """A record of the older revision; None if it does not exist there."""
     place = f"{revision}:{path.relative_to(ROOT).as_posix()}"
     git = shutil.which("git") or "git"
     done = subprocess.run([git, "show", place], cwd=ROOT, capture_output=True, text=True, check=False)

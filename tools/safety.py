@@ -1,4 +1,4 @@
-"""Results of the long form of the tests for hostile files, technologies and kills: the tables of docs/security.md.
+"""Results of the long form of the tests with hostile files, technologies and kills: the tables of docs/security.md.
 
     ./go test --all --junitxml=tests.xml
     python tools/safety.py tests.xml
@@ -46,7 +46,7 @@ class Case:
 
 def rows_closed() -> dict[str, int]:
     """Rows of the list of faults that have tests, by the file of the tests."""
-    sys.path.insert(0, str(ROOT / "tests"))  # they import what they share
+    sys.path.insert(0, str(ROOT / "tests"))  # the tests import modules from their folder
     return {name: len(runpy.run_path(str(ROOT / "tests" / f"{name}.py"))["ROWS"]) for name in FAULTS}
 
 
@@ -118,7 +118,7 @@ def main() -> None:
     reports = parser.parse_args().reports
     found: dict[tuple[str, str], Case] = {}
     for report in reports:
-        for element in ET.parse(report).iter("testcase"):  # noqa: S314  our own report
+        for element in ET.parse(report).iter("testcase"):  # noqa: S314  the report of pytest
             case = Case(element)
             found[case.file, case.name.partition("@")[0]] = case
     cases = list(found.values())

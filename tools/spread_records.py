@@ -1,7 +1,7 @@
 """Run the Monte Carlo campaigns whose records are packaged in ``fits/``, and draw the picture of the docs.
 
-``python tools/spread_records.py FOLDER`` keeps the campaigns in FOLDER, so that a second call only simulates
-what is missing.
+``python tools/spread_records.py FOLDER`` stores the campaigns in FOLDER, so a second call simulates only the
+missing samples.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Fit of a record, and its errors, that the tables show; all scripts use this choice."""
+"""The fit of a record that the tables show, and its errors; all scripts use this choice."""
 
 from gaincell_char.fitting.accuracy import Errors
 from gaincell_char.fitting.fit import FITTED, Fit

@@ -42,7 +42,7 @@ def decay(pool: Pool, technology: str, set_: dict[str, str], **options: float): 
 
 
 def retention(v_store) -> str:  # type: ignore[no-untyped-def]
-    """Time until either level has moved by half an LSB of 3 bits."""
+    """Time until either voltage has changed by half an LSB of 3 bits."""
     moved = np.abs(v_store - v_store.v_init).max("v_init").to_numpy()
     if moved[-1] < HALF_LSB:
         return f"over {units.show(TIMES[-1], 's')}"
@@ -70,7 +70,7 @@ def retention_rows(pool: Pool) -> list[tuple[str, str]]:
 
 
 def gmin_rows(pool: Pool) -> list[tuple[str, str]]:
-    """Effect of the simulator's own leak on the oxide cell: v_store after 1000 s, written high."""
+    """Effect of the simulator's gmin on the oxide cell: v_store 1000 s after a high value was written."""
     rows = []
     for gmin in (1e-30, 1e-27, 1e-24, 1e-21, 1e-18, 1e-15, 1e-12):
         end = float(decay(pool, "osfet", {}, gmin=gmin).sel(v_init=0.9)[-1])

@@ -1,4 +1,4 @@
-"""How far a model is off: on the points of its fit, on points left out in turn, on points simulated afterwards."""
+"""Errors of a model: at the points of its fit, at points left out in turn, at points simulated after the fit."""
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -9,10 +9,10 @@ from .points import Selection
 
 
 class Errors(BaseModel):
-    """How far a model is off on a set of points.
+    """Errors of a model at a set of points.
 
     ``rms`` and ``worst`` are in the unit of the output; ``nrmse`` is ``rms`` as a fraction of the
-    output's full range; ``worst_at`` gives the inputs of the worst point; ``r2`` is None where the data do not vary.
+    output's full range; ``worst_at`` gives the inputs of the worst point; ``r2`` is None if the data do not vary.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,7 +26,7 @@ class Errors(BaseModel):
 
 
 class CrossValidation(Errors):
-    """Errors on blocks of points, each predicted by a fit to the other points.
+    """Errors at blocks of points, each predicted by a fit to the other points.
 
     ``n`` counts every prediction: a point of a grid of two inputs is predicted once without its row and once without
     its column.
@@ -34,9 +34,9 @@ class CrossValidation(Errors):
     Attributes
     ----------
     n_blocks : int
-        Blocks that were left out, one after the other.
+        Number of blocks that were left out, one after the other.
     n_failed : int
-        Those of them without which the model could not be fitted; their points are not among the ``n``.
+        Number of blocks without which the model could not be fitted; their points are not among the ``n``.
     """
 
     n_blocks: Count
@@ -44,14 +44,14 @@ class CrossValidation(Errors):
 
 
 class FreshErrors(Errors):
-    """Errors on random points over the closed valid range that were simulated after the fit.
+    """Errors at random points over the closed valid range that were simulated after the fit.
 
     Attributes
     ----------
     seed : int
-        Of the random numbers.
+        Seed of the random numbers.
     n_failed : int
-        Runs of the simulator without a result; their points are not among the ``n``.
+        Number of simulator runs without a result; their points are not among the ``n``.
     """
 
     seed: Count
@@ -59,12 +59,16 @@ class FreshErrors(Errors):
 
 
 def compute_errors(points: Selection, predicted: Floats, full_range: float) -> Errors:
-    """Compare a prediction with the data at the same points, of which there is at least one.
+    """Compare a prediction with the data at the same points.
 
     Parameters
     ----------
+    points : Selection
+        The points; there must be at least one.
+    predicted : ndarray, shape (n,)
+        Prediction at each point [unit of the output].
     full_range : float
-        Largest minus smallest output of the points of the fit, above 0.
+        Largest minus smallest output of the points of the fit [unit of the output], above 0.
     """
     error = predicted - points.output
     worst = int(np.abs(error).argmax())

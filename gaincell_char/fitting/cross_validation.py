@@ -20,8 +20,8 @@ def blocks(inputs: Mapping[str, Floats]) -> Iterator[Mask]:
     """Masks of the points that are left out together: those with one value of one input.
 
     An input with more than `MOST_BLOCKS` values, as in a table of scattered points, is divided into that many groups
-    of neighbouring values.  An input with fewer than three values is divided into none: without one of two values it
-    would not vary.
+    of neighbouring values.  An input with fewer than three values gives no block: without one of two values it
+    would not vary.  Inputs are arrays of shape (n,) in SI units; so are the masks, which are boolean.
     """
     for x in inputs.values():
         values, codes = np.unique(x, return_inverse=True)
@@ -34,17 +34,17 @@ def blocks(inputs: Mapping[str, Floats]) -> Iterator[Mask]:
 def cross_validate(problem: Problem, fitted: Numbers, robust: float = 0.0) -> CrossValidation | None:
     """Leave out each block of `blocks` in turn, fit the model to the other points, and predict the block.
 
-    A block at an end of the range is extrapolated and counts like every other, so a model that fits well may have
-    larger errors here than between the points.  The result is the same every time.
+    A block at an end of the range is extrapolated and counts like every other block, so a model that fits well may
+    have larger errors here than between the points.  The result does not depend on random numbers.
 
     Parameters
     ----------
     problem : Problem
-        Of all points.
-    fitted : mapping
-        Its solution, where each nonlinear refit begins.
+        The problem with all points.
+    fitted : mapping of str to float
+        Its fitted coefficients, at which each nonlinear refit begins.
     robust : float
-        As of `Problem.solve`.
+        The same as in `Problem.solve`.
 
     Returns
     -------
@@ -69,12 +69,12 @@ def cross_validate(problem: Problem, fitted: Numbers, robust: float = 0.0) -> Cr
 
 
 def _predict(problem: Problem, block: Mask, fitted: Numbers, robust: float) -> Floats:
-    """Output at the points of a block by a fit to all others.
+    """Output at the points of a block, predicted by a fit to all other points.
 
     Raises
     ------
     FitError
-        If the others do not determine the model, or it gives no number at a point of the block.
+        If the other points do not determine the model, or it gives no number at a point of the block.
     """
     refit = problem.without(block, fitted)
     values = refit.coefficients(refit.fit(robust))

@@ -1,4 +1,4 @@
-"""A table and a model -> coefficients fitted to all points, where they hold, and how far off they are."""
+"""A table and a model -> coefficients fitted to all points, with their valid range and errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from .least_squares import Problem, Solution
 from .points import Selection, select
 
 PUBLISHED, FITTED = "published", "fitted"
-"""Forms of a model: the formula of a publication, and the one that was found to fit best."""
+"""Forms of a model: the formula of a publication, and the formula with the smallest errors found."""
 
 
 class _Record(BaseModel):
@@ -28,9 +28,10 @@ class _Record(BaseModel):
 class Estimate(_Record):
     """One coefficient.
 
-    ``stderr`` is that of the linearised least-squares problem.  Simulated data has no noise: the residual
-    is the model's own error, so it says how well the data determine the coefficient and is no
-    confidence interval.  Measured data with a given sigma has one.  None for a coefficient that was given, not fitted.
+    ``stderr`` is the standard error from the linearised least-squares problem.  Simulated data have no noise: their
+    residual is the error of the model.  ``stderr`` then states how well the data determine the coefficient, and does
+    not give a confidence interval.  For measured data with a given sigma it does.  It is None for a coefficient that
+    was given, not fitted.
     """
 
     value: Finite
@@ -47,21 +48,21 @@ class Fit(_Record):
     conditions : mapping
         Corner, temperature and every other value at which the data were taken.
     form : str
-        ``"published"``: the formula is that of a publication; ``"fitted"``: the one that was found to fit best.
+        ``"published"``: the formula of a publication; ``"fitted"``: the formula with the smallest errors found.
     valid_range : mapping of str to (low, high)
-        Range of each input over which the errors were measured.
+        Range of each input [SI unit] over which the errors were measured.
     full_range : float
-        Largest minus smallest output.
+        Largest minus smallest output [`unit`].
     covariance : list of lists
-        Of the fitted coefficients, in the order of `coefficients` without the given ones.
+        Covariance of the fitted coefficients, in the order of `coefficients` without the given ones.
     fitted : Errors
-        On the points that the coefficients were fitted to: all there are.
+        Errors at the points that the coefficients were fitted to, which are all points.
     cross_validation : CrossValidation
-        On rows and columns of the grid that were left out in turn; None if there are too few points.
+        Errors at rows and columns of the grid that were left out in turn; None if there are too few points.
     fresh : FreshErrors
-        On random points that were simulated after the fit; None for a table.
+        Errors at random points that were simulated after the fit; None for a table.
     held_out : Errors
-        Of a record of schema version 1 only: on every fourth point, which the coefficients were not fitted to.
+        Only in a record of schema version 1: errors at every fourth point, which the coefficients were not fitted to.
     """
 
     model: Name
@@ -84,7 +85,7 @@ class Fit(_Record):
     def _consistent(self) -> Self:
         free = sum(estimate.stderr is not None for estimate in self.coefficients.values())
         if self.covariance and not (len(self.covariance) == free and all(len(row) == free for row in self.covariance)):
-            raise ValueError(f"the covariance of {free} fitted coefficients takes {free} rows of {free} numbers")
+            raise ValueError(f"the covariance of {free} fitted coefficients must have {free} rows of {free} numbers")
         if any(row[i] < 0 for i, row in enumerate(self.covariance)):
             raise ValueError("a variance on the diagonal of the covariance is negative")
         check_ranges(self.valid_range, self.inputs)
@@ -101,12 +102,12 @@ class Fit(_Record):
 
     @property
     def stated(self) -> Errors | None:
-        """The error to expect: on fresh points, else of cross-validation, else what there is."""
+        """The error to expect: at fresh points, else of cross-validation, else at held-out or fitted points."""
         return next((errors for errors in self._by_trust().values() if errors is not None), None)
 
     @property
     def stated_on(self) -> str:
-        """The points of `stated` in words; empty if there are none."""
+        """Name of the points of `stated`; empty if there are none."""
         return next((words for words, errors in self._by_trust().items() if errors is not None), "")
 
     def _by_trust(self) -> dict[str, Errors | None]:
@@ -118,12 +119,12 @@ class Fit(_Record):
         }
 
     def values(self) -> dict[str, float]:
-        """Coefficient name -> value, as the model function takes them."""
+        """Coefficient name -> value, as the keywords of the model function."""
         return {name: estimate.value for name, estimate in self.coefficients.items()}
 
 
 def check_ranges(ranges: Mapping[str, object], inputs: Sequence[str]) -> None:
-    """Raise ValueError unless there is a range for every input, and no other."""
+    """Raise `ValueError` unless every input has a range and no other name has one."""
     if set(ranges) != set(inputs):
         raise ValueError(f"valid ranges of {', '.join(ranges) or 'nothing'}; the inputs are {', '.join(inputs)}")
 
@@ -131,12 +132,29 @@ def check_ranges(ranges: Mapping[str, object], inputs: Sequence[str]) -> None:
 def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, robust: float = 0.0) -> Fit:
     """Least-squares fit of a model to all points of one selection, and its cross-validation.
 
-    With `robust` above 0, residuals larger than that part of the full range count less and less (soft L1).
+    Parameters
+    ----------
+    model : Model
+        The model to fit.
+    selection : Selection
+        The points, all at the same conditions.
+    params : mapping of str to float
+        Value of every parameter [SI unit]; start values of the coefficients are computed from it.
+    unit : str
+        Unit of the output.
+    robust : float
+        Residual, as a fraction of the full range, above which the weight of a residual decreases (soft L1);
+        0 for plain least squares.
+
+    Returns
+    -------
+    Fit
+        The coefficients, with the errors at the points of the fit and of the cross-validation.
 
     Raises
     ------
     FitError
-        If the optimiser stops early or the data do not determine a coefficient.
+        If an input has one value only, the optimiser stops early, or the data do not determine a coefficient.
     """
     if constant := [name for name, x in selection.inputs.items() if x.min() == x.max()]:
         raise FitError(f"model {model.name}: {constant[0]} has one value only; sweep it, or choose another model")
@@ -164,7 +182,7 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
 
 
 def _estimates(model: Model, problem: Problem, solution: Solution) -> dict[str, Estimate]:
-    """Every coefficient in the order of the model; one that was given has no standard error."""
+    """Every coefficient in the order of the model; a coefficient that was given has no standard error."""
     errors = dict(zip(problem.free, np.sqrt(np.diag(solution.covariance)).tolist(), strict=True))
     values = problem.coefficients(solution)
     return {
@@ -175,7 +193,7 @@ def _estimates(model: Model, problem: Problem, solution: Solution) -> dict[str, 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A fit that could not be made, and why; at one condition, or, if the table does not allow the model, at all."""
+    """A model without a fit, and the reason: at one condition, or at all if the table does not suit the model."""
 
     model: str
     reason: str
@@ -190,12 +208,25 @@ def fit_all(
 ) -> tuple[list[Fit], list[LeftOut]]:
     """Fit every model at every condition of a table.
 
+    Parameters
+    ----------
+    models : sequence of Model
+        The models to fit.
+    table : DataFrame
+        One row per point, as in `points.select`.
+    dims : sequence of str
+        Columns that were swept.
+    params : mapping of str to float
+        Value of every other parameter [SI unit].
+    units : mapping of str to str
+        Unit of every output.
+
     Returns
     -------
     fits : list of Fit
-        What could be fitted.
+        The fits, by model and condition.
     left_out : list of LeftOut
-        Why the others could not, one by one.
+        A reason for every fit that could not be made.
     """
     fits: list[Fit] = []
     left_out: list[LeftOut] = []

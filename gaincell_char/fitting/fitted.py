@@ -1,4 +1,4 @@
-"""A record's fits, ready to be called, and whether a record agrees with the circuit that it is of."""
+"""Fits of a record as functions, and checks of a record against the declaration of its circuit."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .record import Record
 from .variation import RandomFit, basis
 
 T = TypeVar("T")
-# In other units it may be a million times as much, and its square must still be a number.
+# In other units a coefficient may be a million times larger, and its square must still be finite.
 _LARGEST = 1e100
 _KINDS: Mapping[type, str] = {Choice: "a word", Number: "a number"}
 
@@ -26,23 +26,23 @@ _KINDS: Mapping[type, str] = {Choice: "a word", Number: "a number"}
 class FittedModel:
     """A behavioural model at its fitted coefficients: call it with its inputs, in SI units.
 
-    ``fit`` says where it holds and how far off it is; nothing is clamped or refused here.
+    ``fit`` contains its valid range and its errors.  Inputs outside the valid range are neither clamped nor refused.
     """
 
     fit: Fit
     function: Callable[..., Any]
 
     def __call__(self, *inputs: Any) -> Any:
-        """Evaluate elementwise on NumPy arrays or torch tensors."""
+        """Evaluate elementwise on NumPy arrays or torch tensors, in SI units."""
         return self.function(*inputs, **self.fit.values())
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomCircuits:
-    """A model whose coefficients are those of each circuit: draw dies and circuits, then call it.
+    """A model with random coefficients: draw the coefficients of dies and circuits, then call it with them.
 
-    ``fit`` says how its coefficients vary and how much of the spread they explain; ``nominal`` is the typical
-    circuit's fit.
+    ``fit`` contains the covariance of the coefficients and the share of the variance that they explain; ``nominal``
+    is the fit of the typical circuit.
     """
 
     fit: RandomFit
@@ -50,7 +50,19 @@ class RandomCircuits:
     model: RandomModel
 
     def sigma(self, *inputs: Floats) -> Floats:
-        """Sigma of the output over dies and circuits together, a smooth function of the inputs, shape (n,)."""
+        """Sigma of the output over dies and circuits together.
+
+        Parameters
+        ----------
+        *inputs : ndarray, shape (n,)
+            Inputs of the model, in its order [SI units].
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Standard deviation in SI units of the output: the square root of B C B^T on its diagonal, with the
+            derivatives B of `basis` and the covariance C of the coefficients.
+        """
         columns = basis(self.model, self.nominal.values(), inputs)
         total = np.sum([np.array(matrix) for matrix in self.fit.covariance.values()], axis=0)
         return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", columns, total, columns)), dtype=float)
@@ -58,12 +70,23 @@ class RandomCircuits:
     def draw(
         self, dies: int, circuits: int, seed: int, parts: Sequence[str] = ("process", "mismatch")
     ) -> dict[str, Floats]:
-        """Draw coefficients of `circuits` circuits on each of `dies` dies; ``parts`` says what varies.
+        """Draw the random coefficients of circuits on several dies.
+
+        Parameters
+        ----------
+        dies : int
+            Number of dies.
+        circuits : int
+            Number of circuits on each die.
+        seed : int
+            Seed of the random numbers.
+        parts : sequence of str
+            What varies: ``"process"``, ``"mismatch"`` or both.
 
         Returns
         -------
         dict of str to ndarray, shape (dies, circuits)
-            Coefficient -> values, in its unit; what a die draws is shared by its circuits.
+            Coefficient -> values [unit of the coefficient]; the circuits of a die share its process part.
         """
         rng = np.random.default_rng(seed)
         names = [c.name for c in self.fit.coefficients]
@@ -75,7 +98,7 @@ class RandomCircuits:
         return {name: total[..., i] for i, name in enumerate(names)}
 
     def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
-        """Evaluate elementwise on NumPy arrays or torch tensors; the shapes have to broadcast."""
+        """Evaluate elementwise on NumPy arrays or torch tensors in SI units; the shapes must broadcast."""
         return self.model(*inputs, **coefficients, **self.nominal.values())
 
 
@@ -86,7 +109,7 @@ def check_record(record: Record, circuit: Circuit) -> Record:
     ------
     DataError
         If the circuit does not declare the bench or a model of the record, or declares a model with other coefficients,
-        inputs or output, or a parameter is a word where it has to be a number.
+        inputs or output, or a parameter is a word but must be a number.
     """
     where = f"record {record.circuit}.{record.study}"
     bench = _declared(where, lambda: circuit.bench(record.bench))
@@ -98,12 +121,28 @@ def check_record(record: Record, circuit: Circuit) -> Record:
     params = circuit.params | bench.params
     for name, value in record.parameters.items():
         if name in params and isinstance(value, str) != isinstance(params[name], Choice):
-            raise DataError(f"{where}: parameter {name} is {value!r}; it takes {_KINDS[type(params[name])]}")
+            raise DataError(f"{where}: parameter {name} is {value!r}; it must be {_KINDS[type(params[name])]}")
     return record
 
 
 def check_model(fit: Fit, circuit: Circuit, where: str) -> None:
-    """Raise `DataError` unless a circuit declares the model of a fit with its coefficients, inputs and output."""
+    """Check that a circuit declares the model of a fit, and that the fit is usable.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit to check.
+    circuit : Circuit
+        The circuit of its record.
+    where : str
+        Name of the record, for the error message.
+
+    Raises
+    ------
+    DataError
+        If the circuit does not declare the model with these coefficients, units, inputs and output, a coefficient is
+        too large, or the model is not finite in its valid range.
+    """
     model = _declared(where, lambda: circuit.model(fit.model))
     for what, here, there in (
         ("coefficients", sorted(fit.coefficients), sorted(model.coefficients)),
@@ -123,7 +162,7 @@ def check_model(fit: Fit, circuit: Circuit, where: str) -> None:
 
 
 def _check_finite(fit: Fit, model: Model, where: str) -> None:
-    """Raise `DataError` unless the model gives finite numbers at the ends of its valid range and between them."""
+    """Raise `DataError` unless the model is finite at the ends and in the middle of its valid range."""
     try:
         with np.errstate(all="ignore"):
             inputs = [np.linspace(*fit.valid_range[name], 3) for name in fit.inputs]
@@ -140,7 +179,7 @@ def parameter(record: Record, name: str) -> float:
     Raises
     ------
     DataError
-        If the record does not state it, or states a word.
+        If the record does not contain the parameter, or contains a word.
     """
     value = record.parameters.get(name)
     if value is None or isinstance(value, str):
@@ -151,10 +190,19 @@ def parameter(record: Record, name: str) -> float:
 def random_model(record: Record, circuit: Circuit, fit: RandomFit) -> RandomModel:
     """Return the declaration of a record's random model.
 
+    Parameters
+    ----------
+    record : Record
+        Record of a Monte Carlo campaign.
+    circuit : Circuit
+        The circuit of the record.
+    fit : RandomFit
+        One of the random fits of the record.
+
     Raises
     ------
     DataError
-        If the circuit declares none of that name, or declares it with other coefficients or inputs.
+        If the circuit declares no random model of that name, or one with other coefficients or inputs.
     """
     where = f"record {record.circuit}.{record.study}"
     declared = circuit.spread(record.bench)

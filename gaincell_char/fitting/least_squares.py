@@ -12,23 +12,31 @@ from ..declare.model import Model
 from ..errors import FitError
 from .points import Mask, Selection
 
-# Finite-difference Jacobians are good to about 1e-10 of their largest column.
+# The error of a finite-difference Jacobian of second order is about 1e-10 of its largest column.
 _RANK_TOLERANCE = 1e-9
 _LINEAR_RANK_TOLERANCE = 1e-11
-# Those of first order are good to about 1e-8 of it.
+# The error of one of first order is about 1e-8 of it.
 _SHORT_RANK_TOLERANCE = 1e-7
-# Scipy's default tolerances stop coefficients 1e-7 short.
+# With the default tolerances of SciPy, coefficients differ from the solution by 1e-7.
 _WHOLE_SEARCH: Mapping[str, Any] = {"jac": "3-point", "ftol": 1e-13, "xtol": 1e-11, "gtol": 1e-15, "max_nfev": 3000}
 _SHORT_SEARCH: Mapping[str, Any] = {"jac": "2-point", "ftol": 1e-7, "xtol": 1e-7, "gtol": 1e-9, "max_nfev": 1000}
 _FAR = 1e3
-"""Residual, in units of the full range, of a point where the model is not a number."""
+"""Residual [full range] of a point at which the model is not a number."""
 _UNDETERMINED_SHARE = 0.1
-"""Coefficients with this part of the largest share in a direction that nothing determines are named."""
+"""Messages name coefficients with at least this part of the largest share in an undetermined direction."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """Fitted values and their covariance, in the units of the coefficients and the order of `Problem.free`."""
+    """Fitted values and their covariance, in the order of `Problem.free`.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n_free,)
+        Fitted coefficients [unit of each coefficient].
+    covariance : ndarray, shape (n_free, n_free)
+        Covariance [product of the units of both coefficients].
+    """
 
     values: Floats
     covariance: Floats
@@ -39,23 +47,25 @@ class Problem:
 
     Parameters
     ----------
+    model : Model
+        The model to fit.
     points : Selection
         Points of the fit.
     full_range : float
-        Largest minus smallest output, of all points that there are.
-    params : mapping
-        Numbers that start values are computed from.
-    start : mapping, optional
-        Coefficients near the solution, at which a nonlinear search begins; it then is a short one.
+        Largest minus smallest output of all points [unit of the output].
+    params : mapping of str to float
+        Parameters [SI unit], from which start values are computed.
+    start : mapping of str to float, optional
+        Coefficients near the solution, at which a short nonlinear search begins.
 
     Attributes
     ----------
     model, points, full_range
-        As given.
+        The arguments of the same names.
     free : list of str
         Coefficients that are fitted.
     given : mapping of str to float
-        Coefficients that are not.
+        Coefficients that are not fitted.
 
     Raises
     ------
@@ -84,7 +94,14 @@ class Problem:
             )
 
     def without(self, block: Mask, start: Numbers) -> "Problem":
-        """Return the same problem without some of its points, for a short search from coefficients near its solution.
+        """Return the same problem without some of its points, for a short search from a given start.
+
+        Parameters
+        ----------
+        block : ndarray of bool, shape (n,)
+            Boolean mask of the points to leave out.
+        start : mapping of str to float
+            Coefficients near the solution.
 
         Raises
         ------
@@ -94,11 +111,11 @@ class Problem:
         return Problem(self.model, self.points.part(~block), self.full_range, self._params, start)
 
     def fit(self, robust: float = 0.0) -> Solution:
-        """Exact solution where the model is linear and `robust` 0, else that of a search; errors are those of both."""
+        """Solution by `solve_linear` if the model is linear and `robust` is 0, else by `solve`, with their errors."""
         return self.solve_linear() if self.model.linear and not robust else self.solve(robust)
 
     def coefficients(self, solution: Solution) -> dict[str, float]:
-        """Every coefficient by name, the given ones first."""
+        """Name -> value of every coefficient, first those that are not fitted."""
         return {**self.given, **dict(zip(self.free, solution.values.tolist(), strict=True))}
 
     def solve(self, robust: float = 0.0) -> Solution:
@@ -107,7 +124,7 @@ class Problem:
         Parameters
         ----------
         robust : float
-            Residual [full range] above which one counts less and less (soft L1); 0 for plain least squares.
+            Residual [full range] above which the weight of a residual decreases (soft L1); 0 for plain least squares.
 
         Raises
         ------
@@ -116,7 +133,7 @@ class Problem:
         """
         try:
             result = self._search(robust)
-        except (ValueError, ArithmeticError) as error:  # the residual is infinite where the search begins
+        except (ValueError, ArithmeticError) as error:  # the residual is infinite at the start
             raise FitError(f"model {self.model.name} cannot be fitted to these numbers: {error}") from None
         if not result.success or not np.isfinite(self._residual(result.x)).all():
             raise FitError(f"model {self.model.name}: the optimiser stopped early: {result.message}")
@@ -125,7 +142,7 @@ class Problem:
         return self._solution(result.x, jacobian, result.fun)
 
     def _search(self, robust: float) -> Any:
-        """Result of the optimiser; a residual that is no number counts as a large one, so that it turns back there."""
+        """Result of the optimiser; a residual that is not a number counts as a large one, so the search avoids it."""
         start = self._start / self._scale
         if not np.isfinite(self._residual(start)).all():
             raise ValueError("the model is not a number where the search begins")
@@ -159,7 +176,7 @@ class Problem:
 
     def _predict(self, scaled: Floats) -> Floats:
         values = dict(zip(self.free, scaled * self._scale, strict=True))
-        # A step of the search may reach coefficients for which the model is not a number; the residual is then large.
+        # A step of the search may reach coefficients at which the model is not a number; the residual is then large.
         with np.errstate(all="ignore"):
             return np.asarray(self.model(*self.points.inputs.values(), **values, **self.given), dtype=float)
 
@@ -170,7 +187,7 @@ class Problem:
         return np.nan_to_num(self._residual(scaled), nan=_FAR, posinf=_FAR, neginf=_FAR)
 
     def _check_rank(self, jacobian: Floats, tolerance: float) -> None:
-        """Refuse points that do not determine a coefficient: the Jacobian, columns of length 1, has no full rank."""
+        """Refuse points that do not determine a coefficient: the Jacobian with normalised columns lacks full rank."""
         if not np.isfinite(jacobian).all():
             raise FitError(f"model {self.model.name} is not a number at some of the points, or near them")
         norm = np.linalg.norm(jacobian, axis=0)
@@ -201,9 +218,9 @@ class Problem:
 
 
 def _weights(points: Selection, full_range: float) -> tuple[Floats, float | None]:
-    """Weight of each residual, and the variance of one, in units of full range, where the data's sigma is known.
+    """Weight of each residual, and the variance of a weighted residual if the sigma of the data is known.
 
-    Weights are about 1: the residual stays in units of full range, and noise of known size has that variance.
+    Weights are about 1, so residuals stay in units of the full range; the variance is in the square of that unit.
     """
     if points.sigma is None:
         return np.ones(points.output.size), None

@@ -15,7 +15,7 @@ from ..errors import DataError
 Mask = NDArray[np.bool_]
 SIGMA = "sigma"
 """Column of a table with the standard deviation of the output, if it is known."""
-# No voltage, current, charge, energy or time comes near it, and its fourth power is still a number.
+# Far above any voltage, current, charge, energy or time; its fourth power is still finite.
 _LARGEST = 1e70
 
 
@@ -23,7 +23,16 @@ _LARGEST = 1e70
 class Selection:
     """The points of one fit: inputs and output as flat arrays, at given conditions.
 
-    ``sigma`` is the standard deviation of each output, where the data are measured and it is known.
+    Attributes
+    ----------
+    inputs : dict of str to ndarray, shape (n,)
+        Input -> values [SI unit].
+    output : ndarray, shape (n,)
+        Output [SI unit].
+    conditions : dict of str to float or str
+        Corner, temperature and every other value at which the points were taken.
+    sigma : ndarray, shape (n,), optional
+        Standard deviation of each output [SI unit], if the data are measured and it is known.
     """
 
     inputs: dict[str, Floats]
@@ -37,7 +46,13 @@ class Selection:
         return float(np.ptp(self.output))
 
     def part(self, where: Mask | NDArray[np.intp]) -> "Selection":
-        """Return the points of a mask, or those at some places, as often as each is named."""
+        """Return some of the points.
+
+        Parameters
+        ----------
+        where : ndarray, shape (n,) or (n_places,)
+            Boolean mask, or the indices of the points; an index may occur several times.
+        """
         return replace(
             self,
             inputs={name: x[where] for name, x in self.inputs.items()},
@@ -51,17 +66,25 @@ def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbe
 
     Parameters
     ----------
+    model : Model
+        The model; rows at which it is not valid are left out.
     table : DataFrame
-        One row per point; failed points carry a ``status`` other than "ok".
+        One row per point [SI units]; failed points have a ``status`` other than "ok".
     dims : sequence of str
         Columns that were swept.
-    params : mapping
-        Value of every other parameter; decides where the model applies.
+    params : mapping of str to float
+        Value of every other parameter [SI unit]; the conditions of the model may depend on it.
+
+    Returns
+    -------
+    list of Selection
+        The points of each condition.
 
     Raises
     ------
     DataError
-        If a column is missing, the model's conditions are not in the table, or an input does not vary.
+        If a column is missing or not finite, every point failed, the table has no row at the model's conditions, or
+        an input or the output does not vary.
     """
     if missing := [name for name in (*model.inputs, model.output) if name not in table]:
         raise DataError(f"model {model.name} needs {', '.join(missing)}; the table has {', '.join(map(str, table))}")
@@ -87,12 +110,12 @@ def _check_finite(rows: pd.DataFrame, name: str) -> None:
 
 
 def _at(model: Model, rows: pd.DataFrame, values: Numbers, held: Numbers) -> pd.DataFrame:
-    """Rows at which the model holds; what the table does not list was `held`."""
+    """Rows at which the model is valid; a value without a column is that of `held`."""
     for name, value in values.items():
         have = rows[name] if name in rows else pd.Series(held.get(name, value), index=rows.index)
         near = np.isclose(have, value, rtol=1e-6, atol=1e-15)
         if not near.any():
-            raise DataError(f"model {model.name} holds at {name} = {value:g}; the table has {name} = {_some(have)}")
+            raise DataError(f"model {model.name} is valid at {name} = {value:g}; the table has {name} = {_some(have)}")
         rows = rows[near]
     return rows
 
@@ -111,7 +134,7 @@ def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: N
         if rows[name].nunique() < 2:
             raise DataError(
                 f"model {model.name} needs {name} to vary; the table has only {name} = {_some(rows[name])}, and a fit "
-                "would be rank-deficient: coefficients that differ only in what it multiplies cannot be told apart"
+                "would be rank-deficient: coefficients that differ only in what it multiplies cannot be distinguished"
             )
     output = rows[model.output].to_numpy(dtype=float)
     if np.ptp(output) == 0:

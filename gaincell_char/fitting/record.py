@@ -1,4 +1,4 @@
-"""The file a software model loads: every fit of one study, with units, errors, validity and origin."""
+"""The file that a software model loads: every fit of one study, with units, errors, valid range and origin."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ SCHEMA_VERSION = 2
 
 
 class Provenance(BaseModel):
-    """Where the numbers come from: a simulation, or a publication (``source``)."""
+    """Origin of the numbers: a simulation, or a publication (``source``)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,12 +44,12 @@ class Record(BaseModel):
     Attributes
     ----------
     parameters : mapping
-        Value of every parameter that was not swept: sizes, supply, levels.
+        Value [SI unit] of every parameter that was not swept: sizes, supply, levels.
     numerics : mapping of str to float
         Output -> largest deviation from a run with a hundred times tighter tolerances, as a fraction of
         its full range.
     spread : VariationSummary, optional
-        How copies of the circuit differ, in the record of a Monte Carlo campaign.
+        Statistics over copies of the circuit, in the record of a Monte Carlo campaign.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,7 +79,7 @@ class Record(BaseModel):
         Raises
         ------
         DataError
-            If there is none.
+            If the record contains no such fit.
         """
         for fit in self.fits:
             if fit.model == model and conditions.items() <= fit.conditions.items():
@@ -91,17 +91,17 @@ class Record(BaseModel):
         )
 
     def to_json(self) -> str:
-        """Serialise; floats survive the round trip exactly."""
+        """Serialise; `from_json` reads the same floats exactly."""
         return self.model_dump_json(indent=1, exclude=None if self.spread else {"spread"}) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str = "record") -> Self:
-        """Read back what `to_json` wrote, now or in schema version 1.
+        """Read the text of `to_json`, of this schema version or of version 1.
 
         Raises
         ------
         DataError
-            If the text is no record, or one of another schema version.
+            If the text is not a record, or is a record of another schema version.
         """
         raw: Any = untrusted.parse_json(text, where)
         version = raw.get("schema_version") if isinstance(raw, dict) else None
@@ -125,8 +125,10 @@ def read_record(path: Path | str, below: Path | None = None) -> Record:
 
     Parameters
     ----------
+    path : Path or str
+        The file.
     below : Path, optional
-        A folder of records, out of which no link may lead.
+        A folder of records; a link may not lead out of it.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def read_record(path: Path | str, below: Path | None = None) -> Record:
 
 
 class Origin(BaseModel):
-    """What a table says about where its numbers come from: the attributes of its dataset."""
+    """Origin of the numbers of a table: the attributes of its dataset."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -162,7 +164,7 @@ class Origin(BaseModel):
         Raises
         ------
         DataError
-            If one is missing or of another kind.
+            If an attribute is missing or of another type.
         """
         said = dict(attrs)
         for name in ("parameters", "options"):
@@ -182,7 +184,21 @@ def make_record(
     numerics: dict[str, float],
     spread: VariationSummary | None = None,
 ) -> Record:
-    """Put fits and the origin of their table together."""
+    """Make a record of fits and the origin of their table.
+
+    Parameters
+    ----------
+    origin : Origin
+        Origin of the table.
+    study : str
+        Key of the study.
+    fits : list of Fit
+        Every fit of the study.
+    numerics : dict of str to float
+        Output -> largest deviation from a run with tighter tolerances, as a fraction of its full range.
+    spread : VariationSummary, optional
+        Statistics of a Monte Carlo campaign.
+    """
     return Record(
         circuit=origin.circuit,
         bench=origin.bench,

@@ -1,4 +1,4 @@
-"""Limits of outputs whose yield is wanted, and goals at which a campaign may stop, both read from texts."""
+"""Limits of outputs for the yield, and goals at which a campaign may stop, both read from texts."""
 
 import math
 import re
@@ -21,7 +21,10 @@ _GOAL = re.compile(r"\s*(sigma|mean|yield)\s*<\s*([0-9.eE+-]+)\s*%\s*")
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """A limit of an output: ``current @ bias=0.9 > 8u``; `where` picks places of the grid, all unless given."""
+    """A limit of an output: ``current @ bias=0.9 > 8u``.
+
+    `where` selects points of the grid; all points if it is empty.
+    """
 
     output: str
     relation: str
@@ -30,7 +33,18 @@ class Spec:
     text: str
 
     def passes(self, values: ArrayLike) -> NDArray[np.bool_]:
-        """Value -> whether it meets the limit; NaN, which is a failed sample, never does."""
+        """Boolean mask of the values that meet the limit; NaN, which is a failed sample, does not meet it.
+
+        Parameters
+        ----------
+        values : array_like of any shape
+            Output [SI unit].
+
+        Returns
+        -------
+        ndarray of bool, same shape
+            Boolean mask.
+        """
         array: Floats = np.asarray(values, dtype=float)
         compare = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}[self.relation]
         return np.asarray(compare(array, self.limit) & ~np.isnan(array), dtype=bool)
@@ -41,9 +55,11 @@ def parse_spec(text: str, units: Mapping[str, str] | None = None) -> Spec:
 
     Parameters
     ----------
+    text : str
+        The limit.
     units : mapping of str to str, optional
-        Every output and feature there is, with its unit, which the limit may then carry; names of conditions, too, if
-        theirs may.  Without it every output is taken, and numbers carry no unit.
+        Unit of every output and feature, and of conditions.  The numbers may then have these units.  Without it, any
+        name of an output is accepted, and numbers have no unit.
 
     Raises
     ------
@@ -101,10 +117,10 @@ def _number(text: str, part: str, unit: str) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """When to stop: the half-width of a statistic's 95 % interval is below `limit`.
+    """Goal of a campaign: the half-width of the 95 % interval of a statistic is below `limit`.
 
-    That of sigma is taken relative to sigma, that of the mean relative to sigma, too, not to the mean; that of the
-    yield is a difference of yields, 0.01 for one percentage point.
+    The half-widths of sigma and of the mean are relative to sigma.  The half-width of the yield is a difference of
+    yields: 0.01 is one percentage point.
     """
 
     statistic: str
@@ -112,10 +128,14 @@ class Goal:
     text: str
 
     def width(self, values: ArrayLike) -> float:
-        """Half-width for one quantity, or for whether each sample passed; infinite below two samples.
+        """Half-width of the interval; infinite below two samples, or for a mean or sigma if the values do not vary.
 
-        A failed sample is no part of mean and sigma, but did not pass.  A quantity that does not vary has no width
-        relative to its sigma: infinite, too.
+        A failed sample does not count for mean and sigma; for the yield it counts as not passed.
+
+        Parameters
+        ----------
+        values : array_like, shape (n,)
+            The quantity [SI unit]; for the yield 1 for each sample that passed, else 0.
         """
         array: Floats = np.asarray(values, dtype=float)
         if self.statistic == "yield":

@@ -1,7 +1,7 @@
 """Statistics of samples: moments, quantiles, yield.
 
-NaN marks a failed sample: left out and counted.  Infinity marks a censored one, which lies beyond the range that was
-looked at: it counts in quantiles and yields, and there is no mean and no sigma of a sample that contains one.
+NaN marks a failed value, which is left out and counted.  Infinity marks a censored value, which lies beyond the
+simulated range: it counts in quantiles and yields; a sample that contains one has no mean and no sigma.
 """
 
 import math
@@ -22,18 +22,18 @@ _FIRST_PREFIX = 8
 _PROBABILITIES = (0.00135, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.99865)
 _NAN = float("nan")
 _NO_SPREAD = 1e-12
-"""Sigma up to this part of the mean is rounding."""
+"""Sigma below this fraction of the mean is rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """Moments of one quantity with 95 % intervals; NaN where there are too few samples, or one of them is censored.
+    """Moments of one quantity with 95 % intervals; NaN if there are too few samples, or one of them is censored.
 
-    The interval of the mean is Student's, that of sigma from chi-square.  Both assume independent samples of a
-    normal quantity: with Sobol points or a Latin hypercube they are wider than need be.  ``p_normal`` is the
-    p-value of D'Agostino and Pearson's test: it asks for skew and tails, which compact models feel, and has a p-value
-    at any n, which Anderson-Darling has only from a table.  Its approximation, like skew and kurtosis, says little
-    below 20 samples: NaN there, and for a sample that does not vary.
+    The interval of the mean is Student's, that of sigma is from chi-square.  Both assume independent samples of a
+    normal quantity; with Sobol points or a Latin hypercube they are too wide.  ``p_normal`` is the p-value of the
+    test of D'Agostino and Pearson (Biometrika 60, 613 (1973)).  That test detects skew and tails, which affect
+    compact models, and gives a p-value at any n; Anderson-Darling gives one only from a table.  Its approximation,
+    like skew and kurtosis, is inaccurate below 20 samples: these are then NaN, as for a sample that does not vary.
     """
 
     n: int
@@ -51,7 +51,14 @@ class Moments:
 
 
 def moments(values: ArrayLike, confidence: float = CONFIDENCE) -> Moments:
-    """Return the moments of a sample, shape (n,), in its own unit.
+    """Return the moments of a sample.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        The sample, in any unit; mean and sigma are in units of the sample.
+    confidence : float
+        Probability of the intervals.
 
     Raises
     ------
@@ -84,7 +91,7 @@ def moments(values: ArrayLike, confidence: float = CONFIDENCE) -> Moments:
 
 
 def _mean_interval(sample: Floats, tail: float) -> tuple[float, float, float]:
-    """Mean, and Student's interval of it."""
+    """Mean, and its interval by Student's distribution."""
     n = sample.size
     if n == 0:
         return _NAN, _NAN, _NAN
@@ -127,14 +134,23 @@ def tail_of(confidence: float) -> float:
         If `confidence` is not between 0 and 1.
     """
     if not 0 < confidence < 1:
-        raise ParameterError(f"a confidence lies between 0 and 1, such as 0.95; got {confidence:g}")
+        raise ParameterError(f"a confidence must be between 0 and 1, such as 0.95; got {confidence:g}")
     return (1 - confidence) / 2
 
 
 def quantiles(
     values: ArrayLike, probabilities: Sequence[float] = _PROBABILITIES, confidence: float = CONFIDENCE
 ) -> pd.DataFrame:
-    """Quantiles with distribution-free intervals, from order statistics; a bound is NaN where n is too small.
+    """Quantiles with distribution-free intervals, from order statistics; a bound is NaN if n is too small.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        The sample, in any unit; results are in units of the sample.
+    probabilities : sequence of float
+        Probability of each quantile.
+    confidence : float
+        Probability of the intervals.
 
     Returns
     -------
@@ -152,17 +168,17 @@ def quantiles(
     rows = []
     for p in probabilities:
         if not 0 < p < 1:
-            raise ParameterError(f"a probability lies between 0 and 1, such as 0.99; got {p:g}")
+            raise ParameterError(f"a probability must be between 0 and 1, such as 0.99; got {p:g}")
         low, high = _quantile_interval(ordered, p, tail)
         rows.append({"probability": p, "value": _quantile(ordered, p), "low": low, "high": high})
     return pd.DataFrame(rows, columns=["probability", "value", "low", "high"])
 
 
 def _quantile_interval(ordered: Floats, p: float, tail: float) -> tuple[float, float]:
-    """Order statistics around a quantile; NaN where there is none so far out.
+    """Order statistics around a quantile; NaN if the sample is too small to contain one.
 
-    The k-th smallest lies below the quantile with the probability that at least k samples do: David and Nagaraja,
-    Order Statistics, 2003, section 7.1.
+    The k-th smallest value lies below the quantile with the probability that at least k samples do: David and
+    Nagaraja, Order Statistics, 2003, section 7.1.
     """
     n = ordered.size
     if n == 0:
@@ -174,7 +190,7 @@ def _quantile_interval(ordered: Floats, p: float, tail: float) -> tuple[float, f
 
 
 def _quantile(ordered: Floats, p: float) -> float:
-    """Quantile of a sorted sample, between its neighbours; infinite if the upper one is, NaN without samples."""
+    """Interpolated quantile of a sorted sample; infinite if the upper neighbour is, NaN without samples."""
     if ordered.size == 0:
         return _NAN
     upper = ordered[min(math.ceil(p * (ordered.size - 1)), ordered.size - 1)]
@@ -195,6 +211,15 @@ class Proportion:
 def wilson(passed: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
     """Share of samples that passed, with Wilson's interval, J. Am. Stat. Assoc. 22, 209 (1927); NaN without samples.
 
+    Parameters
+    ----------
+    passed : int
+        Number of samples that passed.
+    n : int
+        Number of all samples.
+    confidence : float
+        Probability of the interval.
+
     Raises
     ------
     ParameterError
@@ -202,7 +227,7 @@ def wilson(passed: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
     """
     tail_of(confidence)
     if not 0 <= passed <= n:
-        raise ParameterError(f"{passed} of {n} samples cannot have passed; it takes 0 to {n}")
+        raise ParameterError(f"{passed} of {n} samples cannot have passed; the number must be 0 to {n}")
     if n == 0:
         return Proportion(value=float("nan"), low=float("nan"), high=float("nan"), passed=0, n=0)
     found = scipy.stats.binomtest(passed, n).proportion_ci(confidence, method="wilson")
@@ -210,9 +235,18 @@ def wilson(passed: int, n: int, confidence: float = CONFIDENCE) -> Proportion:
 
 
 def worst(frame: pd.DataFrame, output: str, count: int = 10) -> pd.DataFrame:
-    """Return the rows farthest from the median, worst first, with their `distance` in sigmas.
+    """Return the samples farthest from the median, worst first, with their `distance` in sigmas.
 
-    Failed samples have no distance and are left out; without spread there is no row.
+    Failed samples have no distance and are left out; if the output does not vary, the table is empty.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per sample.
+    output : str
+        Column of the output.
+    count : int
+        Largest number of rows to return.
     """
     values = frame[output].to_numpy(dtype=float)
     found = moments(values)
@@ -224,9 +258,16 @@ def worst(frame: pd.DataFrame, output: str, count: int = 10) -> pd.DataFrame:
 
 
 def convergence(values: ArrayLike, points: int = 40) -> pd.DataFrame:
-    """Mean and sigma with their intervals over the first n samples, failed ones counted, for n from 8 to all.
+    """Mean and sigma with their intervals over the first n samples, for n from 8 to all.
 
-    Fewer than 8 samples give one row, none gives none.
+    n includes failed samples.  Fewer than 8 samples give one row; no samples give an empty table.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        The sample, in any unit; results are in units of the sample.
+    points : int
+        Largest number of rows.
     """
     array: Floats = np.asarray(values, dtype=float)
     kept = ["mean", "mean_low", "mean_high", "sigma", "sigma_low", "sigma_high"]
@@ -237,5 +278,5 @@ def convergence(values: ArrayLike, points: int = 40) -> pd.DataFrame:
 
 
 def correlation(columns: pd.DataFrame) -> pd.DataFrame:
-    """Correlation of every two columns over the samples that have both; NaN for one that does not vary."""
+    """Correlation of every two columns over the samples that have both; NaN for a column that does not vary."""
     return pd.DataFrame(columns.corr())

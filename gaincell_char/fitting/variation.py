@@ -1,4 +1,4 @@
-"""How copies of a circuit differ: statistics of outputs, and a few random coefficients per copy."""
+"""Variation between copies of a circuit: statistics of outputs, and a few random coefficients per copy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -24,7 +24,7 @@ class _Stored(BaseModel):
 
 
 class RandomCoefficient(_Stored):
-    """One random coefficient of a copy: normal, with the mean and sigma of all parts together."""
+    """One random coefficient of a copy: normal, with the mean and sigma over all samples."""
 
     name: Name
     unit: Text
@@ -34,23 +34,23 @@ class RandomCoefficient(_Stored):
 
 
 class RandomFit(_Stored):
-    """A nominal model with random coefficients: what is needed to draw whole circuits.
+    """A nominal model with random coefficients, from which circuits can be drawn.
 
     Attributes
     ----------
     nominal : str
         Model of the typical circuit; its fit is in the same record.
     covariance : mapping of str to list of lists
-        Part (``"process"``: shared by a die, ``"mismatch"``: each circuit's own) -> covariance of the
+        Part (``"process"``: shared by a die; ``"mismatch"``: independent for each circuit) -> covariance of the
         coefficients, in their order.
     explained : float
-        Share of the variance between copies that the coefficients explain, at inputs their values were not
-        read off from if there are enough.
+        Share of the variance between copies that the coefficients explain; if there are enough inputs, at inputs that
+        were not used to determine the coefficients.
     sigma_error : float
-        Largest relative error of the output's sigma over the inputs, sigma of the model from the first half of
-        the samples, of the simulation from the second.
+        Largest relative error of the output's sigma over the inputs.  Sigma of the model is from the first half of
+        the samples, sigma of the simulation from the second half.
     n_inputs, n_held_out : int
-        Points of the grid used per sample, and those kept from it for `explained`.
+        Number of grid points used per sample, and of those that were held out for `explained`.
     """
 
     model: Name
@@ -75,7 +75,9 @@ class RandomFit(_Stored):
             raise ValueError(f"covariance of {', '.join(sorted(odd))}: the parts are {', '.join(PARTS)}")
         for part, rows in self.covariance.items():
             if len(rows) != size or any(len(row) != size for row in rows):
-                raise ValueError(f"the {part} covariance of {size} coefficients takes {size} rows of {size} numbers")
+                raise ValueError(
+                    f"the {part} covariance of {size} coefficients must have {size} rows of {size} numbers"
+                )
             if any(row[i] < 0 for i, row in enumerate(rows)):
                 raise ValueError(f"a variance on the diagonal of the {part} covariance is negative")
         check_ranges(self.valid_range, self.inputs)
@@ -83,9 +85,9 @@ class RandomFit(_Stored):
 
 
 class OutputSpread(_Stored):
-    """Mean and sigma of one output or feature at one place of the grid.
+    """Mean and sigma of one output or feature at one point of the grid.
 
-    None where there are too few samples, or ``n_beyond`` of them lie beyond the end of what was swept.
+    None if there are too few samples, or if ``n_beyond`` of them lie beyond the swept range.
     """
 
     name: Text
@@ -103,9 +105,9 @@ class VariationSummary(_Stored):
     Attributes
     ----------
     correlation : list of lists
-        Of the features of the circuit, or of the outputs if it has none, in the order of `correlated`.
+        Correlation of the features of the circuit, or of the outputs if it has none, in the order of `correlated`.
     failed : mapping of str to int
-        Reason -> points that failed for it.
+        Reason -> number of points that failed for it.
     """
 
     vary: Name
@@ -122,13 +124,27 @@ class VariationSummary(_Stored):
 
 
 def basis(model: RandomModel, nominal: Mapping[str, float], inputs: Sequence[Floats]) -> Floats:
-    """Change of the output per random coefficient at the typical circuit, shape (n_inputs, n_coefficients).
+    """Derivative of the output by each random coefficient at the typical circuit.
 
-    By central differences over twice the coefficient's scale.
+    It is computed by central differences over twice the coefficient's scale.
+
+    Parameters
+    ----------
+    model : RandomModel
+        Declaration of the random coefficients.
+    nominal : mapping of str to float
+        Coefficients of the typical circuit.
+    inputs : sequence of ndarray, shape (n_inputs,)
+        Inputs of the model, in its order [SI units].
+
+    Returns
+    -------
+    ndarray, shape (n_inputs, n_coefficients)
+        Derivatives [unit of the output per unit of the coefficient].
     """
 
     def output_at(changed: str, step: float) -> Floats:
-        """Output with one coefficient off its typical value, 0."""
+        """Output with one coefficient changed from its typical value, 0."""
         values = {**dict.fromkeys(model.random, 0.0), changed: step}
         return np.asarray(model(*inputs, **values, **nominal), dtype=float)
 
@@ -148,18 +164,24 @@ def fit_random(
     parts: Sequence[str],
     conditions: Mapping[str, float | str],
 ) -> RandomFit:
-    """Read the random coefficients off every sample, and how much of it each part of the draws explains.
+    """Fit the random coefficients to every sample, and divide their covariance among the parts of the draws.
 
     Parameters
     ----------
+    model : RandomModel
+        Declaration of the random coefficients.
+    nominal : mapping of str to float
+        Coefficients of the typical circuit.
     inputs : mapping of str to ndarray, shape (n_inputs,)
-        Grid every sample was measured on.
+        Grid of every sample [SI units].
     deviations : ndarray, shape (n_samples, n_inputs)
-        Output less that of the typical circuit; rows with NaN are left out.
+        Output minus output of the typical circuit [SI unit]; rows with NaN are left out.
     draws : ndarray, shape (n_samples, n_variables)
-        Standard normal numbers of each sample.
+        Standard normal numbers of each sample, dimensionless.
     parts : sequence of str
         Variable -> "process" or "mismatch".
+    conditions : mapping of str to float or str
+        Corner, temperature and every other value at which the samples were simulated.
 
     Raises
     ------
@@ -184,7 +206,7 @@ def _make_fit(
     parts: Sequence[str],
     conditions: Mapping[str, float | str],
 ) -> RandomFit:
-    """Coefficients of the samples, shape (n_samples, n_inputs), and how much of their spread these give back."""
+    """Coefficients of the samples, shape (n_samples, n_inputs), and the share of the variance that they explain."""
     found = samples @ np.linalg.pinv(columns).T
     held = held_out(inputs)
     explained, sigma_error = _explained(columns, samples, held), _sigma_error(columns, found, samples)
@@ -208,7 +230,10 @@ def _make_fit(
 
 
 def held_out(inputs: Mapping[str, Floats]) -> Mask:
-    """Mask of the inputs that coefficients are not read off from: every fourth diagonal of their grid, no corners."""
+    """Mask of the inputs that are held out of the fit: every fourth diagonal of their grid, without its corners.
+
+    Inputs are arrays of shape (n_inputs,) in SI units; so is the mask, which is boolean.
+    """
     codes = [np.unique(x, return_inverse=True)[1] for x in inputs.values()]
     total = np.asarray(sum(codes))
     if total.size < _FEWEST_TO_HOLD_OUT:
@@ -246,7 +271,7 @@ def _check_rank(model: RandomModel, columns: Floats) -> None:
 
 
 def _covariance_by_part(found: Floats, draws: Floats, parts: Sequence[str]) -> dict[str, list[list[float]]]:
-    """Covariance by what was drawn: linear in the draws, which are known; the rest counts as the circuit's own."""
+    """Covariance of each part: what is linear in its draws; the rest is mismatch, or process if only that varies."""
     design = np.column_stack([np.ones(len(draws)), draws])
     slopes, *_ = np.linalg.lstsq(design, found, rcond=None)
     rest = found - design @ slopes
@@ -256,14 +281,14 @@ def _covariance_by_part(found: Floats, draws: Floats, parts: Sequence[str]) -> d
     for part in PARTS:
         of_part = [1 + variable for variable, name in enumerate(parts) if name == part]
         if of_part:
-            # The draws are standard normal and independent: their own covariance is 1.
+            # The draws are standard normal and independent: their covariance is 1.
             linear = slopes[of_part].T @ slopes[of_part]
             covariance[part] = (linear + rest_covariance if part == own else linear).tolist()
     return covariance
 
 
 def _explained(columns: Floats, deviations: Floats, held: Mask) -> float:
-    """Share of the variance that the coefficients explain, at inputs they are not read off from if there are any."""
+    """Share of the variance that the coefficients explain, at held-out inputs if there are any."""
     read, shown = (~held, held) if held.any() else (np.ones_like(held), np.ones_like(held))
     found = deviations[:, read] @ np.linalg.pinv(columns[read]).T
     rest = deviations[:, shown] - found @ columns[shown].T
@@ -276,9 +301,10 @@ def _sum_of_squares(values: Floats) -> float:
 
 
 def _sigma_error(columns: Floats, found: Floats, deviations: Floats) -> float:
-    """Largest relative error of the model's sigma over the inputs, from one half of the samples, on the other.
+    """Largest relative difference over the inputs between sigma of the model and sigma of the simulation.
 
-    First and second half: every second Sobol point lies on the same side of the first variables.
+    Sigma of the model is from the first half of the samples, sigma of the simulation from the second half.
+    The halves are not interleaved, because every second Sobol point lies on the same side of the first variables.
     """
     half = len(deviations) // 2
     covariance = np.atleast_2d(np.cov(found[:half], rowvar=False))

@@ -1,7 +1,7 @@
 """Records of schema version 1, as the JSON of version 2.
 
 Version 1 names the valid range ``box`` and the forms ``paper`` and ``best``.  Its coefficients were fitted without
-every fourth point, on which it states the error: ``held_out`` stays what it is, and is no cross-validation.
+every fourth point; it states the errors at these points as ``held_out``, which version 2 leaves unchanged.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _FORMS = {"paper": "published", "best": "fitted"}
 
 
 def upgrade(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON of a record of version 1 as one of version 2; what is malformed stays so, to be refused."""
+    """Return the JSON of a record of version 1 as one of version 2; malformed parts stay unchanged, to be refused."""
     found = {**raw, "schema_version": 2}
     if isinstance(raw.get("fits"), list):
         found["fits"] = [upgrade_fit(fit) for fit in raw["fits"]]
@@ -31,7 +31,7 @@ def upgrade_fit(raw: Any) -> Any:
 
 
 def _with_range(raw: Any) -> Any:
-    """A fit whose range has the name of today; a name that version 1 does not know stays, to be refused."""
+    """A fit with ``valid_range`` instead of ``box``; a name that version 1 does not have stays, to be refused."""
     if not isinstance(raw, dict) or "box" not in raw or "valid_range" in raw:
         return raw
     return {"valid_range" if name == "box" else name: value for name, value in raw.items()}

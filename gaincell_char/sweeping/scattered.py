@@ -1,4 +1,4 @@
-"""Single points anywhere in the ranges of a plan -> a table: points that lie on no grid."""
+"""Single points anywhere in the ranges of a plan -> a table: points that do not form a grid."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from .plan import Point, SweepPlan
 from .run import FAILED, NOT_RUN, OK, Failure
 
 RUN = "run"
-"""Column with the place of a run in the list that was asked for."""
+"""Column with the index of a run in the requested list."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScatteredResult:
-    """One row per run, or per run and value of the bench's curve, in order; and the failures with their decks.
+    """One row per run, or per run and value of the bench's curve, in order, and the failures with their decks.
 
     Columns are `RUN`, every dimension of the plan, the curve, every output, ``status`` and ``reason``.
     """
@@ -31,12 +31,21 @@ class ScatteredResult:
 
 
 def characterize_scattered(plan: SweepPlan, where: Sequence[Values], pool: Pool) -> ScatteredResult:
-    """Simulate single points at everything that a plan says but its grid.
+    """Simulate single points with the bench, parameters and options of a plan, but not at its grid.
 
     Parameters
     ----------
+    plan : SweepPlan
+        The plan.
     where : sequence of mappings
-        A value of every dimension of the plan, per run.
+        For each run, a value of every dimension of the plan [SI unit].
+    pool : Pool
+        The simulators.
+
+    Returns
+    -------
+    ScatteredResult
+        Every run; a run without a result has its reason.
     """
     points = _points(plan, where)
     rows: list[dict[str, Any]] = [{**at, "status": NOT_RUN, "reason": ""} for at in where]
@@ -52,7 +61,7 @@ def characterize_scattered(plan: SweepPlan, where: Sequence[Values], pool: Pool)
 
 
 def _points(plan: SweepPlan, where: Sequence[Values]) -> list[Point]:
-    """The runs as points of a grid of all their values, most of whose points are not used."""
+    """The runs as points of a grid of all their values; most points of that grid are not used."""
     axes: dict[str, tuple[Value, ...]] = {name: tuple(dict.fromkeys(at[name] for at in where)) for name in plan.dims}
     grid = replace(
         plan,
@@ -70,7 +79,7 @@ def _measure(plan: SweepPlan, point: Point, outcome: Outcome) -> tuple[Mapping[s
 
 
 def _tabulate(plan: SweepPlan, number: int, row: Mapping[str, Any]) -> pd.DataFrame:
-    """One run: a row, or one per value of the curve; a run without a result keeps them all, NaN."""
+    """Rows of one run: one, or one per value of the curve; without a result the outputs are NaN."""
     curve = {} if plan.bench.curve is None else {plan.bench.curve.name: plan.curve}
     length = len(plan.curve) if curve else 1
     outputs = {}

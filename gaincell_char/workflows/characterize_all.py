@@ -37,7 +37,7 @@ _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
 class StudyResult:
     """One study of the main job.
 
-    ``left_out`` says which models could not be fitted and why.  ``numerics`` maps each output to its largest
+    ``left_out`` lists the models that could not be fitted, with reasons.  ``numerics`` maps each output to its largest
     deviation from a run with a hundred times tighter tolerances, as a fraction of its full scale; ``n_checked``
     points were compared.  ``fresh`` was simulated after the fits; its failures are among the ``failures``.
     """
@@ -55,20 +55,20 @@ class StudyResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of runs, fresh points among them: all, finished and failed."""
+        """Number of runs, including fresh points: all, finished and failed."""
         own = {name: int(self.dataset.attrs[f"n_{name}"]) for name in ("points", "ok", "failed")}
         return {name: count + self.fresh.counts[name] for name, count in own.items()}
 
     @property
     def record(self) -> Record:
-        """What goes into ``fits/``."""
+        """The record of the study, as in ``fits/``."""
         origin = Origin.from_attrs(self.dataset.attrs)
         return make_record(origin=origin, study=self.study.key, fits=self.fits, numerics=self.numerics)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitResult:
-    """Every study of one circuit, and its figures of merit; ``problems`` says why other studies could not be run."""
+    """Every study of one circuit, its figures of merit, and in ``problems`` the reasons of studies not run."""
 
     circuit: Circuit
     params: Numbers
@@ -78,12 +78,12 @@ class CircuitResult:
 
     @property
     def wall_s(self) -> float:
-        """Time spent on it."""
+        """Time of all its studies [s]."""
         return sum(result.wall_s for result in self.studies.values())
 
 
 def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> SweepPlan:
-    """Lay out the grid of a study, at those of its corners that the technology has."""
+    """Plan the grid of a `study` of a `circuit`, at those of its corners that the `technology` has."""
     have = (technology if isinstance(technology, Technology) else registry.load_technology(technology)).corners
     return registry.plan_bench(
         circuit.name,
@@ -99,7 +99,7 @@ def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitPlan:
-    """The studies of one circuit in a technology: their plans, and why others cannot be planned."""
+    """The studies of one circuit in a technology: their plans, and the reasons of studies that cannot be planned."""
 
     circuit: Circuit
     plans: Mapping[str, SweepPlan]
@@ -107,12 +107,12 @@ class CircuitPlan:
 
     @property
     def size(self) -> int:
-        """Number of runs, checks left out."""
+        """Number of runs, without checks."""
         return sum(plan.size for plan in self.plans.values())
 
 
 def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
-    """Lay out every study of a circuit; one that the technology cannot run costs only itself."""
+    """Plan every study of a circuit; a study that the technology cannot run does not stop the others."""
     plans: dict[str, SweepPlan] = {}
     problems: dict[str, str] = {}
     for study in circuit.all_studies:
@@ -124,7 +124,7 @@ def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
 
 
 def problems(planned: Sequence[CircuitPlan]) -> Iterator[str]:
-    """Every study that cannot be planned, and why; a reason is given once."""
+    """Every study that cannot be planned, with the reason; studies with the same reason share a line."""
     for one in planned:
         reasons: dict[str, list[str]] = {}
         for study in one.circuit.all_studies:
@@ -135,13 +135,16 @@ def problems(planned: Sequence[CircuitPlan]) -> Iterator[str]:
 
 
 def check_plans(planned: Sequence[CircuitPlan]) -> None:
-    """Raise `RequestError` unless there is something to run."""
+    """Raise `RequestError` if no study can be run."""
     if not any(one.plans for one in planned):
         raise RequestError(f"nothing can be run: {'; '.join(problems(planned)) or 'no circuit has a study'}")
 
 
 def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
-    """Simulate, check and fit one study, and simulate fresh points."""
+    """Simulate, check and fit one `study` of a `circuit` by its `plan`, and simulate fresh points.
+
+    `pool` contains the simulators; `progress` is called after each point of the grid.
+    """
     began = time.perf_counter()
     result = characterize(plan, pool=pool, progress=progress)
     models = _models(circuit, study)
@@ -176,14 +179,25 @@ def _models(circuit: Circuit, study: Study) -> list[Model]:
 
 
 def check_numerics(plan: SweepPlan, dataset: xr.Dataset, pool: Pool, most: int = 8) -> tuple[dict[str, float], int]:
-    """Run at most `most` points again, a hundred times tighter, and find the largest deviation of each output.
+    """Repeat at most `most` points with a hundred times tighter tolerances, and find the largest deviations.
+
+    Parameters
+    ----------
+    plan : SweepPlan
+        Plan of the study.
+    dataset : Dataset
+        Its results.
+    pool : Pool
+        The simulators.
+    most : int
+        Largest number of points.
 
     Returns
     -------
     deviations : mapping of str to float
         Output -> deviation as a fraction of the output's full scale.
     n_checked : int
-        Number of points that both runs solved; the tight one may not converge everywhere.
+        Number of points that finished in both runs; a run with tighter tolerances may not converge everywhere.
     """
     points = thin(plan, most)
     tight = characterize(plan.tightened(_TIGHTER), pool=pool, only=points).dataset
@@ -206,7 +220,10 @@ def run_circuit(
     progress: Callable[[], None] = lambda: None,
     finished: Callable[[StudyResult], None] = lambda _: None,
 ) -> CircuitResult:
-    """Run every study of a circuit that could be planned; `finished` is called with each as soon as it is done."""
+    """Run every study of a circuit that could be planned, as in `planned`.
+
+    `pool` contains the simulators; `progress` is called after each point, `finished` with the result of each study.
+    """
     circuit = planned.circuit
     studies: dict[str, StudyResult] = {}
     for study in circuit.all_studies:
@@ -226,7 +243,7 @@ def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple
 
 
 def _merit(merit: Merit, result: StudyResult) -> float:
-    """Its value, or NaN where failed points leave nothing to compute it from."""
+    """Value of a figure of merit, or NaN if it cannot be computed because points failed."""
     try:
         return float(merit.compute(result.dataset, numbers(result.plan.fixed)))
     except (ArithmeticError, LookupError, ValueError):
@@ -236,7 +253,11 @@ def _merit(merit: Merit, result: StudyResult) -> float:
 
 
 def describe(results: Sequence[CircuitResult], technology: str, simulator: str, workers: int, wall_s: float) -> str:
-    """Return what the job did, as JSON: counts, time, and the deviation of every output from a tighter run."""
+    """Summarise the main job as JSON: counts, time, and the deviation of every output from a tighter run.
+
+    It contains the names of the `technology` and the `simulator`, the number of `workers` and the time `wall_s` [s],
+    and the counts and deviations of `results`.
+    """
     studies = [study for result in results for study in result.studies.values()]
     numerics = {
         f"{study.plan.circuit.name}.{study.study.key} {output}": deviation
@@ -258,19 +279,19 @@ def describe(results: Sequence[CircuitResult], technology: str, simulator: str, 
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:
-    """Where the main job writes."""
+    """Folders of the results of the main job."""
 
     data: Path
     records: tuple[Path, ...]
 
 
 def prepare(out: Path, records: Path | None, technology: str) -> Folders:
-    """Make the folders of the main job, before anything is computed.
+    """Make the folders of the main job before the first simulation: `out`, and `records` for a second copy of records.
 
     Raises
     ------
     RequestError
-        If one of them cannot be made or written, or contains results of another technology.
+        If a folder cannot be made or written, or contains results of another technology than `technology`.
     """
     folders = Folders(data=out / "data", records=(out / "records", *([records] if records else [])))
     for folder in (out, *([records] if records else [])):
@@ -292,7 +313,7 @@ def _files(folder: Path, pattern: str) -> list[Path]:
 
 
 def _check_technology(files: Iterable[Path], technology: str) -> None:
-    """Refuse files that say that they are of another technology; what is damaged says nothing."""
+    """Refuse files that state another technology; damaged files are ignored."""
     for path in files:
         try:
             said = untrusted.parse_json(untrusted.read_text(path, "result"), shown_path(path)) if path.exists() else {}
@@ -302,13 +323,13 @@ def _check_technology(files: Iterable[Path], technology: str) -> None:
         there = about.get("technology") if isinstance(about, dict) else None
         if isinstance(there, str) and there not in ("", technology):
             raise RequestError(
-                f"{shown_path(path)} is of technology {untrusted.printable(there)}, and this would be of {technology}; "
+                f"{shown_path(path)} is of technology {untrusted.printable(there)}, and this run is of {technology}; "
                 "choose another folder"
             )
 
 
 def keep(result: StudyResult, folders: Folders) -> None:
-    """Write a finished study: its dataset, and, if something was fitted, its record and the fresh points."""
+    """Write a finished study: its dataset, and, if it has fits, its record and the fresh points."""
     name = f"{result.plan.circuit.name}.{result.study.key}"
     write_dataset(result.dataset, folders.data / f"{name}.nc")
     write_dataset(result.dataset, folders.data / f"{name}.csv")
@@ -319,7 +340,7 @@ def keep(result: StudyResult, folders: Folders) -> None:
 
 
 def thin(plan: SweepPlan, most: int) -> list[tuple[int, ...]]:
-    """At most `most` indices spread evenly along every dimension of the grid: a Latin hypercube, always the same."""
+    """At most `most` indices, spread evenly along every dimension of the grid: a Latin hypercube with a fixed seed."""
     where = scipy.stats.qmc.LatinHypercube(len(plan.shape), rng=np.random.default_rng(0)).random(most)
     indices = np.floor(where * np.array(plan.shape)).astype(int)
     return sorted({tuple(int(i) for i in index) for index in indices})

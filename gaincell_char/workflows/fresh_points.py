@@ -1,4 +1,4 @@
-"""Random points over the closed valid range of every fit of a study, simulated after the fits: the error to expect."""
+"""Random points over the closed valid range of every fit of a study, simulated after the fits, and the errors there."""
 
 import itertools
 import math
@@ -21,31 +21,31 @@ from ..sweeping.run import FAILED, OK, Failure
 from ..sweeping.scattered import RUN, characterize_scattered
 
 RUNS_DC, RUNS_TRANSIENT, RUNS_OF_MANY = 32, 24, 16
-"""Runs per condition: of a DC bench, of any other, and of a study with more than `_MANY` conditions."""
+"""Runs per condition: of a DC bench, of other benches, and of a study with more than `_MANY` conditions."""
 _MANY = 4
 _CURVE_VALUES = 8
 _EDGE_SHARE = 4
-"""One point of so many lies on the edge of the range."""
+"""One point in this number lies on the edge of the range."""
 _DIGITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where fits hold that take the same inputs at the same conditions: they share their fresh points."""
+    """Inputs, conditions and valid range; fits that have all three in common share their fresh points."""
 
     inputs: tuple[str, ...]
     conditions: Mapping[str, float | str]
     valid_range: Mapping[str, tuple[float, float]]
 
     def holds(self, fit: Fit) -> bool:
-        """Tell whether a fit is one of those."""
+        """Whether a fit has these inputs, conditions and valid range."""
         same_range = fit.valid_range == self.valid_range
         return same_range and (fit.inputs, fit.conditions) == (self.inputs, self.conditions)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceTable:
-    """What was simulated at one place: the rows of `ScatteredResult.table`."""
+    """Results at one place: the rows of `ScatteredResult.table`."""
 
     place: Place
     table: pd.DataFrame
@@ -56,7 +56,7 @@ class PlaceTable:
         return int(self.table.loc[self.table["status"] == FAILED, RUN].nunique())
 
     def select(self, output: str) -> Selection:
-        """Return the points that have a result."""
+        """Return the points with a result."""
         rows = self.table[self.table["status"] == OK]
         return Selection(
             inputs={name: rows[name].to_numpy(dtype=float) for name in self.place.inputs},
@@ -67,7 +67,7 @@ class PlaceTable:
 
 @dataclass(frozen=True, kw_only=True)
 class FreshPoints:
-    """Everything that was simulated after the fits of a study."""
+    """All simulations after the fits of a study."""
 
     seed: int = 0
     tables: Sequence[PlaceTable] = ()
@@ -86,21 +86,25 @@ class FreshPoints:
         return {"points": len(runs), "ok": int((runs == OK).sum()), "failed": int((runs == FAILED).sum())}
 
     def find(self, fit: Fit) -> PlaceTable | None:
-        """Return what was simulated where a fit holds."""
+        """Return the results at the place of a fit, or None if there are none."""
         return next((one for one in self.tables if one.place.holds(fit)), None)
 
 
 def simulate_fresh_points(plan: SweepPlan, fits: Sequence[Fit], pool: Pool) -> FreshPoints:
-    """Simulate random points where the fits of a study hold, at the conditions of each.
+    """Simulate random points in the valid ranges of the fits of a study, at the conditions of each.
 
-    Points are spread along each input like the values of its grid, by a Sobol sequence; one of four lies on a corner or
-    an edge of the range.  All runs of a bench with a curve share its random values, of which two are the ends of its
-    range.  A fit that does not take the curve as an input has no fresh points.
+    Points are spread along each input like the values of its grid, by a Sobol sequence; one in four lies on a corner or
+    an edge of the range.  All runs of a bench with a curve share its random values, including both ends of its range.
+    A fit without the curve among its inputs has no fresh points.
 
     Parameters
     ----------
     plan : SweepPlan
-        That of the study; the seed follows from its digest.
+        Plan of the study; the seed is computed from its digest.
+    fits : sequence of Fit
+        Fits of the study.
+    pool : Pool
+        The simulators.
     """
     seed, asked = derive_seed(plan), draw_runs(plan, fits)
     if not asked:
@@ -114,7 +118,7 @@ def simulate_fresh_points(plan: SweepPlan, fits: Sequence[Fit], pool: Pool) -> F
 
 
 def draw_runs(plan: SweepPlan, fits: Sequence[Fit]) -> list[tuple[Place, Values]]:
-    """Return the runs of `simulate_fresh_points`: where each belongs, and its value of every dimension of the plan."""
+    """Return the runs of `simulate_fresh_points`: the place of each, and its value of every dimension of the plan."""
     count, seed = _count_runs(plan, fits), derive_seed(plan)
     found: list[tuple[Place, Values]] = []
     for number, place in enumerate(list_places(plan, fits)):
@@ -123,7 +127,7 @@ def draw_runs(plan: SweepPlan, fits: Sequence[Fit]) -> list[tuple[Place, Values]
 
 
 def draw_curve(plan: SweepPlan) -> Floats:
-    """Return the random values of a bench's curve, both ends among them; none if it has no curve."""
+    """Return random values of a bench's curve, shape (n,), in SI units, including both ends; empty without a curve."""
     if plan.bench.curve is None:
         return plan.curve
     rng = np.random.default_rng(derive_seed(plan))
@@ -132,12 +136,12 @@ def draw_curve(plan: SweepPlan) -> Floats:
 
 
 def add_errors(fits: Sequence[Fit], fresh: FreshPoints, circuit: Circuit) -> list[Fit]:
-    """Return the fits with their errors on fresh points."""
+    """Return the `fits` of a `circuit` with their errors at the points of `fresh`."""
     return [fit.model_copy(update={"fresh": compute_fresh_errors(fit, fresh, circuit)}) for fit in fits]
 
 
 def compute_fresh_errors(fit: Fit, fresh: FreshPoints, circuit: Circuit) -> FreshErrors | None:
-    """Errors of a fit on fresh points; None if no run where it holds has a result."""
+    """Errors of a `fit` of a `circuit` at the points of `fresh`; None if no run at its place has a result."""
     found = fresh.find(fit)
     points = found.select(fit.output) if found else None
     if found is None or points is None or not points.output.size:
@@ -148,12 +152,12 @@ def compute_fresh_errors(fit: Fit, fresh: FreshPoints, circuit: Circuit) -> Fres
 
 
 def derive_seed(plan: SweepPlan) -> int:
-    """Seed of a study's fresh points."""
+    """Seed of a study's fresh points, from the digest of its plan."""
     return int(plan.digest, 16) % 2**32
 
 
 def list_places(plan: SweepPlan, fits: Sequence[Fit]) -> list[Place]:
-    """Where the fits hold, each place once; without those that do not take the bench's curve as an input."""
+    """Places of the fits, each once; without fits that do not have the bench's curve as an input."""
     found: list[Place] = []
     curve = plan.bench.curve.name if plan.bench.curve else None
     for fit in fits:
@@ -184,7 +188,7 @@ def _draw(plan: SweepPlan, place: Place, count: int, rng: np.random.Generator) -
 
 
 def _draw_ranks(dimensions: int, count: int, rng: np.random.Generator) -> Floats:
-    """Points of the unit cube, shape (count, dimensions), the last of them on its corners and edges."""
+    """Points of the unit cube, shape (count, dimensions); the last ones lie on its corners and edges."""
     if not dimensions:
         return np.empty((1, 0))
     sobol = scipy.stats.qmc.Sobol(dimensions, rng=rng).random_base2(math.ceil(math.log2(count)))[:count]
@@ -194,7 +198,7 @@ def _draw_ranks(dimensions: int, count: int, rng: np.random.Generator) -> Floats
 
 
 def _edges(dimensions: int) -> Iterator[tuple[float, ...]]:
-    """Corners of the unit cube, then points with one coordinate at an end, the others NaN; for a line its two ends."""
+    """Corners of the unit cube, then points with one coordinate at an end and the others NaN; of a line both ends."""
     yield from itertools.product((0.0, 1.0), repeat=dimensions)
     sides = itertools.product((0.0, 1.0), range(dimensions))
     for end, which in itertools.cycle(sides) if dimensions > 1 else ():
@@ -205,6 +209,6 @@ def _at_ranks(values: Floats, span: tuple[float, float], ranks: Floats) -> Float
     """Values between the sorted ones of an axis, by their rank from 0 to 1; the ends are those of the range."""
     inside = np.unique(values[(values >= span[0]) & (values <= span[1])])
     found = np.interp(ranks, np.linspace(0.0, 1.0, inside.size), inside)
-    # Short numbers in decks, as on a grid; but no end is left for that.
+    # Decks contain short numbers, as on a grid; rounding must not leave the range.
     short = [float(f"{value:.{_DIGITS}g}") for value in found]
     return np.clip(short, *span)
