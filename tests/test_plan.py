@@ -16,7 +16,8 @@ from gaincell_char.declare.bench import Curve, Output
 from gaincell_char.declare.parameters import Params, choice, number
 from gaincell_char.errors import ParameterError
 from gaincell_char.spice.ngspice import Outcome
-from gaincell_char.sweeping.plan import make_plan, parse_axis
+from gaincell_char.sweeping.axes import parse_axis
+from gaincell_char.sweeping.plan import make_plan
 from gaincell_char.sweeping.run import OK, characterize
 
 CELL = registry.load_circuit("gain_cell")
