@@ -192,6 +192,11 @@ def test_models_are_elementwise_over_their_whole_sweep(circuit):
         np.testing.assert_allclose(broadcast.ravel(), table, **tolerance)
         order = np.random.default_rng(1).permutation(table.size)
         np.testing.assert_allclose(model(*(x.ravel()[order] for x in mesh), **coefficients), table[order], **tolerance)
+        both = {name: np.array([[value], [1.01 * value]]) for name, value in coefficients.items()}
+        changed = model(*(x.ravel() for x in mesh), **{name: 1.01 * value for name, value in coefficients.items()})
+        together = model(*(x.ravel() for x in mesh), **both)
+        np.testing.assert_allclose(together[0], table, **tolerance)
+        np.testing.assert_allclose(together[1], changed, **tolerance)
 
 
 def test_models_said_to_be_linear_are(circuit):

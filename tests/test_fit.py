@@ -411,3 +411,24 @@ def test_bounds_are_kept():
     toy = dataclasses.replace(toy, arguments={**toy.arguments, "tau": tau})
     found = fit_model(toy, points(relaxation(X, a=2.0, tau=0.7, c=1.0)), {}, "V")
     assert found.values()["tau"] == pytest.approx(1.0, rel=1e-6)
+
+
+def test_the_steps_of_a_jacobian_are_computed_in_one_call():
+    """A search of many calls takes fewer calls of the model than of the residual; the numbers are the same."""
+    shapes = []
+
+    def counted(x, *, a, tau, c):
+        shapes.append(np.shape(a))
+        return relaxation(x, a=a, tau=tau, c=c)
+
+    def one_at_a_time(x, *, a, tau, c):
+        return c + a * np.exp(-x / float(tau))
+
+    y = relaxation(X, a=2.0, tau=0.7, c=0.3) + 0.01 * np.sin(9 * X)
+    starts = {"a": 1.5, "tau": 1.0, "c": 0.1}
+    together = fit_model(model(counted, **starts), points(y), {}, "V")
+    assert shapes.count((6, 1)) > 3  # three coefficients, a central difference each
+    assert shapes.count((3, 1)) > 3  # refits of the cross-validation: forward differences
+    alone = fit_model(model(one_at_a_time, **starts), points(y), {}, "V")
+    assert together.values() == pytest.approx(alone.values(), rel=1e-12)
+    assert together.cross_validation.rms == pytest.approx(alone.cross_validation.rms, rel=1e-9)
