@@ -39,7 +39,7 @@ def rows(macros: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
         yield f"`sky130`, {kind} converter: rms", "0.2 %", f"{100 * error.rms / T_MAX:.3f} %"
     for macro in macros:
         target, measured = (
-            units.show(float(f"{macro[key]:.2g}"), macro["unit"]) for key in ("stated_rms", "rms")
+            units.show(float(f"{macro[key]:.2g}"), macro["unit"]) for key in ("formula_rms", "rms")
         )  # fmt: skip
         yield f"exported subcircuit, `{macro['record']}`: rms", target, measured
     yield "cubic fitted to a table of the published polynomial: worst coefficient", "1e-9", power(external_data.refit())
