@@ -1,9 +1,10 @@
-"""Targets and measured values of the code: the table of docs/architecture.md.
+"""Targets and measured values of the code: two tables of docs/architecture.md.
 
+    python tools/architecture.py
     python benchmarks/against_checkout.py /path/to/other -o against.json
-    python tools/architecture.py against.json
+    python tools/architecture.py --against against.json
 
-It runs ``.ci/run`` in an empty clone.  No number of the table is typed by hand.
+Without an option it runs ``.ci/run`` in an empty clone.  No number of the table is typed by hand.
 """
 
 import argparse
@@ -72,13 +73,17 @@ def suite() -> Iterator[Row]:
 
 
 def main() -> None:
-    """Write the table."""
+    """Write one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("against", type=Path, help="output of benchmarks/against_checkout.py")
-    found = json.loads(parser.parse_args().against.read_text(encoding="utf-8"))
-    compared = f"Commit {found['now']} (after) was compared with {found['before']} (before)."
-    text = "\n".join([compared, "", table(("figure", "target", "measured"), [*shape(), *against(found), *suite()])])
-    rewrite("docs/architecture.md", "architecture", text)
+    parser.add_argument("--against", type=Path, help="output of benchmarks/against_checkout.py")
+    heads, path = ("figure", "target", "measured"), parser.parse_args().against
+    if path is None:
+        name, text = "architecture", table(heads, [*shape(), *suite()])
+    else:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        compared = f"Commit {found['now']} (after) was compared with {found['before']} (before)."
+        name, text = "against", "\n".join([compared, "", table(heads, list(against(found)))])
+    rewrite("docs/architecture.md", name, text)
     print(text)
 
 
