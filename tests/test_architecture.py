@@ -240,8 +240,8 @@ def p90_body() -> int:
 
 
 def longest_function() -> int:
-    """Lines of the longest function, without docstring."""
-    return max(_lines(function) for _, function in _functions())
+    """Lines of the longest function, without docstring; of a verb those of its body."""
+    return max(_measured_lines(file, function) for file, function in _functions())
 
 
 def _lines(function: ast.FunctionDef) -> int:
