@@ -37,7 +37,11 @@ def shape() -> Iterator[Row]:
     yield "packages", f"≤ {found['MOST_PACKAGES']}", f"{len(packages)}"
     yield "median module, lines", f"< {found['MEDIAN_MODULE']}", f"{found['median_module']():.0f}"
     yield "90 % of the function bodies, lines", f"≤ {found['P90_BODY']}", f"{found['p90_body']()}"
-    yield "longest function, lines; of a verb those of its body", f"≤ {found['LONGEST_FUNCTION']}", f"{found['longest_function']()}"
+    yield (
+        "longest function, lines; of a verb those of its body",
+        f"≤ {found['LONGEST_FUNCTION']}",
+        f"{found['longest_function']()}",
+    )
     yield "readers of SPICE text", "1", f"{len(found['spice_readers']())}"
     yield "modules with `fmt: skip`", "0", f"{len(found['unformatted']())}"
     many = found["with_many_arguments"]()
