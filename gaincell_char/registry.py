@@ -1,6 +1,7 @@
 """Find the contents of circuits/, netlists/ and fits/, without a list of their names."""
 
 import importlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -43,10 +44,7 @@ def load_circuit(name: str) -> Circuit:
     RequestError
         If the file declares something else.
     """
-    modules = circuit_modules()
-    if name not in modules:
-        raise ParameterError(f"no circuit {name!r}; have {', '.join(modules)}")
-    return _declared(modules[name], "CIRCUIT", Circuit, name)
+    return _declared(circuit_modules(), "CIRCUIT", Circuit, name)
 
 
 def head_names() -> tuple[str, ...]:
@@ -64,14 +62,14 @@ def load_head(name: str) -> Head:
     RequestError
         If the file declares something else.
     """
-    modules = head_modules()
-    if name not in modules:
-        raise ParameterError(f"no head {name!r}; have {', '.join(modules)}")
-    return _declared(modules[name], "HEAD", Head, name)
+    return _declared(head_modules(), "HEAD", Head, name)
 
 
-def _declared(module: str, variable: str, kind: type[D], name: str) -> D:
+def _declared(modules: Mapping[str, str], variable: str, kind: type[D], name: str) -> D:
     """Return the declaration of a module, or raise `RequestError` if it has the wrong type or another name."""
+    if name not in modules:
+        raise ParameterError(f"no {kind.__name__.lower()} {name!r}; have {', '.join(modules)}")
+    module = modules[name]
     found = getattr(importlib.import_module(module), variable, None)
     if not isinstance(found, kind) or found.name != name:
         file = f"{module.removeprefix(f'{_HOME}.').replace('.', '/')}.py"
