@@ -4,13 +4,13 @@
     python benchmarks/software_model.py --out measured whole
     python tools/readme_model.py measured
 
-No number of the tables is typed by hand.
+A table whose parts are not in the folder is left as it is.  No number of the tables is typed by hand.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,26 +163,34 @@ def forward(speed: dict[str, Any]) -> str:
     return f"{table(heads, rows())}\n\nMeasured on a CPU with {speed['threads']} threads."
 
 
+TABLES: dict[str, tuple[tuple[str, ...], Callable[..., str]]] = {
+    "parity": (("parity",), parity),
+    "agreement": (("spice",), agreement),
+    "array": (("whole", "operations"), array),
+    "attention": (("speed",), lambda speed: attention(speed["seconds"])),
+    "forms": (("spice",), forms),
+    "coverage": (("spice",), lambda spice: coverage(spice["mismatch"])),
+    "forward": (("speed",), forward),
+}
+"""Block -> parts of the benchmark it needs, and its writer."""
+
+
 def main() -> None:
-    """Rewrite all tables."""
+    """Rewrite the tables whose parts are in the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    parts = ("parity", "spice", "operations", "whole", "speed")
-    found = {name: json.loads((folder / f"model_{name}.json").read_text(encoding="utf-8")) for name in parts}
-    texts = {
-        "parity": parity(found["parity"]),
-        "agreement": agreement(found["spice"]),
-        "array": array(found["whole"], found["operations"]),
-        "attention": attention(found["speed"]["seconds"]),
-        "forms": forms(found["spice"]),
-        "coverage": coverage(found["spice"]["mismatch"]),
-        "forward": forward(found["speed"]),
+    found = {
+        file.stem.removeprefix("model_"): json.loads(file.read_text(encoding="utf-8"))
+        for file in folder.glob("model_*.json")
     }
-    for block, text in texts.items():
-        rewrite(headline.PAGE, block, text)
+    for block, (parts, write) in TABLES.items():
+        if set(parts) <= set(found):
+            rewrite(headline.PAGE, block, write(*(found[part] for part in parts)))
+            sys.stdout.write(f"{block}: written\n")
+        else:
+            sys.stdout.write(f"{block}: left as it is, without {', '.join(parts)}\n")
     headline.refresh()
-    sys.stdout.write(texts["agreement"] + "\n")
 
 
 if __name__ == "__main__":
