@@ -12,6 +12,7 @@ usage: ./go COMMAND [ARGUMENTS]
   run [ARGUMENTS]    the main job: gaincell run; --help lists its options
   gaincell ...       any gaincell command
   test [ARGUMENTS]   the test suite, in 5 minutes; arguments go to pytest
+  test --quick [...] its quick form, in 3 minutes, for work on the code: without the tests marked slow
   test --all [...]   its long form, in 30 minutes: 500 hostile files of each kind, 60 kills,
                      every circuit in every technology, every page of the documentation
   lint               format, style and type checks
@@ -206,10 +207,12 @@ run_tests() {
     need_models
     need_consumers
     cd "$root"
-    if [ "${1:-}" = --all ]; then
-        shift
-        export GAINCELL_TESTS=all
-    fi
+    case ${1:-} in
+        --all | --quick)
+            export GAINCELL_TESTS=${1#--}
+            shift
+            ;;
+    esac
     GAINCELL_REQUIRE_NGSPICE=1 exec .venv/bin/pytest -n 2 --dist loadgroup "$@"
 }
 

@@ -31,7 +31,9 @@ from gaincell_char.technology.schema import Technology
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ALL = os.environ.get("GAINCELL_TESTS") == "all"
+FORM = os.environ.get("GAINCELL_TESTS", "")
+LEFT_OUT = {"all": (), "quick": ("long", "slow")}.get(FORM, ("long",))
+"""Markers of the tests that do not run."""
 
 
 @cache
@@ -94,14 +96,14 @@ def left_behind(run: str, folder: Path) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whoever asks for `pool` needs ngspice, marked or not; what is long is left to ``./go test --all``."""
+    """Whoever asks for `pool` needs ngspice, marked or not; what this form of the suite leaves out is deselected."""
     for item in items:
         if "pool" in getattr(item, "fixturenames", ()):
             item.add_marker("ngspice")
-    if not ALL:
-        long = [item for item in items if item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    left_out = [item for item in items if any(map(item.get_closest_marker, LEFT_OUT))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not any(map(item.get_closest_marker, LEFT_OUT))]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -133,7 +135,7 @@ def _quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _check_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not ALL:
+    if FORM != "all":
         monkeypatch.setattr(verify, "_POINTS", 1)
 
 

@@ -80,6 +80,7 @@ def run(project, *command):
     )
 
 
+@pytest.mark.slow
 def test_new_files_are_all_it_takes(project):
     before = files(project)
     made = run(

@@ -61,6 +61,7 @@ def test_every_head_is_declared_completely(head):
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("operation", ["scores", "values"])
+@pytest.mark.slow
 def test_a_whole_array_is_the_sum_of_its_cells(pool, head, operation):
     """Ideal clamps and drivers: rows, columns and converters do not see each other."""
     circuit = array(operation, head)
@@ -106,6 +107,7 @@ def test_a_pulse_shorter_than_its_edges_is_a_small_one(pool):
     assert 0 < charges[0] < charges[1] < charges[2] < 3e-15
 
 
+@pytest.mark.slow
 def test_one_bias_for_all_couples_the_converters(pool):
     v, t = stored(8, 4)
     own, shared = (array(shared_bias=b) for b in (False, True))
@@ -190,6 +192,7 @@ def test_what_is_lost_is_simulated_again_and_nothing_else(there, gaincell):
     pd.testing.assert_frame_equal(first, again)
 
 
+@pytest.mark.slow
 def test_a_third_person_can_repeat_it(there, gaincell, tmp_path):
     again = ("--columns", 3, "--operation", "scores", "--inputs", "there/inputs.npz")
     assert gaincell("compare", "-o", "b", *again)[0] == 0
@@ -206,6 +209,7 @@ def test_a_form_that_is_off_fails_the_gate(gaincell):
     assert "times the error stated in the records; the limit is 3 times" in err
 
 
+@pytest.mark.slow
 def test_a_clamp_with_resistance_needs_the_sliced_form(gaincell, tmp_path):
     status, out, _ = gaincell("compare", "-o", "there", *SMALL, "--clamp", "resistor", "--operation", "scores")
     assert status == 0, out

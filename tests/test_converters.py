@@ -82,6 +82,7 @@ def test_the_gain_is_one_over_the_ramp_current(name, pool):
 
 
 @pytest.mark.ngspice
+@pytest.mark.slow
 def test_the_sink_is_as_strong_as_the_source(curves):
     signed = curves["signed_c2p"]
     low, high = (signed.interp(q_in=[-q, q]).to_numpy() for q in (0.15e-12, 0.45e-12))
@@ -142,6 +143,7 @@ def test_the_sign_bit_is_that_of_the_charge(transfers):
 
 @pytest.mark.ngspice
 @each_converter
+@pytest.mark.slow
 def test_a_conversion_leaves_nothing_behind_if_the_reset_is_long_enough(name, pool):
     q = FULL_SCALE[name] * np.array([-1.0, 0.0, 1.0])
     request = {"t_reset": [3e-9, 5e-9], "q_prev": q, "q_in": [0.3 * FULL_SCALE[name]]}
@@ -186,6 +188,7 @@ def test_levels_follow_the_supply(name):
 
 @pytest.mark.ngspice
 @each_converter
+@pytest.mark.slow
 def test_widths_agree_with_a_run_a_hundred_times_tighter(name, pool):
     """0.01 % of t_max is 1.5 ps."""
     q = FULL_SCALE[name] * np.array([0.02, 0.04, 0.5])

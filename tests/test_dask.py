@@ -76,6 +76,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits(cluster, pool, tmp_pa
 
 @pytest.mark.ngspice
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_the_command_takes_the_address_of_a_scheduler(threads, gaincell):
     words = ["mc", "gain_cell", "dc", "-n", "32", "--axis", "v_store=0.9", "--vary", "mismatch", "-o", "c", "--dask"]
     status, out, err = gaincell(*words, threads.scheduler_address)

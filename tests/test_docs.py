@@ -59,6 +59,7 @@ def type_commands(block, capsys):
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=[pytest.mark.long] if page in LONG else []) for page in PAGES]
 )
+@pytest.mark.slow
 def test_every_command_and_every_line_of_python_runs_in_order(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if not ALL:  # a sample of every campaign, the last check of a technology, takes longer than all others

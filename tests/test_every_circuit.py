@@ -278,6 +278,7 @@ def conditions(circuit, bench):
         yield registry.plan_bench(circuit.name, bench.name, set_=low), [(0, 0, *i) for i in swept]
 
 
+@pytest.mark.slow
 def test_every_bench_runs_in_every_condition(circuit, pool):
     for bench in circuit.benches:
         found = []
@@ -307,6 +308,7 @@ def read_raw(path):
 
 
 @pytest.mark.skipif(shutil.which("ngspice") is None, reason="no ngspice command, only the library")
+@pytest.mark.slow
 def test_a_printed_deck_gives_the_same_numbers_by_hand(circuit, pool, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for bench in circuit.benches:
@@ -401,6 +403,7 @@ OTHERS = [
     [*OTHERS, *((registry.DEFAULT_TECHNOLOGY, name) for name in RECORDS)],
     ids=lambda value: value,
 )
+@pytest.mark.slow
 def test_a_record_is_that_of_today(technology, name, load_technology, pool):
     """A few points of its study are simulated again: the best models are as far off as the record says."""
     load_technology(technology)
@@ -457,6 +460,7 @@ def test_spreads_are_declared_of_what_there_is(circuit):
             assert all(UNIT.fullmatch(c.unit) and c.doc and c.scale > 0 for c in model.random.values())
 
 
+@pytest.mark.slow
 def test_every_spread_runs_and_has_its_features(circuit, pool):
     for spread in circuit.all_spreads:
         planned = plan_campaign(circuit.name, spread.bench, vary="both")
@@ -495,6 +499,7 @@ def test_a_packaged_spread_is_that_of_today(name):
 
 
 @pytest.mark.parametrize("name", [name for name in CAMPAIGNS if name.endswith("dc_mismatch")])
+@pytest.mark.slow
 def test_the_random_cells_of_a_record_are_made_again(name, pool):
     """A tenth of its samples give its covariance, within what a tenth can tell."""
     record = registry.load_record(registry.DEFAULT_TECHNOLOGY, name)

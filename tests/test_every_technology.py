@@ -30,6 +30,7 @@ def checks(name):
 
 @pytest.mark.xdist_group("checks")  # one worker runs all of them once
 @pytest.mark.parametrize("check", PLAIN)
+@pytest.mark.slow
 def test_every_check_passes(technology, check):
     found = checks(technology.name)[check]
     assert found.passed, found.failures
@@ -42,6 +43,7 @@ def test_every_check_passes(technology, check):
         for name in registry.technology_names()
     ],
 )
+@pytest.mark.slow
 def test_a_sample_of_every_campaign_can_be_simulated(load_technology, name):
     """The last check: six seconds, with a foundry's models half a minute."""
     [check] = technology_checks.check_technology(load_technology(name), [SAMPLED])

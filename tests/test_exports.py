@@ -74,6 +74,7 @@ def on_grid(dataset, fit):
 
 
 @each_macro
+@pytest.mark.slow
 def test_the_macro_model_differs_from_the_transistors_by_what_the_record_states(name, pool):
     """Same bench, both run, at the fresh points of the record: its error is the one stated there, no more."""
     record, text = macro(name)

@@ -288,6 +288,7 @@ def test_outliers_are_fitted_weighed_down_or_left_out():
     assert errors["robust"] < 0.3 * errors["keep"]
 
 
+@pytest.mark.slow
 def test_standard_errors_of_measured_data_are_honest():
     """With a sigma that differs from point to point, 95 % intervals hold what they should."""
     rng = np.random.default_rng(2)
@@ -377,6 +378,7 @@ def everywhere(dataset, folder):
 
 
 @pytest.mark.ngspice
+@pytest.mark.slow
 def test_one_table_gives_one_record_wherever_it_is(simulated, tmp_path):
     sources = everywhere(simulated, tmp_path)
     records = {name: fit_table(source, models=["cubic", "ekv_2d"])[0] for name, source in sources.items()}

@@ -90,6 +90,7 @@ def _python(code, *words, cwd, path=None):
 
 
 @pytest.mark.ngspice
+@pytest.mark.slow
 def test_a_measure_that_was_edited_is_not_mixed_with_what_the_old_one_measured(tmp_path):
     site = _copied(tmp_path / "site", beside=False)
     words = ("mc", *ONE, "--vary", "mismatch", "-n", 2, "--shard", "1/1", "-o", "c")
@@ -190,6 +191,7 @@ PULSE = (
 
 
 @pytest.mark.ngspice
+@pytest.mark.slow
 def test_a_campaign_whose_sweep_is_one_value_has_its_page(gaincell, tmp_path):
     status, out, err = gaincell(*PULSE, "-o", "c", "--workers", 1)
     assert status == 0, err
@@ -337,6 +339,7 @@ FIT = ("--circuit", "gain_cell", "--model", "cubic", "-o", "r.json")
         ("--units", "i_bl=mA"), ("--set", "vdd=0.9"), ("--map", "v_store=v_store"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_an_option_of_fit_has_an_effect_on_every_kind_of_table(gaincell, tmp_path, words):
     for name in ("t.nc", "t.csv", "t.parquet"):
         status, _, err = gaincell("fit", name, *FIT, "--bench", "dc", *words)

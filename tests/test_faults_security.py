@@ -137,6 +137,7 @@ def test_a_record_with_a_hostile_name_or_text_is_refused_where_it_is_read(tmp_pa
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.slow
 def test_export_of_a_hostile_record_is_one_sentence_and_writes_nothing(gaincell, tmp_path, target):
     for field, put in FIELDS.items():
         for attack in LINES:
@@ -206,6 +207,7 @@ def _ran(name, text, folder, pool):
 
 @pytest.mark.usefixtures("stand_ins")
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.slow
 def test_a_record_made_in_python_cannot_put_a_line_into_an_exported_program(tmp_path, pool, target):
     """The second lock: every field, attack and format, for a record that no reader has seen."""
     trap = Trap(tmp_path)
@@ -567,6 +569,7 @@ def _toml(text):
 
 
 @pytest.mark.parametrize("kind", ["netlist", "record", "table", "manifest", "technology", "library"])
+@pytest.mark.slow
 def test_every_reader_takes_time_in_proportion_to_its_input(tmp_path, kind):
     read, shapes = {
         "netlist": (read_netlist, NETLISTS),

@@ -230,6 +230,7 @@ def by_hand(tmp_path, section, lines, names, control="op"):
 
 
 @pytest.mark.parametrize(("corner", "section"), [("tt", "tt"), ("sf", "fs")])
+@pytest.mark.slow
 def test_a_wrapper_is_the_foundrys_own_device(sky130, tmp_path, corner, section):
     """Every edit left the current what it was, at three sizes and six voltages."""
     cases = [

@@ -176,6 +176,7 @@ def test_points_that_were_not_run_give_no_error():
     assert simulate_fresh_points(plan, [], NoPool()).counts == {"points": 0, "ok": 0, "failed": 0}
 
 
+@pytest.mark.slow
 def test_the_main_job_keeps_the_points_beside_its_data(finished):
     folder, _ = finished("run", "--circuit", "capacitor_decay", "--out", "results")
     text = (folder / "results" / "data" / "capacitor_decay.leak.fresh.csv").read_text()

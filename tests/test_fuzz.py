@@ -308,6 +308,7 @@ def use_table(trap, made):
     return True
 
 
+@pytest.mark.slow
 def test_tables(fuzz):
     fuzz(tables(), use_table)
 
@@ -395,6 +396,7 @@ def _replace(trap, path, content):
         path.write_text(dumped(trap.filled(content)), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_campaign_folders(fuzz, pool, campaign_folder):
     fuzz(campaigns(campaign_folder), partial(use_campaign, whole=campaign_folder, pool=pool), campaign_folder)
 

@@ -217,6 +217,7 @@ def _check_end(kill, status, said):
 
 
 @pytest.mark.parametrize("kill", _grouped(QUICK))
+@pytest.mark.slow
 def test_killed_once_and_run_again(kill, reference, tmp_path, record_property):
     _killed(kill, reference, tmp_path, record_property)
 

@@ -241,6 +241,7 @@ def _spoil(monkeypatch, share):
     monkeypatch.setattr(execute.Campaign, "rows", broken)
 
 
+@pytest.mark.slow
 def test_failed_samples_are_listed_and_left_out(gaincell, tmp_path, monkeypatch):
     """Five of a hundred fail: the campaign ends, says so, and its statistics are those of the others."""
     with monkeypatch.context() as spoiled:

@@ -155,6 +155,7 @@ def test_a_converter_maps_over_a_batch_of_functions():
     assert torch.equal(torch.func.vmap(relu)(charge), relu(charge))
 
 
+@pytest.mark.slow
 def test_autocast_compiles_in_one_graph():
     module = Attention()
     torch._dynamo.reset()

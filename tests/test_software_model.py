@@ -216,6 +216,7 @@ def test_every_precision_and_every_batch(dtype):
 
 
 @pytest.mark.parametrize("options", [{}, {"decay_per_token": 1e-3}, {"records": "paper", "gradient": "surrogate"}])
+@pytest.mark.slow
 def test_it_compiles_in_one_graph(options):
     q, k, v = tensors(140, 8)
     module = Attention(**options)
@@ -224,6 +225,7 @@ def test_it_compiles_in_one_graph(options):
     torch.testing.assert_close(compiled(q, k, v), module(q, k, v))
 
 
+@pytest.mark.slow
 def test_an_array_compiles_in_one_graph():
     v = tensors(8, 3)[1]
     t = T_MAX * tensors(5, 8, seed=1)[0]

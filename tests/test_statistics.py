@@ -29,6 +29,7 @@ def test_moments_of_a_known_sample():
 
 
 @pytest.mark.parametrize("statistic", ["mean", "sigma"])
+@pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say(statistic):
     truth = {"mean": 3.0, "sigma": 2.0}[statistic]
     found = [s.moments(RNG.normal(3, 2, 25)) for _ in range(1000)]

@@ -121,6 +121,7 @@ def test_fit_takes_a_table_from_elsewhere_like_the_command(gaincell, tmp_path, c
 
 
 @pytest.mark.ngspice
+@pytest.mark.slow
 def test_monte_carlo_gives_what_the_command_writes(gaincell, tmp_path, pool, samples, monkeypatch):
     status, out, err = gaincell(*MC)
     assert status == 0, err

@@ -155,6 +155,7 @@ class Session:
         self._commands = 0
         self._loaded = False
         self._template: Template | None = None
+        self._sources: Mapping[str, str] = {}
         self._parsed: dict[str, float] = {}
         self._current: dict[str, float] = {}
         self._altered: tuple[str, ...] = ()
@@ -191,16 +192,15 @@ class Session:
         ngspice rounds a value in ``alter`` and one in ``.param`` differently.  Alterable sources are always set by
         ``alter``, so that a result does not depend on previous simulations.
         """
-        sources = deck.template.alterable
-        same = deck.template is self._template or deck.template == self._template
-        if not same or tuple(deck.alters) != self._altered:
+        if self._template is None or deck.template != self._template or tuple(deck.alters) != self._altered:
             self._load(deck)
-            altered = sources
-        elif all(name in sources for name, value in deck.params.items() if self._current[name] != value):
-            altered = {name: source for name, source in sources.items() if self._current[name] != deck.params[name]}
+            altered = self._sources
+        elif all(name in self._sources for name, value in deck.params.items() if self._current[name] != value):
+            changed = (name for name in self._sources if self._current[name] != deck.params[name])
+            altered = {name: self._sources[name] for name in changed}
         else:
             self._reset(deck)
-            altered = sources
+            altered = self._sources
         for name, source in altered.items():
             self._command(alter(source, deck.params[name]))
         for target, number in deck.alters.items():
@@ -223,6 +223,7 @@ class Session:
         lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in text.split("\n")]
         self._library.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
         self._template = deck.template
+        self._sources = deck.template.alterable
         self._parsed = dict(deck.params)
         self._altered = tuple(deck.alters)
 
