@@ -11,7 +11,7 @@ usage: ./go COMMAND [ARGUMENTS]
 
   run [ARGUMENTS]    the main job: gaincell run; --help lists its options
   gaincell ...       any gaincell command
-  test [ARGUMENTS]   the test suite, in 5 minutes; arguments go to pytest
+  test [ARGUMENTS]   the test suite, in 6 minutes; arguments go to pytest
   test --quick [...] its quick form, in 3 minutes, for work on the code: without the tests marked slow
   test --all [...]   its long form, in 30 minutes: 500 hostile files of each kind, 60 kills,
                      every circuit in every technology, every page of the documentation

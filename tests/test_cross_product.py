@@ -31,8 +31,8 @@ class Refusal:
 NOT_SAMPLED: dict[tuple[str, str, str, str], Refusal] = {}
 # (technology, what could not be fitted) -> why.
 NOT_FITTED = {
-    ("osfet", "capacitor_decay.decay: three_leaks"): Refusal(
-        "model three_leaks: the data do not determine",
+    ("osfet", "capacitor_decay.decay: four_leaks"): Refusal(
+        "model four_leaks: the data do not determine",
         "the transistors leak so little that no voltage of the sweep falls within the time axis",
     ),
 }

@@ -20,6 +20,7 @@ from gaincell_char.torch import (
     GainCellArray,
     ReLUC2P,
     SignedC2P,
+    WriteSchedule,
     attention,
     load_array,
     load_exported,
@@ -70,7 +71,7 @@ def campaign():
         ("v_store", lambda x: GainCellArray(x)),
         ("v_store", lambda x: GainCellArray(K).write(x)),
         ("t_pulse", lambda x: GainCellArray(K)(x)),
-        ("rates", lambda x: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), x if x is not None else "None")),
+        ("r_lo", lambda x: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), {"r_lo": x})),
     ],
 )
 def test_what_is_no_tensor_of_real_numbers_is_refused_by_name(name, use, odd):
@@ -91,7 +92,7 @@ def test_what_is_no_tensor_of_real_numbers_is_refused_by_name(name, use, odd):
         lambda x: GainCellArray(K).write(full(x, 6, 4)),
         lambda x: GainCellArray(K, outside="refuse")(full(x, 6)),
         lambda x: GainCellArray(K).age(full(x), Decay.from_records("gc28")),
-        lambda x: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), full(x, 6, 4)),
+        lambda x: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), {"r_hi": full(x, 6, 4)}),
     ],
 )
 def test_numbers_that_are_not_finite_are_refused(use, odd):
@@ -184,7 +185,11 @@ def test_a_window_and_an_array_longer_than_the_tokens_hide_nothing():
         ("t_pulse", lambda: GainCellArray(K)(full(1e-9))),
         ("t_pulse", lambda: GainCellArray(full(0.5, 3, 6, 4))(full(1e-9, 2, 1, 6))),
         ("t_pulse", lambda: GainCell.from_records("gc28")(K, full(1e-9, 5))),
-        ("rates", lambda: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), full(1.0, 2, 6, 4))),
+        ("r_lo", lambda: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), {"r_lo": full(1.0, 2, 6, 4)})),
+        ("no leak x", lambda: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), {"x": full(1.0, 6, 4)})),
+        ("schedule", lambda: Decay.from_records("gc28", schedule="idle")),
+        ("t_write", lambda: WriteSchedule(t_write=1e-6)),
+        ("shape", lambda: Decay.sample_leaks((3,))),
         ("time", lambda: GainCellArray(K).age(full(1e-4, 2, 6, 4), Decay.from_records("gc28"))),
         ("decay", lambda: GainCellArray(K).age(1e-4, None)),
         ("q_in", lambda: ReLUC2P.from_records("gc28")(T, T)),
@@ -207,7 +212,8 @@ def test_tensors_that_do_not_go_together_are_refused(says, use):
         ("c_bl", lambda x: Bitline(kind="passive", c_bl=x)),
         ("slices", lambda x: Bitline(slices=x)),
         ("time", lambda x: GainCellArray(K).age(x, Decay.from_records("gc28"))),
-        ("sigma", lambda x: Decay.sample_rates((3,), x)),
+        ("t_token", lambda x: WriteSchedule(t_token=x)),
+        ("tile", lambda x: WriteSchedule(tile=x)),
     ],
 )
 def test_odd_numbers_are_refused_by_name(name, use, odd):
@@ -220,7 +226,8 @@ def test_odd_numbers_are_refused_by_name(name, use, odd):
     [
         ("time", lambda: GainCellArray(K).age(INF, Decay.from_records("gc28"))),
         ("time", lambda: GainCellArray(K).age(full(-1.0), Decay.from_records("gc28"))),
-        ("rates", lambda: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), full(-1.0, 6, 4))),
+        ("r_lo", lambda: GainCellArray(K).age(1e-4, Decay.from_records("gc28"), {"r_lo": full(-1.0, 6, 4)})),
+        ("tile", lambda: WriteSchedule(tile=2000)),
         ("r_clamp", lambda: Bitline(kind="resistor", r_clamp=1e300)),
         ("slices", lambda: Bitline(slices=1.5)),
         ("slices", lambda: Bitline(slices=10**9)),

@@ -261,7 +261,7 @@ def decay_numbers() -> dict[str, str]:
 
 def leaks() -> Callable[..., np.ndarray]:
     """Fitted decay at 27 degC."""
-    return model_of("gc28/capacitor_decay.decay", "three_leaks", temp=27.0)
+    return model_of("gc28/capacitor_decay.decay", "four_leaks", temp=27.0)
 
 
 CONVERTERS = {

@@ -67,7 +67,7 @@ def other_rows(records: dict[str, Record]) -> list[Row]:
     decay = records["capacitor_decay.decay"]
     rows = []
     for temp in (27.0, 85.0):
-        error = stated(decay.fit("three_leaks", temp=temp))
+        error = stated(decay.fit("four_leaks", temp=temp))
         rows.append((f"capacitor decay at {temp:g} degC: rms", "2.5 mV", f"{1e3 * error.rms:.2f} mV"))
     for name, circuit in (("ReLU", "relu_c2p"), ("signed", "signed_c2p")):
         error = stated(fitted(records[f"{circuit}.transfer"]))

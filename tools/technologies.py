@@ -84,7 +84,7 @@ def fit_rows() -> Iterator[tuple[str, ...]]:
         ("gain_cell.dc", "softplus", "current at `v_in` = `vdd`"),
         ("gain_cell.pulse", "softplus_charge", "charge per pulse"),
         ("gain_cell_switched.dc", "softplus", "current at `v_in` = `vdd`"),
-        ("capacitor_decay.decay", "three_leaks", "stored voltage"),
+        ("capacitor_decay.decay", "four_leaks", "stored voltage"),
         ("relu_c2p.transfer", "relu_knee", "pulse width"),
         ("signed_c2p.transfer", "signed_knee", "signed pulse width"),
     ):

@@ -55,12 +55,14 @@ def head(name: str, title: str, cell: str) -> Head:
         },
         decay_forms={
             "cubic": ModelName(study="decay", model="exponential"),
-            "dc": ModelName(study="decay", model="three_leaks"),
-            "pulsed": ModelName(study="decay", model="three_leaks"),
+            "dc": ModelName(study="decay", model="four_leaks"),
+            "pulsed": ModelName(study="decay", model="four_leaks"),
         },
         sliced=Sliced(
             study="bitline", active="active_series", idle="idle_series", edge="edge_series", move="move_series"
         ),
+        leak_random=ModelName(study="leak_both", model="random_leaks"),
+        leak_rates={"x_lo": "r_lo", "x_hi": "r_hi"},
         random=ModelName(study="pulse_both", model="random_charge"),
         shared="vwbl wbl 0 {v_wbl}",
         row_levels={"wlr": ("{v_idle}", "{vdd}"), "wlrb": ("{vdd-v_idle}", "0")},

@@ -80,6 +80,10 @@ class Head:
         The cell on a bitline that moves.
     random : ModelName
         The cell's model with random coefficients.
+    leak_random : ModelName
+        The leakage with random coefficients, of the circuit `decay`.
+    leak_rates : mapping of str to str
+        Random number of that model -> coefficient of the decay that its exponential multiplies.
     operations : tuple of Operation
         Scores, then values.
     shared : str
@@ -101,6 +105,8 @@ class Head:
     decay_forms: Mapping[str, ModelName]
     sliced: Sliced
     random: ModelName
+    leak_random: ModelName
+    leak_rates: Mapping[str, str]
     operations: tuple[Operation, ...]
     shared: str
     row_levels: Mapping[str, tuple[str, str]]

@@ -130,6 +130,12 @@ class Model:
         Value of those swept parameters that are not inputs: numbers, or SPICE expressions (``{"bias": "supply/2"}``).
     linear : bool
         The function is linear in every coefficient that is not fixed.
+    relative_from : float
+        Part of the full range from which a residual counts relative to the size of the output, in a fit of simulated
+        data; 0 if all residuals count the same.
+    mean : callable, optional
+        The same function for a last input that changes so fast that only its distribution matters: it has another axis,
+        the last one, and so has the keyword argument ``shares``, the parts of the time at each of its values.
     """
 
     name: str
@@ -141,6 +147,8 @@ class Model:
     arguments: Mapping[str, Coefficient | CoefficientArray]
     held_at: Mapping[str, float | str] = field(default_factory=dict)
     linear: bool = False
+    relative_from: float = 0.0
+    mean: Callable[..., Any] | None = None
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -162,11 +170,34 @@ class Model:
 
     def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
         """Evaluate elementwise on NumPy arrays, torch tensors or symbols, with one keyword per coefficient."""
-        packed = {
+        return self.function(*inputs, **self._packed(coefficients))
+
+    def evaluate_mean(self, *inputs: Any, shares: Any, **coefficients: Any) -> Any:
+        """Evaluate ``mean`` on NumPy arrays or torch tensors, with one keyword per coefficient.
+
+        Parameters
+        ----------
+        *inputs : array
+            Inputs of the model [SI units]; the last one has the shape of `shares`.
+        shares : array, shape (..., n_values)
+            Part of the time at each value of the last input, dimensionless.
+        **coefficients : float or array
+            The coefficients [SI units].
+
+        Raises
+        ------
+        ParameterError
+            If the model declares no ``mean``.
+        """
+        if self.mean is None:
+            raise ParameterError(f"model {self.name} is not declared for a {self.inputs[-1]} that changes over time")
+        return self.mean(*inputs, shares=shares, **self._packed(coefficients))
+
+    def _packed(self, coefficients: Mapping[str, Any]) -> dict[str, Any]:
+        return {
             name: argument.pack(coefficients) if isinstance(argument, CoefficientArray) else coefficients[name]
             for name, argument in self.arguments.items()
         }
-        return self.function(*inputs, **packed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +210,8 @@ class Change:
         Coefficient of the nominal model.
     relative : bool
         The coefficient is multiplied by one plus the number; else the number is added to it.
+    logarithmic : bool
+        The coefficient is multiplied by the exponential of the number.
     scale : float
         Size of a small change, in `unit`.
     """
@@ -188,10 +221,19 @@ class Change:
     doc: str
     scale: float
     relative: bool = False
+    logarithmic: bool = False
 
     def apply(self, value: Any, number: Any) -> Any:
         """Return the changed coefficient."""
+        if self.logarithmic:
+            return value * math.e**number
         return value * (1 + number) if self.relative else value + number
+
+    def formula(self, name: str) -> str:
+        """Changed coefficient as a reader would write it, for a random number called `name`."""
+        if self.logarithmic:
+            return f"{self.of} exp({name})"
+        return f"{self.of} (1 + {name})" if self.relative else f"{self.of} + {name}"
 
 
 def everywhere(first: Any, *_: Any) -> Any:
@@ -232,10 +274,7 @@ class RandomModel:
     @property
     def equation(self) -> str:
         """The formula as a reader would write it."""
-        changes = (
-            f"{change.of} (1 + {name})" if change.relative else f"{change.of} + {name}"
-            for name, change in self.random.items()
-        )
+        changes = (change.formula(name) for name, change in self.random.items())
         return f"{self.nominal.name} with {', '.join(changes)}"
 
     def __call__(self, *inputs: Any, **values: Any) -> Any:

@@ -13,6 +13,7 @@ from ..declare.model import Model, RandomModel
 from ..declare.parameters import Choice, Number
 from ..errors import DataError, ParameterError
 from .fit import Fit
+from .log_normal import changes_covariance
 from .record import Record
 from .variation import RandomFit, basis
 
@@ -30,11 +31,30 @@ class FittedModel:
     """
 
     fit: Fit
-    function: Callable[..., Any]
+    function: Model
 
     def __call__(self, *inputs: Any) -> Any:
         """Evaluate elementwise on NumPy arrays or torch tensors, in SI units."""
         return self.function(*inputs, **self.fit.values())
+
+    def mean(self, *inputs: Any, shares: Any, **changed: Any) -> Any:
+        """Evaluate for a last input that changes fast, as `Model.evaluate_mean`.
+
+        Parameters
+        ----------
+        *inputs : ndarray or Tensor
+            Inputs of the model [SI units]; the last one has the shape of `shares`.
+        shares : ndarray or Tensor, shape (..., n_values)
+            Part of the time at each value of the last input, dimensionless.
+        **changed : float or array
+            Coefficients other than those of the fit, in their units.
+
+        Raises
+        ------
+        ParameterError
+            If the model is not declared for a last input that changes.
+        """
+        return self.function.evaluate_mean(*inputs, shares=shares, **{**self.fit.values(), **changed})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +81,11 @@ class RandomCircuits:
         -------
         ndarray, shape (n,)
             Standard deviation in SI units of the output: the square root of B C B^T on its diagonal, with the
-            derivatives B of `basis` and the covariance C of the coefficients.
+            derivatives B of `basis` and the covariance C of the changes, `changes_covariance`.
         """
         columns = basis(self.model, self.nominal.values(), inputs)
-        total = np.sum([np.array(matrix) for matrix in self.fit.covariance.values()], axis=0)
+        numbers = np.sum([np.array(matrix) for matrix in self.fit.covariance.values()], axis=0)
+        total = changes_covariance(self.model, numbers)
         return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", columns, total, columns)), dtype=float)
 
     def draw(

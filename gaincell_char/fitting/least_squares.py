@@ -87,7 +87,7 @@ class Problem:
         self._low = np.array([coefficient.low for coefficient in unknown])
         self._high = np.array([coefficient.high for coefficient in unknown])
         self._scale = np.array([c.scale or abs(s) or 1.0 for c, s in zip(unknown, typical, strict=True)])
-        self._weight, self._variance = _weights(points, full_range)
+        self._weight, self._variance = _weights(points, full_range, model.relative_from)
         if points.output.size <= len(self.free):
             raise FitError(
                 f"model {model.name} has {len(self.free)} coefficients for {points.output.size} points; widen the sweep"
@@ -233,12 +233,15 @@ class Problem:
         return Solution(values=scaled * self._scale, covariance=covariance)
 
 
-def _weights(points: Selection, full_range: float) -> tuple[Floats, float | None]:
+def _weights(points: Selection, full_range: float, relative_from: float) -> tuple[Floats, float | None]:
     """Weight of each residual, and the variance of a weighted residual if the sigma of the data is known.
 
     Weights are about 1, so residuals stay in units of the full range; the variance is in the square of that unit.
     """
-    if points.sigma is None:
+    if points.sigma is not None:
+        typical = float(np.sqrt(np.mean(points.sigma**2)))
+        return np.asarray(typical / points.sigma), (typical / full_range) ** 2
+    if relative_from == 0:
         return np.ones(points.output.size), None
-    typical = float(np.sqrt(np.mean(points.sigma**2)))
-    return np.asarray(typical / points.sigma), (typical / full_range) ** 2
+    size = np.hypot(points.output, relative_from * full_range)
+    return np.asarray(np.sqrt(np.mean(size**2)) / size), None

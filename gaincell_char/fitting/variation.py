@@ -11,12 +11,14 @@ from ..declare.model import RandomModel
 from ..errors import FitError
 from ..storage.schema_fields import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
 from .fit import check_ranges
+from .log_normal import find_numbers
 from .points import Mask
 
 PARTS = ("process", "mismatch")
 _FEWEST_SAMPLES = 16
 _HOLD_OUT_EVERY = 4
 _FEWEST_TO_HOLD_OUT = 12
+_SMALLEST_SIGMA = 1e-3
 
 
 class _Stored(BaseModel):
@@ -211,6 +213,7 @@ def _make_fit(
     held = held_out(inputs)
     explained, sigma_error = _explained(columns, samples, held), _sigma_error(columns, found, samples)
     _check_variation(model, explained, sigma_error)
+    numbers = find_numbers(model, found)
     return RandomFit(
         model=model.name,
         nominal=model.nominal.name,
@@ -219,8 +222,8 @@ def _make_fit(
         output=model.output,
         conditions=dict(conditions),
         valid_range={name: (float(values.min()), float(values.max())) for name, values in inputs.items()},
-        coefficients=_coefficients(model, found),
-        covariance=_covariance_by_part(found, draws, parts),
+        coefficients=_coefficients(model, numbers),
+        covariance=_covariance_by_part(numbers, draws, parts),
         explained=explained,
         sigma_error=sigma_error,
         n_samples=len(samples),
@@ -304,10 +307,14 @@ def _sigma_error(columns: Floats, found: Floats, deviations: Floats) -> float:
     """Largest relative difference over the inputs between sigma of the model and sigma of the simulation.
 
     Sigma of the model is from the first half of the samples, sigma of the simulation from the second half.
+    Inputs at which the output varies by less than a thousandth of its largest sigma do not count.
     The halves are not interleaved, because every second Sobol point lies on the same side of the first variables.
     """
     half = len(deviations) // 2
     covariance = np.atleast_2d(np.cov(found[:half], rowvar=False))
     model_sigma = np.sqrt(np.einsum("ij,jk,ik->i", columns, covariance, columns))
     simulated_sigma = deviations[half:].std(axis=0, ddof=1)
-    return float(np.abs(model_sigma / simulated_sigma - 1).max())
+    varies = simulated_sigma > _SMALLEST_SIGMA * simulated_sigma.max()
+    if not varies.any():
+        return float("nan")
+    return float(np.abs(model_sigma[varies] / simulated_sigma[varies] - 1).max())

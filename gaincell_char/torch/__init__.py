@@ -17,9 +17,11 @@ except ImportError as error:
 
 from .array import GainCellArray
 from .attend import Attention, attention
-from .elements import Decay, GainCell, ReLUC2P, SignedC2P
+from .decay import Decay
+from .elements import GainCell, ReLUC2P, SignedC2P
 from .exchange import load_exported
 from .state import load_array, save_array
+from .write_schedule import WriteSchedule
 
 __all__ = [
     "Attention",
@@ -28,6 +30,7 @@ __all__ = [
     "GainCellArray",
     "ReLUC2P",
     "SignedC2P",
+    "WriteSchedule",
     "attention",
     "load_array",
     "load_exported",

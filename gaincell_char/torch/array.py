@@ -1,5 +1,6 @@
 """An array of gain cells: stored voltages and input pulses -> charges of the bitlines."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head,
 from ..sweeping.arguments import check_number
 from .bitline import Bitline, MovingCell, Slices, integrate_slices
 from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
-from .elements import Decay, GainCell, best_form, longest_pulse
+from .decay import Decay
+from .elements import GainCell, best_form, longest_pulse
+from .random_numbers import draw_parts
 
 _RANDOM = "random_"
 
@@ -98,32 +101,31 @@ class GainCellArray(nn.Module):
             )
         self.v_store = v_store.to(self.v_store)
 
-    def age(self, time: float | Tensor, decay: Decay, rates: Tensor | None = None) -> None:
-        """Decay the stored voltages over an idle time.
+    def age(self, time: float | Tensor, decay: Decay, leaks: Mapping[str, Tensor] | None = None) -> None:
+        """Decay the stored voltages over a time since their write, while other tokens are written.
 
         Parameters
         ----------
         time : float or Tensor, shape broadcast to (..., rows, columns)
-            Idle time [s].
+            Time [s].
         decay : Decay
-            Model of the decay.
-        rates : Tensor, shape broadcast to (..., rows, columns), optional
-            Relative decay rate of each cell, dimensionless, from `Decay.sample_rates`; 1 by default.
+            Model of the decay, which knows when the write bitlines are in use.
+        leaks : mapping of str to Tensor, shape broadcast to (..., rows, columns), optional
+            Factor of each leak of each cell, dimensionless, from `Decay.sample_leaks`; 1 by default.
 
         Raises
         ------
         ParameterError
-            If a time or a rate is not finite, is below 0, or does not broadcast to the cells, or `decay` is not a
-            `Decay`.
+            If a time or a factor is not finite, is below 0, or does not broadcast to the cells, `decay` is not a
+            `Decay`, or it has no leak of that name.
         """
         if not isinstance(decay, Decay):
             raise ParameterError(f"decay is of type {type(decay).__name__}; it must be a Decay")
         elapsed = torch.as_tensor(check_time("time", time), dtype=self.v_store.dtype, device=self.v_store.device)
         check_within("time", elapsed, self.v_store.shape)
-        if rates is not None:
-            check_within("rates", check_finite("rates", rates, 0.0), self.v_store.shape)
-            elapsed = elapsed * rates.to(self.v_store)
-        self.v_store = decay(self.v_store, elapsed)
+        for name, factor in (leaks or {}).items():
+            check_within(name, check_finite(name, factor, 0.0), self.v_store.shape)
+        self.v_store = decay(self.v_store, elapsed, {name: x.to(self.v_store) for name, x in (leaks or {}).items()})
 
     def sample_mismatch(
         self, generator: torch.Generator | None = None, *, process: bool = False, mismatch: bool = True
@@ -151,14 +153,8 @@ class GainCellArray(nn.Module):
             raise DataError(
                 f"random model {name.model} belongs to the pulsed form; {self.cell.model.fit.model} has no random model"
             )
-        *dies, rows, columns = self.v_store.shape
-        total = torch.zeros((*dies, rows, columns, len(self.random.fit.coefficients)), dtype=torch.float64)
-        for part, wanted, shape in (
-            ("process", process, (*dies, 1, 1)),
-            ("mismatch", mismatch, (*dies, rows, columns)),
-        ):
-            if wanted:
-                total = total + _normal(self.random.fit.covariance[part], shape, generator)
+        covariance, shape = self.random.fit.covariance, tuple(self.v_store.shape)
+        total = draw_parts(covariance, shape, generator, process=process, mismatch=mismatch)
         for index, coefficient in enumerate(self.random.fit.coefficients):
             self.register_buffer(f"{_RANDOM}{coefficient.name}", total[..., index].to(self.v_store))
 
@@ -299,12 +295,3 @@ def surrogate(product: Tensor, line_left: Tensor, line_right: Tensor) -> Tensor:
         return product
     line = line_left @ line_right
     return product.detach() + (line - line.detach())
-
-
-def _normal(covariance: list[list[float]], shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-    """Normal random numbers, shape (*shape, n), of a covariance of shape (n, n) that may be singular."""
-    values, vectors = torch.linalg.eigh(torch.tensor(covariance, dtype=torch.float64))
-    root = vectors * values.clamp(min=0.0).sqrt()
-    standard: Tensor = torch.randn((*shape, len(covariance)), generator=generator, dtype=torch.float64)
-    drawn: Tensor = standard @ root.mT
-    return drawn

@@ -15,8 +15,6 @@ from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head,
 from ..sweeping.arguments import check_number
 from .checks import Guard, check_broadcast
 
-_WIDEST_SPREAD = 10.0
-
 
 def find_model(records: str | Path, circuit: str, name: ModelName, **conditions: float | str) -> FittedModel:
     """Load model `name` of `circuit` from `records`, a packaged set or a folder; `conditions` as in ``temp=85.0``."""
@@ -218,75 +216,6 @@ class GainCell(Element):
         v = torch.linspace(*self.valid_range("v_store"), 201, dtype=torch.float64)
         w = v - v.mean()
         return float((w * self.split(self.model, v)[0]).sum() / (w * w).sum())
-
-
-class Decay(Element):
-    """Stored voltage [V] after a time: ``decay(v_init, time)``."""
-
-    @classmethod
-    def from_records(
-        cls,
-        records: str | Path = DEFAULT_TECHNOLOGY,
-        form: str | None = None,
-        *,
-        head: str = DEFAULT_HEAD,
-        outside: str = "clamp",
-        **conditions: float | str,
-    ) -> Self:
-        """Load the decay model of an attention head's cell.
-
-        `records`, `form`, `head` and `outside` are as of `GainCell.from_records`; `conditions` are those of the fit,
-        for example ``temp=85.0``.
-        """
-        declared = load_head(head)
-        name = choose_model(declared.decay_forms, form or best_form(records, head))
-        return cls(find_model(records, declared.decay, name, **conditions), outside)
-
-    @staticmethod
-    def sample_rates(
-        shape: tuple[int, ...], sigma: float, generator: torch.Generator | None = None, like: Tensor | None = None
-    ) -> Tensor:
-        """Draw relative decay rates, dimensionless, of shape `shape`: log-normal with median 1.
-
-        The retention time of gain cells is log-normal, because the threshold voltage of the write transistor is in the
-        exponent of its leakage current.  `sigma` is the standard deviation of the logarithm, from 0 to 10;
-        `retention_sigma` reads it from a record.  The result has the type and device of `like`, float64 by default.
-        `generator` is the source of the random numbers.
-
-        Raises
-        ------
-        ParameterError
-            If `sigma` is not a number from 0 to 10.
-        """
-        check_number("sigma", sigma, 0.0, _WIDEST_SPREAD)
-        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
-        rates = torch.exp(sigma * normal)
-        return rates if like is None else rates.to(like)
-
-
-def retention_sigma(records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD, **where: float) -> float:
-    """Standard deviation of the logarithm of the retention time, from a Monte Carlo record.
-
-    For a log-normal variable this is sqrt(ln(1 + (sigma/mean)^2)).  `where` selects a stored level, for example
-    ``v_init=0.0``; by default the largest value over all levels is returned.  `records` and `head` are as of
-    `GainCell.from_records`.
-
-    Raises
-    ------
-    DataError
-        If the records contain no statistics of the retention time.
-    """
-    record = find_record(records, f"{load_head(head).decay}.decay_both")
-    found = [
-        output
-        for output in (record.spread.outputs if record.spread else [])
-        if output.name == "retention" and where.items() <= output.where.items()
-    ]
-    known = [(output.mean, output.sigma) for output in found if output.mean and output.sigma is not None]
-    if not known or len(known) < len(found):
-        at = ", ".join(f"{name} = {value}" for name, value in where.items())
-        raise DataError(f"record {record.circuit}.{record.study} states no mean and sigma of the retention at {at}")
-    return max(math.sqrt(math.log1p((sigma / mean) ** 2)) for mean, sigma in known)
 
 
 class _Converter(Element):
