@@ -9,7 +9,7 @@ from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.model import Coefficient, CoefficientArray, Model, group
 from gaincell_char.declare.parameters import Params, number
 
-from . import _benches, _macros, _models, _page
+from . import _benches, _macros, _models, _noise, _page
 from ._models import Branch, branch
 
 
@@ -61,10 +61,10 @@ CIRCUIT = Circuit(
     title="Gain cell with switches at the bitline",
     params=_benches.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0)
     | _SWITCHES,
-    benches=_benches.benches("gain_cell_switched", largest_move=0.35),
-    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED),
-    studies=_page.STUDIES,
-    figures=_page.figures("switched_2d"),
+    benches=(*_benches.benches("gain_cell_switched", largest_move=0.35), _noise.noise("gain_cell_switched")),
+    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED, *_noise.MODELS),
+    studies=(*_page.STUDIES, _noise.STUDY),
+    figures=(*_page.figures("switched_2d"), *_noise.FIGURES),
     merits=_page.MERITS,
     spreads=_page.SPREADS,
     macros=_macros.MACROS,
