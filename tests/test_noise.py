@@ -8,9 +8,12 @@ import pytest
 from gaincell_char import Noise, Tran, registry, simulate
 from gaincell_char.declare.bench import Bench, density
 from gaincell_char.errors import NetlistError, ParameterError, SimulationError
+from gaincell_char.montecarlo import execute
+from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.spice.deck import Conditions, render
 from gaincell_char.spice.pool import Pool
 from gaincell_char.spice.reader import read_netlist
+from gaincell_char.sweeping.step_control import Steps
 
 KT = 1.380649e-23 * 300.15
 RC = "v1 a 0 0 ac 1\nr1 a b {r}\nc1 b 0 {c}\nr2 d 0 {2*r}\nv2 e 0 1\n"
@@ -96,3 +99,18 @@ def test_frequencies_are_expressions_and_steps_are_scaled():
     analysis = Noise(nodes={"v(b)": "v1"}, start="f_low", stop="2*f_low")
     [command] = analysis.at({"f_low": 3.0}).scaled(0.1).commands()
     assert command == "noise v(b) v1 dec 100 3.0 6.0"
+
+
+def test_copies_of_a_sample_in_one_deck_are_refused():
+    with pytest.raises(ParameterError, match="copies = 2: a deck of the noise bench noise simulates one sample"):
+        plan_campaign(
+            "gain_cell", "noise", vary="mismatch", sweep={"v_store": [0.5], "t_pulse": [1e-9]}, steps=Steps(copies=2)
+        )
+
+
+@pytest.mark.ngspice
+def test_mismatch_changes_the_noise_of_a_cell(pool):
+    """A campaign over a noise bench: its samples differ."""
+    campaign = plan_campaign("gain_cell", "noise", vary="mismatch", sweep={"v_store": [0.5], "t_pulse": [1e-9]})
+    found = execute.simulate_samples(campaign, 4, pool)
+    assert len({float(item.values["q_noise"]) for item in found}) == 4

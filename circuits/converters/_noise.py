@@ -14,7 +14,7 @@ from gaincell_char.declare.parameters import Params, number
 from gaincell_char.declare.spectra import averaged, differenced, integral, spectrum
 from gaincell_char.declare.sweep_values import Grid
 
-from ._benches import FULL, TIMING, T_PULSE
+from ._benches import FULL, T_PULSE, TIMING
 
 _BITLINE, _ZERO, _TRIP, _SOURCE, _SINK = "v(bl_z)", "v(xcz.x)", "v(xct.y)", "v(up)", "v(dn)"
 _STIMULUS = """
@@ -56,15 +56,17 @@ def noise(*, q_in: Grid) -> Bench:
         params=TIMING
         | Params(
             q_in=number(0.0, "C", "charge the cells sink from the bitline", low=-1e-9, high=1e-9),
-            f_low=number(1.0, "1/s", "frequency from which noise is counted", low=1e-6, high=1e6),
+            f_low=number(1.0, "1/s", "frequency from which noise is counted", low=1e-6, high=1e9),
         ),
         sweep={"q_in": q_in},
         analysis=Noise(
-            nodes=dict.fromkeys((_BITLINE, _ZERO, _TRIP, _SOURCE, _SINK), "vpre"), start="f_low", stop=1e13
+            nodes=dict.fromkeys((_BITLINE, _ZERO, _TRIP, _SOURCE, _SINK), "vpre"), start="f_low", stop=1e12, points=6
         ),
         save=(),
         outputs=(
-            Output(name="t_noise", unit="s", doc="rms jitter of the pulse", measure=_jitter, full_scale=T_PULSE.full_scale),
+            Output(
+                name="t_noise", unit="s", doc="rms jitter of the pulse", measure=_jitter, full_scale=T_PULSE.full_scale
+            ),
             Output(name="v_bl", unit="V", doc="rms noise of the bitline during precharge", measure=_bitline),
             Output(name="v_reset", unit="V", doc="what is left of it after auto-zero", measure=_reset),
             Output(name="v_zero", unit="V", doc="rms noise of the auto-zeroed threshold", measure=_zero),
@@ -116,7 +118,9 @@ def _decision(w: Waveforms, p: Numbers) -> float:
     """
     gain = w[density(_TRIP)] / w[density(_TRIP, at_source=True)]
     middle = gain.max()
-    bandwidth = w["frequency"][gain > middle / np.sqrt(2)].max()
+    falling = slice(int(gain.argmax()), None)
+    log_f = np.interp(-np.log(middle / np.sqrt(2)), -np.log(gain[falling]), np.log(w["frequency"][falling]))
+    bandwidth = np.exp(log_f)
     return float(_SHARE * np.sqrt(p["vdd"] / (2 * np.pi * middle * bandwidth * _slope(p))))
 
 

@@ -42,7 +42,7 @@ CIRCUIT = Circuit(
             q_prev=_benches.of_full_scale(-0.17, 0.0, 0.5, 1.0),
             q_in=_benches.of_full_scale(0.05, 0.5),
         ),
-        _noise.noise(q_in=_benches.of_full_scale(0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)),
+        _noise.noise(q_in=_benches.of_full_scale(0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)),
     ),
     models=(_models.HARD_SIGMOID, _models.RELU_KNEE, _noise.MODEL),
     studies=(

@@ -56,7 +56,7 @@ CIRCUIT = Circuit(
             q_prev=_benches.of_full_scale(-1.0, 0.0, 1.0),
             q_in=_benches.of_full_scale(0.05, 0.5),
         ),
-        _noise.noise(q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 14)),
+        _noise.noise(q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 10)),
     ),
     models=(_models.HARD_TANH, _models.SIGNED_KNEE, _noise.MODEL),
     studies=(

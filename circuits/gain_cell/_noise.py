@@ -43,7 +43,7 @@ def noise(cell: str) -> Bench:
         vidle idle 0 {{v_idle}}
         vidleb idleb 0 {{vdd-v_idle}}
         vw w 0 {{v_store}} ac 1
-        rw w st_w 100k
+        rw w st_w 1meg
         xw bl idle idleb wbl 0 vdd st_w vdd 0 {cell}
         """,
         params=Params(
@@ -51,10 +51,10 @@ def noise(cell: str) -> Bench:
             t_pulse=number(T_MAX, "s", "width of the input pulse", low=60e-12, high=1e-6),
             v_in=number("vdd", "V", "read word line wlr (wlrb is its complement)", low=0, high=6.0),
             v_bl=number("vdd/2", "V", "bitline", low=-0.5, high=6.0),
-            f_low=number(1.0, "1/s", "frequency from which noise is counted", low=1e-6, high=1e6),
+            f_low=number(1.0, "1/s", "frequency from which noise is counted", low=1e-6, high=1e9),
         ),
-        sweep={"v_store": linspace(0, "vdd", 13), "t_pulse": listed(0.25e-9, 1e-9, 4e-9, T_MAX)},
-        analysis=Noise(nodes={_CURRENT: "vst", _STORED: "vw"}, start="f_low", stop=1e13),
+        sweep={"v_store": linspace(0, "vdd", 10), "t_pulse": listed(0.25e-9, 2e-9, T_MAX)},
+        analysis=Noise(nodes={_CURRENT: "vst", _STORED: "vw"}, start="f_low", stop=1e11, points=5),
         save=(),
         outputs=(
             Output(name="q_noise", unit="C", doc="rms noise of the charge of a pulse", measure=_charge),
@@ -73,9 +73,7 @@ def _stored(w: Waveforms, _: Numbers) -> float:
     return float(integral(w["frequency"], spectrum(w, _STORED)) ** 0.5)
 
 
-def charge_noise(
-    v_store: Array, t_pulse: Array, *, n: Side, p: Side, vdd: float, t_ref: float, f_low: float
-) -> Array:
+def charge_noise(v_store: Array, t_pulse: Array, *, n: Side, p: Side, vdd: float, t_ref: float, f_low: float) -> Array:
     """Rms noise [C] of the charge of one pulse: a white and a flicker part of each read transistor.
 
     White noise is proportional to the overdrive u of the transistor, and flicker noise to its square, both with the
@@ -112,7 +110,7 @@ def _transistor(side: str) -> CoefficientArray:
     )
 
 
-_C = terms("c", "F", 1e-15, 7)
+_C = terms("c", "F", 1e-15, 5)
 _STORE = Coefficient(unit="F", doc="capacitance of the storage node at v_ref", start="c_store", low=1e-18)
 MODELS = (
     Model(
@@ -138,7 +136,7 @@ MODELS = (
         bench="noise",
         function=write_noise,
         output="v_noise",
-        equation="v_noise = sqrt(kt/(c0 + c1 w + ... + c6 w^6)), w = v_store - v_ref",
+        equation="v_noise = sqrt(kt/(c0 + c1 w + ... + c4 w^4)), w = v_store - v_ref",
         arguments={
             "c": CoefficientArray(parts={**_C.parts, "c0": _STORE}, shape=_C.shape),
             "v_ref": V_REF,

@@ -11,9 +11,9 @@ from .bench import Floats, density
 
 
 def spectrum(waves: Mapping[str, Floats], node: str, *, at_source: bool = False) -> Floats:
-    """Spectrum of the noise of a node [V^2/Hz], shape (n_frequencies,), from the vectors of a noise analysis.
+    """Spectrum of the noise of `node` [V^2/Hz], shape (n_frequencies,), from `waves`, the vectors of a noise analysis.
 
-    With `at_source` it is referred to the source of the node in `waves`.
+    With `at_source` it is referred to the source of the node.
     """
     amplitude: Floats = waves[density(node, at_source=at_source)]
     return amplitude**2
@@ -33,7 +33,7 @@ def integral(frequency: Floats, spectrum: Floats) -> float:
     area = np.log(frequency * spectrum)
     slope = np.diff(area)
     # The mean of exp over a line from a to b is (exp(b) - exp(a)) / (b - a).
-    small = np.abs(slope) < 1e-9  # noqa: PLR2004
+    small = np.abs(slope) < 1e-9
     growth = np.where(small, 1.0, np.expm1(slope) / np.where(small, 1.0, slope))
     return float((steps * np.exp(area[:-1]) * growth).sum())
 
