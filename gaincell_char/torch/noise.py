@@ -29,7 +29,7 @@ def check_read_noise(value: object) -> float | str:
     """
     if isinstance(value, str):
         if value != RECORD:
-            raise ParameterError(f"read_noise = {value!r}; it must be {RECORD!r} or a charge in coulombs")
+            raise ParameterError(f"read_noise = {value!r:.40} must be a finite number of coulombs, or {RECORD!r}")
         return value
     return check_number("read_noise", value, 0.0)
 
@@ -71,7 +71,7 @@ class ReadNoise:
         t_pulse : Tensor, shape (..., n, rows)
             Pulse widths [s].
         weights : Tensor, shape (3, ..., rows, columns)
-            As of `weights`.
+            Variances of the terms [C^2], from `weights`.
         """
         terms = _basis(t_pulse.detach() / self._t_max)
         variance = sum(term @ weight for term, weight in zip(terms.unbind(-1), weights, strict=True))
@@ -160,7 +160,10 @@ class HeadNoise:
 
 
 def draw(deviation: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Normal random numbers with the standard deviations `deviation`, of its shape and unit, from a `generator`."""
+    """Normal random numbers [C] with the standard deviations `deviation` [C], both of shape (...).
+
+    They are drawn from a `generator`, PyTorch's by default.
+    """
     standard = torch.randn(deviation.shape, generator=generator, dtype=deviation.dtype, device=deviation.device)
     return deviation * standard
 
