@@ -8,7 +8,8 @@ from scipy.integrate import quad
 from gaincell_char import Noise, Op, Tran, registry, simulate
 from gaincell_char.declare.bench import density
 from gaincell_char.declare.parameters import numbers, words
-from gaincell_char.declare.spectra import averaged, differenced, integral
+from gaincell_char.declare.spectra import averaged, bandwidth, differenced, integral
+from gaincell_char.errors import DataError
 from gaincell_char.sweeping.run import characterize
 from netlists import with_devices
 
@@ -36,13 +37,22 @@ def netlist_of(plan, user):
 # --- variances from spectra -----------------------------------------------------------------------------------------
 
 
-def test_the_integral_of_a_power_law_is_exact():
+def test_the_integral_of_a_spectrum_is_that_of_theory():
     assert integral(F, 3.0 / F) == pytest.approx(3.0 * np.log(1e16), rel=1e-12)
-    assert integral(F, F**-0.5) == pytest.approx(2 * (F[-1] ** 0.5 - F[0] ** 0.5), rel=1e-12)
+    f = np.geomspace(1e-3, 1e13, 16 * 5 + 1)
+    filtered = 4e-9 / (1 + (2 * np.pi * f * 1e-9) ** 2)
+    assert integral(f, filtered) == pytest.approx(1.0, rel=1e-4)
+
+
+def test_the_bandwidth_of_a_pole_lies_between_two_frequencies():
+    f = np.geomspace(1e-3, 1e13, 16 * 6 + 1)
+    assert bandwidth(f, 41.7 / np.hypot(1, f / 9.3e7)) == pytest.approx(9.3e7, rel=1e-4)
+    with pytest.raises(DataError, match="does not fall to its bandwidth"):
+        bandwidth(f, np.full(f.size, 2.0))
 
 
 def test_the_average_of_white_noise_has_the_variance_of_theory():
-    assert integral(F, 2.0 * averaged(F, 5e-9)) == pytest.approx(2.0 / (2 * 5e-9), rel=4e-3)
+    assert integral(F, 2.0 * averaged(F, 5e-9)) == pytest.approx(2.0 / (2 * 5e-9), rel=1e-5)
 
 
 @pytest.mark.parametrize("time", [0.25e-9, 15e-9])

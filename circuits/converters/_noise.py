@@ -11,7 +11,7 @@ from gaincell_char.declare.bench import Bench, Floats, Noise, Numbers, Output, W
 from gaincell_char.declare.datasheet import Figure, Study
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number
-from gaincell_char.declare.spectra import averaged, differenced, integral, spectrum
+from gaincell_char.declare.spectra import averaged, bandwidth, differenced, integral, spectrum
 from gaincell_char.declare.sweep_values import Grid
 
 from ._benches import FULL, T_PULSE, TIMING
@@ -117,11 +117,8 @@ def _decision(w: Waveforms, p: Numbers) -> float:
     Its first stage integrates the ramp, with the product of gain and bandwidth.
     """
     gain = w[density(_TRIP)] / w[density(_TRIP, at_source=True)]
-    middle = gain.max()
-    falling = slice(int(gain.argmax()), None)
-    log_f = np.interp(-np.log(middle / np.sqrt(2)), -np.log(gain[falling]), np.log(w["frequency"][falling]))
-    bandwidth = np.exp(log_f)
-    return float(_SHARE * np.sqrt(p["vdd"] / (2 * np.pi * middle * bandwidth * _slope(p))))
+    product = float(gain.max()) * bandwidth(w["frequency"], gain)
+    return float(_SHARE * np.sqrt(p["vdd"] / (2 * np.pi * product * _slope(p))))
 
 
 def _ramp(w: Waveforms, p: Numbers) -> float:

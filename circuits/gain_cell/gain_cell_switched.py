@@ -50,6 +50,7 @@ SWITCHED_2D = Model(
     equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
     arguments={**_models.BRANCHES, "switch_n": _switch("n"), "switch_p": _switch("p"), "vdd": _models.VDD},
     held_at={"v_bl": "vdd/2"},
+    noise=_models.CURRENT_NOISE,
 )
 _SWITCHES = Params(
     w_sn=number(200e-9, "m", "width of the n switch", low=40e-9, high=10e-6),

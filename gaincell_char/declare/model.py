@@ -110,6 +110,26 @@ def _per_volt(power: int) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoiseFloor:
+    """Where the noise of a model's output is found: a model of the same circuit that gives its standard deviation.
+
+    Attributes
+    ----------
+    study, model : str
+        Study of the circuit, and the noise model fitted in it.
+    inputs : mapping of str to float or str
+        Input of the noise model -> input of this model, or a number in its SI unit.
+    per : float
+        The noise is divided by this number: by a pulse width [s], if a charge belongs to a current.
+    """
+
+    study: str
+    model: str
+    inputs: Mapping[str, float | str]
+    per: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A behavioural model: one elementwise function and the meaning of its arguments.
 
@@ -130,6 +150,8 @@ class Model:
         Value of those swept parameters that are not inputs: numbers, or SPICE expressions (``{"bias": "supply/2"}``).
     linear : bool
         The function is linear in every coefficient that is not fixed.
+    noise : NoiseFloor, optional
+        The noise of the output, which tables print beside the model's error.
     """
 
     name: str
@@ -141,6 +163,7 @@ class Model:
     arguments: Mapping[str, Coefficient | CoefficientArray]
     held_at: Mapping[str, float | str] = field(default_factory=dict)
     linear: bool = False
+    noise: NoiseFloor | None = None
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ A spectrum is one-sided, [unit^2/Hz], on a grid of frequencies with a constant n
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
+from ..errors import DataError
 from .bench import Floats, density
 
 
@@ -20,22 +22,42 @@ def spectrum(waves: Mapping[str, Floats], node: str, *, at_source: bool = False)
 
 
 def integral(frequency: Floats, spectrum: Floats) -> float:
-    """Variance [unit^2] of a spectrum over its frequencies; a power law between two points is integrated exactly.
+    """Variance [unit^2] of a spectrum over its frequencies, by the trapezoidal rule over the logarithm of frequency.
+
+    It converges exponentially for a spectrum whose product with the frequency is flat at the lower end and vanishes at
+    the upper one.
 
     Parameters
     ----------
     frequency : ndarray, shape (n,)
         Frequencies [Hz].
     spectrum : ndarray, shape (n,)
-        Positive values [unit^2/Hz].
+        Values [unit^2/Hz].
     """
-    steps = np.diff(np.log(frequency))
-    area = np.log(frequency * spectrum)
-    slope = np.diff(area)
-    # The mean of exp over a line from a to b is (exp(b) - exp(a)) / (b - a).
-    small = np.abs(slope) < 1e-9
-    growth = np.where(small, 1.0, np.expm1(slope) / np.where(small, 1.0, slope))
-    return float((steps * np.exp(area[:-1]) * growth).sum())
+    return float(np.trapezoid(frequency * spectrum, np.log(frequency)))
+
+
+def bandwidth(frequency: Floats, gain: Floats) -> float:
+    """Frequency [Hz] above that of the largest gain at which the gain has fallen by the square root of 2.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (n,)
+        Frequencies [Hz].
+    gain : ndarray, shape (n,)
+        Gain, dimensionless; a cubic spline passes through its logarithm.
+
+    Raises
+    ------
+    DataError
+        If the gain does not fall so far.
+    """
+    fall = np.log(gain / gain.max()) + np.log(2) / 2
+    roots = CubicSpline(np.log(frequency), fall).roots(extrapolate=False)
+    above = roots[roots > np.log(frequency[gain.argmax()])]
+    if not above.size:
+        raise DataError("the gain does not fall to its bandwidth within the frequencies of the analysis")
+    return float(np.exp(above.min()))
 
 
 def averaged(frequency: Floats, time: float) -> Floats:
