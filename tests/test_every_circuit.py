@@ -223,6 +223,19 @@ def test_models_refer_to_what_exists(circuit):
         assert set(held) <= set(circuit.params | bench.params) - set(model.inputs), model.name
 
 
+def test_noise_floors_refer_to_what_exists(circuit):
+    studies = {study.key: study for study in circuit.all_studies}
+    for model in (model for model in circuit.models if model.noise):
+        noise = circuit.model(model.noise.model)
+        assert noise in models_of(circuit, studies[model.noise.study]), model.name
+        assert set(model.noise.inputs) == set(noise.inputs), model.name
+        assert {name for name in model.noise.inputs.values() if isinstance(name, str)} <= set(model.inputs), model.name
+        unit = circuit.bench(model.bench).output(model.output).unit
+        per = {"C": {1.0: "C"}, "V": {1.0: "V"}, "s": {1.0: "s"}}
+        of_noise = circuit.bench(noise.bench).output(noise.output).unit
+        assert per[of_noise].get(model.noise.per, "A") == unit, model.name
+
+
 def test_studies_refer_to_what_exists(circuit):
     technology = registry.load_technology()
     plans = study_plans(circuit)

@@ -23,7 +23,7 @@ def compute_noise_floor(circuit: Circuit, fit: Fit, noise: Sequence[Fit]) -> flo
     fit : Fit
         A model and its valid range.
     noise : sequence of Fit
-        Fits of the study that the model names.
+        Fits of the same circuit, among them those of the study that the model names.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def compute_noise_floor(circuit: Circuit, fit: Fit, noise: Sequence[Fit]) -> flo
     known = [one for one in noise if declared and one.model == declared.model and _agree(one, fit)]
     if declared is None or not known:
         return None
-    [values] = [circuit.model(declared.model)(*_inputs(declared, one, fit), **one.values()) for one in known]
+    values = circuit.model(declared.model)(*_inputs(declared, known[0], fit), **known[0].values())
     return float(np.sqrt(np.mean(np.square(values)))) / declared.per
 
 

@@ -79,7 +79,13 @@ class ReadNoise:
 
 
 class InputNoise:
-    """Noise of a converter, as a charge at its input: its jitter times the current of its ramp."""
+    """Noise of a converter, as a charge at its input: its jitter times the current of its ramp.
+
+    Attributes
+    ----------
+    charge_per_time : float
+        Charge per width of a pulse, the current of the ramp [A].
+    """
 
     def __init__(self, operation: str, records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD) -> None:
         """Load the noise model of the converter of an `operation` of a `head` from `records`.
@@ -96,12 +102,12 @@ class InputNoise:
         straight = find_model(records, own.converter, list(own.forms.values())[-1])
         _, full = self._jitter.valid_range(self._input)
         low, high = (float(straight(torch.tensor(share * full, dtype=torch.float64))) for share in (0.4, 0.6))
-        self._charge_per_time = 0.2 * full / (high - low)
+        self.charge_per_time = 0.2 * full / (high - low)
 
     def deviation(self, charge: Tensor) -> Tensor:
         """Standard deviation [C] for every `charge` [C], of the same shape."""
         inside = self._jitter.model.fit.valid_range[self._input]
-        return self._charge_per_time * self._jitter.evaluate(charge.detach().clamp(*inside))
+        return self.charge_per_time * self._jitter.evaluate(charge.detach().clamp(*inside))
 
 
 class HeadNoise:
