@@ -92,7 +92,8 @@ class Deck:
         params = [f".param {name}={value!r}" for name, value in self.params.items()]
         alters = [alter(target, value) for target, value in self.alters.items()]
         control = [".control", *alters, ".endc"] if alters else []
-        analyses = [f".{command}" for command in self.analysis.commands()]
+        # ngspice runs the analyses of a deck from the last to the first.
+        analyses = [f".{command}" for command in reversed(self.analysis.commands())]
         return "\n".join([*head, *params, t.body, *analyses, *control, ".end", ""])
 
     @property
