@@ -183,6 +183,13 @@ def test_sampled_noise_of_a_converter_is_that_of_its_capacitors(pool, name):
     assert float(found.t_noise) == pytest.approx(float(whole), rel=1e-9)
 
 
+def test_auto_zero_removes_slow_noise_of_threshold_and_comparator_but_not_of_the_ramp(pool):
+    slow, fast = (run(pool, "relu_c2p", sweep={"q_in": [6e-13]}, set_={"f_low": f}) for f in (1.0, 1e4))
+    for name in ("v_zero", "v_trip"):
+        assert float(slow[name]) == pytest.approx(float(fast[name]), rel=1e-3)
+    assert float(slow.q_ramp) > 1.1 * float(fast.q_ramp)
+
+
 def test_a_larger_capacitor_at_the_comparator_has_less_noise(pool):
     small, large = (
         float(run(pool, "relu_c2p", sweep={"q_in": [3e-13]}, set_={"c_az": c}).v_zero) for c in (30e-15, 120e-15)
