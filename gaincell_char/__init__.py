@@ -23,7 +23,7 @@ if not (Path(__file__).parent / "circuits").is_dir() and (_CHECKOUT / "pyproject
     __path__.append(str(_CHECKOUT))
 
 if TYPE_CHECKING:
-    from .declare.bench import Op, Tran
+    from .declare.bench import Noise, Op, Tran
     from .errors import GaincellError
     from .exporting import export
     from .fitting.record import Record, read_record
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "FitWarning": "workflows.fit_verb",
     "GaincellError": "errors",
+    "Noise": "declare.bench",
     "Op": "declare.bench",
     "Pool": "spice.pool",
     "Record": "fitting.record",
@@ -73,6 +74,7 @@ _HOMES = {
 __all__ = [
     "FitWarning",
     "GaincellError",
+    "Noise",
     "Op",
     "Pool",
     "Record",

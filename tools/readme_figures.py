@@ -21,13 +21,15 @@ import numpy as np
 import xarray as xr
 from markdown_table import NONE, table
 from marked_block import rewrite
-from stated_errors import fitted, stated
+from stated_errors import fitted, noise_floor, stated
 
+from gaincell_char.fitting.fit import Fit
 from gaincell_char.fitting.record import Record, read_record
 from gaincell_char.registry import load_circuit, load_model, load_record
 
 ROOT = Path(__file__).parents[1]
-Row = tuple[str, str, str]
+Row = tuple[str, ...]
+"""Figure, target, measured, and the noise floor of the output in the unit of the figure."""
 
 
 def against_published(cell: Record) -> float:
@@ -51,14 +53,18 @@ def cell_rows(results: Path, records: dict[str, Record]) -> list[Row]:
     cell, pulse = records["gain_cell.dc"], records["gain_cell.pulse"]
     current, plane = stated(cell.fit("softplus")), stated(cell.fit("ekv_2d"))
     charge = stated(pulse.fit("softplus_charge"))
+    noise = records["gain_cell.noise"]
     return [
-        ("cell current at `v_in` = `vdd`: R2", "0.99999", f"{current.r2:.7f}"),
-        ("cell current at `v_in` = `vdd`: NRMSE", "0.05 %", f"{100 * current.nrmse:.4f} %"),
-        ("cell current over `v_store` and `v_in`: NRMSE", "0.1 %", f"{100 * plane.nrmse:.3f} %"),
-        ("cubic fitted to gc28 over the published cubic: R2", "0.995", f"{against_published(cell):.4f}"),
+        ("cell current at `v_in` = `vdd`: R2", "0.99999", f"{current.r2:.7f}", NONE),
+        ("cell current at `v_in` = `vdd`: NRMSE", "0.05 %", f"{100 * current.nrmse:.4f} %",
+         percent(cell, cell.fit("softplus"), noise)),
+        ("cell current over `v_store` and `v_in`: NRMSE", "0.1 %", f"{100 * plane.nrmse:.3f} %",
+         percent(cell, cell.fit("ekv_2d"), noise)),
+        ("cubic fitted to gc28 over the published cubic: R2", "0.995", f"{against_published(cell):.4f}", NONE),
         ("charge per pulse, deviation from `t_pulse I_eff + Q0`: worst", "0.01 %",
-         f"{pulse_linearity(results, pulse):.4f} %"),
-        ("charge over `v_store` and `t_pulse`: NRMSE", NONE, f"{100 * charge.nrmse:.4f} %"),
+         f"{pulse_linearity(results, pulse):.4f} %", NONE),
+        ("charge over `v_store` and `t_pulse`: NRMSE", NONE, f"{100 * charge.nrmse:.4f} %",
+         percent(pulse, pulse.fit("softplus_charge"), noise)),
     ]  # fmt: skip
 
 
@@ -68,18 +74,27 @@ def other_rows(records: dict[str, Record]) -> list[Row]:
     rows = []
     for temp in (27.0, 85.0):
         error = stated(decay.fit("four_leaks", temp=temp))
-        rows.append((f"capacitor decay at {temp:g} degC: rms", "2.5 mV", f"{1e3 * error.rms:.2f} mV"))
+        rows.append((f"capacitor decay at {temp:g} degC: rms", "2.5 mV", f"{1e3 * error.rms:.2f} mV", NONE))
     for name, circuit in (("ReLU", "relu_c2p"), ("signed", "signed_c2p")):
-        error = stated(fitted(records[f"{circuit}.transfer"]))
-        rows.append((f"{name} converter: rms", "10 ps", f"{1e12 * error.rms:.1f} ps"))
+        record = records[f"{circuit}.transfer"]
+        error = stated(fitted(record))
+        floor = noise_floor(record, fitted(record), records[f"{circuit}.noise"])
+        shown = NONE if floor is None else f"{1e12 * floor:.1f} ps"
+        rows.append((f"{name} converter: rms", "10 ps", f"{1e12 * error.rms:.1f} ps", shown))
     return rows
+
+
+def percent(record: Record, fit: Fit, noise: Record) -> str:
+    """Rms noise of the output of a fit [% of full range]."""
+    floor = noise_floor(record, fit, noise)
+    return NONE if floor is None else f"{100 * floor / fit.full_range:.4f} %"
 
 
 def time_tests() -> Row:
     """Measure the time of the test suite, run by ``./go test``."""
     began = time.perf_counter()
     subprocess.run([ROOT / "go", "test", "-q"], check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
-    return "test suite, 2 cores: time", "300 s", f"{time.perf_counter() - began:.0f} s"
+    return "test suite, 2 cores: time", "300 s", f"{time.perf_counter() - began:.0f} s", NONE
 
 
 def page(results: Path, tests: list[Row]) -> str:
@@ -90,15 +105,15 @@ def page(results: Path, tests: list[Row]) -> str:
     rows = [
         *cell_rows(results, records),
         *other_rows(records),
-        ("numerical error of the simulator, largest of all outputs", "0.01 %", f"{100 * error:.4f} %"),
-        ("`gaincell run`: time", "120 s", f"{job['wall_s']:.0f} s"),
+        ("numerical error of the simulator, largest of all outputs", "0.01 %", f"{100 * error:.4f} %", NONE),
+        ("`gaincell run`: time", "120 s", f"{job['wall_s']:.0f} s", NONE),
         *tests,
     ]
     origin = (
         f"{job['technology']}, {job['simulator']}; {job['points']} points with {job['workers']} simulator processes. "
         f"The largest numerical error is that of `{worst.replace(' ', '`, output `')}`."
     )
-    return "\n".join([table(("figure", "target", "measured"), rows), "", origin])
+    return "\n".join([table(("figure", "target", "measured", "noise floor"), rows), "", origin])
 
 
 def main() -> None:

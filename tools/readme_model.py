@@ -15,8 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import headline
+import torch
 from markdown_table import NONE, digits, power, table
 from marked_block import rewrite
+
+from gaincell_char.registry import DEFAULT_TECHNOLOGY
+from gaincell_char.torch import GainCellArray
+from gaincell_char.torch.elements import longest_pulse
+from gaincell_char.torch.noise import InputNoise, ReadNoise
 
 FIGURE = ("figure", "target", "measured")
 OPERATIONS = ("scores", "values")
@@ -37,20 +43,36 @@ def both(found: dict[str, Any], form: str, what: str) -> tuple[str, ...]:
     return tuple(f"{line(found, operation, form)[what]:.2g} %" for operation in OPERATIONS)
 
 
+def column_noise() -> tuple[str, ...]:
+    """Rms noise of the pulse of a column of 64 cells, for both operations [% of t_max], drawn as in the comparison."""
+    draw = torch.Generator().manual_seed(0)
+    v_store = 0.9 * torch.rand(64, 128, generator=draw, dtype=torch.float64)
+    t_max = longest_pulse(DEFAULT_TECHNOLOGY)
+    t_pulse = t_max * torch.rand(32, 64, generator=draw, dtype=torch.float64)
+    cells, charge = ReadNoise(), GainCellArray(v_store)(t_pulse)
+    read = cells.deviation(t_pulse, cells.weights(v_store))
+    inputs = (InputNoise(operation) for operation in OPERATIONS)
+    widths = (torch.hypot(read, noise.deviation(charge)) / noise.charge_per_time / t_max for noise in inputs)
+    return tuple(f"{100 * float((width**2).mean().sqrt()):.2g} %" for width in widths)
+
+
 def agreement(spice: dict[str, Any]) -> str:
-    """Columns of an array in SPICE and in PyTorch; the table has a column for each operation."""
+    """Columns of an array in SPICE and in PyTorch; the table has two columns for each operation."""
+    noise, without = column_noise(), (NONE, NONE)
     share = {c["operation"]: f"{100 * c['value']:.1f} %" for c in spice["mismatch"]["coverage"] if c["level"] == 0.9}
     return table(
-        ("figure", "target", "measured, scores", "measured, values"),
+        ("figure", "target", "measured, scores", "measured, values", "noise floor, scores", "noise floor, values"),
         [
-            ("ideal clamp, `pulsed` form: pulse width, rms", "0.1 %", *both(spice["ideal"], "pulsed", "rms_percent")),
+            ("ideal clamp, `pulsed` form: pulse width, rms", "0.1 %",
+             *both(spice["ideal"], "pulsed", "rms_percent"), *noise),
             ("ideal clamp, published form: pulse width, rms", "about 10 %",
-             *both(spice["ideal"], "cubic", "rms_percent")),
+             *both(spice["ideal"], "cubic", "rms_percent"), *noise),
             ("300 ohm clamp, `sliced` form: charge, rms", "0.2 %",
-             *both(spice["resistor"], "sliced", "charge_percent")),
+             *both(spice["resistor"], "sliced", "charge_percent"), *without),
             ("no clamp, switched cell, `sliced` form: pulse width, rms", "0.5 %",
-             *both(spice["passive"], "sliced", "rms_percent")),
-            ("mismatch: columns inside the model's 90 % interval", "85 to 95 %", *(share[o] for o in OPERATIONS)),
+             *both(spice["passive"], "sliced", "rms_percent"), *without),
+            ("mismatch: columns inside the model's 90 % interval", "85 to 95 %",
+             *(share[o] for o in OPERATIONS), *without),
         ],
     )  # fmt: skip
 

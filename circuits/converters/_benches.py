@@ -48,7 +48,7 @@ def converter_params(*, n_units: float) -> Params:
     )
 
 
-_TIMING = Params(
+TIMING = Params(
     v_pre=number("vdd/2", "V", "precharge level of the bitline", low=0.0, high=6.0),
     c_bl=number(25e-15, "F", "wire of the bitline", low=0.0, high=1e-11),
     t_reset=number(T_RESET, "s", "time to precharge and auto-zero", low=300e-12, high=1e-6),
@@ -83,7 +83,7 @@ def transfer(dut: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_
         name="transfer",
         doc="output pulse by charge on the bitline",
         stimulus=_PHASES + dut,
-        params=_TIMING | _charge(t_start=0.0),
+        params=TIMING | _charge(t_start=0.0),
         sweep={"q_in": q_in},
         analysis=Tran(stop="t_cycle", max_step=200e-12),
         save=save,
@@ -100,7 +100,7 @@ def memory(dut: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_pr
         name="memory",
         doc="output pulse of the second of two conversions",
         stimulus=_PHASES + _PREVIOUS + dut,
-        params=_TIMING | previous | _charge(t_start="t_cycle"),
+        params=TIMING | previous | _charge(t_start="t_cycle"),
         sweep={"q_prev": q_prev, "q_in": q_in},
         analysis=Tran(stop="2*t_cycle", max_step=200e-12),
         save=save,

@@ -11,7 +11,7 @@ from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.sweep_values import join, listed
 
-from . import _benches, _macros, _models, _page
+from . import _benches, _macros, _models, _noise, _page
 
 DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
 OUTPUTS, SAVE = (_benches.T_PULSE,), ("v(out)",)
@@ -42,10 +42,12 @@ CIRCUIT = Circuit(
             q_prev=_benches.of_full_scale(-0.17, 0.0, 0.5, 1.0),
             q_in=_benches.of_full_scale(0.05, 0.5),
         ),
+        _noise.noise(q_in=_benches.of_full_scale(0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)),
     ),
-    models=(_models.HARD_SIGMOID, _models.RELU_KNEE),
+    models=(_models.HARD_SIGMOID, _models.RELU_KNEE, _noise.MODEL),
     studies=(
         Study(bench="transfer"),
+        _noise.STUDY,
         Study(
             bench="transfer",
             name="transfer_corners",
@@ -70,6 +72,7 @@ CIRCUIT = Circuit(
         _picture("transfer_corners", "temp", "Pulse width by temperature"),
         _picture("transfer_supply", "vdd", "Pulse width by supply"),
         _page.memory_figure(),
+        _noise.FIGURE,
     ),
     merits=(
         *_page.line_merits(),

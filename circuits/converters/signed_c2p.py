@@ -11,9 +11,9 @@ from gaincell_char.declare.bench import Numbers, Output
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
-from gaincell_char.declare.sweep_values import join
+from gaincell_char.declare.sweep_values import join, linspace
 
-from . import _benches, _macros, _models, _page
+from . import _benches, _macros, _models, _noise, _page
 
 DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
 SAVE = ("v(out)", "v(sgn)")
@@ -56,10 +56,12 @@ CIRCUIT = Circuit(
             q_prev=_benches.of_full_scale(-1.0, 0.0, 1.0),
             q_in=_benches.of_full_scale(0.05, 0.5),
         ),
+        _noise.noise(q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 10)),
     ),
-    models=(_models.HARD_TANH, _models.SIGNED_KNEE),
+    models=(_models.HARD_TANH, _models.SIGNED_KNEE, _noise.MODEL),
     studies=(
         Study(bench="transfer"),
+        _noise.STUDY,
         Study(bench="transfer", name="transfer_corners", sweep=FEW, models=(), corners=_page.CORNERS),
         Study(bench="transfer", name="transfer_temp", sweep=FEW, models=(), temps=_page.TEMPS),
         Study(
@@ -80,6 +82,7 @@ CIRCUIT = Circuit(
         _picture("transfer_corners", "corner", "Signed pulse width by corner"),
         _picture("transfer_temp", "temp", "Signed pulse width by temperature"),
         _page.memory_figure(),
+        _noise.FIGURE,
     ),
     merits=(
         *_page.line_merits(1, " of positive charge"),

@@ -9,7 +9,7 @@ from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.model import Coefficient, CoefficientArray, Model, group
 from gaincell_char.declare.parameters import Params, number
 
-from . import _benches, _macros, _models, _page
+from . import _benches, _macros, _models, _noise, _page
 from ._models import Branch, branch
 
 
@@ -50,6 +50,7 @@ SWITCHED_2D = Model(
     equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
     arguments={**_models.BRANCHES, "switch_n": _switch("n"), "switch_p": _switch("p"), "vdd": _models.VDD},
     held_at={"v_bl": "vdd/2"},
+    noise=_models.CURRENT_NOISE,
 )
 _SWITCHES = Params(
     w_sn=number(200e-9, "m", "width of the n switch", low=40e-9, high=10e-6),
@@ -61,10 +62,10 @@ CIRCUIT = Circuit(
     title="Gain cell with switches at the bitline",
     params=_benches.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0)
     | _SWITCHES,
-    benches=_benches.benches("gain_cell_switched", largest_move=0.35),
-    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED),
-    studies=_page.STUDIES,
-    figures=_page.figures("switched_2d"),
+    benches=(*_benches.benches("gain_cell_switched", largest_move=0.35), _noise.noise("gain_cell_switched")),
+    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED, *_noise.MODELS),
+    studies=(*_page.STUDIES, _noise.STUDY),
+    figures=(*_page.figures("switched_2d"), *_noise.FIGURES),
     merits=_page.MERITS,
     spreads=_page.SPREADS,
     macros=_macros.MACROS,

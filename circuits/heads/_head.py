@@ -5,6 +5,7 @@ from gaincell_char.declare.attention_head import Head, ModelName, Operation, Sli
 from ..converters._benches import CONTROLS
 
 _BIAS = "xbias<b> vbp<b> vbn<b> vdd 0 bias"
+JITTER = ModelName(study="noise", model="jitter")
 
 SCORES = Operation(
     name="scores",
@@ -21,6 +22,7 @@ SCORES = Operation(
     controls=CONTROLS,
     bias_line=_BIAS,
     converter_line="xc<c> bl<c> out<c> rst rstb az azb conv vbp<b> vpre vdd 0 relu_c2p",
+    noise=JITTER,
 )
 VALUES = Operation(
     name="values",
@@ -37,6 +39,7 @@ VALUES = Operation(
     controls=CONTROLS,
     bias_line=_BIAS,
     converter_line="xc<c> bl<c> out<c> sgn<c> rst rstb az azb conv convb vbp<b> vbn<b> vpre vdd 0 signed_c2p",
+    noise=JITTER,
 )
 
 
@@ -67,4 +70,5 @@ def head(name: str, title: str, cell: str) -> Head:
         shared="vwbl wbl 0 {v_wbl}",
         row_levels={"wlr": ("{v_idle}", "{vdd}"), "wlrb": ("{vdd-v_idle}", "0")},
         cell_line=f"xcell<i> <bl> <wlr> <wlrb> wbl 0 vdd st<i> vdd 0 {cell}",
+        noise=ModelName(study="noise", model="charge_noise"),
     )

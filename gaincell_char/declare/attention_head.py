@@ -50,6 +50,8 @@ class Operation:
         Instance of the bias circuit; ``<b>`` is the suffix of its nodes.
     converter_line : str
         Instance of a column's converter; ``<c>`` is the suffix of the column's nodes, ``<b>`` that of its bias.
+    noise : ModelName, optional
+        The jitter of the converter's pulse by charge.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Operation:
     controls: str
     bias_line: str
     converter_line: str
+    noise: ModelName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,8 @@ class Head:
         cell stores its voltage on ``st<i>``.
     levels_input, levels_store, levels_output : int
         Quantisation of pulse widths in [0, 1], of stored voltages from 0 to the supply, of outputs in [-1, 1].
+    noise : ModelName, optional
+        The noise of the cell's charge by stored voltage and pulse width.
     """
 
     name: str
@@ -114,6 +119,7 @@ class Head:
     levels_input: int = 16
     levels_store: int = 8
     levels_output: int = 31
+    noise: ModelName | None = None
 
     def operation(self, name: str) -> Operation:
         """Return the operation called `name`.

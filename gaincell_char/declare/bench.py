@@ -1,7 +1,7 @@
 """What a bench declares: stimulus, analysis, and what is measured."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ParameterError
@@ -20,12 +20,16 @@ Waveforms = Mapping[str, Floats]
 class Op:
     """A DC operating point."""
 
-    def command(self) -> str:
+    def commands(self) -> tuple[str, ...]:
         """Ngspice command line."""
-        return "op"
+        return ("op",)
 
     def at(self, _: Numbers) -> "Op":
         """Return the analysis at given parameters: an operating point has none."""
+        return self
+
+    def scaled(self, _: float) -> "Op":
+        """Return the analysis with other steps: an operating point has none."""
         return self
 
 
@@ -40,9 +44,9 @@ class Tran:
     max_step: float | str
     start_step: float | str = 0.0
 
-    def command(self) -> str:
+    def commands(self) -> tuple[str, ...]:
         """Ngspice command line of a transient whose times are numbers."""
-        return f"tran {self.start_step or self.max_step!r} {self.stop!r} 0 {self.max_step!r}"
+        return (f"tran {self.start_step or self.max_step!r} {self.stop!r} 0 {self.max_step!r}",)
 
     def at(self, params: Numbers) -> "Tran":
         """Return the transient with numbers in the place of expressions."""
@@ -57,7 +61,48 @@ class Tran:
         return Tran(stop=self.stop, max_step=float(self.max_step) * factor, start_step=float(self.start_step) * factor)
 
 
-Analysis = Op | Tran
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Small-signal noise at the operating point, between two frequencies [Hz]: numbers, or SPICE expressions.
+
+    The vectors are ``frequency`` [Hz], and for each node the two spectra of `density`.
+
+    Attributes
+    ----------
+    nodes : mapping of str to str
+        Node ``v(node)`` -> source with an AC value of 1, from which its gain is measured.
+    start, stop : float or str
+        First and last frequency.
+    points : float
+        Frequencies per decade.
+    """
+
+    nodes: Mapping[str, str]
+    start: float | str
+    stop: float | str
+    points: float = 10.0
+
+    def commands(self) -> tuple[str, ...]:
+        """Ngspice command line for each node, if the frequencies are numbers."""
+        span = f"{round(self.points)} {self.start!r} {self.stop!r}"
+        return tuple(f"noise {node} {source} dec {span}" for node, source in self.nodes.items())
+
+    def at(self, params: Numbers) -> "Noise":
+        """Return the analysis with numbers in the place of expressions."""
+        start, stop = (evaluate_number(f, params, "frequency of a noise analysis") for f in (self.start, self.stop))
+        return replace(self, start=start, stop=stop)
+
+    def scaled(self, factor: float) -> "Noise":
+        """Return the analysis with steps of frequency larger by a factor."""
+        return replace(self, points=self.points / factor)
+
+
+def density(node: str, *, at_source: bool = False) -> str:
+    """Name of the vector with the noise density of a node, or of that noise referred to its source [V/sqrt(Hz)]."""
+    return f"{'inoise' if at_source else 'onoise'} {node}"
+
+
+Analysis = Op | Tran | Noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +162,11 @@ class Bench:
         What the stimulus adds to the circuit's own parameters.
     sweep : mapping of str to Grid
         Parameters swept by default, in the order of the dimensions of the dataset.
-    analysis : Op or Tran
+    analysis : Op, Tran or Noise
         Times may be SPICE expressions of the parameters; a bench with a curve called ``time`` also has ``time_start``
         and ``time_stop``, the ends of its values.
     save : tuple of str
-        Vectors the outputs are measured from.
+        Vectors the outputs are measured from; none for a noise analysis, which names its nodes itself.
     initial : mapping of str to str
         Node voltage -> parameter: an ``.ic`` line, asserted at t = 0 in every result.
     options : mapping of str to float

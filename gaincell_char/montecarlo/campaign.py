@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import registry
-from ..declare.bench import Floats, Grid
+from ..declare.bench import Floats, Grid, Noise
 from ..declare.parameters import Values
 from ..errors import DataError, ParameterError
 from ..spice.batch import Batch, program
@@ -293,6 +293,8 @@ def _check(plan: SweepPlan, vary: str, copies: int) -> None:
         )
     if not 1 <= copies <= MOST_COPIES:
         raise ParameterError(f"copies = {copies} is outside [1, {MOST_COPIES}]")
+    if copies > 1 and isinstance(plan.bench.analysis, Noise):
+        raise ParameterError(f"copies = {copies}: a deck of the noise bench {plan.bench.name} simulates one sample")
     moved = [name for name in plan.corners if any(plan.technology.corner(name).values())]
     if vary != "mismatch" and moved:
         raise ParameterError(

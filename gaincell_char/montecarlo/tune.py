@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.bench import Floats, Tran
+from ..declare.bench import Floats, Noise, Tran
 from ..errors import ParameterError, SimulationError
 from ..spice.pool import Pool
 from ..sweeping.step_control import MeasuredSetting, StepControlSurvey, Steps
@@ -77,7 +77,8 @@ def tune(
     settings = list(_settings()) if transient else [Steps()]
     trials = _try_settings(planned, settings, reference, samples, pool, tick)
     front = StepControlSurvey(**_about(base, pool, samples), trials=trials).front() if transient else trials
-    stacked = [t.steps.model_copy(update={"copies": c}) for t in front for c in _COPIES[1:]]
+    more = () if isinstance(base.plan.bench.analysis, Noise) else _COPIES[1:]
+    stacked = [t.steps.model_copy(update={"copies": c}) for t in front for c in more]
     trials += _try_settings(planned, stacked, reference, samples, pool, tick)
     return StepControlSurvey(**_about(base, pool, samples), trials=sorted(trials, key=lambda t: t.cost_s))
 

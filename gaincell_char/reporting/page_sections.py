@@ -56,7 +56,7 @@ def describe_circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture])
         "counts": count_points(studies.values()),
         "pictures": drawn,
         "merits": [(merit, page_tables.show_merit(result, merit, value)) for merit, value in result.merits],
-        "models": _list_models(studies),
+        "models": _list_models(result),
         "left_out": _list_left_out(studies),
         "problems": result.problems,
         "numerics": _list_numerics(studies),
@@ -66,9 +66,11 @@ def describe_circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture])
     }
 
 
-def _list_models(studies: Mapping[str, StudyResult]) -> list[Section]:
+def _list_models(result: CircuitResult) -> list[Section]:
     return [
-        _describe_model(study, fits) for study in studies.values() for fits in page_tables.group_fits(study).values()
+        _describe_model(result, study, fits)
+        for study in result.studies.values()
+        for fits in page_tables.group_fits(study).values()
     ]
 
 
@@ -84,7 +86,7 @@ def _list_numerics(studies: Mapping[str, StudyResult]) -> list[Section]:
     ]
 
 
-def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
+def _describe_model(result: CircuitResult, study: StudyResult, fits: Sequence[Fit]) -> Section:
     """A model: its first fit in full; with several fits, also the errors and coefficients of each."""
     units = _list_units(study.dataset)
     first = fits[0]
@@ -104,6 +106,7 @@ def _describe_model(study: StudyResult, fits: Sequence[Fit]) -> Section:
         "fresh": study.fresh.find(first),
         "seed": study.fresh.seed,
         "numerics": study.numerics.get(first.output),
+        "noise": page_tables.show_noise_floor(result, fits),
         "others": _list_conditions(fits, units) if len(fits) > 1 else [],
     }
 

@@ -16,15 +16,15 @@ from . import text
 
 Row = Mapping[str, object]
 Rows = Iterator[Row]
-_ACCURACY = ("fitted to all points", "cross-validation", "fresh points", "numerics floor")
-"""Columns with the NRMSE of a model on three sets of points, and the numerics floor beside them."""
+_ACCURACY = ("fitted to all points", "cross-validation", "fresh points", "noise floor", "numerics floor")
+"""Columns with the NRMSE of a model on three sets of points, and the floors of noise and numerics beside them."""
 
 
 def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per fit, with its errors and the first figure of merit of the circuit.
 
     R2, rms and worst are of the error to expect, on the points that ``stated on`` names; NRMSE is given on the points
-    of the fit, of cross-validation and on fresh points, beside the numerics floor of the output.
+    of the fit, of cross-validation and on fresh points, beside the floors of noise and numerics of the output.
     """
     columns = (
         "circuit",
@@ -44,6 +44,8 @@ def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
         "NRMSE % fitted to all points",
         "NRMSE % cross-validation",
         "NRMSE % fresh points",
+        "noise floor",
+        "noise floor %",
         "numerics %",
         "points fitted",
         "blocks left out",
@@ -78,10 +80,17 @@ def _describe_fit(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
         "conditions": join_values(fit.conditions),
         "coefficients": len(fit.covariance),
         **measured,
+        **_describe_noise(result, fit),
         **_describe_accuracy(study, fit),
         "figure of merit": show_first_merit(result),
         "circuit wall s": result.wall_s,
     }
+
+
+def _describe_noise(result: CircuitResult, fit: Fit) -> Row:
+    """Rms noise of the output, in its unit and in percent of the full range of the fit; empty if not known."""
+    floor = result.noise_floor(fit)
+    return {} if floor is None else {"noise floor": floor, "noise floor %": 100 * floor / fit.full_range}
 
 
 def _describe_accuracy(study: StudyResult, fit: Fit) -> Row:
@@ -125,7 +134,7 @@ def _describe_models(result: CircuitResult) -> Rows:
     if not groups:
         yield {"circuit": result.circuit.name, **blank, **once}
     for study, fits in groups:
-        yield {"circuit": result.circuit.name, **_describe_worst(study, fits), **once}
+        yield {"circuit": result.circuit.name, **_describe_worst(result, study, fits), **once}
         once = dict.fromkeys(once, "")
     for study in result.studies.values():
         for name in dict.fromkeys(one.model for one in study.left_out if one.model not in group_fits(study)):
@@ -134,7 +143,7 @@ def _describe_models(result: CircuitResult) -> Rows:
             yield {"circuit": result.circuit.name, **blank, **row, **dict.fromkeys(once, "")}
 
 
-def _describe_worst(study: StudyResult, fits: Sequence[Fit]) -> Row:
+def _describe_worst(result: CircuitResult, study: StudyResult, fits: Sequence[Fit]) -> Row:
     """A model at its worst condition."""
     lost = sum(one.model == fits[0].model for one in study.left_out)
     unfitted = f" (NOT FITTED at {lost} of {lost + len(fits)} conditions)" if lost else ""
@@ -143,15 +152,24 @@ def _describe_worst(study: StudyResult, fits: Sequence[Fit]) -> Row:
     known = [one.r2 for one, _ in errors if one.r2 is not None]
     columns = zip(*((fit.fitted, fit.cross_validation, fit.fresh) for fit in fits), strict=True)
     shown = [show_nrmse(*column) for column in columns]
-    numerics = text.show_percent(study.numerics.get(fits[0].output), 2)
+    shown += [show_noise_floor(result, fits), text.show_percent(study.numerics.get(fits[0].output), 2)]
     return {
         "study": study.study.key,
         "form": fits[0].form,
         "model": f"{fits[0].model}{unfitted}",
         "R2": text.show_r2(min(known, default=None)),
-        **dict(zip(_ACCURACY, [*shown, numerics], strict=True)),
+        **dict(zip(_ACCURACY, shown, strict=True)),
         "worst": text.show_percent(max((abs(one.worst) / full_range for one, full_range in errors), default=None)),
     }
+
+
+def show_noise_floor(result: CircuitResult, fits: Sequence[Fit]) -> str:
+    """Rms noise of the output of a model of a circuit, `result`, in percent of full range.
+
+    It is the smallest of its `fits`, at the conditions at which it is known.
+    """
+    floors = [(result.noise_floor(fit), fit.full_range) for fit in fits]
+    return text.show_percent(min((floor / full for floor, full in floors if floor is not None), default=None))
 
 
 def show_nrmse(*errors: Errors | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from textwrap import dedent
 
-from ..declare.bench import Analysis, Bench
+from ..declare.bench import Analysis, Bench, Noise
 from ..errors import NetlistError
 from ..storage.untrusted import check_name, shown
 from .blocks import prune
@@ -70,7 +70,7 @@ class Deck:
     params : mapping of str to float
         Values of ``.param``, in SI units.
     analysis : Analysis
-        Operating point or transient.
+        Operating point, transient or noise.
     initial : mapping of str to float
         Node voltage ``v(node)`` -> required value at t = 0 [V].
     alters : mapping of str to float
@@ -92,7 +92,9 @@ class Deck:
         params = [f".param {name}={value!r}" for name, value in self.params.items()]
         alters = [alter(target, value) for target, value in self.alters.items()]
         control = [".control", *alters, ".endc"] if alters else []
-        return "\n".join([*head, *params, t.body, f".{self.analysis.command()}", *control, ".end", ""])
+        # ngspice runs the analyses of a deck from the last to the first.
+        analyses = [f".{command}" for command in reversed(self.analysis.commands())]
+        return "\n".join([*head, *params, t.body, *analyses, *control, ".end", ""])
 
     @property
     def digest(self) -> str:
@@ -177,7 +179,8 @@ def _bench(bench: Bench, save: Sequence[str]) -> Netlist:
     """Stimulus, initial conditions and saved vectors."""
     stimulus = read_netlist(dedent(bench.stimulus), where=f"stimulus of {bench.name}")
     initial = [Card(f".ic {node}={{{name}}}") for node, name in bench.initial.items()]
-    return stimulus + Netlist((*initial, Card(f".save {' '.join(save)}")))
+    saved = [Card(f".save {' '.join(save)}")] if save else []
+    return stimulus + Netlist((*initial, *saved))
 
 
 def _chosen(netlist: Netlist, choices: Mapping[str, str]) -> Netlist:
@@ -203,8 +206,23 @@ def _check_names(declared: Sequence[str], options: Mapping[str, float], bench: B
             check_name(name)
         for vector in (*bench.save, *bench.initial):
             check_vector(vector)
+        check_nodes(bench.analysis)
+        if isinstance(bench.analysis, Noise) and (bench.save or bench.initial):
+            raise ValueError("a noise analysis has neither saved vectors nor initial voltages")
     except ValueError as error:
         raise NetlistError(f"bench {bench.name}: {error}") from None
+
+
+def check_nodes(analysis: Analysis) -> None:
+    """Raise `ValueError` unless nodes and sources of a noise analysis are plain names, and there is one at least."""
+    if not isinstance(analysis, Noise):
+        return
+    if not analysis.nodes:
+        raise ValueError("a noise analysis needs a node")
+    for node, source in analysis.nodes.items():
+        check_name(source)
+        if not check_vector(node).lower().startswith("v("):
+            raise ValueError(f"{shown(node)} is not a node of a noise analysis; write v(node)")
 
 
 def check_vector(text: str) -> str:

@@ -10,14 +10,14 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
-from ..declare.bench import Floats, Op, Tran
+from ..declare.bench import Floats, Noise, Tran, density
 from ..errors import NgspiceMissingError
 from ..storage.untrusted import check_name, printable
 from .deck import Deck, Template, alter
@@ -34,7 +34,7 @@ _INIT = "set num_threads=1\nset no_mem_check\n"
 _FATAL = re.compile(
     r"aborted|no such|not parsed|no circuits|no dc path|can't find|undefined|formula\(\) error"
     r"|timestep too small|unknown (?:subckt|model|device|parameter)|could not find a valid modelname"
-    r"|too few parameters|\berror\b|fatal",
+    r"|too few parameters|not in circuit|has no ac value|\berror\b|fatal",
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
@@ -52,7 +52,7 @@ class Outcome:
 
     Attributes
     ----------
-    vectors : mapping of str to ndarray, shape (n_times,), or scalar for an operating point as (1,)
+    vectors : mapping of str to ndarray, shape (n_times,), (n_frequencies,), or (1,) for an operating point
         Saved vectors in SI units; measured outputs for a `Batch`.
     reason : str
         Reason of a failure; empty if there is none.
@@ -104,6 +104,23 @@ def find_library() -> str:
     if found := ctypes.util.find_library("ngspice"):
         return found
     raise NgspiceMissingError(f"the ngspice library is not installed; install it with: {INSTALL}")
+
+
+def _places(deck: Deck, plots: Sequence[str]) -> dict[str, str]:
+    """Name of each vector of a result -> its name in ngspice."""
+    if isinstance(deck.analysis, Noise):
+        found: dict[str, str] = {}
+        for node, integrated in zip(deck.analysis.nodes, plots, strict=True):
+            # The plot of the integrated noise comes after that of the spectra.
+            spectra = f"noise{int(integrated.removeprefix('noise')) - 1}"
+            found |= {
+                "frequency": f"{spectra}.frequency",
+                density(node): f"{spectra}.onoise_spectrum",
+                density(node, at_source=True): f"{spectra}.inoise_spectrum",
+            }
+        return found
+    scale = ("time",) if isinstance(deck.analysis, Tran) else ()
+    return {name: name for name in (*scale, *deck.template.save)}
 
 
 class _Binding(NgSpiceShared):  # type: ignore[misc]
@@ -176,11 +193,10 @@ class Session:
         if reason := self._complaint():
             self._template = None
             return self._failed(reason)
-        before = self._current_plot()
         began = time.perf_counter()
-        self._command(deck.analysis.command())
+        plots = [self._analyse(command) for command in deck.analysis.commands()]
         spent_s = time.perf_counter() - began
-        outcome = replace(self._judge(deck, before), spent_s=spent_s)
+        outcome = replace(self._judge(deck, plots), spent_s=spent_s)
         self._command("destroy all")
         if outcome.reason:
             self._template = None
@@ -233,6 +249,13 @@ class Session:
             self._library.ngSpice_Command(ffi.NULL)
         self._library.ngSpice_Command(text.encode("ascii"))
 
+    def _analyse(self, command: str) -> str:
+        """Run an analysis, and return the name of its last plot; empty if it has none."""
+        before = self._current_plot()
+        self._command(command)
+        after = self._current_plot()
+        return "" if after == before else after
+
     def _current_plot(self) -> str:
         return str(ffi.string(self._library.ngSpice_CurPlot()).decode())
 
@@ -247,17 +270,17 @@ class Session:
         said = " ".join(" ".join(line for line in lines if "cannot recover" not in line).split())
         return f"ngspice ended at the deck: {said[-_LONGEST_REASON:] or 'its log gives no reason'}"
 
-    def _judge(self, deck: Deck, before: str) -> Outcome:
+    def _judge(self, deck: Deck, plots: list[str]) -> Outcome:
         if reason := self._complaint():
             if _NOTHING_SAVED in reason:
                 reason = f"the circuit has none of the vectors to save: {', '.join(deck.template.save)}"
             return self._failed(reason)
-        plot = self._current_plot()
-        if plot == before or not plot.startswith("tran" if isinstance(deck.analysis, Tran) else "op"):
+        kinds = zip(plots, deck.analysis.commands(), strict=True)
+        if not all(plot.startswith(command.split()[0]) for plot, command in kinds):
             return self._failed("the analysis produced no result")
         vectors: dict[str, Floats] = {}
-        for name in (*(("time",) if isinstance(deck.analysis, Tran) else ()), *deck.template.save):
-            vector = self._vector(name)
+        for name, place in _places(deck, plots).items():
+            vector = self._vector(place)
             if vector is None or not vector.size:
                 return self._failed(f"vector {name} is missing from the result: the circuit does not have it")
             if not np.isfinite(vector).all():
@@ -266,7 +289,9 @@ class Session:
         return self._complete(deck, vectors)
 
     def _complete(self, deck: Deck, vectors: dict[str, Floats]) -> Outcome:
-        if isinstance(deck.analysis, Op):
+        if isinstance(deck.analysis, Noise):
+            return self._complete_noise(deck.analysis, vectors)
+        if not isinstance(deck.analysis, Tran):
             return Outcome(vectors=vectors)
         end = vectors["time"][-1]
         if end < float(deck.analysis.stop) * (1 - 1e-9):
@@ -276,6 +301,13 @@ class Session:
             # At a singular operating point ngspice ignores every .ic and continues.
             if abs(got - value) > 1e-4 + 1e-4 * abs(value):
                 return self._failed(f".ic was ignored by ngspice: {node} is {got:.5g} at t = 0, not {value:.5g}")
+        return Outcome(vectors=vectors)
+
+    def _complete_noise(self, analysis: Noise, vectors: dict[str, Floats]) -> Outcome:
+        for node in analysis.nodes:
+            # ngspice accepts a node that does not exist.
+            if not vectors[density(node)].any():
+                return self._failed(f"{node} is without noise: the circuit does not have it, or it is held")
         return Outcome(vectors=vectors)
 
     def _vector(self, name: str) -> Floats | None:

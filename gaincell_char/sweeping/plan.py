@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.bench import Bench, Tran
+from ..declare.bench import Bench
 from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Number, Params, Value, Values, numbers, words
 from ..declare.sweep_values import Floats, Grid
@@ -51,7 +51,7 @@ class SweepPlan:
     given : mapping
         What of `fixed` differs from the defaults on purpose.
     max_step : float
-        Factor on the largest step of the bench's transient.
+        Factor on the largest step of the bench's transient, and on the steps in frequency of its noise analysis.
     """
 
     circuit: Circuit
@@ -125,9 +125,7 @@ class SweepPlan:
         given, corner = numbers(values), str(where["corner"])
         process = self.technology.corner(corner)
         self.bench.check_values(given)
-        analysis = self.bench.analysis.at({**given, **self._curve_span()})
-        if isinstance(analysis, Tran):
-            analysis = analysis.scaled(self.max_step)
+        analysis = self.bench.analysis.at({**given, **self._curve_span()}).scaled(self.max_step)
         template = self._templates[self._key(corner, float(where["temp"]), words(values))]
         initial = {node: given[name] for node, name in self.bench.initial.items()}
         deck = Deck(template=template, params={**process, **given}, analysis=analysis, initial=initial)

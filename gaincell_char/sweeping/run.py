@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from .. import __version__
-from ..declare.bench import Analysis, Op, Tran, Waveforms
+from ..declare.bench import Analysis, Noise, Op, Tran, Waveforms
 from ..errors import ParameterError, SimulationError
-from ..spice.deck import Deck, Template, check_vector
+from ..spice.deck import Deck, Template, check_nodes, check_vector
 from ..spice.measure import measure
 from ..spice.names import check_instances, undeclared
 from ..spice.netlist import Netlist
@@ -29,6 +29,7 @@ OK, FAILED, NOT_RUN = "ok", "failed", "not run"
 KEPT_FAILURES = 20
 _TIMEOUT_S = 60.0
 _SHORTEST_S = 1e-30
+_LOWEST_HZ = 1e-30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +115,10 @@ def simulate(
     netlist : str, PySpice Circuit or Netlist
         SPICE text, or an object whose ``str()`` is SPICE text; analyses in it are ignored.
     analysis : Analysis
-        Operating point or transient.
+        Operating point, transient or noise.
     save : sequence of str
-        Vectors to return, for example ``"v(out)"`` and ``"i(vsupply)"``.
+        Vectors to return, for example ``"v(out)"`` and ``"i(vsupply)"``; none for a noise analysis, whose vectors are
+        those of `Noise`.
     params : mapping, optional
         Value of every ``{name}`` in the netlist, in SI units.
     temp : float
@@ -131,7 +133,7 @@ def simulate(
     Returns
     -------
     mapping of str to ndarray
-        Vector -> values in SI units, shape (n_times,); one value for an operating point.
+        Vector -> values in SI units, shape (n_times,) or (n_frequencies,); one value for an operating point.
 
     Raises
     ------
@@ -174,7 +176,7 @@ def _any_template(
         title="gaincell-char",
         temp=temp,
         options=tuple(options.items()),
-        body=f"{read.text}\n.save {' '.join(map(_vector, vectors))}",
+        body=f"{read.text}\n.save {' '.join(map(_vector, vectors))}" if vectors else read.text,
         save=tuple(vectors),
     )
 
@@ -222,12 +224,27 @@ def _index(plan: SweepPlan, index: object) -> tuple[int, ...]:
 
 
 def _check_analysis(analysis: object) -> None:
-    if not isinstance(analysis, Op | Tran):
-        raise ParameterError(f"analysis is of type {type(analysis).__name__}; it must be Op() or Tran(...)")
+    if not isinstance(analysis, Op | Tran | Noise):
+        said = f"analysis is of type {type(analysis).__name__}"
+        raise ParameterError(f"{said}; it must be Op(), Tran(...) or Noise(...)")
+    if isinstance(analysis, Noise):
+        _check_noise(analysis)
     if isinstance(analysis, Tran):
         check_number("stop", analysis.stop, _SHORTEST_S)
         check_number("max_step", analysis.max_step, _SHORTEST_S)
         check_number("start_step", analysis.start_step, 0.0)
+
+
+def _check_noise(analysis: Noise) -> None:
+    try:
+        check_mapping("nodes", analysis.nodes)
+        check_nodes(analysis)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"nodes: {error}") from None
+    start = check_number("start", analysis.start, _LOWEST_HZ)
+    check_number("points", analysis.points, 1.0)
+    if check_number("stop", analysis.stop, start) == start:
+        raise ParameterError(f"stop = {start:g} Hz is not above start")
 
 
 def _vector(name: str) -> str:

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import RandomCircuits
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_random
-from ..sweeping.arguments import check_number
 from .bitline import Bitline, MovingCell, Slices, integrate_slices
 from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
 from .decay import Decay
 from .elements import GainCell, best_form, longest_pulse
+from .noise import RECORD, ReadNoise, check_read_noise, draw
 from .random_numbers import draw_parts
 
 _RANDOM = "random_"
@@ -35,8 +35,9 @@ class GainCellArray(nn.Module):
         Name of the attention head, which defines cell and converters.
     bitline : Bitline, optional
         Clamp of the bitlines; ideal by default, so that the charge is one matrix product.
-    read_noise : float
-        Standard deviation of the charge of each read [C]; new noise is drawn at every call.
+    read_noise : float or "record"
+        Standard deviation of the charge of each read [C], or the noise of the records: the variances of the cells at
+        their stored voltages and pulse widths are added.  New noise is drawn at every call; it has no gradient.
     gradient : {"true", "surrogate"}
         As of `GainCell`; with a moving bitline only the true gradient is available.
     outside : {"clamp", "refuse", "extrapolate"}
@@ -65,7 +66,7 @@ class GainCellArray(nn.Module):
         form: str | None = None,
         head: str = DEFAULT_HEAD,
         bitline: Bitline | None = None,
-        read_noise: float = 0.0,
+        read_noise: float | str = 0.0,
         gradient: str = "true",
         outside: str = "clamp",
     ) -> None:
@@ -73,7 +74,8 @@ class GainCellArray(nn.Module):
         if check_finite("v_store", v_store).ndim < 2:
             raise ParameterError(f"v_store has shape {tuple(v_store.shape)}; it must have shape (..., rows, columns)")
         self.records, self.head = records, head
-        self.read_noise = check_number("read_noise", read_noise, 0.0)
+        self.read_noise = check_read_noise(read_noise)
+        self._noise = ReadNoise(records, head) if self.read_noise == RECORD else None
         self.cell = GainCell.from_records(records, form, head=head, outside=outside, gradient=gradient)
         self.form = form or best_form(records, head)
         self.bitline = bitline or Bitline()
@@ -201,10 +203,14 @@ class GainCellArray(nn.Module):
         t_pulse = self._pulse(t_pulse)
         with exact(t_pulse):
             charge = self._held_still(t_pulse) if self._moving is None else self._moved(t_pulse, self._moving)
-        if self.read_noise == 0:
-            return charge
-        noise = torch.randn(charge.shape, generator=generator, dtype=charge.dtype, device=charge.device)
-        return charge + self.read_noise * noise
+        return charge if self.read_noise == 0 else charge + draw(self._deviation(t_pulse, charge), generator)
+
+    def _deviation(self, t_pulse: Tensor, charge: Tensor) -> Tensor:
+        """Standard deviation [C] of the charges of a read."""
+        if self._noise is None:
+            return torch.full_like(charge, float(self.read_noise))
+        weights = self._noise.weights(self.cell.inside("v_store", self.v_store))
+        return self._noise.deviation(t_pulse, weights)
 
     def _check(self, t_pulse: Tensor) -> None:
         check_tensor("t_pulse", t_pulse)

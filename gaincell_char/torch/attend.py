@@ -14,6 +14,7 @@ from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head,
 from ..sweeping.arguments import check_count, check_number
 from .checks import Guard, check_flag, check_tensor, check_together, exact
 from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
+from .noise import HeadNoise, check_read_noise
 from .query_block import QueryBlock, StoredTokens
 from .token_decay import queries_per_block
 
@@ -32,6 +33,7 @@ class AttentionOptions(TypedDict, total=False):
     array_length: int | None
     gradient: str
     outside: str
+    read_noise: float | str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,10 @@ class _Options:
     array_length: int | None = None
     gradient: str = "true"
     outside: str = "clamp"
+    read_noise: float | str = 0.0
 
     def __post_init__(self) -> None:
+        check_read_noise(self.read_noise)
         check_number("decay_per_token", self.decay_per_token, 0.0)
         check_flag("quantize", self.quantize)
         if self.decay_on not in ("weight", "output"):
@@ -85,6 +89,9 @@ class Attention(nn.Module):
         As of `GainCell`.
     outside : {"clamp", "refuse", "extrapolate"}
         Treatment of inputs outside the valid range, as of `Guard`.
+    read_noise : float or "record"
+        Standard deviation [C] of every charge at a converter, or the noise of the records: that of the cells and that
+        of the converter, both as a charge.  Drawn at every call from PyTorch's default generator; 0 by default.
 
     Raises
     ------
@@ -112,6 +119,7 @@ class Attention(nn.Module):
         self.rate, self.quantize = chosen.decay_per_token, chosen.quantize
         self.voltage_decays = self.rate > 0 and chosen.decay_on == "weight"
         self.window, self.array_length = chosen.window, chosen.array_length
+        self.noise = HeadNoise.of(chosen.read_noise, records, head)
         self._fraction = Guard("q", 0.0, 1.0, outside, "a fraction of the longest pulse must be")
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -167,16 +175,27 @@ class Attention(nn.Module):
         age = torch.arange(start, stop, device=q.device)[:, None] - torch.arange(first, stop, device=q.device)
         hidden = (age < 0) | (age >= window)
         block = QueryBlock(cell=self.cell, rate=self.rate, start=start, stop=stop, first=first, device=q.device)
-        charge = block.scores(self.t_max * q[..., start:stop, :], keys)
+        t_pulse = self.t_max * q[..., start:stop, :]
+        charge = block.scores(t_pulse, keys)
+        if self.noise is not None:
+            charge = self.noise.of_scores(charge, t_pulse, keys.v_store[..., first:stop, :])
         pulse = self.scores.evaluate(charge).masked_fill(hidden, 0.0)
         arrays = [slice(s, s + length) for s in range(0, stop - first, length)]
-        outputs = [self._convert(block.values(pulse, values, array)) for array in arrays]
+        outputs = [self._convert(self._values(block, pulse, values, array)) for array in arrays]
         output = outputs[0] if len(outputs) == 1 else torch.stack(outputs).sum(0)
         if not whole:
             return (output,)
         pad = (first, tokens - stop)
         shown = charge.masked_fill(hidden, 0.0) / (_MICRO * self.t_max), pulse / self.t_max
         return output, *(torch.nn.functional.pad(x, pad) for x in shown)
+
+    def _values(self, block: QueryBlock, pulse: Tensor, values: StoredTokens, array: slice) -> Tensor:
+        """Charge of the columns of one array, with its noise."""
+        charge = block.values(pulse, values, array)
+        if self.noise is None:
+            return charge
+        stored = values.v_store[..., block.first : block.stop, :][..., array, :]
+        return self.noise.of_values(charge, pulse[..., array], stored)
 
     def _convert(self, charge: Tensor) -> Tensor:
         """Output of one array as a fraction of its full scale."""

@@ -18,6 +18,7 @@ from .array import GainCellArray
 from .bitline import MOST_SLICES, Bitline
 from .elements import choose_model
 from .files import read_tensors
+from .noise import RECORD
 
 SCHEMA_VERSION = 1
 _TENSORS, _ABOUT, _RECORDS = "state.safetensors", "array.json", "records"
@@ -71,7 +72,7 @@ class _ArrayFile(BaseModel):
     head: Name
     form: Name
     bitline: _Bitline
-    read_noise: Finite
+    read_noise: Finite | Literal["record"]
     gradient: Name
     outside: Name
     random: bool
@@ -128,4 +129,5 @@ def _needed(array: GainCellArray) -> list[str]:
     names += [f"{head.operations[0].converter}.{next(iter(head.operations[0].forms.values())).study}"]
     names += [f"{head.cell}.{head.sliced.study}"] if array.bitline.kind != "ideal" else []
     names += [f"{head.cell}.{head.random.study}"] if array.random is not None else []
+    names += [f"{head.cell}.{head.noise.study}"] if array.read_noise == RECORD and head.noise else []
     return names

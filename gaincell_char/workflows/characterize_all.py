@@ -18,6 +18,7 @@ from ..declare.model import Model
 from ..declare.parameters import numbers
 from ..errors import DataError, RequestError
 from ..fitting.fit import Fit, LeftOut, fit_all
+from ..fitting.noise_floor import compute_noise_floor
 from ..fitting.record import Origin, Record, make_record
 from ..spice.pool import Pool
 from ..storage import untrusted
@@ -80,6 +81,10 @@ class CircuitResult:
     def wall_s(self) -> float:
         """Time of all its studies [s]."""
         return sum(result.wall_s for result in self.studies.values())
+
+    def noise_floor(self, fit: Fit) -> float | None:
+        """Rms noise of the output of a `fit` of this circuit, in its unit; None if it is not known."""
+        return compute_noise_floor(self.circuit, fit, [f for study in self.studies.values() for f in study.fits])
 
 
 def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> SweepPlan:
@@ -232,10 +237,8 @@ def run_circuit(
         if study.key in planned.plans:
             studies[study.key] = run_study(circuit, study, planned.plans[study.key], pool, progress)
             finished(studies[study.key])
-    params = numbers(next(iter(studies.values())).plan.fixed) if studies else {}
-    return CircuitResult(
-        circuit=circuit, params=params, studies=studies, merits=_merits(circuit, studies), problems=planned.problems
-    )
+    params, merits = numbers(next(iter(studies.values())).plan.fixed) if studies else {}, _merits(circuit, studies)
+    return CircuitResult(circuit=circuit, params=params, studies=studies, merits=merits, problems=planned.problems)
 
 
 def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple[Merit, float], ...]:
