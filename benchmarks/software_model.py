@@ -77,10 +77,7 @@ def compared(folder: Path, **request: Any) -> dict[str, Any]:
     judged = score.judge(comparison, models, simulate.finished_cases(comparison, folder, todo), todo)
     return {
         "ngspice": version, "spice_s": done.spice_s, "summary": judged.summary.to_dict("records"),
-        "coverage": [
-            {"operation": c.operation, "level": c.level, "left_out": c.left_out, **vars(c.share)}
-            for c in judged.coverage
-        ],
+        "coverage": [cover.describe() for cover in judged.coverage],
     }  # fmt: skip
 
 
