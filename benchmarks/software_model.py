@@ -87,7 +87,7 @@ def spice(out: Path) -> dict[str, Any]:
         "ideal": compared(out / "ideal", instances=24, columns=1),
         "resistor": compared(out / "resistor", instances=24, columns=1, clamp="resistor", r_clamp=300.0),
         "passive": compared(out / "passive", instances=24, columns=1, clamp="passive", head="attention_switched"),
-        "mismatch": compared(out / "mismatch", instances=4, columns=0, mismatch=True),
+        "mismatch": compared(out / "mismatch", instances=9, columns=0, mismatch=True),
     }
 
 

@@ -16,7 +16,7 @@ from gaincell_char import registry
 from gaincell_char.declare.parameters import numbers
 from gaincell_char.fitting.end_blocks import ends
 from gaincell_char.fitting.fit import Fit, fit_all, fit_model
-from gaincell_char.fitting.peaks import find_peaks
+from gaincell_char.fitting.peaks import find_peaks, find_unresolved
 from gaincell_char.fitting.points import Selection
 from gaincell_char.fitting.record import Record
 from gaincell_char.fitting.row_errors import find_largest_row, rows
@@ -117,6 +117,26 @@ def test_peaks_between_the_points_are_found(shape):
         where = np.concatenate([where, new])
     dense = np.random.default_rng(1).uniform(0, top, (20000, len(shape)))
     assert np.abs(error(where)).max() >= 0.999 * np.abs(error(dense)).max()
+
+
+def test_a_jump_between_two_points_is_bisected():
+    """As at the threshold of a converter: the error is largest beside a jump, and small at both ends of its step."""
+
+    def error(x):
+        return np.where(x > 7.31, np.exp(-(x - 7.31) / 0.2), 0.0) + 0.1 * np.cos(x)
+
+    where = np.arange(20.0)
+    for _ in range(5):
+        new = find_peaks(where[:, None], error(where), np.array([19.0]), 2, np.random.default_rng(0))[:, 0]
+        where = np.concatenate([where, new])
+    assert error(where).max() > 0.95 * error(np.linspace(0, 19, 100001)).max()
+
+
+def test_the_least_resolved_point_is_that_of_a_steep_part():
+    where = np.arange(20.0)
+    point, difference = find_unresolved(where, where > 6.4, lambda x: x > 6.4, np.random.default_rng(0))
+    assert 6 < point < 7
+    assert difference == pytest.approx(0.6, abs=0.02), "a line from 0 to 1, and a step at 0.4 of it"
 
 
 def test_points_on_a_line_and_few_points_give_peaks_too():

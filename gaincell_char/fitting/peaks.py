@@ -1,6 +1,7 @@
-"""Where errors known at some points may be larger: near the largest known ones, by local interpolation."""
+"""Where errors known at some points may be larger: beside the largest ones, and where the points are far apart."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import scipy
@@ -12,23 +13,28 @@ _NEIGHBOURS = 8
 """Points of a local interpolation in one dimension; twice as many in each further one."""
 _APART = 1.0
 """Smallest distance between two peaks [steps of the grid]."""
-_NEAREST = 0.03
+_NEAREST = 0.01
 """Smallest distance of a new point from known ones [steps of the grid]."""
+_REACH = 1.5
+"""Largest distance of a point on the other side of a jump [steps of the grid]."""
+_JUMP = 0.5
+"""Change of an error between neighbours, as a fraction of the peak, from which it is a jump."""
 
 
-def find_peaks(where: Floats, size: Floats, top: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """Propose points at which the size of an error may be larger than at the known points.
+def find_peaks(where: Floats, error: Floats, top: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Propose points at which an error may be larger than at the known points.
 
-    The largest known sizes that are at least one step apart are the peaks.  Around each of them the size is
-    interpolated from the nearest points (Wendland, *Scattered Data Approximation*, 2004, chapter 10), and the largest
-    interpolated value within one step is taken.
+    The largest known errors that are at least one step apart are the peaks.  Around each of them the size of the error
+    is interpolated from the nearest points (Wendland, *Scattered Data Approximation*, 2004, chapter 10), and the
+    largest interpolated value within one step is taken.  If the error jumps beside the peak, the middle of the jump is
+    a further point.
 
     Parameters
     ----------
     where : ndarray, shape (n, d)
         Known points: distance from the lower corner of the grid [steps of the grid].
-    size : ndarray, shape (n,)
-        Size of the error at each of them, dimensionless: a fraction of the full range.
+    error : ndarray, shape (n,)
+        Error at each of them, dimensionless: a fraction of the full range.
     top : ndarray, shape (d,)
         Upper corner of the grid [steps].
     count : int
@@ -39,37 +45,84 @@ def find_peaks(where: Floats, size: Floats, top: Floats, count: int, rng: np.ran
     Returns
     -------
     ndarray, shape (n_found, d)
-        New points in the closed range [steps of the grid], at most `count` of them.
+        New points in the closed range [steps of the grid], at most two per peak.
     """
-    found = [one for peak in _select_peaks(where, size, count) for one in _climb(where, size, top, peak, rng)]
+    known = scipy.spatial.KDTree(where)
+    found: list[Floats] = []
+    for peak in _select_peaks(where, np.abs(error), count):
+        found += [*_climb(known, np.abs(error), top, peak, rng), *_bisect(known, error, peak)]
     return np.array(found).reshape(-1, where.shape[1])
 
 
-def _select_peaks(where: Floats, size: Floats, count: int) -> Iterator[Floats]:
-    """Places of the largest sizes that are apart from each other."""
+def _select_peaks(where: Floats, size: Floats, count: int) -> Iterator[int]:
+    """Indices of the largest sizes that are apart from each other."""
     left = np.ones(size.size, dtype=bool)
     for _ in range(count):
         if not left.any():
             return
-        peak = where[np.where(left, size, -1.0).argmax()]
-        left &= np.linalg.norm(where - peak, axis=1) >= _APART
+        peak = int(np.where(left, size, -1.0).argmax())
+        left &= np.linalg.norm(where - where[peak], axis=1) >= _APART
         yield peak
 
 
-def _climb(where: Floats, size: Floats, top: Floats, peak: Floats, rng: np.random.Generator) -> Iterator[Floats]:
+def _climb(
+    known: scipy.spatial.KDTree, size: Floats, top: Floats, peak: int, rng: np.random.Generator
+) -> Iterator[Floats]:
     """The candidate within one step of a peak with the largest interpolated size; none if all are known points."""
-    scale = np.concatenate([np.ones(_CANDIDATES // 2), np.full(_CANDIDATES // 2, 0.25)])[:, None]
-    candidates = np.clip(peak + scale * rng.uniform(-1, 1, (_CANDIDATES, peak.size)), 0, top)
-    known = scipy.spatial.KDTree(where)
+    where, center = np.asarray(known.data), np.asarray(known.data[peak])
+    scale = np.repeat([1.0, 0.25], _CANDIDATES // 2)[:, None]
+    candidates = np.clip(center + scale * rng.uniform(-1, 1, (_CANDIDATES, center.size)), 0, top)
     candidates = candidates[known.query(candidates)[0] >= _NEAREST]
     if candidates.size:
-        near = known.query(peak, min(len(where), _NEIGHBOURS * 2 ** (peak.size - 1)))[1]
+        near = known.query(center, min(len(where), _NEIGHBOURS * 2 ** (center.size - 1)))[1]
+        near = np.atleast_1d(near)
         yield candidates[_interpolate(where[near], size[near], candidates).argmax()]
 
 
 def _interpolate(where: Floats, size: Floats, candidates: Floats) -> Floats:
-    """Cubic radial interpolation; random if the known points lie on a line, which does not determine it."""
+    """Cubic radial interpolation; the first candidate is best if the known points lie on a line."""
     try:
         return np.asarray(scipy.interpolate.RBFInterpolator(where, size, kernel="cubic")(candidates))
     except (np.linalg.LinAlgError, ValueError):
         return -np.arange(len(candidates), dtype=float)
+
+
+def _bisect(known: scipy.spatial.KDTree, error: Floats, peak: int) -> Iterator[Floats]:
+    """Middle between a peak and the nearest point with an error that differs by half of the peak, if there is one."""
+    where = np.asarray(known.data)
+    near = np.array(known.query_ball_point(where[peak], _REACH))
+    far = near[np.abs(error[near] - error[peak]) > _JUMP * np.abs(error[peak])]
+    distance = np.linalg.norm(where[far] - where[peak], axis=1)
+    if far.size and distance.min() >= 2 * _NEAREST:
+        yield (where[peak] + where[far[distance.argmin()]]) / 2
+
+
+def find_unresolved(
+    where: Floats, output: Floats, predict: Callable[[Floats], Floats], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Find the point of one input at which a model differs most from a straight line between the known outputs.
+
+    There the known points are too far apart to show the error of the model.
+
+    Parameters
+    ----------
+    where : ndarray, shape (n,)
+        Known points, sorted: distance from the lower end of the grid [steps of the grid].
+    output : ndarray, shape (n,)
+        Output at each of them [unit of the output].
+    predict : callable
+        Points, shape (m,) [steps], -> the model's output, shape (m,) [unit of the output].
+    rng : Generator
+        Random numbers.
+
+    Returns
+    -------
+    point : float
+        The point [steps of the grid].
+    difference : float
+        Size of the difference there [unit of the output].
+    """
+    candidates = rng.uniform(where[0], where[-1], _CANDIDATES * math.ceil(where.size / _CANDIDATES) * 8)
+    difference = np.abs(predict(candidates) - np.interp(candidates, where, output))
+    best = int(difference.argmax())
+    return float(candidates[best]), float(difference[best])

@@ -1,6 +1,6 @@
 """The largest error of every fit of a study: searched for near the largest known errors, and simulated there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..declare.model import Model
 from ..declare.parameters import Values
 from ..fitting.accuracy import LargestError
 from ..fitting.fit import Fit
-from ..fitting.peaks import find_peaks
+from ..fitting.peaks import find_peaks, find_unresolved
 from ..fitting.points import Selection, select
 from ..spice.pool import Pool
 from ..sweeping.plan import SweepPlan
@@ -29,8 +29,8 @@ from .fresh_points import (
 )
 
 ROUNDS = 3
-PEAKS, PEAKS_OF_MANY = 3, 1
-"""Points per round and fit, and the same of a study with more than four conditions."""
+PEAKS, PEAKS_OF_MANY = 2, 1
+"""Peaks per round and fit, and the same of a study with more than four conditions."""
 _CURVE_FACTOR = 4
 """Values of a bench's curve in a run of the search, per value in the grid."""
 
@@ -100,8 +100,9 @@ def list_known(
 def search_largest(plan: SweepPlan, known: Sequence[Known], pool: Pool) -> Search:
     """Simulate points near the largest known errors of every fit, in rounds.
 
-    Each round proposes points for every fit by `find_peaks`; a point of one fit is also a point of all other fits at
-    its place.  All runs of a bench with a curve have four times as many values along it as its grid.
+    Each round proposes points for every fit by `find_peaks`, and for a fit of one input by `find_unresolved`, too; a
+    point of one fit is also a point of all other fits at its place.  All runs of a bench with a curve have four times
+    as many values along it as its grid.
 
     Parameters
     ----------
@@ -114,8 +115,9 @@ def search_largest(plan: SweepPlan, known: Sequence[Known], pool: Pool) -> Searc
     """
     search = replace(plan, curve=refine_curve(plan))
     start, tables, failures, count = list(known), [], list[Failure](), 0
+    peaks = PEAKS_OF_MANY if has_many_conditions([one.fit for one in known]) else PEAKS
     for number in range(ROUNDS):
-        asked = list(_propose(plan, known, number))
+        asked = list(_propose(plan, known, number, peaks))
         result = characterize_scattered(search, [at for _, at in asked], pool)
         found = _by_place(result.table, [place for place, _ in asked], count)
         known = [_learn(one, found) for one in known]
@@ -134,36 +136,75 @@ def refine_curve(plan: SweepPlan) -> Floats:
     return interpolate_ranks(plan.curve, (float(plan.curve.min()), float(plan.curve.max())), ranks)
 
 
-def _propose(plan: SweepPlan, known: Sequence[Known], number: int) -> Iterator[tuple[Place, Values]]:
+def _propose(plan: SweepPlan, known: Sequence[Known], number: int, count: int) -> Iterator[tuple[Place, Values]]:
     """Yield new runs of one round, place by place; a fit whose only input is the curve needs one run."""
     rng = np.random.default_rng([derive_seed(plan), number])
-    count = PEAKS_OF_MANY if has_many_conditions([one.fit for one in known]) else PEAKS
     fixed = {name: values[0] for name, values in plan.dims.items()}
     for place in list_places(plan, [one.fit for one in known]):
         here = fixed | {name: value for name, value in place.conditions.items() if name in fixed}
         swept = [name for name in place.inputs if name in plan.sweep]
         if not swept and number == 0:
             yield place, here
+        grid = _Grid.of(plan, place, swept)
         for one in [one for one in known if one.place == place and swept]:
-            for at in _find_new(plan, one, swept, count, rng):
+            for at in _find_new(one, grid, count, rng):
                 yield place, here | at
 
 
-def _find_new(
-    plan: SweepPlan, known: Known, swept: Sequence[str], count: int, rng: np.random.Generator
-) -> list[dict[str, float]]:
+@dataclass(frozen=True, kw_only=True)
+class _Grid:
+    """Swept inputs of a fit, in steps of the grid: values of each axis in the valid range, and its ends."""
+
+    names: Sequence[str]
+    axes: Sequence[Floats]
+    spans: Sequence[tuple[float, float]]
+
+    @classmethod
+    def of(cls, plan: SweepPlan, place: Place, names: Sequence[str]) -> "_Grid":
+        spans = [place.valid_range[name] for name in names]
+        swept = [np.array(plan.sweep[name], dtype=float) for name in names]
+        axes = [np.unique(x[(x >= low) & (x <= high)]) for x, (low, high) in zip(swept, spans, strict=True)]
+        return cls(names=names, axes=axes, spans=spans)
+
+    @property
+    def top(self) -> Floats:
+        return np.array([x.size - 1.0 for x in self.axes])
+
+    def steps(self, inputs: Mapping[str, Floats]) -> Floats:
+        """Points in steps, shape (n, n_swept)."""
+        columns = [np.interp(inputs[n], x, np.arange(x.size)) for n, x in zip(self.names, self.axes, strict=True)]
+        return np.column_stack(columns)
+
+    def values(self, steps: Floats) -> dict[str, Floats]:
+        """Values of every swept input [SI unit], each of shape (n,)."""
+        ranks = (steps / self.top).T
+        zipped = zip(self.names, self.axes, self.spans, ranks, strict=True)
+        return {name: interpolate_ranks(x, span, own) for name, x, span, own in zipped}
+
+
+def _find_new(known: Known, grid: _Grid, count: int, rng: np.random.Generator) -> list[dict[str, float]]:
     """New values of the swept inputs of a fit; along a curve only the largest error of each run counts."""
-    axes = [np.array(plan.sweep[name], dtype=float) for name in swept]
-    spans = [known.place.valid_range[name] for name in swept]
-    axes = [np.unique(x[(x >= low) & (x <= high)]) for x, (low, high) in zip(axes, spans, strict=True)]
-    steps = [np.interp(known.points.inputs[n], x, np.arange(x.size)) for n, x in zip(swept, axes, strict=True)]
-    where, places = np.unique(np.column_stack(steps), axis=0, return_inverse=True)
-    size = np.zeros(len(where))
-    np.maximum.at(size, places.ravel(), np.abs(known.error) / known.fit.full_range)
-    top = np.array([x.size - 1.0 for x in axes])
-    ranks = find_peaks(where, size, top, count, rng) / top
-    columns = [interpolate_ranks(x, span, own) for x, span, own in zip(axes, spans, ranks.T, strict=True)]
-    return [dict(zip(swept, map(float, values), strict=True)) for values in zip(*columns, strict=True)]
+    error, steps = known.error / known.fit.full_range, grid.steps(known.points.inputs)
+    order = np.argsort(-np.abs(error), kind="stable")
+    where, first = np.unique(steps[order], axis=0, return_index=True)
+    found = find_peaks(where, error[order][first], grid.top, count, rng)
+    if len(known.place.inputs) == 1:
+        found = np.concatenate([found, *_explore(known, grid, rng)])
+    columns = grid.values(found)
+    return [dict(zip(columns, map(float, values), strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _explore(known: Known, grid: _Grid, rng: np.random.Generator) -> Iterator[Floats]:
+    """The least resolved point, if a larger error than the known ones may be there."""
+
+    def predict(steps: Floats) -> Floats:
+        [values] = grid.values(steps[:, None]).values()
+        return np.asarray(known.model(values, **known.fit.values()))
+
+    where, first = np.unique(grid.steps(known.points.inputs)[:, 0], return_index=True)
+    point, difference = find_unresolved(where, known.points.output[first], predict, rng)
+    if difference > np.abs(known.error).max():
+        yield np.array([[point]])
 
 
 def _by_place(table: pd.DataFrame, places: Sequence[Place], count: int) -> list[PlaceTable]:
