@@ -120,10 +120,10 @@ def test_peaks_between_the_points_are_found(shape):
 
 
 def test_a_jump_between_two_points_is_bisected():
-    """As at the threshold of a converter: the error is largest beside a jump, and small at both ends of its step."""
+    """As at the threshold of a converter: the error is largest beside a jump, and smaller at the ends of its step."""
 
     def error(x):
-        return np.where(x > 7.31, np.exp(-(x - 7.31) / 0.2), 0.0) + 0.1 * np.cos(x)
+        return np.where(x > 7.31, np.exp(-(x - 7.31) / 0.5), 0.0) + 0.1 * np.cos(x)
 
     where = np.arange(20.0)
     for _ in range(5):
