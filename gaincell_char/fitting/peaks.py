@@ -45,7 +45,7 @@ def find_peaks(where: Floats, error: Floats, top: Floats, count: int, rng: np.ra
     Returns
     -------
     ndarray, shape (n_found, d)
-        New points in the closed range [steps of the grid], at most two per peak.
+        New points in the closed range [steps of the grid], at most three per peak.
     """
     known = scipy.spatial.KDTree(where)
     found: list[Floats] = []
@@ -88,13 +88,16 @@ def _interpolate(where: Floats, size: Floats, candidates: Floats) -> Floats:
 
 
 def _bisect(known: scipy.spatial.KDTree, error: Floats, peak: int) -> Iterator[Floats]:
-    """Middle between a peak and the nearest point with an error that differs by half of the peak, if there is one."""
+    """Middles between a peak and the nearest points, on both sides, with errors that differ by half of the peak."""
     where = np.asarray(known.data)
     near = np.array(known.query_ball_point(where[peak], _REACH))
     far = near[np.abs(error[near] - error[peak]) > _JUMP * np.abs(error[peak])]
-    distance = np.linalg.norm(where[far] - where[peak], axis=1)
-    if far.size and distance.min() >= 2 * _NEAREST:
-        yield (where[peak] + where[far[distance.argmin()]]) / 2
+    away = where[far] - where[peak]
+    away = away[np.argsort(np.linalg.norm(away, axis=1), kind="stable")]
+    opposite = away[away @ away[0] < 0] if len(away) else away
+    for step in (*away[:1], *opposite[:1]):
+        if np.linalg.norm(step) >= 2 * _NEAREST:
+            yield where[peak] + step / 2
 
 
 def find_unresolved(
