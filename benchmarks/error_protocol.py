@@ -2,10 +2,12 @@
 
     gaincell run --out results
     python benchmarks/error_protocol.py results --out measured [--circuit gain_cell]
+    python benchmarks/error_protocol.py --blind --out measured [--tech gc28 --tech sky130]
 
 The dense points of a model are ten times as many as those behind its statement; none of them was used for it, so the
-corners of the valid range are not among them.  Each part
-writes ``measured/protocol_<part>.json``; tools/readme_protocol.py makes the tables from them.
+corners of the valid range are not among them.  In the blind test a model of two inputs is fitted to two rows of the
+table, and predicts all others.  Each part writes ``measured/protocol_<part>.json``; tools/readme_protocol.py makes the
+tables from them.
 """
 
 import argparse
@@ -21,12 +23,19 @@ from typing import Any
 import numpy as np
 
 from gaincell_char import registry
+from gaincell_char.declare.bench import Numbers
 from gaincell_char.declare.circuit import Circuit
-from gaincell_char.fitting.fit import Fit
-from gaincell_char.fitting.points import Selection
+from gaincell_char.declare.model import Model
+from gaincell_char.declare.parameters import numbers
+from gaincell_char.errors import FitError
+from gaincell_char.fitting.accuracy import compute_errors
+from gaincell_char.fitting.fit import Fit, fit_model
+from gaincell_char.fitting.points import Selection, select
 from gaincell_char.fitting.record import Record, read_record
 from gaincell_char.spice.pool import Pool
+from gaincell_char.storage.flat import flatten_dataset
 from gaincell_char.sweeping.plan import SweepPlan
+from gaincell_char.sweeping.run import characterize
 from gaincell_char.sweeping.scattered import characterize_scattered
 from gaincell_char.workflows.characterize_all import plan_study
 from gaincell_char.workflows.fresh_points import Place, PlaceTable, draw_values, interpolate_ranks, list_places
@@ -34,6 +43,9 @@ from gaincell_char.workflows.fresh_points import Place, PlaceTable, draw_values,
 TIMES = 10
 SEED = 20261130
 """Seed of the dense points; those of fresh points and of the search are hashes of the plan."""
+TECHNOLOGIES = ("gc28", "sky130")
+PAIRS = ((1 / 9, 1.0), (4 / 9, 1.0))
+"""Ranks of the two rows of a blind test among all rows."""
 
 
 def dense(records: Sequence[Record], technology: str, pool: Pool) -> list[dict[str, Any]]:
@@ -88,6 +100,42 @@ def without_corners(points: Selection, fit: Fit) -> Selection:
     return points.part(~np.logical_and.reduce(at_ends))
 
 
+def blind(technology: str, pool: Pool) -> list[dict[str, Any]]:
+    """Every model of the cell's current over both inputs, fitted to two rows, with its errors in all other rows."""
+    circuit = registry.load_circuit("gain_cell")
+    [study] = [one for one in circuit.all_studies if one.key == "dc"]
+    plan = plan_study(circuit, study, technology)
+    dataset = characterize(plan, pool=pool).dataset
+    points = (flatten_dataset(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed))
+    rows = []
+    for model in [m for m in circuit.models if m.bench == study.bench and len(m.inputs) == 2]:
+        [table] = select(model, *points)
+        rows += [predict_rows(model, table, points[2], technology, pair) for pair in PAIRS]
+    return rows
+
+
+def predict_rows(
+    model: Model, table: Selection, params: Numbers, technology: str, ranks: tuple[float, float]
+) -> dict[str, Any]:
+    """Fit a model to two rows of a table, given by their ranks among all rows, and predict the other rows."""
+    first, second = model.inputs
+    values = np.unique(table.inputs[second])
+    used = values[[round(rank * (values.size - 1)) for rank in ranks]]
+    fitted = np.isin(table.inputs[second], used)
+    row = {"technology": technology, "model": model.name, "form": model.form, "row": second, "used": used.tolist()}
+    row |= {"n_fitted": int(fitted.sum()), "n_predicted": int((~fitted).sum()), "along": first}
+    try:
+        fit = fit_model(model, table.part(fitted), params, "A", leave_out=False)
+    except FitError as error:
+        return {**row, "reason": str(error)}
+    rest = table.part(~fitted)
+    predicted = np.asarray(model(*rest.inputs.values(), **fit.values()), dtype=float)
+    errors = compute_errors(rest, predicted, table.full_range)
+    assert fit.fitted is not None
+    worst, own = abs(errors.worst) / table.full_range, fit.fitted.rms / table.full_range
+    return {**row, "nrmse": errors.nrmse, "worst": worst, "fitted_nrmse": own, "at": errors.worst_at}
+
+
 def read_records(results: Path, circuits: Sequence[str]) -> Iterator[Record]:
     """The records of a run, of some or of all circuits, that contain fits."""
     for path in sorted((results / "records").glob("*.json")):
@@ -99,18 +147,24 @@ def read_records(results: Path, circuits: Sequence[str]) -> Iterator[Record]:
 def main() -> None:
     """Run the measurement and write the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results", type=Path, nargs="?")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--circuit", dest="circuits", action="append", default=[])
+    parser.add_argument("--blind", action="store_true", help="the blind test only")
+    parser.add_argument("--tech", dest="technologies", action="append", default=[])
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    records = list(read_records(arguments.results, arguments.circuits))
-    technology = json.loads((arguments.results / "run.json").read_text(encoding="utf-8"))["technology"]
     began = time.perf_counter()
     with Pool(2, timeout_s=600) as pool:
-        rows = dense(records, technology, pool)
-    (arguments.out / "protocol_dense.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(f"dense: {time.perf_counter() - began:.0f} s\n")
+        if arguments.blind:
+            rows = [row for name in arguments.technologies or TECHNOLOGIES for row in blind(name, pool)]
+        else:
+            records = list(read_records(arguments.results, arguments.circuits))
+            job = json.loads((arguments.results / "run.json").read_text(encoding="utf-8"))
+            rows = dense(records, job["technology"], pool)
+    part = "blind" if arguments.blind else "dense"
+    (arguments.out / f"protocol_{part}.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{part}: {time.perf_counter() - began:.0f} s\n")
 
 
 if __name__ == "__main__":
