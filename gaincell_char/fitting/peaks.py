@@ -17,17 +17,19 @@ _NEAREST = 0.01
 """Smallest distance of a new point from known ones [steps of the grid]."""
 _REACH = 1.5
 """Largest distance of a point on the other side of a jump [steps of the grid]."""
-_JUMP = 0.5
+_JUMP = 0.65
 """Change of an error between neighbours, as a fraction of the peak, from which it is a jump."""
+_LARGE = 0.5
+"""Size of a peak, as a fraction of the largest known error, from which a jump beside it matters."""
 
 
 def find_peaks(where: Floats, error: Floats, top: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Propose points at which an error may be larger than at the known points.
 
     The largest known errors that are at least one step apart are the peaks.  Around each of them the size of the error
-    is interpolated from the nearest points (Wendland, *Scattered Data Approximation*, 2004, chapter 10), and the
-    largest interpolated value within one step is taken.  If the error jumps beside the peak, the middle of the jump is
-    a further point.
+    is interpolated from the nearest points (Wendland, *Scattered Data Approximation*, 2004, chapter 10).  The largest
+    interpolated value within one step is a new point if it exceeds the largest known error.  If the error jumps beside
+    the peak, the middle of the jump is a further point.
 
     Parameters
     ----------
@@ -48,9 +50,10 @@ def find_peaks(where: Floats, error: Floats, top: Floats, count: int, rng: np.ra
         New points in the closed range [steps of the grid], at most three per peak.
     """
     known = scipy.spatial.KDTree(where)
-    found: list[Floats] = []
-    for peak in _select_peaks(where, np.abs(error), count):
-        found += [*_climb(known, np.abs(error), top, peak, rng), *_bisect(known, error, peak)]
+    size, found = np.abs(error), list[Floats]()
+    for peak in _select_peaks(where, size, count):
+        found += _climb(known, size, top, peak, rng)
+        found += _bisect(known, error, peak) if size[peak] >= _LARGE * size.max() else []
     return np.array(found).reshape(-1, where.shape[1])
 
 
@@ -68,7 +71,7 @@ def _select_peaks(where: Floats, size: Floats, count: int) -> Iterator[int]:
 def _climb(
     known: scipy.spatial.KDTree, size: Floats, top: Floats, peak: int, rng: np.random.Generator
 ) -> Iterator[Floats]:
-    """The candidate within one step of a peak with the largest interpolated size; none if all are known points."""
+    """The candidate within one step of a peak with the largest interpolated size, if that exceeds all known sizes."""
     where, center = np.asarray(known.data), np.asarray(known.data[peak])
     scale = np.repeat([1.0, 0.25], _CANDIDATES // 2)[:, None]
     candidates = np.clip(center + scale * rng.uniform(-1, 1, (_CANDIDATES, center.size)), 0, top)
@@ -76,15 +79,17 @@ def _climb(
     if candidates.size:
         near = known.query(center, min(len(where), _NEIGHBOURS * 2 ** (center.size - 1)))[1]
         near = np.atleast_1d(near)
-        yield candidates[_interpolate(where[near], size[near], candidates).argmax()]
+        expected = _interpolate(where[near], size[near], candidates)
+        if expected.max() > size.max():
+            yield candidates[expected.argmax()]
 
 
 def _interpolate(where: Floats, size: Floats, candidates: Floats) -> Floats:
-    """Cubic radial interpolation; the first candidate is best if the known points lie on a line."""
+    """Cubic radial interpolation; infinite at the first candidate if the points lie on a line, which is not enough."""
     try:
         return np.asarray(scipy.interpolate.RBFInterpolator(where, size, kernel="cubic")(candidates))
     except (np.linalg.LinAlgError, ValueError):
-        return -np.arange(len(candidates), dtype=float)
+        return np.where(np.arange(len(candidates)) == 0, np.inf, 0.0)
 
 
 def _bisect(known: scipy.spatial.KDTree, error: Floats, peak: int) -> Iterator[Floats]:

@@ -23,14 +23,13 @@ from .fresh_points import (
     Place,
     PlaceTable,
     derive_seed,
-    has_many_conditions,
     interpolate_ranks,
     list_places,
 )
 
 ROUNDS = 3
-PEAKS, PEAKS_OF_MANY = 2, 1
-"""Peaks per round and fit, and the same of a study with more than four conditions."""
+PEAKS = 2
+"""Largest known errors of a fit beside which points are simulated in each round."""
 _CURVE_FACTOR = 4
 """Values of a bench's curve in a run of the search, per value in the grid."""
 
@@ -115,9 +114,8 @@ def search_largest(plan: SweepPlan, known: Sequence[Known], pool: Pool) -> Searc
     """
     search = replace(plan, curve=refine_curve(plan))
     start, tables, failures, count = list(known), [], list[Failure](), 0
-    peaks = PEAKS_OF_MANY if has_many_conditions([one.fit for one in known]) else PEAKS
     for number in range(ROUNDS):
-        asked = list(_propose(plan, known, number, peaks))
+        asked = list(_propose(plan, known, number))
         result = characterize_scattered(search, [at for _, at in asked], pool)
         found = _by_place(result.table, [place for place, _ in asked], count)
         known = [_learn(one, found) for one in known]
@@ -136,7 +134,7 @@ def refine_curve(plan: SweepPlan) -> Floats:
     return interpolate_ranks(plan.curve, (float(plan.curve.min()), float(plan.curve.max())), ranks)
 
 
-def _propose(plan: SweepPlan, known: Sequence[Known], number: int, count: int) -> Iterator[tuple[Place, Values]]:
+def _propose(plan: SweepPlan, known: Sequence[Known], number: int) -> Iterator[tuple[Place, Values]]:
     """Yield new runs of one round, place by place; a fit whose only input is the curve needs one run."""
     rng = np.random.default_rng([derive_seed(plan), number])
     fixed = {name: values[0] for name, values in plan.dims.items()}
@@ -147,7 +145,7 @@ def _propose(plan: SweepPlan, known: Sequence[Known], number: int, count: int) -
             yield place, here
         grid = _Grid.of(plan, place, swept)
         for one in [one for one in known if one.place == place and swept]:
-            for at in _find_new(one, grid, count, rng):
+            for at in _find_new(one, grid, rng):
                 yield place, here | at
 
 
@@ -182,12 +180,12 @@ class _Grid:
         return {name: interpolate_ranks(x, span, own) for name, x, span, own in zipped}
 
 
-def _find_new(known: Known, grid: _Grid, count: int, rng: np.random.Generator) -> list[dict[str, float]]:
+def _find_new(known: Known, grid: _Grid, rng: np.random.Generator) -> list[dict[str, float]]:
     """New values of the swept inputs of a fit; along a curve only the largest error of each run counts."""
     error, steps = known.error / known.fit.full_range, grid.steps(known.points.inputs)
     order = np.argsort(-np.abs(error), kind="stable")
     where, first = np.unique(steps[order], axis=0, return_index=True)
-    found = find_peaks(where, error[order][first], grid.top, count, rng)
+    found = find_peaks(where, error[order][first], grid.top, PEAKS, rng)
     if len(known.place.inputs) == 1:
         found = np.concatenate([found, *_explore(known, grid, rng)])
     columns = grid.values(found)
