@@ -77,10 +77,7 @@ def compared(folder: Path, **request: Any) -> dict[str, Any]:
     judged = score.judge(comparison, models, simulate.finished_cases(comparison, folder, todo), todo)
     return {
         "ngspice": version, "spice_s": done.spice_s, "summary": judged.summary.to_dict("records"),
-        "coverage": [
-            {"operation": c.operation, "level": c.level, "left_out": c.left_out, **vars(c.share)}
-            for c in judged.coverage
-        ],
+        "coverage": [cover.describe() for cover in judged.coverage],
     }  # fmt: skip
 
 
@@ -90,7 +87,7 @@ def spice(out: Path) -> dict[str, Any]:
         "ideal": compared(out / "ideal", instances=24, columns=1),
         "resistor": compared(out / "resistor", instances=24, columns=1, clamp="resistor", r_clamp=300.0),
         "passive": compared(out / "passive", instances=24, columns=1, clamp="passive", head="attention_switched"),
-        "mismatch": compared(out / "mismatch", instances=4, columns=0, mismatch=True),
+        "mismatch": compared(out / "mismatch", instances=9, columns=0, mismatch=True),
     }
 
 

@@ -6,13 +6,16 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.validation import score
 from gaincell_char.validation.array_netlist import ArrayCircuit
-from gaincell_char.validation.cases import cases, make_validation, random_inputs, read_inputs
+from gaincell_char.validation.cases import cases, make_validation
+from gaincell_char.validation.coverage import measure_coverage, rank_columns
 from gaincell_char.validation.software_model import make_software_models, pulses_of
+from gaincell_char.validation.tensors import random_inputs, read_inputs
 
 pytestmark = pytest.mark.xdist_group("comparisons")  # they share a folder
 HEADS = registry.head_names()
@@ -141,6 +144,19 @@ def test_inputs_repeat_and_grow():
     assert few.digest != random_inputs(2, 4, 3, 0.9, 6).digest
 
 
+def test_drawn_inputs_lie_on_the_levels_of_the_hardware():
+    """All levels, the ends included, equally often; `continuous` draws from the whole ranges."""
+    inputs = make_validation(instances=4, tokens=32, dim=32, columns=1).inputs
+    for values, top, count in ((inputs.q, 1.0, 16), (inputs.k, 0.9, 8), (inputs.v, 0.9, 8)):
+        found, often = np.unique(values, return_counts=True)
+        np.testing.assert_allclose(found, np.linspace(0, top, count), atol=1e-15)
+        assert found.max() <= top
+        assert often == pytest.approx(values.size / count, rel=0.25)
+    whole = make_validation(instances=1, tokens=32, dim=32, columns=1, continuous=True)
+    assert np.unique(whole.inputs.q).size == whole.inputs.q.size
+    assert (whole.source, make_validation(tokens=4).source) == ("uniform, seed 1", "16 x 8 levels, seed 1")
+
+
 def test_values_are_driven_by_the_tokens_seen():
     comparison = make_validation(instances=1, tokens=6, dim=5, columns=0, queries=2)
     models = make_software_models(comparison)
@@ -224,8 +240,9 @@ def test_mismatch_is_covered(gaincell, tmp_path):
                               "--operation", "values", "--instances", 2)  # fmt: skip
     assert status == 0, out
     told = json.loads((tmp_path / "there" / "compare.json").read_text())
-    [half, most, nearly] = told["coverage"]
-    assert most["n"] == 48
+    [half, most, nearly, *tied] = told["coverage"]
+    assert [c["columns"] for c in told["coverage"]] == ["clear"] * 3 + ["tied"] * 3
+    assert most["n"] + tied[0]["n"] == 48
     assert half["low"] < 0.5 < half["high"]
     assert most["low"] < 0.9 < most["high"]
     assert nearly["value"] > 0.9
@@ -260,6 +277,7 @@ def _judged(off, stated, spread=0.0, **request):
     truth = np.arange(n) * 1e-9 + np.random.default_rng(1).normal(0, spread, n)
     rows = pd.DataFrame({
         "sample": 0, "point": range(n), "operation": "scores", "q_bl": 0.0, "output": truth, "status": "ok",
+        "column": range(n), "query": 299,
     })  # fmt: skip
     return score.judge(comparison, {"scores": Fake(off, stated)}, rows, todo)
 
@@ -278,14 +296,60 @@ def test_errors_are_measured_against_what_is_stated():
     )
 
 
+def test_columns_without_a_pulse_do_not_make_an_rms_smaller():
+    """Column 0 of the fake has no pulse without an offset; with one, the model has a pulse that SPICE has not."""
+    assert _judged(0.0, 1e-11).summary[["n", "n_silent"]].to_numpy().tolist() == [[299, 1]]
+    [line] = _judged(30e-12, 1e-11).summary.to_dict("records")
+    assert (line["n"], line["n_silent"]) == (300, 0)
+    table = pd.DataFrame({"status": ["ok"] * 4, "output": [0.0, 0.0, 2e-9, 4e-9], "q_bl": [1e-15, 0.0, 0.0, 0.0]})
+    table = table.assign(output_x=[0.0, 1e-9, 2e-9, 3e-9], stated_x=1e-9, q_x=0.0)
+    line = score._line(table, "scores", "x", score.Scales(t_max=10e-9, q_full=1e-12, lsb=1e-9))
+    assert (line["n"], line["n_silent"]) == (3, 1)
+    assert line["rms_ns"] == pytest.approx(np.sqrt(2 / 3))
+    assert line["ratio"] == pytest.approx(np.sqrt(2 / 3))
+    assert line["r2"] == pytest.approx(1 - 2 / 8)
+    assert line["charge_percent"] == pytest.approx(100 * 1e-3 / 2), "every column has a charge"
+    silent = score._line(table[:1], "scores", "x", score.Scales(t_max=10e-9, q_full=1e-12, lsb=1e-9))
+    assert (silent["n"], silent["n_silent"], silent["agrees"]) == (0, 1, False)
+
+
+def test_a_sentence_says_how_many_columns_have_no_pulse():
+    [sentence] = _judged(0.0, 1e-11, 1e-12).explained()
+    assert sentence.startswith("scores, only: 300 columns, 0 of them without a pulse in SPICE and model, which are not")
+
+
+@pytest.mark.parametrize("threshold", [-9.0, 0.2, 9.0])
+def test_randomized_ranks_of_a_correct_model_are_uniform(threshold):
+    """Outputs are cut at a threshold; the ranks stay uniform when some or all of them are equal."""
+    rng = np.random.default_rng(2)
+    drawn, spice = (np.maximum(rng.normal(size=shape), threshold) for shape in ((200, 4000), (4000,)))
+    ranks = rank_columns(1e-9 * drawn, 1e-9 * spice, 1, 0)
+    assert stats.kstest(ranks["rank"], "uniform").pvalue > 0.01
+    share = {-9.0: 0.0, 0.2: stats.norm.cdf(0.2), 9.0: 1.0}[threshold]
+    assert ranks["ties"].mean() == pytest.approx(share, abs=0.02)
+    assert ranks.equals(rank_columns(1e-9 * drawn, 1e-9 * spice, 1, 0))
+    assert (ranks["rank"] != rank_columns(1e-9 * drawn, 1e-9 * spice, 2, 0)["rank"]).all()
+
+
+def test_clear_and_tied_columns_are_counted_apart_and_all_of_them():
+    rows = pd.DataFrame(
+        {"operation": "scores", "status": ["ok"] * 5 + ["failed"], "rank": [0.5, 0.01, 0.6, 0.99, 0.5, 0]}
+    )
+    found = measure_coverage(rows.assign(ties=[0.0, 0.04, 0.05, 1.0, 0.5, 0.0]), "scores")
+    assert [(c.columns, c.level, c.share.n) for c in found] == [
+        (kind, level, n) for kind, n in (("clear", 2), ("tied", 3)) for level in score.LEVELS
+    ]
+    assert [c.share.value for c in found] == pytest.approx([1 / 2, 1 / 2, 1.0, 2 / 3, 2 / 3, 1.0])
+
+
 def test_coverage_is_counted():
     right = _judged(0.0, 1e-11, 1e-10, mismatch=True)
     assert not right.disagreements()
-    by_level = {c.level: c.share.value for c in right.coverage}
+    by_level = {c.level: c.share.value for c in right.coverage if c.columns == "clear"}
     assert by_level[0.9] == pytest.approx(0.9, abs=0.06)
     [sentence] = _judged(0.0, 1e-11, 2e-10, mismatch=True).disagreements()
-    assert sentence.startswith("scores: the 90 % interval contains 5") or sentence.startswith(
-        "scores: the 90 % interval contains 6"
+    assert sentence.startswith("scores, clear columns: the 90 % interval contains 5") or sentence.startswith(
+        "scores, clear columns: the 90 % interval contains 6"
     )
 
 

@@ -23,8 +23,10 @@ from gaincell_char.montecarlo.tune import tune
 from gaincell_char.storage import manifest, shards, tables
 from gaincell_char.storage.foreign_tables import read_columns
 from gaincell_char.validation import score, simulate
-from gaincell_char.validation.cases import cases, make_validation, read_inputs
-from gaincell_char.validation.score import Coverage, ValidationResult
+from gaincell_char.validation.cases import cases, make_validation
+from gaincell_char.validation.coverage import CLEAR, Coverage
+from gaincell_char.validation.score import ValidationResult
+from gaincell_char.validation.tensors import read_inputs
 from gaincell_char.workflows import characterize_all
 
 SMALL = ("compare", "--tokens", 2, "--dim", 2, "--operation", "scores", "--columns", 0, "--workers", 1)
@@ -139,10 +141,18 @@ def test_a_comparison_that_failed_is_repaired_by_repeating_it(gaincell, monkeypa
 # --- a verdict without outcomes -------------------------------------------------------------------------------------
 
 
-def _agreement(outcomes, *, mismatch):
+def _agreement(outcomes, *, mismatch, silent=0):
     share = wilson(0, outcomes)
-    line = {"operation": "scores", "form": "only", "n": outcomes, "rms_ns": np.nan, "ratio": np.nan, "agrees": False}
-    cover = tuple(Coverage(operation="scores", level=v, share=share, left_out=7) for v in score.LEVELS)
+    line = {
+        "operation": "scores",
+        "form": "only",
+        "n": outcomes,
+        "n_silent": silent,
+        "rms_ns": np.nan,
+        "ratio": np.nan,
+        "agrees": False,
+    }
+    cover = tuple(Coverage(operation="scores", level=v, columns=CLEAR, share=share) for v in score.LEVELS)
     rows = pd.DataFrame({"operation": [], "status": [], "output": []})
     return ValidationResult(
         rows=rows, summary=pd.DataFrame([line]), coverage=cover if mismatch else (), forms={"scores": ("only",)},
@@ -157,6 +167,8 @@ def test_no_outcome_is_no_verdict(mismatch):
     [sentence] = found.undecided()
     assert sentence.startswith("scores: undecided: ")
     assert "nan" not in sentence
+    [silent] = _agreement(0, mismatch=mismatch, silent=4).undecided()
+    assert silent == "scores: undecided: no column has a pulse; simulate more columns or queries"
     some = _agreement(5, mismatch=mismatch)
     assert (len(some.disagreements()), some.undecided()) == (1, [])
 

@@ -16,6 +16,7 @@ from gaincell_char.declare.datasheet import Figure, Merit, Study
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number, numbers
 from gaincell_char.errors import ParameterError, RequestError
+from gaincell_char.fitting.accuracy import LargestError, RowError
 from gaincell_char.fitting.fit import LeftOut, fit_all
 from gaincell_char.reporting import figures, page_tables, picture_layout, text
 from gaincell_char.spice.netlist import as_netlist
@@ -282,6 +283,40 @@ def test_fresh_points_that_failed_are_counted_and_listed(tmp_path):
     assert "2 runs failed" in page
     failures = page_tables.tabulate_failures([result])
     assert [where.partition("=")[0] for where in failures["where"]] == ["fresh point corner"] * 4
+
+
+def test_points_of_the_search_that_failed_are_counted_and_listed(tmp_path):
+    result = _result(BARE)
+    study = result.studies["dc"]
+    lost = _fresh(study.plan, study.fits, 1)
+    result = replace(result, studies={"dc": replace(study, searched=lost, failures=lost.failures)})
+    assert "2 failed points" in _write(tmp_path, [result]).path.read_text()
+    failures = page_tables.tabulate_failures([result])
+    assert [where.partition("=")[0] for where in failures["where"]] == ["point of the search corner"] * 2
+
+
+def test_page_states_largest_error_left_out_ends_and_worst_row(tmp_path):
+    result = _result(BARE)
+    study = result.studies["dc"]
+    largest = LargestError(worst=-2e-7, worst_at={"v": 0.7, "bias": 0.0}, n=77, n_searched=9, n_failed=2)
+    row = RowError(input="bias", at=0.5, n=9, row_range=1e-6, rms=1e-8, nrmse=0.01, worst=2e-8, n_rows=4, n_flat=3)
+    fits = [fit.model_copy(update={"largest": largest, "row_error": row}) for fit in study.fits]
+    end = page_tables.find_worst_end(fits[0])
+    assert end.errors.nrmse == max(one.errors.nrmse for one in fits[0].end_blocks)
+    result = replace(result, studies={"dc": replace(study, fits=fits)})
+    page = _write(tmp_path, [result]).path.read_text()
+    assert "Largest error at any of 77 points, 9 of them simulated to find it; 2 runs failed:" in page
+    assert "NRMSE at the ends of the range, each left out and extrapolated by a fit to the rest:" in page
+    assert f"{text.show_percent(end.errors.nrmse)} at" in page
+    at = text.show_conditions({"bias": 0.5}, {"bias": "V"})
+    assert f"NRMSE relative to the range of a row: {text.show_percent(0.01)} at {at}, the largest of 4 rows" in page
+    assert "(3 more have a range below 1 % of the full range)" in page
+    summary = reporting.tabulate_fits([result])
+    assert (summary["worst"] == -2e-7).all()
+    assert set(summary["points compared for worst"]) == {77}
+    assert summary["NRMSE % left-out end"].iloc[0] == 100 * end.errors.nrmse
+    assert summary["left-out end"].iloc[0] == page_tables.show_end(end)
+    assert set(summary["row"]) == {"bias=0.5"}
 
 
 def test_blocks_whose_refit_failed_are_stated(tmp_path):

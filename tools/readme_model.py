@@ -26,6 +26,7 @@ from gaincell_char.torch.noise import InputNoise, ReadNoise
 
 FIGURE = ("figure", "target", "measured")
 OPERATIONS = ("scores", "values")
+KINDS = ("clear", "tied")
 BITLINES = {
     "ideal": "ideal clamp", "resistor": "300 ohm clamp", "passive": "no clamp, switched cell",
     "mismatch": "ideal clamp, mismatch",
@@ -56,23 +57,33 @@ def column_noise() -> tuple[str, ...]:
     return tuple(f"{100 * float((width**2).mean().sqrt()):.2g} %" for width in widths)
 
 
+def share(drawn: dict[str, Any], operation: str, kind: str) -> str:
+    """Share of the clear or of the tied columns inside the 90 % interval, and their number."""
+    rows = [c for c in drawn["coverage"] if (c["operation"], c["level"], c["columns"]) == (operation, 0.9, kind)]
+    [row] = rows
+    return f"{100 * row['value']:.1f} % of {row['n']}" if row["n"] else "no such column"
+
+
 def agreement(spice: dict[str, Any]) -> str:
     """Columns of an array in SPICE and in PyTorch; the table has two columns for each operation."""
-    noise, without = column_noise(), (NONE, NONE)
-    share = {c["operation"]: f"{100 * c['value']:.1f} %" for c in spice["mismatch"]["coverage"] if c["level"] == 0.9}
+    noise, without, drawn = column_noise(), (NONE, NONE), spice["mismatch"]
     return table(
         ("figure", "target", "measured, scores", "measured, values", "noise floor, scores", "noise floor, values"),
         [
             ("ideal clamp, `pulsed` form: pulse width, rms", "0.1 %",
              *both(spice["ideal"], "pulsed", "rms_percent"), *noise),
+            ("the same, every device drawn in SPICE", NONE, *both(drawn, "pulsed", "rms_percent"), *noise),
             ("ideal clamp, published form: pulse width, rms", "about 10 %",
              *both(spice["ideal"], "cubic", "rms_percent"), *noise),
             ("300 ohm clamp, `sliced` form: charge, rms", "0.2 %",
              *both(spice["resistor"], "sliced", "charge_percent"), *without),
             ("no clamp, switched cell, `sliced` form: pulse width, rms", "0.5 %",
              *both(spice["passive"], "sliced", "rms_percent"), *without),
-            ("mismatch: columns inside the model's 90 % interval", "85 to 95 %",
-             *(share[o] for o in OPERATIONS), *without),
+            *(
+                (f"mismatch: {kind} columns inside the model's 90 % interval", "85 to 95 %",
+                 *(share(drawn, operation, kind) for operation in OPERATIONS), *without)
+                for kind in KINDS
+            ),
         ],
     )  # fmt: skip
 
@@ -136,14 +147,14 @@ def forms(spice: dict[str, Any]) -> str:
     """Every form of every comparison."""
     heads = (
         "bitline", "operation", "form", "rms [ps]", "worst [ps]", "rms [LSB]", "rms [% of t_max]", "R2",
-        "charge, rms [%]", "stated rms [ps]", "rms / stated", "columns",
+        "charge, rms [%]", "stated rms [ps]", "rms / stated", "columns", "without a pulse",
     )  # fmt: skip
     return table(
         heads,
         (
             (name, r["operation"], r["form"], digits(1e3 * r["rms_ns"], 3), digits(1e3 * r["worst_ns"], 3),
              digits(r["rms_lsb"], 2), digits(r["rms_percent"], 2), f"{r['r2']:.7f}", digits(r["charge_percent"], 2),
-             digits(1e3 * r["stated_ns"], 3), digits(r["ratio"], 3), str(r["n"]))
+             digits(1e3 * r["stated_ns"], 3), digits(r["ratio"], 3), str(r["n"]), str(r["n_silent"]))
             for key, name in BITLINES.items() for r in spice[key]["summary"]
         ),
     )  # fmt: skip
@@ -151,14 +162,14 @@ def forms(spice: dict[str, Any]) -> str:
 
 def coverage(mismatch: dict[str, Any]) -> str:
     """Share of the columns inside each interval, with the Wilson interval of that share."""
-    heads = ("operation", "interval of the model", "measured", "95 % interval, low", "95 % interval, high", "columns",
-             "left out")  # fmt: skip
+    heads = ("operation", "columns", "interval of the model", "measured", "95 % interval, low", "95 % interval, high",
+             "number of columns")  # fmt: skip
     return table(
         heads,
         (
-            (c["operation"], f"{100 * c['level']:g} %", *(f"{100 * c[end]:.1f} %" for end in ("value", "low", "high")),
-             str(c["n"]), str(c["left_out"]))
-            for c in mismatch["coverage"]
+            (c["operation"], c["columns"], f"{100 * c['level']:g} %",
+             *(f"{100 * c[end]:.1f} %" for end in ("value", "low", "high")), str(c["n"]))
+            for c in mismatch["coverage"] if c["n"]
         ),
     )  # fmt: skip
 

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 @click.option("--instances", default=1, show_default=True, help="Number of random heads.")
 @click.option("--tokens", default=64, show_default=True, help="Tokens of a random head.")
 @click.option("--dim", default=64, show_default=True, help="Dimension of a random head.")
+@click.option(
+    "--continuous", is_flag=True, help="Draw tensors from their whole ranges instead of 16 input and 8 stored levels."
+)
 @click.option("--seed", default=1, show_default=True, help="Seed of tensors, columns and device mismatch.")
 @click.option("--columns", default=8, show_default=True, help="Simulated columns of each array; 0 for all.")
 @click.option("--queries", default=1, show_default=True, help="Queries of each head, the last ones; 0 for all.")
@@ -128,7 +131,7 @@ def _check_effect(context: click.Context) -> None:
     """Reject options without effect."""
     given = context.params
     if given["inputs"] is not None:
-        requests.refuse(context, ("instances", "tokens", "dim"), "--inputs specifies the tensors")
+        requests.refuse(context, ("instances", "tokens", "dim", "continuous"), "--inputs specifies the tensors")
     if not given["mismatch"]:
         requests.refuse(context, ("draws",), "it needs --mismatch")
     if given["clamp"] != "resistor":

@@ -25,8 +25,8 @@ _SHORT = {"fitted to all points": "fitted", "cross-validation": "crossed", "fres
 _SHORT |= {"noise floor": "noise", "numerics floor": "floor", "figure of merit": "merit"}
 _LEGEND = (
     "NRMSE at the points of the fit (fitted), in cross-validation (crossed) and at fresh random points (fresh); "
-    "rms noise of the output (noise); numerical error of the simulator (floor); largest error (worst); first figure of "
-    "merit (merit)"
+    "rms noise of the output (noise); numerical error of the simulator (floor); largest error at any simulated point "
+    "(worst); first figure of merit (merit)"
 )
 
 
@@ -82,7 +82,7 @@ def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult
     studies = [study for result in results for study in result.studies.values()]
     if failures := [failure for study in studies for failure in study.failures]:
         failed = sum(study.counts["failed"] for study in studies)
-        total = sum(one.size for one in planned) + sum(study.fresh.counts["points"] for study in studies)
+        total = sum(one.size for one in planned) + sum(study.counts["points"] - study.plan.size for study in studies)
         return describe_failures(failures, failed, total, out / "failed")
     if left_out := [reason for study in studies for reason in study.left_out]:
         return FitError(f"{_many(len(left_out), 'model')} could not be fitted; the first: {left_out[0]}")

@@ -91,7 +91,8 @@ def _write_fit(fit: Fit) -> list[str]:
     span = ", ".join(f"{name} {low:g}..{high:g}" for name, (low, high) in fit.valid_range.items())
     off, errors = "none stated", fit.stated
     if errors:
-        off = f"rms {errors.rms:.3g} {fit.unit}, worst {abs(errors.worst):.3g} {fit.unit}, on {fit.stated_on}"
+        searched = f", worst of {fit.largest.n} points" if fit.largest else ""
+        off = f"rms {errors.rms:.3g} {fit.unit}, worst {abs(errors.worst):.3g} {fit.unit}, on {fit.stated_on}{searched}"
     where = f"model {fit.model} at {at or 'the published conditions'}; valid for {span}"
     return [where, f"error of the model: {off}"]
 

@@ -1,4 +1,4 @@
-"""Errors of a model: at the points of its fit, at points left out in turn, at points simulated after the fit."""
+"""Errors of a model: at the points of its fit, at points left out, at points simulated after the fit."""
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -55,6 +55,87 @@ class FreshErrors(Errors):
     """
 
     seed: Count
+    n_failed: Count
+
+
+class EndBlock(BaseModel):
+    """Errors at one end of the range of an input, extrapolated by a fit to the other points.
+
+    Attributes
+    ----------
+    input : str
+        The input.
+    low, high : float
+        Smallest and largest value of the input in the block [SI unit].
+    errors : Errors, optional
+        Errors at the points of the block; None if the other points do not determine the model.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Name
+    low: Finite
+    high: Finite
+    errors: Errors | None
+
+
+class RowError(BaseModel):
+    """Errors in the row of a grid in which they are largest, relative to the range of the output in that row.
+
+    A row consists of the points of the fit with one value of an input that is not the first one.
+
+    Attributes
+    ----------
+    input, at : str, float
+        The input that is constant in the row, and its value [SI unit].
+    n : int
+        Number of points of the row.
+    row_range : float
+        Largest minus smallest output in the row [unit of the output].
+    rms, worst : float
+        Errors in the row [unit of the output].
+    nrmse : float
+        `rms` as a fraction of `row_range`.
+    n_rows, n_flat : int
+        Number of rows compared, and of rows that are not, because their range is below 1 % of the full range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Name
+    at: Finite
+    n: Count
+    row_range: NotNegative
+    rms: NotNegative
+    nrmse: NotNegative
+    worst: Finite
+    n_rows: Count
+    n_flat: Count
+
+
+class LargestError(BaseModel):
+    """The largest error at any point that was simulated, including points at which it was searched for.
+
+    Attributes
+    ----------
+    worst : float
+        The largest error, with its sign [unit of the output].
+    worst_at : mapping of str to float
+        Inputs of that point [SI unit].
+    n : int
+        Number of points compared: those of the fit, fresh points, and points of the search.
+    n_searched : int
+        Number of points of the search.
+    n_failed : int
+        Number of simulator runs of the search without a result.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    worst: Finite
+    worst_at: dict[Name, Finite]
+    n: Count
+    n_searched: Count
     n_failed: Count
 
 

@@ -56,7 +56,7 @@ def cross_validate(problem: Problem, fitted: Numbers, robust: float = 0.0) -> Cr
     predicted: list[Floats] = []
     for block in left_out:
         try:
-            prediction = _predict(problem, block, fitted, robust)
+            prediction = predict_block(problem, block, fitted, robust)
         except FitError:
             continue
         where.append(np.flatnonzero(block))
@@ -68,8 +68,24 @@ def cross_validate(problem: Problem, fitted: Numbers, robust: float = 0.0) -> Cr
     return CrossValidation(**errors.model_dump(), n_blocks=len(left_out), n_failed=len(left_out) - len(where))
 
 
-def _predict(problem: Problem, block: Mask, fitted: Numbers, robust: float) -> Floats:
+def predict_block(problem: Problem, block: Mask, fitted: Numbers, robust: float = 0.0) -> Floats:
     """Output at the points of a block, predicted by a fit to all other points.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem with all points.
+    block : ndarray of bool, shape (n,)
+        Mask of the points that are left out and predicted.
+    fitted : mapping of str to float
+        Coefficients at which a nonlinear refit begins.
+    robust : float
+        The same as in `Problem.solve`.
+
+    Returns
+    -------
+    ndarray, shape (n_block,)
+        The prediction [unit of the output].
 
     Raises
     ------

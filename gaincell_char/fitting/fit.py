@@ -12,13 +12,19 @@ from ..declare.bench import Numbers
 from ..declare.model import Model
 from ..errors import DataError, FitError
 from ..storage.schema_fields import Conditions, Finite, Label, Name, NotNegative, Text
-from .accuracy import CrossValidation, Errors, FreshErrors, compute_errors
+from .accuracy import CrossValidation, EndBlock, Errors, FreshErrors, LargestError, RowError, compute_errors
 from .cross_validation import cross_validate
+from .end_blocks import leave_out_ends
 from .least_squares import Problem, Solution
 from .points import Selection, select
+from .row_errors import find_largest_row
 
 PUBLISHED, FITTED = "published", "fitted"
 """Forms of a model: the formula of a publication, and the formula with the smallest errors found."""
+MANY_CONDITIONS = 4
+"""Largest number of conditions of a model at which the ends of its range are left out."""
+_OPTIONAL = ("held_out", "end_blocks", "row_error", "largest")
+"""Fields that a record without them does not name."""
 
 
 class _Record(BaseModel):
@@ -61,6 +67,12 @@ class Fit(_Record):
         Errors at rows and columns of the grid that were left out in turn; None if there are too few points.
     fresh : FreshErrors
         Errors at random points that were simulated after the fit; None for a table.
+    end_blocks : tuple of EndBlock, optional
+        Errors at the ends of the range of each input, left out in turn and extrapolated.
+    row_error : RowError, optional
+        Errors in the row of the grid in which they are largest relative to the range of that row.
+    largest : LargestError, optional
+        Largest error at any simulated point, including points at which it was searched for.
     held_out : Errors
         Only in a record of schema version 1: errors at every fourth point, which the coefficients were not fitted to.
     """
@@ -79,6 +91,9 @@ class Fit(_Record):
     fitted: Errors | None
     cross_validation: CrossValidation | None
     fresh: FreshErrors | None
+    end_blocks: tuple[EndBlock, ...] | None = None
+    row_error: RowError | None = None
+    largest: LargestError | None = None
     held_out: Errors | None = None
 
     @model_validator(mode="after")
@@ -94,16 +109,20 @@ class Fit(_Record):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_what_is_old(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        if self.held_out is None:
-            fields.pop("held_out", None)
-        return fields
+        return {name: value for name, value in fields.items() if value is not None or name not in _OPTIONAL}
 
     @property
     def stated(self) -> Errors | None:
-        """The error to expect: at fresh points, else of cross-validation, else at held-out or fitted points."""
-        return next((errors for errors in self._by_trust().values() if errors is not None), None)
+        """The error to expect: at fresh points, else of cross-validation, else at held-out or fitted points.
+
+        Its ``worst`` is that of `largest`, if a larger error was found at another point.
+        """
+        errors = next((errors for errors in self._by_trust().values() if errors is not None), None)
+        if errors is None or self.largest is None or abs(self.largest.worst) <= abs(errors.worst):
+            return errors
+        return errors.model_copy(update={"worst": self.largest.worst, "worst_at": self.largest.worst_at})
 
     @property
     def stated_on(self) -> str:
@@ -129,8 +148,10 @@ def check_ranges(ranges: Mapping[str, object], inputs: Sequence[str]) -> None:
         raise ValueError(f"valid ranges of {', '.join(ranges) or 'nothing'}; the inputs are {', '.join(inputs)}")
 
 
-def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, robust: float = 0.0) -> Fit:
-    """Least-squares fit of a model to all points of one selection, and its cross-validation.
+def fit_model(
+    model: Model, selection: Selection, params: Numbers, unit: str, robust: float = 0.0, *, leave_out: bool = True
+) -> Fit:
+    """Least-squares fit of a model to all points of one selection, its cross-validation, and its extrapolations.
 
     Parameters
     ----------
@@ -145,11 +166,13 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
     robust : float
         Residual, as a fraction of the full range, above which the weight of a residual decreases (soft L1);
         0 for plain least squares.
+    leave_out : bool
+        Whether the ends of the range are left out in turn, too.
 
     Returns
     -------
     Fit
-        The coefficients, with the errors at the points of the fit and of the cross-validation.
+        The coefficients, with the errors at the points of the fit, of the cross-validation, and at the left-out ends.
 
     Raises
     ------
@@ -178,6 +201,8 @@ def fit_model(model: Model, selection: Selection, params: Numbers, unit: str, ro
         fitted=compute_errors(selection, predicted, selection.full_range),
         cross_validation=cross_validate(problem, values, robust),
         fresh=None,
+        end_blocks=(leave_out_ends(problem, values, robust) or None) if leave_out else None,
+        row_error=find_largest_row(selection, predicted, selection.full_range),
     )
 
 
@@ -207,6 +232,8 @@ def fit_all(
     models: Sequence[Model], table: pd.DataFrame, dims: Sequence[str], params: Numbers, units: Mapping[str, str]
 ) -> tuple[list[Fit], list[LeftOut]]:
     """Fit every model at every condition of a table.
+
+    If a model has more than four conditions, the ends of its range are not left out.
 
     Parameters
     ----------
@@ -238,7 +265,8 @@ def fit_all(
             continue
         for selection in selections:
             try:
-                fits.append(fit_model(model, selection, params, units[model.output]))
+                few = len(selections) <= MANY_CONDITIONS
+                fits.append(fit_model(model, selection, params, units[model.output], leave_out=few))
             except FitError as error:
                 at = ", ".join(f"{name} = {value}" for name, value in selection.conditions.items())
                 left_out.append(LeftOut(model=model.name, reason=f"{error} (at {at})" if at else str(error)))

@@ -105,6 +105,9 @@ def _describe_model(result: CircuitResult, study: StudyResult, fits: Sequence[Fi
         "crossed": first.cross_validation,
         "fresh": study.fresh.find(first),
         "seed": study.fresh.seed,
+        "ends": _list_ends(first, units),
+        "row": _describe_row(first, units),
+        "largest": first.largest,
         "numerics": study.numerics.get(first.output),
         "noise": page_tables.show_noise_floor(result, fits),
         "others": _list_conditions(fits, units) if len(fits) > 1 else [],
@@ -124,6 +127,25 @@ def _list_errors(fit: Fit, units: Mapping[str, str]) -> list[Section]:
             where = text.show_conditions(errors.worst_at, units).split(", ")
             found.append({"what": what, "where": where, **_scale_errors(errors, fit)})
     return found
+
+
+def _list_ends(fit: Fit, units: Mapping[str, str]) -> list[Section]:
+    """Each end of the range that was left out, with the error there as text."""
+    return [
+        {
+            "range": text.show_range(end.input, (end.low, end.high), units.get(end.input, "")),
+            "nrmse": "not determined" if end.errors is None else page_tables.show_nrmse(end.errors),
+        }
+        for end in fit.end_blocks or ()
+    ]
+
+
+def _describe_row(fit: Fit, units: Mapping[str, str]) -> Section | None:
+    row = fit.row_error
+    if row is None:
+        return None
+    at = text.show_conditions({row.input: row.at}, units)
+    return {"at": at, "nrmse": text.show_percent(row.nrmse), "n_rows": row.n_rows, "n_flat": row.n_flat}
 
 
 def _list_conditions(fits: Sequence[Fit], units: Mapping[str, str]) -> list[Section]:
@@ -198,6 +220,7 @@ def _list_files(out: Path, name: str) -> list[tuple[str, str]]:
         "CSV": f"data/{name}.csv",
         "NetCDF": f"data/{name}.nc",
         "fresh points": f"data/{name}.fresh.csv",
+        "points of the search": f"data/{name}.searched.csv",
         "record": f"records/{name}.json",
     }
     return [(kind, place) for kind, place in places.items() if (out / place).is_file()]

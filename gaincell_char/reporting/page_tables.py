@@ -7,11 +7,12 @@ import pandas as pd
 
 from ..declare.datasheet import Merit
 from ..declare.parameters import Value
-from ..fitting.accuracy import Errors
+from ..fitting.accuracy import EndBlock, Errors
 from ..fitting.fit import Fit
 from ..sweeping.run import OK
 from ..sweeping.scattered import RUN
 from ..workflows.characterize_all import CircuitResult, StudyResult
+from ..workflows.fresh_points import FreshPoints
 from . import text
 
 Row = Mapping[str, object]
@@ -23,8 +24,9 @@ _ACCURACY = ("fitted to all points", "cross-validation", "fresh points", "noise 
 def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
     """One row per fit, with its errors and the first figure of merit of the circuit.
 
-    R2, rms and worst are of the error to expect, on the points that ``stated on`` names; NRMSE is given on the points
-    of the fit, of cross-validation and on fresh points, beside the floors of noise and numerics of the output.
+    R2 and rms are of the error to expect, on the points that ``stated on`` names; ``worst`` is the largest error at any
+    point compared.  NRMSE is given on the points of the fit, of cross-validation and on fresh points, beside the
+    floors of noise and numerics of the output, and at the end of the range and in the row in which it is largest.
     """
     columns = (
         "circuit",
@@ -44,6 +46,10 @@ def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
         "NRMSE % fitted to all points",
         "NRMSE % cross-validation",
         "NRMSE % fresh points",
+        "NRMSE % left-out end",
+        "left-out end",
+        "NRMSE % of row",
+        "row",
         "noise floor",
         "noise floor %",
         "numerics %",
@@ -52,6 +58,8 @@ def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
         "blocks failed",
         "points fresh",
         "fresh runs failed",
+        "points compared for worst",
+        "search runs failed",
         "figure of merit",
         "circuit wall s",
     )
@@ -107,7 +115,36 @@ def _describe_accuracy(study: StudyResult, fit: Fit) -> Row:
         "blocks failed": blocks[1],
         "points fresh": _count(fit.fresh),
         "fresh runs failed": fresh.n_failed if fresh else 0,
+        **_describe_search(fit),
+        **_describe_places(fit),
     }
+
+
+def _describe_search(fit: Fit) -> Row:
+    largest = fit.largest
+    counts = (largest.n, largest.n_failed) if largest else (0, 0)
+    return dict(zip(("points compared for worst", "search runs failed"), counts, strict=True))
+
+
+def _describe_places(fit: Fit) -> Row:
+    """Errors at the left-out end and in the row in which they are largest."""
+    end, row, found = find_worst_end(fit), fit.row_error, dict[str, object]()
+    if end is not None and end.errors is not None:
+        found |= {"NRMSE % left-out end": 100 * end.errors.nrmse, "left-out end": show_end(end)}
+    if row is not None:
+        found |= {"NRMSE % of row": 100 * row.nrmse, "row": join_values({row.input: row.at})}
+    return found
+
+
+def find_worst_end(fit: Fit) -> EndBlock | None:
+    """Return the left-out end of the range with the largest error of a `fit`; None if no end has an error."""
+    known = [(end.errors.nrmse, end) for end in fit.end_blocks or () if end.errors is not None]
+    return max(known, key=lambda one: one[0])[1] if known else None
+
+
+def show_end(end: EndBlock) -> str:
+    """Values of the input in a left-out `end`, for example ``v_in=0.85..0.9``."""
+    return f"{end.input}={end.low:.6g}..{end.high:.6g}"
 
 
 def _percent(errors: Errors | None) -> float:
@@ -256,14 +293,15 @@ def _describe_failures(results: Sequence[CircuitResult]) -> Rows:
             where = join_values({name: row[name] for name in dims})
             start = {"circuit": result.circuit.name, "study": study.study.key, "where": where}
             yield {**start, "status": row["status"], "reason": row["reason"]}
-        yield from _describe_fresh_failures(result, study)
+        yield from _describe_added_failures(result, study, "fresh point", study.fresh)
+        yield from _describe_added_failures(result, study, "point of the search", study.searched)
 
 
-def _describe_fresh_failures(result: CircuitResult, study: StudyResult) -> Rows:
-    for one in study.fresh.tables:
+def _describe_added_failures(result: CircuitResult, study: StudyResult, kind: str, points: FreshPoints) -> Rows:
+    for one in points.tables:
         runs = one.table[one.table["status"] != OK].drop_duplicates(RUN)
         for row in runs.to_dict("records"):
-            where = f"fresh point {join_values({name: row[name] for name in study.plan.dims})}"
+            where = f"{kind} {join_values({name: row[name] for name in study.plan.dims})}"
             start = {"circuit": result.circuit.name, "study": study.study.key, "where": where}
             yield {**start, "status": row["status"], "reason": row["reason"]}
 

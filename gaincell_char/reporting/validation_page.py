@@ -236,6 +236,7 @@ def tabulate_comparison(agreement: ValidationResult) -> pd.DataFrame:
             "stated ps, median": f"{1e3 * row['stated_ns']:.3g}",
             "error/stated": f"{row['ratio']:.3g}",
             "columns": str(row["n"]),
+            "without pulse": str(row["n_silent"]),
         }
         for row in agreement.summary.to_dict("records")
     )

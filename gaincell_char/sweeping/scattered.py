@@ -55,9 +55,9 @@ def characterize_scattered(plan: SweepPlan, where: Sequence[Values], pool: Pool)
         rows[number] |= {**measured, "status": FAILED if reason else OK, "reason": reason}
         if reason:
             failures[number] = Failure(where=point.where, reason=reason, deck=point.deck.text, log=outcome.log)
-    tables = [_tabulate(plan, number, row) for number, row in enumerate(rows)]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-    return ScatteredResult(table=table, failures=tuple(failure for _, failure in sorted(failures.items())))
+    return ScatteredResult(
+        table=_tabulate(plan, rows), failures=tuple(failure for _, failure in sorted(failures.items()))
+    )
 
 
 def _points(plan: SweepPlan, where: Sequence[Values]) -> list[Point]:
@@ -78,13 +78,15 @@ def _measure(plan: SweepPlan, point: Point, outcome: Outcome) -> tuple[Mapping[s
     return measure(plan.bench.outputs, outcome.vectors, point.values)
 
 
-def _tabulate(plan: SweepPlan, number: int, row: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of one run: one, or one per value of the curve; without a result the outputs are NaN."""
-    curve = {} if plan.bench.curve is None else {plan.bench.curve.name: plan.curve}
-    length = len(plan.curve) if curve else 1
-    outputs = {}
+def _tabulate(plan: SweepPlan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of every run: one, or one per value of the curve; without a result the outputs are NaN."""
+    length = 1 if plan.bench.curve is None else len(plan.curve)
+    columns: dict[str, Any] = {RUN: np.repeat(np.arange(len(rows)), length)}
+    columns |= {name: [row[name] for row in rows for _ in range(length)] for name in plan.dims}
+    if plan.bench.curve is not None:
+        columns[plan.bench.curve.name] = np.tile(plan.curve, len(rows))
     for output in plan.bench.outputs:
-        outputs[output.name] = np.broadcast_to(row.get(output.name, np.nan), (length,))
-    at = {name: [row[name]] * length for name in plan.dims}
-    status = {name: [row[name]] * length for name in ("status", "reason")}
-    return pd.DataFrame({RUN: [number] * length, **at, **curve, **outputs, **status})
+        values = [np.broadcast_to(row.get(output.name, np.nan), (length,)) for row in rows]
+        columns[output.name] = np.array(values, dtype=float).ravel()
+    columns |= {name: [row[name] for row in rows for _ in range(length)] for name in ("status", "reason")}
+    return pd.DataFrame(columns)

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import DataError, ParameterError
-from ..fitting.accuracy import CrossValidation, Errors, FreshErrors
+from ..fitting.accuracy import CrossValidation, EndBlock, Errors, FreshErrors, LargestError, RowError
 from ..fitting.fit import Estimate, Fit
 from ..fitting.fitted import FittedModel, check_model
 from ..fitting.record import Record
@@ -55,6 +55,9 @@ class _Fit(BaseModel):
     fitted: Errors | None
     cross_validation: CrossValidation | None
     fresh: FreshErrors | None
+    end_blocks: tuple[EndBlock, ...] | None = None
+    row_error: RowError | None = None
+    largest: LargestError | None = None
     held_out: Errors | None = None
 
 

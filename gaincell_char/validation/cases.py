@@ -23,14 +23,11 @@ from ..registry import (
     load_technology,
     record_sets,
 )
-from ..storage import untrusted
-from ..storage.foreign_tables import load_arrays
-from ..storage.frames import parsed
 from ..storage.manifest import Manifest
-from ..storage.tables import shown_path
 from ..storage.untrusted import shown
 from ..sweeping.identity import digest, source_digest
 from .array_netlist import ArrayCircuit
+from .tensors import Inputs, random_inputs, read_inputs
 
 SHORTEST = 60e-12
 """Shortest pulse [s], the length of a driver's edge; shorter pulses are omitted."""
@@ -39,73 +36,6 @@ _SOURCE = ("montecarlo.sampling", "storage.shards", "validation")
 _COLUMNS = 7  # stream of the seed
 _SAME_PULSE = 1e-18  # [s]
 _MOST, _MOST_NUMBERS = 100_000, 50_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """Tensors of one or more heads, shape (instances, tokens, dim): q dimensionless in [0, 1], k and v in [V]."""
-
-    q: Floats
-    k: Floats
-    v: Floats
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Instances, tokens, dim."""
-        instances, tokens, dim = self.q.shape
-        return instances, tokens, dim
-
-    @property
-    def digest(self) -> str:
-        """Hash of the numbers."""
-        return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in (self.q, self.k, self.v))).hexdigest()
-
-
-def random_inputs(instances: int, tokens: int, dim: int, vdd: float, seed: int) -> Inputs:
-    """Draw tensors of shape (`instances`, `tokens`, `dim`): q from [0, 1], k and v from [0, `vdd`] in volts.
-
-    Instance i depends only on `seed`, not on the number of instances.
-    """
-    drawn = [np.random.default_rng([seed, i]).random((3, tokens, dim)) for i in range(instances)]
-    q, k, v = np.stack(drawn, 1)
-    return Inputs(q=q, k=vdd * k, v=vdd * v)
-
-
-def read_inputs(path: Path, vdd: float) -> Inputs:
-    """Read Q, K and V from an ``.npz`` file, each of shape (tokens, dim) or (instances, tokens, dim).
-
-    Raises
-    ------
-    DataError
-        If an array is missing, or contains anything but numbers in the valid range: 0 to 1 for Q, 0 to `vdd` for K, V.
-    """
-    where = shown_path(path)
-    data = untrusted.read_bytes(path, "tensors", most=untrusted.MOST_TABLE)
-    try:
-        loaded = parsed(path, lambda: load_arrays(data))
-    except DataError as error:
-        raise DataError(f"{error}; it must be an .npz file with Q, K and V") from None
-    found = {name.lower(): array for name, array in loaded.items()}
-    if twice := [name for name in ("q", "k", "v") if name in loaded and name.upper() in loaded]:
-        raise DataError(f"{where} contains two arrays, {twice[0].upper()} and {twice[0]}; remove one")
-    if missing := {"q", "k", "v"} - set(found):
-        have = untrusted.printable(", ".join(found))[:200] or "nothing"
-        raise DataError(f"{where} contains {have}; {', '.join(sorted(missing))} are missing")
-    if odd := [name for name in "qkv" if found[name].dtype.kind not in "fiu"]:
-        raise DataError(f"{where}: {odd[0].upper()} is an array of {found[odd[0]].dtype}; it must be of real numbers")
-    arrays = {n: np.asarray(found[n][None] if found[n].ndim == 2 else found[n], dtype=float) for n in "qkv"}
-    shapes = {array.shape for array in arrays.values()}
-    if len(shapes) > 1 or len(next(iter(shapes))) != 3:
-        raise DataError(
-            f"{where}: Q, K and V have shapes {', '.join(str(found[n].shape) for n in 'qkv')}; they must have the same "
-            "shape, (tokens, dim) or (instances, tokens, dim)"
-        )
-    for name, high, unit in (("q", 1.0, ""), ("k", vdd, " V"), ("v", vdd, " V")):
-        if not ((arrays[name] >= 0) & (arrays[name] <= high)).all():
-            raise DataError(f"{where}: {name.upper()} must be within 0 to {high:g}{unit}, without NaN")
-    if 0 in arrays["q"].shape:
-        raise DataError(f"{where}: Q, K and V are empty; use at least one token")
-    return Inputs(**arrays)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,12 +155,19 @@ class Validation:
 
 
 def make_validation(
-    *, path: Path | None = None, instances: int = 1, tokens: int = 64, dim: int = 64, **request: Any
+    *,
+    path: Path | None = None,
+    instances: int = 1,
+    tokens: int = 64,
+    dim: int = 64,
+    continuous: bool = False,
+    **request: Any,
 ) -> Validation:
     """Check a request and read or draw its tensors.
 
-    `path` is a file with Q, K and V; without it, tensors of shape (`instances`, `tokens`, `dim`) are drawn.  `request`
-    contains the other attributes of `Validation`.
+    `path` is a file with Q, K and V; without it, tensors of shape (`instances`, `tokens`, `dim`) are drawn: from the
+    levels of the hardware, or from their whole ranges if `continuous`.  `request` contains the other attributes of
+    `Validation`.
 
     Raises
     ------
@@ -257,8 +194,10 @@ def make_validation(
     params = load_circuit(head.cell).params
     vdd = float(params.resolve(technology.sizes(head.cell, params))["vdd"])
     seed = request.get("seed", 1)
-    inputs = read_inputs(path, vdd) if path else random_inputs(instances, tokens, dim, vdd, seed)
-    source = path.name if path else f"uniform, seed {seed}"
+    levels = None if continuous else (head.levels_input, head.levels_store)
+    inputs = read_inputs(path, vdd) if path else random_inputs(instances, tokens, dim, vdd, seed, levels)
+    drawn = "uniform" if levels is None else f"{levels[0]} x {levels[1]} levels"
+    source = path.name if path else f"{drawn}, seed {seed}"
     comparison = Validation(inputs=inputs, source=source, operations=operations, **request)
     there = inputs.shape[1]
     if comparison.queries > there:

@@ -11,15 +11,12 @@ import pandas as pd
 from .. import units
 from ..declare.bench import Floats
 from ..errors import ParameterError
-from ..fitting.statistics import Proportion, wilson
 from ..sweeping.run import OK
 from .cases import Case, Validation
+from .coverage import LEVELS, Coverage, measure_coverage, rank_columns
 
-LEVELS = (0.5, 0.9, 0.99)
-"""Levels of the central intervals whose coverage is computed."""
 ALLOWED = 3.0
 """Limit of agreement: rms of the errors, each divided by the error stated in the records."""
-_TIES = 0.05
 _STEEP = 5.0
 _OUTPUT_STEPS = 15
 
@@ -57,16 +54,6 @@ class Scales:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coverage:
-    """Fraction of SPICE results inside an interval of the software model with random cells and converters."""
-
-    operation: str
-    level: float
-    share: Proportion
-    left_out: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class ValidationResult:
     """Result of a validation.
 
@@ -76,7 +63,8 @@ class ValidationResult:
         One row per column and pass: SPICE results, and for each form ``q_<form>``, ``output_<form>``,
         ``stated_<form>``; with mismatch also ``rank``, the rank of the SPICE result among the drawn outputs.
     summary : DataFrame
-        One row per operation and form.
+        One row per operation and form.  The ``n_silent`` columns without a pulse in SPICE and model are not among the
+        ``n``; only the error of the charge includes them.
     coverage : tuple of Coverage
         Coverage of the intervals; empty without mismatch.
     forms : mapping of str to tuple of str
@@ -125,39 +113,38 @@ class ValidationResult:
             low, high = cover.share.low, cover.share.high
             if cover.level == LEVELS[1] and cover.share.n and not low <= cover.level <= high:
                 found.append(
-                    f"{cover.operation}: the {100 * cover.level:g} % interval contains {100 * cover.share.value:.3g} % "
-                    f"of {cover.share.n} SPICE results"
+                    f"{cover.operation}, {cover.columns} columns: the {100 * cover.level:g} % interval contains "
+                    f"{100 * cover.share.value:.3g} % of {cover.share.n} SPICE results"
                 )
         return found
 
     def undecided(self) -> list[str]:
         """Sentences on operations without enough results for a decision."""
-        if self.coverage:
-            return [
-                f"{cover.operation}: undecided: no result is usable; {cover.left_out} are excluded, where at least one "
-                "drawn output in twenty has the same value, no pulse or the longest; simulate more columns or queries"
-                for cover in self.coverage
-                if cover.level == LEVELS[1] and not cover.share.n
-            ]
-        counts = self.summary.groupby("operation")["n"].max()
-        return [
-            f"{name}: undecided: no column was simulated; run the same command again"
-            for name in self.forms
-            if not counts[name]
-        ]
+        counts = self.summary.groupby("operation")[["n", "n_silent"]].max()
+        found = []
+        for name in self.forms:
+            if not counts["n"][name] and not counts["n_silent"][name]:
+                found.append(f"{name}: undecided: no column was simulated; run the same command again")
+            elif not counts["n"][name]:
+                found.append(f"{name}: undecided: no column has a pulse; simulate more columns or queries")
+        return found
 
 
 def _explained(agreement: ValidationResult, operation: str, form: str) -> str:
     rows = agreement.rows[(agreement.rows["operation"] == operation) & (agreement.rows["status"] == OK)]
     if rows.empty:
         return f"{operation}: no column was simulated"
+    pulses = rows[(rows["output"] != 0) | (rows[f"output_{form}"] != 0)]
+    if pulses.empty:
+        return f"{operation}: {len(rows)} columns, none of them with a pulse in SPICE or model"
+    count, rows = len(rows), pulses
     spice, model = rows["output"].to_numpy(dtype=float), rows[f"output_{form}"].to_numpy(dtype=float)
     error, stated = np.abs(model - spice), rows[f"stated_{form}"].to_numpy(dtype=float)
     at = int(error.argmax())
     worst = rows.iloc[at]
     said = (
-        f"{operation}, {form}: {len(rows)} columns, {int(((spice == 0) & (model == 0)).sum())} of them without a pulse "
-        f"in SPICE and model; the worst is column {worst['column']} of query {worst['query']}, with an error of "
+        f"{operation}, {form}: {count} columns, {count - len(rows)} of them without a pulse in SPICE and model, "
+        f"which are not counted; the worst is column {worst['column']} of query {worst['query']}, with an error of "
         f"{units.show(error[at], 's', 3)} at {units.show(float(worst['q_bl']), 'C', 3)}, where the records state "
         f"{units.show(stated[at], 's', 3)}"
     )
@@ -207,7 +194,9 @@ def judge(
         for name in comparison.operations
         for form in forms[name]
     ]
-    covered = tuple(c for name in comparison.operations for c in _coverage(whole, name)) if comparison.mismatch else ()
+    covered = (
+        tuple(c for name in comparison.operations for c in measure_coverage(whole, name)) if comparison.mismatch else ()
+    )
     return ValidationResult(
         rows=whole, summary=pd.DataFrame(lines), coverage=covered, forms=forms, scales=scales, model_s=model_s
     )
@@ -232,31 +221,37 @@ def _predicted(case: Case, model: ModelUnderTest) -> pd.DataFrame:
 
 
 def _ranks(case: Case, model: ModelUnderTest, rows: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Rank of the SPICE result among the drawn outputs, and the fraction of ties, at no pulse or the longest pulse."""
+    """Rank of the SPICE result among the drawn outputs, and share of ties, of every column."""
     drawn = model.draw(case.v_store, case.t_pulse, draws, seed + case.number)
     mine = rows[rows["sample"] == case.number].set_index("point")["output"]
     spice = mine.reindex(list(case.columns)).to_numpy(dtype=float)
-    values, counts = zip(*(np.unique(column, return_counts=True) for column in drawn.T), strict=True)
-    ties = np.array([c.max() if len(v) < draws else 0 for v, c in zip(values, counts, strict=True)]) / draws
-    return pd.DataFrame(
-        {"sample": case.number, "point": list(case.columns), "rank": (drawn < spice).mean(axis=0), "ties": ties}
-    )
+    ranks = rank_columns(drawn, spice, seed, case.number)
+    return ranks.assign(sample=case.number, point=list(case.columns))
 
 
 def _line(rows: pd.DataFrame, operation: str, form: str, scales: Scales) -> dict[str, object]:
+    """Errors of one form; columns without a pulse in SPICE and model would make every rms smaller."""
     good = rows[rows["status"] == OK]
-    spice = good["output"].to_numpy(dtype=float)
-    error = good[f"output_{form}"].to_numpy(dtype=float) - spice
+    silent = (good["output"] == 0) & (good[f"output_{form}"] == 0)
     charge = (good[f"q_{form}"] - good["q_bl"]).to_numpy(dtype=float)
-    rms, worst = _rms(error), float(np.abs(error).max(initial=0.0))
-    stated = good[f"stated_{form}"].to_numpy(dtype=float)
-    ratio = _rms(error / stated)
-    spread = float(((spice - spice.mean()) ** 2).sum()) if spice.size else 0.0
     return {
         "operation": operation,
         "form": form,
-        "n": len(good),
+        "n": int((~silent).sum()),
+        "n_silent": int(silent.sum()),
         "failed": len(rows) - len(good),
+        "charge_percent": 100 * _rms(charge) / scales.q_full,
+        **_measure_pulses(good[~silent], form, scales),
+    }
+
+
+def _measure_pulses(rows: pd.DataFrame, form: str, scales: Scales) -> dict[str, object]:
+    spice = rows["output"].to_numpy(dtype=float)
+    stated = rows[f"stated_{form}"].to_numpy(dtype=float)
+    error = rows[f"output_{form}"].to_numpy(dtype=float) - spice
+    rms, worst, ratio = _rms(error), float(np.abs(error).max(initial=0.0)), _rms(error / stated)
+    spread = float(((spice - spice.mean()) ** 2).sum()) if spice.size else 0.0
+    return {
         "rms_ns": 1e9 * rms,
         "worst_ns": 1e9 * worst,
         "rms_lsb": rms / scales.lsb,
@@ -264,27 +259,11 @@ def _line(rows: pd.DataFrame, operation: str, form: str, scales: Scales) -> dict
         "rms_percent": 100 * rms / scales.t_max,
         "worst_percent": 100 * worst / scales.t_max,
         "r2": 1 - float((error**2).sum()) / spread if spread > 0 else float("nan"),
-        "charge_percent": 100 * _rms(charge) / scales.q_full,
         "ratio": ratio,
         "stated_ns": 1e9 * float(np.median(stated)) if stated.size else float("nan"),
-        "agrees": bool(len(good)) and ratio <= ALLOWED,
+        "agrees": bool(len(rows)) and ratio <= ALLOWED,
     }
 
 
 def _rms(values: Floats) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else float("nan")
-
-
-def _coverage(rows: pd.DataFrame, operation: str) -> list[Coverage]:
-    mine = rows[(rows["operation"] == operation) & (rows["status"] == OK)]
-    clear = mine[mine["ties"] < _TIES]
-    off = np.abs(clear["rank"].to_numpy(dtype=float) - 0.5)
-    return [
-        Coverage(
-            operation=operation,
-            level=level,
-            left_out=len(mine) - len(clear),
-            share=wilson(int(np.count_nonzero(off <= level / 2)), len(clear)),
-        )
-        for level in LEVELS
-    ]

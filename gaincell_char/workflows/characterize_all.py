@@ -29,6 +29,7 @@ from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure, characterize
 from ..technology.schema import Technology
 from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
+from .worst_search import list_known, search_largest
 
 _TIGHTER = 100.0
 _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
@@ -40,7 +41,8 @@ class StudyResult:
 
     ``left_out`` lists the models that could not be fitted, with reasons.  ``numerics`` maps each output to its largest
     deviation from a run with a hundred times tighter tolerances, as a fraction of its full scale; ``n_checked``
-    points were compared.  ``fresh`` was simulated after the fits; its failures are among the ``failures``.
+    points were compared.  ``fresh`` was simulated after the fits, and then ``searched``; their failures are among the
+    ``failures``.
     """
 
     study: Study
@@ -53,12 +55,14 @@ class StudyResult:
     n_checked: int
     wall_s: float
     fresh: FreshPoints = field(default_factory=FreshPoints)
+    searched: FreshPoints = field(default_factory=FreshPoints)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of runs, including fresh points: all, finished and failed."""
+        """Number of runs, including those after the fits: all, finished and failed."""
         own = {name: int(self.dataset.attrs[f"n_{name}"]) for name in ("points", "ok", "failed")}
-        return {name: count + self.fresh.counts[name] for name, count in own.items()}
+        added = (self.fresh.counts, self.searched.counts)
+        return {name: count + sum(one[name] for one in added) for name, count in own.items()}
 
     @property
     def record(self) -> Record:
@@ -146,7 +150,7 @@ def check_plans(planned: Sequence[CircuitPlan]) -> None:
 
 
 def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
-    """Simulate, check and fit one `study` of a `circuit` by its `plan`, and simulate fresh points.
+    """Simulate, check and fit one `study` of a `circuit` by its `plan`, simulate fresh points, and search the worst.
 
     `pool` contains the simulators; `progress` is called after each point of the grid.
     """
@@ -155,24 +159,21 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     models = _models(circuit, study)
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
     numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
-    fits, left_out = fit_all(
-        models,
-        flatten_dataset(result.dataset),
-        tuple(map(str, result.dataset.dims)),
-        numbers(plan.fixed),
-        {o.name: o.unit for o in plan.bench.outputs},
-    )
+    points = (flatten_dataset(result.dataset), tuple(map(str, result.dataset.dims)), numbers(plan.fixed))
+    fits, left_out = fit_all(models, *points, {o.name: o.unit for o in plan.bench.outputs})
     fresh = simulate_fresh_points(plan, fits, pool)
+    search = search_largest(plan, list_known(fits, circuit, *points, fresh), pool)
     return StudyResult(
         study=study,
         plan=plan,
         dataset=result.dataset,
-        failures=(*result.failures, *fresh.failures),
-        fits=add_errors(fits, fresh, circuit),
+        failures=(*result.failures, *fresh.failures, *search.runs.failures),
+        fits=add_errors(search.add_largest(fits), fresh, circuit),
         left_out=left_out,
         numerics=numerics,
         n_checked=n_checked,
         fresh=fresh,
+        searched=search.runs,
         wall_s=time.perf_counter() - began,
     )
 
@@ -273,7 +274,7 @@ def describe(results: Sequence[CircuitResult], technology: str, simulator: str, 
         "package": f"gaincell-char {__version__}",
         "workers": workers,
         "wall_s": wall_s,
-        "points": sum(study.plan.size + study.fresh.counts["points"] for study in studies),
+        "points": sum(study.counts["points"] for study in studies),
         "failed": sum(study.counts["failed"] for study in studies),
         "numerics": numerics,
     }
@@ -332,12 +333,13 @@ def _check_technology(files: Iterable[Path], technology: str) -> None:
 
 
 def keep(result: StudyResult, folders: Folders) -> None:
-    """Write a finished study: its dataset, and, if it has fits, its record and the fresh points."""
+    """Write a finished study: its dataset, and, if it has fits, its record and the points simulated after the fits."""
     name = f"{result.plan.circuit.name}.{result.study.key}"
     write_dataset(result.dataset, folders.data / f"{name}.nc")
     write_dataset(result.dataset, folders.data / f"{name}.csv")
     if result.fits:
-        write_text(folders.data / f"{name}.fresh.csv", result.fresh.frame.to_csv(index=False, lineterminator="\n"))
+        for kind, points in (("fresh", result.fresh), ("searched", result.searched)):
+            write_text(folders.data / f"{name}.{kind}.csv", points.frame.to_csv(index=False, lineterminator="\n"))
         for folder in folders.records:
             write_text(folder / f"{name}.json", result.record.to_json())
 

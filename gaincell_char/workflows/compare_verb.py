@@ -35,6 +35,7 @@ def compare(
     instances: int | None = None,
     tokens: int | None = None,
     dim: int | None = None,
+    continuous: bool = False,
     seed: int = 1,
     columns: int = 8,
     queries: int = 1,
@@ -67,6 +68,8 @@ def compare(
         (instances, tokens, dim): Q dimensionless, from 0 to 1; K and V voltages [V].  Random tensors by default.
     instances, tokens, dim : int, optional
         Number of random heads, their tokens and their dimension; 1, 64 and 64 by default.
+    continuous : bool
+        Draw random tensors from their whole ranges instead of the 16 input levels and 8 stored levels of the hardware.
     seed : int
         Seed of random tensors, columns and device mismatch.
     columns, queries : int
@@ -113,7 +116,7 @@ def compare(
     (['ok'], [])
     """
     sizes = {"instances": instances, "tokens": tokens, "dim": dim}
-    _check_effect(inputs, sizes)
+    _check_effect(inputs, {**sizes, "continuous": True if check_flag("continuous", continuous) else None})
     counts = {"seed": seed, "columns": columns, "queries": queries, **_choose_sizes(sizes)}
     held = {"c_wire": c_wire, "r_wire": r_wire, "r_clamp": _choose_r_clamp(r_clamp, clamp)}
     request: dict[str, Any] = {
@@ -122,6 +125,7 @@ def compare(
         "operations": check_words("operations", operations),
         "clamp": check_word("clamp", clamp),
         "mismatch": check_flag("mismatch", mismatch),
+        "continuous": continuous,
         "technology": _check_place("technology", technology),
     }
     request |= {name: check_count(name, value) for name, value in counts.items()}

@@ -153,14 +153,11 @@ def run_comparison(plan: ComparisonPlan, out: Path, pool: Pool, watcher: Watcher
 
 
 def _describe(plan: ComparisonPlan, judged: score.ValidationResult, about: Mapping[str, str | float]) -> str:
-    coverage = [
-        {"operation": c.operation, "level": c.level, **vars(c.share), "left_out": c.left_out} for c in judged.coverage
-    ]
     told = {
         "request": plan.comparison.request,
         "digest": plan.comparison.digest(plan.todo),
         "about": about,
-        "coverage": coverage,
+        "coverage": [cover.describe() for cover in judged.coverage],
         "summary": judged.summary.to_dict("records"),
         "disagreements": judged.disagreements(),
         "undecided": judged.undecided(),

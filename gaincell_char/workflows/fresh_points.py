@@ -122,7 +122,7 @@ def draw_runs(plan: SweepPlan, fits: Sequence[Fit]) -> list[tuple[Place, Values]
     count, seed = _count_runs(plan, fits), derive_seed(plan)
     found: list[tuple[Place, Values]] = []
     for number, place in enumerate(list_places(plan, fits)):
-        found += [(place, at) for at in _draw(plan, place, count, np.random.default_rng([seed, number]))]
+        found += [(place, at) for at in draw_values(plan, place, count, np.random.default_rng([seed, number]))]
     return found
 
 
@@ -132,7 +132,7 @@ def draw_curve(plan: SweepPlan) -> Floats:
         return plan.curve
     rng = np.random.default_rng(derive_seed(plan))
     ranks = np.concatenate([[0.0], np.sort(rng.random(_CURVE_VALUES - 2)), [1.0]])
-    return _at_ranks(plan.curve, (float(plan.curve.min()), float(plan.curve.max())), ranks)
+    return interpolate_ranks(plan.curve, (float(plan.curve.min()), float(plan.curve.max())), ranks)
 
 
 def add_errors(fits: Sequence[Fit], fresh: FreshPoints, circuit: Circuit) -> list[Fit]:
@@ -167,20 +167,28 @@ def list_places(plan: SweepPlan, fits: Sequence[Fit]) -> list[Place]:
     return found
 
 
+def has_many_conditions(fits: Sequence[Fit]) -> bool:
+    """Whether the `fits` of a study have more than four conditions."""
+    return len({tuple(sorted(fit.conditions.items())) for fit in fits}) > _MANY
+
+
 def _count_runs(plan: SweepPlan, fits: Sequence[Fit]) -> int:
     """Number of runs of the simulator per place."""
-    if len({tuple(sorted(fit.conditions.items())) for fit in fits}) > _MANY:
+    if has_many_conditions(fits):
         return RUNS_OF_MANY
     return RUNS_DC if isinstance(plan.point((0,) * len(plan.shape)).deck.analysis, Op) else RUNS_TRANSIENT
 
 
-def _draw(plan: SweepPlan, place: Place, count: int, rng: np.random.Generator) -> Iterator[Values]:
-    """Yield a value of every dimension of the plan for each run at a place."""
+def draw_values(plan: SweepPlan, place: Place, count: int, rng: np.random.Generator) -> Iterator[Values]:
+    """Yield a value of every dimension of a `plan` for each of `count` runs at a `place`, drawn by `rng`.
+
+    Without a swept input there is one run.
+    """
     swept = [name for name in place.inputs if name in plan.sweep]
     ranks = _draw_ranks(len(swept), count, rng)
     columns: dict[str, Floats] = {}
     for name, own in zip(swept, ranks.T, strict=True):
-        columns[name] = _at_ranks(np.array(plan.sweep[name], dtype=float), place.valid_range[name], own)
+        columns[name] = interpolate_ranks(np.array(plan.sweep[name], dtype=float), place.valid_range[name], own)
     fixed = {name: values[0] for name, values in plan.dims.items()}
     fixed |= {name: value for name, value in place.conditions.items() if name in fixed}
     for number in range(len(ranks)):
@@ -205,8 +213,23 @@ def _edges(dimensions: int) -> Iterator[tuple[float, ...]]:
         yield tuple(end if number == which else math.nan for number in range(dimensions))
 
 
-def _at_ranks(values: Floats, span: tuple[float, float], ranks: Floats) -> Floats:
-    """Values between the sorted ones of an axis, by their rank from 0 to 1; the ends are those of the range."""
+def interpolate_ranks(values: Floats, span: tuple[float, float], ranks: Floats) -> Floats:
+    """Values between those of an axis, by their rank from 0 to 1; the ends are those of the range.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_values,)
+        Values of the axis [SI unit].
+    span : (float, float)
+        Ends of the range [SI unit].
+    ranks : ndarray, shape (n,)
+        Ranks, dimensionless: 0 is the smallest value in the range, 1 the largest.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        The values [SI unit], in the closed range, with twelve digits.
+    """
     inside = np.unique(values[(values >= span[0]) & (values <= span[1])])
     found = np.interp(ranks, np.linspace(0.0, 1.0, inside.size), inside)
     # Decks contain short numbers, as on a grid; rounding must not leave the range.
