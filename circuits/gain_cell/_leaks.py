@@ -138,19 +138,16 @@ def relax(leak: Callable[[Array], tuple[Array, Array]], v: Array, time: Array, s
     for _ in range(_STEPS):
         leak_1, slope_1 = leak(v + step)
         bend = _bend(xp, slope_0, slope_1)
-        curve = bend / step
-        exponent = (leak_0 - leak_1) * curve / xp.expm1(bend) + curve * leak_0
-        exponent = _not_zero(xp, exponent)
-        grown = xp.expm1(-bend) / (curve * leak_0) * exponent
+        growth, curve = xp.expm1(bend), bend / step
+        exponent = _not_zero(xp, curve * (leak_0 + (leak_0 - leak_1) / growth))
+        grown = -growth / (1 + growth) / (curve * leak_0) * exponent
         ends = ((leak_1 > 0) != (leak_0 > 0)) | (grown <= -1)
         needed = xp.where(ends, _LONG, xp.log1p(xp.where(ends, 1.0, grown)) / exponent)
         arrives = left >= needed
-        spent = xp.where(arrives, needed, left)
-        moved = xp.expm1(exponent * xp.where(arrives, 0.0, left)) / exponent * leak_0 * curve
-        v = v + xp.where(arrives, step, -xp.log1p(xp.clip(moved, _ALMOST, None)) / curve)
+        v, left = xp.where(arrives, v + step, v), xp.where(arrives, left - needed, left)
         leak_0, slope_0 = xp.where(arrives, leak_1, leak_0), xp.where(arrives, slope_1, slope_0)
-        left = left - spent
-    return v
+    moved = xp.expm1(exponent * xp.where(arrives, 0.0, left)) / exponent * leak_0 * curve
+    return v - xp.log1p(xp.clip(moved, _ALMOST, None)) / curve
 
 
 def _bend(xp: Array, slope_0: Array, slope_1: Array) -> Array:
