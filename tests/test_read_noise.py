@@ -135,3 +135,12 @@ def test_attention_takes_a_charge_as_noise_and_decays_with_it():
     np.testing.assert_allclose(runs.std(0)[seen].mean(), 1e-15 / (1e-6 * T_MAX), rtol=0.03)
     aged = Attention(read_noise="record", decay_per_token=1e-3, window=10, array_length=8, quantize=True)
     assert torch.isfinite(aged(q, k, v)).all()
+
+
+@pytest.mark.slow
+def test_attention_with_noise_compiles_in_one_graph():
+    q, k, v = inputs(tokens=8, dim=4)
+    module = Attention(read_noise="record")
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    assert compiled(q, k, v).shape == q.shape
+    assert not torch.equal(compiled(q, k, v), compiled(q, k, v))
