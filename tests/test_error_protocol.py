@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from gaincell_char.storage.flat import flatten_dataset
 from gaincell_char.sweeping.run import FAILED, characterize
 from gaincell_char.sweeping.scattered import characterize_scattered
 from gaincell_char.workflows import worst_search
-from gaincell_char.workflows.fresh_points import PlaceTable, draw_values, list_places, simulate_fresh_points
+from gaincell_char.workflows.fresh_points import Place, PlaceTable, draw_values, list_places, simulate_fresh_points
 from gaincell_char.workflows.worst_search import list_known, refine_curve, search_largest
 
 PLANE = {"x": np.repeat(np.linspace(0, 0.9, 73), 10), "v": np.tile(np.linspace(0.45, 0.9, 10), 73)}
@@ -186,6 +187,18 @@ def test_the_search_finds_an_error_as_large_as_any(circuit, key, count, pool):
         [table] = [table for table in tables if table.place.holds(fit)]
         dense = replace(one, points=table.select(fit.output))
         assert np.abs(dense.error).max() <= 1.1 * abs(fit.largest.worst)
+
+
+def test_a_steep_part_between_points_without_an_error_is_visited():
+    """The model is exact at every known point, and steep between two of them."""
+    x = np.arange(20.0)
+    place = Place(inputs=("x",), conditions={}, valid_range={"x": (0.0, 19.0)})
+    fit = SimpleNamespace(full_range=1.0, values=dict)
+    selection = Selection(inputs={"x": x}, output=1.0 * (x > 6.4), conditions={})
+    known = worst_search.Known(fit=fit, model=lambda v: 1.0 * (v > 6.4), place=place, points=selection)
+    grid = worst_search._Grid(names=["x"], axes=[x], spans=[(0.0, 19.0)])
+    found = [at["x"] for at in worst_search._find_new(known, grid, np.random.default_rng(0))]
+    assert any(6 < v < 7 for v in found)
 
 
 def test_a_curve_is_refined_and_keeps_its_ends():
