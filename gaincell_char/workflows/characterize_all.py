@@ -31,8 +31,7 @@ from ..technology.schema import Technology
 from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
 from .worst_search import list_known, search_largest
 
-_TIGHTER = 100.0
-_POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
+_TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
 
 
 @dataclass(frozen=True, kw_only=True)
