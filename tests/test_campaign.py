@@ -365,7 +365,9 @@ def test_without_copies_a_fresh_process_gives_the_same_to_nine_digits(pool, tmp_
 
 
 def test_curves_make_a_row_per_value(pool, tmp_path):
-    campaign = plan_campaign("capacitor_decay", "decay", vary="mismatch", sweep={"time": [1e-4, 1e-3], "v_init": [0.9]})
+    campaign = plan_campaign(
+        "capacitor_decay", "decay", vary="mismatch", sweep={"time": [1e-4, 1e-3], "v_wbl": [0.45], "v_init": [0.9]}
+    )
     execute.run_campaign(campaign, 4, tmp_path, pool=pool)
     found = table(campaign, tmp_path, 4)
     assert found["time"].tolist() == [1e-4, 1e-3] * 4
@@ -373,7 +375,7 @@ def test_curves_make_a_row_per_value(pool, tmp_path):
     assert found["v_store"].between(0.3, 0.9).all()
     rows = results.complete(campaign, read_finished(campaign, tmp_path, 4), 4)
     grid = results.to_grid(campaign, rows, 4)
-    assert grid["v_store"].dims == ("sample", "corner", "temp", "v_init", "time")
+    assert grid["v_store"].dims == ("sample", "corner", "temp", "v_wbl", "v_init", "time")
     assert grid["v_store"].to_numpy().ravel().tolist() == found["v_store"].tolist()
 
 

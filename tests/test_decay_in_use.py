@@ -1,5 +1,6 @@
 """The stored voltage of a cell in use: the solution of its equation, the mean over time, and transients with writes."""
 
+import sys
 from functools import partial
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits.gain_cell import _leaks
 from gaincell_char import registry
 from gaincell_char.declare.model import Change, Coefficient, Model, RandomModel
 from gaincell_char.errors import ParameterError
@@ -18,6 +18,7 @@ from gaincell_char.sweeping.run import characterize
 from gaincell_char.torch import Decay, WriteSchedule
 
 VDD, TOKEN, WRITE = 0.9, 65e-9, 10e-9
+_leaks = sys.modules[registry.load_circuit("capacitor_decay").model("four_leaks").function.__module__]
 OF = {
     "conductance": (20e-3, 0.44),
     "write": ((1400.0, 0.028, 0.3), (520.0, 0.029, 0.4)),

@@ -485,8 +485,10 @@ def test_spreads_are_declared_of_what_there_is(circuit):
             assert nominal.bench == spread.bench
             assert not model.random.keys() & nominal.coefficients.keys()
             assert {change.of for change in model.random.values()} <= nominal.coefficients.keys()
-            units = [nominal.coefficients[c.of].unit for c in model.random.values() if not c.relative]
-            assert units == [c.unit for c in model.random.values() if not c.relative]
+            units = [
+                nominal.coefficients[c.of].unit for c in model.random.values() if not (c.relative or c.logarithmic)
+            ]
+            assert units == [c.unit for c in model.random.values() if not (c.relative or c.logarithmic)]
             assert all(UNIT.fullmatch(c.unit) and c.doc and c.scale > 0 for c in model.random.values())
 
 

@@ -135,7 +135,7 @@ def test_points_of_no_grid_are_simulated_where_they_lie(pool):
 
 def test_a_run_of_a_curve_gives_a_row_per_value(pool):
     plan, _ = study("capacitor_decay", "decay")
-    where = [{"corner": "tt", "temp": 27.0, "v_init": v} for v in (0.9, 0.0)]
+    where = [{"corner": "tt", "temp": 27.0, "v_wbl": 0.45, "v_init": v} for v in (0.9, 0.0)]
     table = characterize_scattered(replace(plan, curve=draw_curve(plan)), where, pool).table
     assert table[RUN].tolist() == [0] * 8 + [1] * 8
     assert table["time"].tolist() == [*draw_curve(plan)] * 2
@@ -180,8 +180,9 @@ def test_points_that_were_not_run_give_no_error():
 def test_the_main_job_keeps_the_points_beside_its_data(finished):
     folder, _ = finished("run", "--circuit", "capacitor_decay", "--out", "results")
     text = (folder / "results" / "data" / "capacitor_decay.leak.fresh.csv").read_text()
-    assert text.startswith("run,corner,temp,v_store,i_leak,status,reason\n")
-    assert text.count("\n") == 1 + 2 * fresh_points.RUNS_DC
+    assert text.startswith("run,corner,temp,v_wbl,v_store,i_leak,status,reason\n")
+    # Two temperatures, and points of their own for the published form, which holds the write bitline.
+    assert text.count("\n") == 1 + 2 * 2 * fresh_points.RUNS_DC
     record = registry.find_record(folder / "results" / "records", "capacitor_decay.leak")
     assert all(fit.fresh.n == fresh_points.RUNS_DC for fit in record.fits)
     decay = registry.find_record(folder / "results" / "records", "capacitor_decay.decay")

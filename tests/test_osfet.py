@@ -51,11 +51,15 @@ def test_heat_makes_it_leak():
 
 def v_store(technology, time, pool, **options):
     plan = registry.plan_bench(
-        "capacitor_decay", "decay", technology=technology, sweep={"time": time, "v_init": [0.0, 0.9]}, options=options
+        "capacitor_decay",
+        "decay",
+        technology=technology,
+        sweep={"time": time, "v_wbl": [0.45], "v_init": [0.0, 0.9]},
+        options=options,
     )
     result = characterize(plan, pool=pool)
     assert not result.failures
-    return result.dataset.v_store.isel(corner=0, temp=0)
+    return result.dataset.v_store.isel(corner=0, temp=0, v_wbl=0)
 
 
 def test_an_oxide_cell_keeps_over_twelve_decades_what_silicon_loses_in_one(pool):

@@ -65,13 +65,36 @@ def noise(*, q_in: Grid) -> Bench:
         save=(),
         outputs=(
             Output(
-                name="t_noise", unit="s", doc="rms jitter of the pulse", measure=_jitter, full_scale=T_PULSE.full_scale
+                name="t_noise",
+                unit="s",
+                plausible_max=1e-6,
+                doc="rms jitter of the pulse",
+                measure=_jitter,
+                full_scale=T_PULSE.full_scale,
             ),
-            Output(name="v_bl", unit="V", doc="rms noise of the bitline during precharge", measure=_bitline),
-            Output(name="v_reset", unit="V", doc="what is left of it after auto-zero", measure=_reset),
-            Output(name="v_zero", unit="V", doc="rms noise of the auto-zeroed threshold", measure=_zero),
-            Output(name="v_trip", unit="V", doc="rms noise of the comparator, at its input", measure=_trip),
-            Output(name="q_ramp", unit="C", doc="rms noise of the charge of the ramp", measure=_ramp),
+            Output(
+                name="v_bl",
+                unit="V",
+                plausible_max=1.0,
+                doc="rms noise of the bitline during precharge",
+                measure=_bitline,
+            ),
+            Output(
+                name="v_reset", unit="V", plausible_max=1.0, doc="what is left of it after auto-zero", measure=_reset
+            ),
+            Output(
+                name="v_zero", unit="V", plausible_max=1.0, doc="rms noise of the auto-zeroed threshold", measure=_zero
+            ),
+            Output(
+                name="v_trip",
+                unit="V",
+                plausible_max=1.0,
+                doc="rms noise of the comparator, at its input",
+                measure=_trip,
+            ),
+            Output(
+                name="q_ramp", unit="C", plausible_max=1e-9, doc="rms noise of the charge of the ramp", measure=_ramp
+            ),
         ),
         options={"gmin": 1e-15, "reltol": 1e-6},
     )

@@ -8,7 +8,7 @@ flicker noise, which is counted from ``f_low`` on.
 from collections.abc import Sequence
 
 from gaincell_char.declare.array_math import Array, namespace, polynomial, softplus
-from gaincell_char.declare.bench import Bench, Noise, Numbers, Output, Waveforms
+from gaincell_char.declare.bench import Bench, Measure, Noise, Numbers, Output, Waveforms
 from gaincell_char.declare.datasheet import Figure, Study
 from gaincell_char.declare.model import Coefficient, CoefficientArray, Model, group, terms
 from gaincell_char.declare.parameters import Params, number
@@ -19,7 +19,7 @@ from ._benches import T_MAX
 from ._models import V_REF, VDD
 
 Side = Sequence[float]
-_CURRENT, _STORED = "v(current)", "v(st_w)"
+_CURRENT, _STORED, _PLAUSIBLE = "v(current)", "v(st_w)", {"C": 1e-12, "V": 1.0}
 
 
 def noise(cell: str) -> Bench:
@@ -57,11 +57,15 @@ def noise(cell: str) -> Bench:
         analysis=Noise(nodes={_CURRENT: "vst", _STORED: "vw"}, start="f_low", stop=1e11, points=5),
         save=(),
         outputs=(
-            Output(name="q_noise", unit="C", doc="rms noise of the charge of a pulse", measure=_charge),
-            Output(name="v_noise", unit="V", doc="rms noise of v_store after a write", measure=_stored),
+            _out("q_noise", "C", "rms noise of the charge of a pulse", _charge),
+            _out("v_noise", "V", "rms noise of v_store after a write", _stored),
         ),
         options={"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9},
     )
+
+
+def _out(name: str, unit: str, doc: str, measure: Measure) -> Output:
+    return Output(name=name, unit=unit, doc=doc, measure=measure, plausible_max=_PLAUSIBLE[unit])
 
 
 def _charge(w: Waveforms, p: Numbers) -> float:

@@ -186,6 +186,8 @@ _LEVELS_OF_WBL = ["0", "vdd/2", "vdd"]
 STUDIES = (
     Study(bench="decay", temps=(27.0, 85.0)),
     Study(bench="leak", temps=(27.0, 85.0)),
+    Study(bench="half_select", models=()),
+    Study(bench="read_disturb", models=()),
     Study(
         bench="decay",
         name="decay_idle",

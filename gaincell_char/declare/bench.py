@@ -16,6 +16,10 @@ Waveforms = Mapping[str, Floats]
 """Vector name as saved, lower case (``"time"``, ``"v(out)"``, ``"i(vsupply)"``) -> samples."""
 
 
+Measure = Callable[[Waveforms, Mapping[str, Any]], Any]
+"""Waveforms and parameters -> a number, or one per value of the bench's curve, in the unit of the output."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Op:
     """A DC operating point."""
@@ -117,7 +121,7 @@ class Output:
     name: str
     unit: str
     doc: str
-    measure: Callable[[Waveforms, Mapping[str, Any]], Any]
+    measure: Measure
     full_scale: str | float = ""
     plausible_max: float = float("inf")
 
