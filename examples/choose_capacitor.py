@@ -18,7 +18,7 @@ def main() -> None:
     with gc.Pool() as pool:
         pulses = gc.plan_bench("gain_cell", "pulse", sweep={"c_store": C_STORE}, set_={"t_pulse": 15e-9})
         kick = np.abs(gc.characterize(pulses, pool=pool).dataset.dv_store).max("v_store").squeeze()
-        idle = gc.plan_bench("capacitor_decay", "decay", sweep={"c_store": C_STORE})
+        idle = gc.plan_bench("capacitor_decay", "decay", sweep={"c_store": C_STORE, "v_wbl": ["vdd/2"]})
         decay = gc.characterize(idle, pool=pool).dataset.v_store
     moved = np.abs(decay - decay.v_init).max("v_init").squeeze()
     print("c_store [fF]   kick [mV]   half an LSB lost after [us]")

@@ -38,9 +38,9 @@ def decay(pool: Pool, technology: str, set_: dict[str, str], **options: float): 
     """Stored voltage over time, from both rails."""
     plan = registry.plan_bench(
         "capacitor_decay", "decay", technology=technology, set_=set_, options=options,
-        sweep={"time": TIMES.tolist(), "v_init": [0.0, 0.9]},
+        sweep={"time": TIMES.tolist(), "v_wbl": ["vdd/2"], "v_init": [0.0, 0.9]},
     )  # fmt: skip
-    return characterize(plan, pool=pool).dataset.v_store.isel(corner=0, temp=0)
+    return characterize(plan, pool=pool).dataset.v_store.isel(corner=0, temp=0, v_wbl=0)
 
 
 def retention(v_store) -> str:  # type: ignore[no-untyped-def]
