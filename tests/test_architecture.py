@@ -325,8 +325,14 @@ def test_each_package_says_what_comes_in_what_goes_out_and_where_to_start(packag
     assert "Start with" in text
 
 
-def test_the_command_line_starts_without_what_only_some_commands_need():
-    heavy = ("torch", "matplotlib", "jinja2", "distributed", "sympy", "scipy.stats", "scipy.optimize")
-    code = f"import sys, gaincell_char.cli; print(*[name for name in {heavy} if name in sys.modules])"
+HEAVY = ("torch", "matplotlib", "jinja2", "distributed", "sympy", "scipy.stats", "scipy.optimize", "scipy.interpolate")
+
+
+@pytest.mark.parametrize("load", ["gaincell_char.cli", "circuits of every family"])
+def test_the_command_line_and_the_circuits_load_without_what_only_some_commands_need(load):
+    imported = "import gaincell_char.cli"
+    if load != "gaincell_char.cli":
+        imported = "from gaincell_char import registry; [*map(registry.load_circuit, registry.circuit_names())]"
+    code = f"import sys; {imported}; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

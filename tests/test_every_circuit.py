@@ -225,15 +225,16 @@ def test_models_refer_to_what_exists(circuit):
 
 def test_noise_floors_refer_to_what_exists(circuit):
     studies = {study.key: study for study in circuit.all_studies}
-    for model in (model for model in circuit.models if model.noise):
-        noise = circuit.model(model.noise.model)
-        assert noise in models_of(circuit, studies[model.noise.study]), model.name
-        assert set(model.noise.inputs) == set(noise.inputs), model.name
-        assert {name for name in model.noise.inputs.values() if isinstance(name, str)} <= set(model.inputs), model.name
-        unit = circuit.bench(model.bench).output(model.output).unit
-        per = {"C": {1.0: "C"}, "V": {1.0: "V"}, "s": {1.0: "s"}}
+    for bench, floor in circuit.noise_floors.items():
+        noise = circuit.model(floor.model)
+        assert noise in models_of(circuit, studies[floor.study]), bench
+        assert set(floor.inputs) == set(noise.inputs), bench
         of_noise = circuit.bench(noise.bench).output(noise.output).unit
-        assert per[of_noise].get(model.noise.per, "A") == unit, model.name
+        per = {"C": {1.0: "C"}, "V": {1.0: "V"}, "s": {1.0: "s"}}
+        for model in (model for model in circuit.models if model.bench == bench):
+            assert {name for name in floor.inputs.values() if isinstance(name, str)} <= set(model.inputs), model.name
+            unit = circuit.bench(bench).output(model.output).unit
+            assert per[of_noise].get(floor.per, "A") == unit, model.name
 
 
 def test_studies_refer_to_what_exists(circuit):

@@ -46,4 +46,4 @@ def test_there_is_none_without_a_declaration_or_at_other_conditions():
 def test_every_model_of_a_current_a_charge_a_voltage_or_a_pulse_has_a_floor(name):
     circuit = registry.load_circuit(name)
     for model in circuit.models:
-        assert (model.noise is not None) == (model.bench in BENCHES), model.name
+        assert (model.bench in circuit.noise_floors) == (model.bench in BENCHES), model.name

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gaincell_char.declare.array_math import Array, clamp, namespace
-from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, Model, NoiseFloor, RandomModel, group
+from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, Model, RandomModel, group
 
 Side = Sequence[float]
 DELAYED = "gain x + t_0 (1 - share exp(-x/q_1) - (1 - share) (step exp(-x/q_3) + (1 - step) exp(-x/q_2)))"
@@ -72,7 +72,6 @@ def _side(suffix: str = "", of: str = "") -> CoefficientArray:
 _Q_3 = Coefficient(unit="C", doc="width of the step", start=5e-17, fixed=True)
 _THRESHOLD = Coefficient(unit="C", doc="threshold of the comparator", start=5e-15, low=-1e-13, high=1e-13)
 _T_SAT = Coefficient(unit="s", doc="longest pulse", start="t_max", low=0.0)
-_JITTER = NoiseFloor(study="noise", model="jitter", inputs={"q_in": "q_in"})
 _T_MAX = Coefficient(unit="s", doc="longest pulse", start="t_max", fixed=True)
 
 
@@ -86,7 +85,6 @@ def _clamped(function: Callable[..., Array], output: str, equation: str) -> Mode
         output=output,
         equation=equation,
         arguments={"gain": _gain(), "t_max": _T_MAX},
-        noise=_JITTER,
     )
 
 
@@ -100,7 +98,6 @@ RELU_KNEE = Model(
     output="t_pulse",
     equation=f"t_pulse = {DELAYED}, at most t_sat; x = q_in - q_dead, at least 0",
     arguments={"side": _side(), "q_3": _Q_3, "q_dead": _THRESHOLD, "t_sat": _T_SAT},
-    noise=_JITTER,
 )
 SIGNED_KNEE = Model(
     name="signed_knee",
@@ -116,7 +113,6 @@ SIGNED_KNEE = Model(
         "q_0": _THRESHOLD,
         "t_sat": _T_SAT,
     },
-    noise=_JITTER,
 )
 THRESHOLDS = 1e-15 * np.arange(2.0, 12.5, 1.0)
 """Charges [C] between which the comparator's threshold of any sample lies."""

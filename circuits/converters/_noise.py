@@ -4,10 +4,13 @@ Four contributions: the bitline between the ends of auto-zero and of precharge (
 threshold (kT/C of ``c_az``), the comparator when the ramp reaches its threshold, and the current of the ramp.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from gaincell_char.declare.array_math import Array, namespace
-from gaincell_char.declare.bench import Bench, Floats, Noise, Numbers, Output, Waveforms, density
+from gaincell_char.declare.bench import Bench, Floats, Measure, Noise, Numbers, Output, Waveforms, density
+from gaincell_char.declare.circuit import Circuit, NoiseFloor
 from gaincell_char.declare.datasheet import Figure, Study
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number
@@ -39,11 +42,12 @@ xsn b_dn vdd e 0 n_{gate_flavour} w={n_units*w_sw/2} l={l_gate}
 vdn b_dn 0 {v_pre}
 hdn dn 0 vdn 1e6
 """
+_PLAUSIBLE = {"s": 1e-6, "V": 1.0, "C": 1e-9}
 _SHARE = 0.5
 """Share of the time that the comparator needs for its swing over which its noise is averaged.
 
 The comparator begins to turn before the ramp reaches its threshold.  From runs with transient noise in gc28, at the
-slopes of both converters: tests/test_noise_converters.py.
+slopes of both converters: tests/test_noise_circuits.py.
 """
 
 
@@ -64,40 +68,19 @@ def noise(*, q_in: Grid) -> Bench:
         ),
         save=(),
         outputs=(
-            Output(
-                name="t_noise",
-                unit="s",
-                plausible_max=1e-6,
-                doc="rms jitter of the pulse",
-                measure=_jitter,
-                full_scale=T_PULSE.full_scale,
-            ),
-            Output(
-                name="v_bl",
-                unit="V",
-                plausible_max=1.0,
-                doc="rms noise of the bitline during precharge",
-                measure=_bitline,
-            ),
-            Output(
-                name="v_reset", unit="V", plausible_max=1.0, doc="what is left of it after auto-zero", measure=_reset
-            ),
-            Output(
-                name="v_zero", unit="V", plausible_max=1.0, doc="rms noise of the auto-zeroed threshold", measure=_zero
-            ),
-            Output(
-                name="v_trip",
-                unit="V",
-                plausible_max=1.0,
-                doc="rms noise of the comparator, at its input",
-                measure=_trip,
-            ),
-            Output(
-                name="q_ramp", unit="C", plausible_max=1e-9, doc="rms noise of the charge of the ramp", measure=_ramp
-            ),
+            _out("t_noise", "s", "rms jitter of the pulse", _jitter, T_PULSE.full_scale),
+            _out("v_bl", "V", "rms noise of the bitline during precharge", _bitline),
+            _out("v_reset", "V", "what is left of it after auto-zero", _reset),
+            _out("v_zero", "V", "rms noise of the auto-zeroed threshold", _zero),
+            _out("v_trip", "V", "rms noise of the comparator, at its input", _trip),
+            _out("q_ramp", "C", "rms noise of the charge of the ramp", _ramp),
         ),
         options={"gmin": 1e-15, "reltol": 1e-6},
     )
+
+
+def _out(name: str, unit: str, doc: str, measure: Measure, full_scale: str | float = "") -> Output:
+    return Output(name=name, unit=unit, doc=doc, measure=measure, plausible_max=_PLAUSIBLE[unit], full_scale=full_scale)
 
 
 def _slope(p: Numbers) -> float:
@@ -180,3 +163,16 @@ MODEL = Model(
 )
 STUDY = Study(bench="noise")
 FIGURE = Figure(study="noise", output="t_noise", x="q_in", title="Jitter of the pulse by charge", models=("jitter",))
+_FLOOR = NoiseFloor(study="noise", model="jitter", inputs={"q_in": "q_in"})
+
+
+def with_noise(circuit: Circuit, *, q_in: Grid) -> Circuit:
+    """A converter with the bench of its noise over some charges, its model, and the floor of its transfer."""
+    return replace(
+        circuit,
+        benches=(*circuit.benches, noise(q_in=q_in)),
+        models=(*circuit.models, MODEL),
+        studies=(*circuit.all_studies, STUDY),
+        figures=(*circuit.all_figures, FIGURE),
+        noise_floors={"transfer": _FLOOR},
+    )

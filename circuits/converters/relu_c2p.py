@@ -29,7 +29,7 @@ def _picture(study: str, group_by: str, title: str) -> Figure:
     return Figure(study=study, output="t_pulse", x="q_in", group_by=group_by, title=title)
 
 
-CIRCUIT = Circuit(
+_TRANSFER = Circuit(
     name="relu_c2p",
     title="ReLU charge-to-pulse converter",
     params=_benches.converter_params(n_units=8),
@@ -42,12 +42,10 @@ CIRCUIT = Circuit(
             q_prev=_benches.of_full_scale(-0.17, 0.0, 0.5, 1.0),
             q_in=_benches.of_full_scale(0.05, 0.5),
         ),
-        _noise.noise(q_in=_benches.of_full_scale(0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)),
     ),
-    models=(_models.HARD_SIGMOID, _models.RELU_KNEE, _noise.MODEL),
+    models=(_models.HARD_SIGMOID, _models.RELU_KNEE),
     studies=(
         Study(bench="transfer"),
-        _noise.STUDY,
         Study(
             bench="transfer",
             name="transfer_corners",
@@ -72,7 +70,6 @@ CIRCUIT = Circuit(
         _picture("transfer_corners", "temp", "Pulse width by temperature"),
         _picture("transfer_supply", "vdd", "Pulse width by supply"),
         _page.memory_figure(),
-        _noise.FIGURE,
     ),
     merits=(
         *_page.line_merits(),
@@ -94,3 +91,4 @@ CIRCUIT = Circuit(
     ),
     macros=_macros.RELU,
 )
+CIRCUIT = _noise.with_noise(_TRANSFER, q_in=_benches.of_full_scale(0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0))

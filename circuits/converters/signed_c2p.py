@@ -43,7 +43,7 @@ def _picture(study: str, group_by: str, title: str) -> Figure:
     return Figure(study=study, output="t_signed", x="q_in", group_by=group_by, title=title)
 
 
-CIRCUIT = Circuit(
+_TRANSFER = Circuit(
     name="signed_c2p",
     title="Signed charge-to-pulse converter",
     params=_benches.converter_params(n_units=4),
@@ -56,12 +56,10 @@ CIRCUIT = Circuit(
             q_prev=_benches.of_full_scale(-1.0, 0.0, 1.0),
             q_in=_benches.of_full_scale(0.05, 0.5),
         ),
-        _noise.noise(q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 10)),
     ),
-    models=(_models.HARD_TANH, _models.SIGNED_KNEE, _noise.MODEL),
+    models=(_models.HARD_TANH, _models.SIGNED_KNEE),
     studies=(
         Study(bench="transfer"),
-        _noise.STUDY,
         Study(bench="transfer", name="transfer_corners", sweep=FEW, models=(), corners=_page.CORNERS),
         Study(bench="transfer", name="transfer_temp", sweep=FEW, models=(), temps=_page.TEMPS),
         Study(
@@ -82,7 +80,6 @@ CIRCUIT = Circuit(
         _picture("transfer_corners", "corner", "Signed pulse width by corner"),
         _picture("transfer_temp", "temp", "Signed pulse width by temperature"),
         _page.memory_figure(),
-        _noise.FIGURE,
     ),
     merits=(
         *_page.line_merits(1, " of positive charge"),
@@ -106,3 +103,4 @@ CIRCUIT = Circuit(
     ),
     macros=_macros.SIGNED,
 )
+CIRCUIT = _noise.with_noise(_TRANSFER, q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 10))

@@ -7,18 +7,7 @@ mobility reduction theta [1/V] and its second order q [1/V^2].
 from collections.abc import Sequence
 
 from gaincell_char.declare.array_math import Array, polynomial, softplus
-from gaincell_char.declare.model import (
-    Change,
-    Coefficient,
-    CoefficientArray,
-    Model,
-    NoiseFloor,
-    RandomModel,
-    group,
-    terms,
-)
-
-from ._benches import T_MAX
+from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, Model, RandomModel, group, terms
 
 Branch = Sequence[float]
 
@@ -106,12 +95,6 @@ VDD = Coefficient(unit="V", doc="supply", start="vdd", fixed=True)
 V_BL = Coefficient(unit="V", doc="bitline", start="vdd/2", fixed=True)
 # k/q in volts per kelvin times the absolute temperature: CODATA 2018.
 UT = Coefficient(unit="V", doc="thermal voltage", start="8.617333e-5*(temp+273.15)", fixed=True)
-CHARGE_NOISE = NoiseFloor(study="noise", model="charge_noise", inputs={"v_store": "v_store", "t_pulse": "t_pulse"})
-# That of the mean current of the longest pulse, at full input.
-CURRENT_NOISE = NoiseFloor(
-    study="noise", model="charge_noise", inputs={"v_store": "v_store", "t_pulse": T_MAX}, per=T_MAX
-)
-WRITE_NOISE = NoiseFloor(study="noise", model="write_noise", inputs={"v_store": "v_dac"})
 FULL_DRIVE = {"v_in": "vdd", "v_bl": "vdd/2"}
 
 
@@ -151,7 +134,6 @@ CUBIC = Model(
     arguments={"c": terms("c", "A", 1e-5, 4), "v_ref": V_REF},
     held_at=FULL_DRIVE,
     linear=True,
-    noise=CURRENT_NOISE,
 )
 SOFTPLUS = Model(
     name="softplus",
@@ -162,7 +144,6 @@ SOFTPLUS = Model(
     equation="i_bl = N(v_store) - P(vdd - v_store), N(v) = k u^2/(1 + theta u + q u^2), u = s log(1 + exp((v - vt)/s))",
     arguments={**BRANCHES, "vdd": VDD},
     held_at=FULL_DRIVE,
-    noise=CURRENT_NOISE,
 )
 CUBIC_2D = Model(
     name="cubic_2d",
@@ -174,7 +155,6 @@ CUBIC_2D = Model(
     arguments={"c": terms("c", "A", 1e-5, [(i, j) for i in range(4) for j in range(4 - i)]), "v_ref": V_REF},
     held_at={"v_bl": "vdd/2"},
     linear=True,
-    noise=CURRENT_NOISE,
 )
 EKV_2D = Model(
     name="ekv_2d",
@@ -185,7 +165,6 @@ EKV_2D = Model(
     equation="i_bl = N - P, EKV transistors with the word lines as sources",
     arguments={"n": _ekv_transistor("n", 6e-5), "p": _ekv_transistor("p", 1e-4), "vdd": VDD, "v_bl": V_BL, "ut": UT},
     held_at={"v_bl": "vdd/2"},
-    noise=CURRENT_NOISE,
 )
 CUBIC_CHARGE = Model(
     name="cubic_charge",
@@ -196,7 +175,6 @@ CUBIC_CHARGE = Model(
     equation="q_bl = t_pulse (c0 + c1 w + c2 w^2 + c3 w^3), w = v_store - v_ref",
     arguments={"c": terms("c", "A", 1e-5, 4), "v_ref": V_REF},
     linear=True,
-    noise=CHARGE_NOISE,
 )
 SOFTPLUS_CHARGE = Model(
     name="softplus_charge",
@@ -206,7 +184,6 @@ SOFTPLUS_CHARGE = Model(
     output="q_bl",
     equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as softplus, Q0 = sum a_i w^i",
     arguments={**BRANCHES, "a": terms("a", "C", 1e-15, 6), "vdd": VDD, "v_ref": V_REF},
-    noise=CHARGE_NOISE,
 )
 FEED_THROUGH = Model(
     name="feed_through",
@@ -217,7 +194,6 @@ FEED_THROUGH = Model(
     equation="v_store = v_dac + f0 + f1 w + f2 w^2 + f3 w^3, w = v_dac - v_ref",
     arguments={"f": terms("f", "V", 1e-3, 4), "v_ref": V_REF},
     linear=True,
-    noise=WRITE_NOISE,
 )
 
 

@@ -6,9 +6,11 @@ flicker noise, which is counted from ``f_low`` on.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gaincell_char.declare.array_math import Array, namespace, polynomial, softplus
 from gaincell_char.declare.bench import Bench, Measure, Noise, Numbers, Output, Waveforms
+from gaincell_char.declare.circuit import Circuit, NoiseFloor
 from gaincell_char.declare.datasheet import Figure, Study
 from gaincell_char.declare.model import Coefficient, CoefficientArray, Model, group, terms
 from gaincell_char.declare.parameters import Params, number
@@ -158,3 +160,19 @@ FIGURES = tuple(
         ("v_noise", "", "Noise of the stored voltage after a write", "write_noise", {"t_pulse": T_MAX}),
     )
 )
+_OF_WRITE = NoiseFloor(study="noise", model="write_noise", inputs={"v_store": "v_dac"})
+_OF_CHARGE = NoiseFloor(study="noise", model="charge_noise", inputs={"v_store": "v_store", "t_pulse": "t_pulse"})
+# The mean current of the longest pulse, at full input.
+_OF_CURRENT = replace(_OF_CHARGE, inputs={"v_store": "v_store", "t_pulse": T_MAX}, per=T_MAX)
+
+
+def with_noise(circuit: Circuit) -> Circuit:
+    """A gain cell with the bench of its noise, its models, and the floors of the other benches."""
+    return replace(
+        circuit,
+        benches=(*circuit.benches, noise(circuit.name)),
+        models=(*circuit.models, *MODELS),
+        studies=(*circuit.all_studies, STUDY),
+        figures=(*circuit.all_figures, *FIGURES),
+        noise_floors={"dc": _OF_CURRENT, "pulse": _OF_CHARGE, "write": _OF_WRITE},
+    )

@@ -103,8 +103,7 @@ def _largest_kick(dataset: Dataset, _: Numbers) -> float:
 
 
 def _largest_feed_through(dataset: Dataset, p: Numbers) -> float:
-    at_levels = dataset.dv_feed.sel(v_dac=LEVELS.values(p), method="nearest")
-    return float(np.abs(at_levels).max())
+    return float(np.abs(dataset.dv_feed.sel(v_dac=LEVELS.values(p), method="nearest")).max())
 
 
 def _mean_energy(dataset: Dataset, _: Numbers) -> float:

@@ -50,23 +50,23 @@ SWITCHED_2D = Model(
     equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
     arguments={**_models.BRANCHES, "switch_n": _switch("n"), "switch_p": _switch("p"), "vdd": _models.VDD},
     held_at={"v_bl": "vdd/2"},
-    noise=_models.CURRENT_NOISE,
 )
 _SWITCHES = Params(
     w_sn=number(200e-9, "m", "width of the n switch", low=40e-9, high=10e-6),
     w_sp=number(400e-9, "m", "width of the p switch", low=40e-9, high=10e-6),
     l_s=number(30e-9, "m", "length of the switches", low=30e-9, high=10e-6),
 )
-CIRCUIT = Circuit(
+_READ = Circuit(
     name="gain_cell_switched",
     title="Gain cell with switches at the bitline",
     params=_benches.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0)
     | _SWITCHES,
-    benches=(*_benches.benches("gain_cell_switched", largest_move=0.35), _noise.noise("gain_cell_switched")),
-    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED, *_noise.MODELS),
-    studies=(*_page.STUDIES, _noise.STUDY),
-    figures=(*_page.figures("switched_2d"), *_noise.FIGURES),
+    benches=_benches.benches("gain_cell_switched", largest_move=0.35),
+    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED),
+    studies=_page.STUDIES,
+    figures=_page.figures("switched_2d"),
     merits=_page.MERITS,
     spreads=_page.SPREADS,
     macros=_macros.MACROS,
 )
+CIRCUIT = _noise.with_noise(_READ)

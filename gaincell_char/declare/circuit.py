@@ -1,6 +1,7 @@
 """What a file in ``circuits/`` declares as a whole."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import ParameterError
@@ -12,12 +13,33 @@ from .parameters import Params
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoiseFloor:
+    """Where the noise of what a bench measures is found: a model of the same circuit gives its standard deviation.
+
+    Attributes
+    ----------
+    study, model : str
+        Study of the circuit, and the noise model fitted in it.
+    inputs : mapping of str to float or str
+        Input of the noise model -> input of the models of the bench, or a number in its SI unit.
+    per : float
+        The noise is divided by this number: by a pulse width [s], if a charge belongs to a current.
+    """
+
+    study: str
+    model: str
+    inputs: Mapping[str, float | str]
+    per: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Circuit:
     """A circuit under test; ``name`` is also its file name in ``circuits/`` and ``netlists/``.
 
     Three fields have defaults, which None stands for.  ``studies``: every bench over its own sweep.  ``figures``: every
     output of a study, over the first input of its models, or the first dimension that is swept.  ``spreads`` (Monte
-    Carlo): every bench over its own sweep.
+    Carlo): every bench over its own sweep.  ``noise_floors``: bench -> noise of its first output, which tables print
+    beside the errors of its models.
     """
 
     name: str
@@ -30,6 +52,7 @@ class Circuit:
     merits: tuple[Merit, ...] = ()
     spreads: tuple[MonteCarloBench, ...] | None = None
     macros: tuple[Macro, ...] = ()
+    noise_floors: Mapping[str, NoiseFloor] = field(default_factory=dict)
 
     @cached_property
     def all_studies(self) -> tuple[Study, ...]:

@@ -110,26 +110,6 @@ def _per_volt(power: int) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseFloor:
-    """Where the noise of a model's output is found: a model of the same circuit that gives its standard deviation.
-
-    Attributes
-    ----------
-    study, model : str
-        Study of the circuit, and the noise model fitted in it.
-    inputs : mapping of str to float or str
-        Input of the noise model -> input of this model, or a number in its SI unit.
-    per : float
-        The noise is divided by this number: by a pulse width [s], if a charge belongs to a current.
-    """
-
-    study: str
-    model: str
-    inputs: Mapping[str, float | str]
-    per: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
 class Model:
     """A behavioural model: one elementwise function and the meaning of its arguments.
 
@@ -156,8 +136,6 @@ class Model:
     mean : callable, optional
         The same function for a last input that changes so fast that only its distribution matters: it has another axis,
         the last one, and so has the keyword argument ``shares``, the parts of the time at each of its values.
-    noise : NoiseFloor, optional
-        The noise of the output, which tables print beside the model's error.
     """
 
     name: str
@@ -171,7 +149,6 @@ class Model:
     linear: bool = False
     relative_from: float = 0.0
     mean: Callable[..., Any] | None = None
-    noise: NoiseFloor | None = None
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ A spectrum is one-sided, [unit^2/Hz], on a grid of frequencies with a constant n
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+import scipy
 
 from ..errors import DataError
 from .bench import Floats, density
@@ -53,7 +53,7 @@ def bandwidth(frequency: Floats, gain: Floats) -> float:
         If the gain does not fall so far.
     """
     fall = np.log(gain / gain.max()) + np.log(2) / 2
-    roots = CubicSpline(np.log(frequency), fall).roots(extrapolate=False)
+    roots = scipy.interpolate.CubicSpline(np.log(frequency), fall).roots(extrapolate=False)
     above = roots[roots > np.log(frequency[gain.argmax()])]
     if not above.size:
         raise DataError("the gain does not fall to its bandwidth within the frequencies of the analysis")

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..declare.bench import Floats
-from ..declare.circuit import Circuit
-from ..declare.model import NoiseFloor
+from ..declare.circuit import Circuit, NoiseFloor
 from .fit import Fit
 
 _POINTS = 33
@@ -28,9 +27,9 @@ def compute_noise_floor(circuit: Circuit, fit: Fit, noise: Sequence[Fit]) -> flo
     Returns
     -------
     float or None
-        None if the model declares no noise, or there is no fit of the noise at the conditions of `fit`.
+        None if the circuit declares no noise of this bench, or none was fitted at the conditions of `fit`.
     """
-    declared = circuit.model(fit.model).noise
+    declared = circuit.noise_floors.get(circuit.model(fit.model).bench)
     known = [one for one in noise if declared and one.model == declared.model and _agree(one, fit)]
     if declared is None or not known:
         return None
