@@ -104,7 +104,7 @@ def _periodic(name: str, doc: str, stimulus: str, params: Params, *, requires: s
         save=("v(st)",),
         outputs=(Output(name="v_store", unit="V", plausible_max=10.0, doc="stored voltage", measure=_after_tokens),),
         # Thousands of edges: with the tolerances of an idle cell the time steps become too small.
-        options={"gmin": 1e-18, "reltol": 1e-4, "abstol": 1e-15, "vntol": 1e-7, "chgtol": 1e-19},
+        options={"gmin": 1e-18, "reltol": 1e-4, "abstol": 1e-13, "vntol": 1e-7, "chgtol": 1e-16},
         requires={requires: "t_token is too short for the pulse and the gap"},
     )
 
