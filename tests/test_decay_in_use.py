@@ -110,7 +110,7 @@ def _cell(pool, bench, **sweep):
 def test_the_mean_of_the_leakage_gives_the_drift_of_a_transient_with_every_write(pool):
     tokens = 150
     levels = [0.2, 0.45, 0.6, 0.75]
-    simulated = _cell(pool, "half_select", v_init=levels, v_data=[0.0], time=[tokens * TOKEN])
+    simulated = _cell(pool, "half_select", v_init=levels, v_data=[0.0], tokens=[tokens])
     model = registry.load_model(registry.load_record("gc28", "capacitor_decay.decay"), "four_leaks", temp=27.0)
     shares = np.array([1 - WRITE / TOKEN, WRITE / TOKEN])
     v_wbl = np.array([VDD / 2, 0.0])
@@ -124,7 +124,7 @@ def test_the_mean_of_the_leakage_gives_the_drift_of_a_transient_with_every_write
 
 def test_a_read_leaves_the_stored_voltage_where_it_was(pool):
     levels = [0.2, 0.45, 0.75]
-    read = _cell(pool, "read_disturb", v_init=levels, time=[20 * TOKEN]).to_numpy()
+    read = _cell(pool, "read_disturb", v_init=levels, tokens=[20]).to_numpy()
     kept = _cell(pool, "decay", v_init=levels, v_wbl=[VDD / 2], time=[20 * TOKEN]).to_numpy()
     np.testing.assert_allclose(read, kept, atol=0.1e-3)
 

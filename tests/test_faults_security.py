@@ -3,7 +3,9 @@
 import ast
 import csv
 import gc
+import itertools
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -464,16 +466,16 @@ def _timed(read, text):
     return time.process_time() - began
 
 
-def _in_proportion(read, make, sizes=(MB, 2 * MB, 4 * MB)):
-    """Whether twice the text takes at most two and a half times as long; measured five times before it fails."""
+def _in_proportion(read, make, sizes=(MB, 2 * MB, 4 * MB), rounds=10):
+    """Whether twice the text takes at most two and a half times as long; the shortest of ten rounds before it fails.
+
+    Every round times all sizes: another process that slows the machine for a second slows them alike.
+    """
     texts = [make(size) for size in sizes]
-    for repeats in (1, 5):
-        times = []
-        for text in texts:
-            times.append(min(_timed(read, text) for _ in range(repeats)))
-            if len(times) > 1 and times[-1] > GROWTH * max(times[-2], UNFELT_S):
-                break
-        else:
+    times = [math.inf] * len(texts)
+    for _ in range(rounds):
+        times = [min(best, _timed(read, text)) for best, text in zip(times, texts, strict=True)]
+        if all(longer <= GROWTH * max(shorter, UNFELT_S) for shorter, longer in itertools.pairwise(times)):
             return ""
     return f"{times} s"
 

@@ -44,14 +44,14 @@ class Case:
         found = gc.sweep(
             "capacitor_decay",
             self.bench,
-            axes={"v_init": list(self.levels), "time": list(self.times)},
+            axes={"v_init": list(self.levels), "tokens": [round(t / TOKEN) for t in self.times]},
             temps=(self.temp,),
             fixed=fixed,
             workers=workers,
             timeout_s=3600,
         )
         assert found.attrs["n_failed"] == 0
-        values = found.v_store.isel(corner=0, temp=0).transpose("v_init", "time").to_numpy()
+        values = found.v_store.isel(corner=0, temp=0).transpose("v_init", "tokens").to_numpy()
         return {"title": self.title, "simulator": found.attrs["simulator"], "v_store": values.tolist()}
 
     def predict(self) -> np.ndarray[Any, Any]:
