@@ -90,9 +90,7 @@ def _periodic(name: str, doc: str, stimulus: str, params: Params, *, requires: s
         stimulus=_CELL + stimulus,
         params=_PERIODS | params,
         sweep={"v_init": linspace(0, "vdd", 4)},
-        curve=Curve(
-            name="tokens", unit="1", doc="tokens since the write", values=listed(1, 10), low=1.0, high=1e6
-        ),
+        curve=Curve(name="tokens", unit="1", doc="tokens since the write", values=listed(1, 10), low=1.0, high=1e6),
         analysis=Tran(stop="(tokens_stop+1)*t_token", max_step="t_token/8", start_step="t_edge"),
         initial={"v(st)": "v_init"},
         save=("v(st)",),
