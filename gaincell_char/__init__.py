@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .montecarlo.campaign import plan_campaign
     from .montecarlo.execute import run_campaign
     from .montecarlo.results import collect
-    from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench
+    from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench, records_at
     from .reporting.report_verb import report
     from .spice.pool import Pool
     from .storage.tables import read_table, write_dataset
@@ -63,6 +63,7 @@ _HOMES = {
     "plan_bench": "registry",
     "plan_campaign": "montecarlo.campaign",
     "read_record": "fitting.record",
+    "records_at": "registry",
     "read_table": "storage.tables",
     "report": "reporting.report_verb",
     "run": "workflows.run_verb",
@@ -95,6 +96,7 @@ __all__ = [
     "plan_campaign",
     "read_record",
     "read_table",
+    "records_at",
     "report",
     "run",
     "run_campaign",

@@ -1,8 +1,8 @@
 """Behavioural models of both charge-to-pulse converters.
 
-One side of a converter is six numbers: gain [s/C], width t_0 [s] of the line at the threshold, the share of t_0 that
-fades in over q_1 [C], the wide and the narrow scale q_1 and q_2 [C] of the knee, and the part of the rest that is a
-step.
+One side of a converter is seven numbers: gain [s/C], width t_0 [s] of the line at the threshold, the share of t_0 that
+fades in over q_1 [C], the wide and the narrow scale q_1 and q_2 [C] of the knee, the part of the rest that is a step,
+and the bend [1/s] of the line, which is 0 unless switches leak.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,9 @@ from gaincell_char.declare.array_math import Array, clamp, namespace
 from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, Model, RandomModel, group
 
 Side = Sequence[float]
-DELAYED = "gain x + t_0 (1 - share exp(-x/q_1) - (1 - share) (step exp(-x/q_3) + (1 - step) exp(-x/q_2)))"
+DELAYED = (
+    "gain x (1 + bend gain x) + t_0 (1 - share exp(-x/q_1) - (1 - share) (step exp(-x/q_3) + (1 - step) exp(-x/q_2)))"
+)
 """The formula of `delayed`."""
 
 
@@ -22,12 +24,14 @@ def delayed(x: Array, side: Side, q_3: float) -> Array:
 
     A line of slope ``gain``, late by the comparator's delay.  The delay fades in over three scales of charge, because
     the comparator decides the slower the closer the bitline is to its threshold; the last scale, ``q_3``, is too short
-    to resolve and models the shortest pulse.
+    to resolve and models the shortest pulse.  A switch of the bitline that leaks bends the line, because the bitline
+    is the farther from its precharge level the larger the charge is.
     """
-    gain, t_0, share, q_1, q_2, step = side
+    gain, t_0, share, q_1, q_2, step, bend = side
     exp = namespace(x).exp
     near = step * exp(-x / q_3) + (1 - step) * exp(-x / q_2)
-    return gain * x + t_0 * (1 - share * exp(-x / q_1) - (1 - share) * near)
+    line = gain * x
+    return line * (1 + bend * line) + t_0 * (1 - share * exp(-x / q_1) - (1 - share) * near)
 
 
 def hard_sigmoid(q_in: Array, *, gain: float, t_max: float) -> Array:
@@ -66,6 +70,7 @@ def _side(suffix: str = "", of: str = "") -> CoefficientArray:
         q_1=Coefficient(unit="C", doc=f"wide scale of the knee{of}", start=8e-15, low=2e-15, high=1e-12),
         q_2=Coefficient(unit="C", doc=f"narrow scale of the knee{of}", start=1e-15, low=1e-16, high=2e-15),
         step=Coefficient(unit="1", doc=f"part of the rest that is a step{of}", start=0.3, low=0.0, high=1.0),
+        bend=Coefficient(unit="1/s", doc=f"bend of the line{of}", start=0.0, scale=1e6, fixed=True),
     )
 
 

@@ -11,7 +11,7 @@ from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.sweep_values import join, listed
 
-from . import _benches, _macros, _models, _noise, _page
+from . import _benches, _macros, _models, _noise, _page, _pvt
 
 DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
 OUTPUTS, SAVE = (_benches.T_PULSE,), ("v(out)",)
@@ -91,4 +91,5 @@ _TRANSFER = Circuit(
     ),
     macros=_macros.RELU,
 )
-CIRCUIT = _noise.with_noise(_TRANSFER, q_in=_benches.of_full_scale(0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0))
+_NOISY = _noise.with_noise(_TRANSFER, q_in=_benches.of_full_scale(0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0))
+CIRCUIT = _pvt.with_pvt(_NOISY, _pvt.RELU_KNEE, _pvt.POSITIVE)

@@ -13,7 +13,7 @@ from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.sweep_values import join, linspace
 
-from . import _benches, _macros, _models, _noise, _page
+from . import _benches, _macros, _models, _noise, _page, _pvt
 
 DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
 SAVE = ("v(out)", "v(sgn)")
@@ -103,4 +103,5 @@ _TRANSFER = Circuit(
     ),
     macros=_macros.SIGNED,
 )
-CIRCUIT = _noise.with_noise(_TRANSFER, q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 10))
+_NOISY = _noise.with_noise(_TRANSFER, q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 10))
+CIRCUIT = _pvt.with_pvt(_NOISY, _pvt.SIGNED_KNEE, _pvt.BOTH)

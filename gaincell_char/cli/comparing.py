@@ -9,6 +9,7 @@ import pandas as pd
 
 from .. import registry
 from ..errors import GaincellError, ParameterError
+from ..fitting.at_conditions import NOMINAL
 from ..spice.pool import Pool
 from ..storage import tables
 from ..storage.manifest import check_campaign_folder
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
 @click.option("--r-wire", default=0.0, show_default=True, help="Bitline wire resistance per cell [ohm].")
 @click.option("--mismatch", is_flag=True, help="Draw mismatch for every device, and test the model's intervals.")
 @click.option("--draws", default=400, show_default=True, help="Random arrays per interval of the software model.")
+@click.option("--corner", default=NOMINAL.corner, show_default=True, help="Process corner.")
+@click.option("--temp", default=NOMINAL.temp, show_default=True, help="Temperature [degC].")
+@click.option("--vdd", type=float, help="Supply [V]; that of the technology by default.")
 @click.option("--form", help="Form of the software model that must agree; the best form by default.")
 @click.option(
     "--gate", is_flag=True, help="Exit with status 1 if the difference exceeds the error stated in the records."

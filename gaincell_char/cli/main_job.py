@@ -38,6 +38,7 @@ _LEGEND = (
 @click.option(
     "--records", type=click.Path(path_type=Path), help="Also write the records here, as <circuit>.<study>.json."
 )
+@click.option("--all", "every_study", is_flag=True, help="Include the studies over corner, supply and temperature.")
 @command_options.TECH
 @command_options.WORKERS
 @command_options.TIMEOUT
@@ -47,11 +48,14 @@ def run(
     out: Path,
     circuits: Sequence[str],
     records: Path | None,
+    every_study: bool,
     tech: str,
     workers: int | None,
     timeout: float,
 ) -> None:
     """Characterize every circuit: simulate all benches, fit all models, write report, pictures and records.
+
+    With --all the studies over corner, supply and temperature are included; they take several minutes.
 
     \b
     Example:  gaincell run --out results
@@ -59,7 +63,7 @@ def run(
     from .. import reporting  # imports matplotlib, which takes a second
 
     began = time.perf_counter()
-    plan = plan_main_job(circuits, tech)
+    plan = plan_main_job(circuits, tech, every_study=every_study)
     with Pool(workers, timeout_s=timeout) as pool, interrupts.stopping(pool):
         job = run_main_job(plan, out, records, pool, Watcher(progress=progress, say=say))
     wall_s = time.perf_counter() - began

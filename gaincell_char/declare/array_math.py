@@ -1,5 +1,6 @@
 """Shapes that behavioural models are made of: elementwise, for NumPy arrays and torch tensors alike."""
 
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,11 @@ def softplus(x: Array) -> Array:
     xp = namespace(x)
     size = xp.abs(x)
     return (x + size) / 2 + xp.log1p(xp.exp(-size))
+
+
+def log(x: Array | float) -> Array | float:
+    """Natural logarithm of a dimensionless array or number, elementwise."""
+    return math.log(x) if isinstance(x, int | float) else namespace(x).log(x)
 
 
 def clamp(x: Array, low: float, high: float) -> Array:

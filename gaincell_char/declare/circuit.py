@@ -10,6 +10,7 @@ from .datasheet import Figure, Merit, MonteCarloBench, Study
 from .macro_model import Macro
 from .model import Model
 from .parameters import Params
+from .pvt import PvtModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ class Circuit:
 
     def _figure(self, study: Study, output: str) -> Figure:
         bench = self.bench(study.bench)
-        models = [m for m in self.models if (m.bench, m.output) == (bench.name, output)]
+        models = [model for model in self.models_of(study) if model.output == output]
         axes = [*models[0].inputs] if models else [*_inner(bench), *bench.sweep]
         doc = bench.output(output).doc
         return Figure(
@@ -89,6 +90,21 @@ class Circuit:
             title=f"{doc[0].upper()}{doc[1:]}",
             models=tuple(model.name for model in models),
         )
+
+    def models_of(self, study: Study) -> tuple[Model, ...]:
+        """Return the models to fit to a `study`: those it names, or all of its bench that belong to one condition."""
+        if study.models is not None:
+            return tuple(self.model(name) for name in study.models)
+        return tuple(model for model in self.models if model.bench == study.bench and not isinstance(model, PvtModel))
+
+    def study_of(self, model: Model) -> Study | None:
+        """Return the first study to which a `model` is fitted, if there is one."""
+        return next((study for study in self.all_studies if model in self.models_of(study)), None)
+
+    def pvt_model(self, nominal: Model) -> PvtModel | None:
+        """Return the model over conditions whose model at one condition is `nominal`, if the circuit has one."""
+        found = (model for model in self.models if isinstance(model, PvtModel))
+        return next((model for model in found if model.nominal.name == nominal.name), None)
 
     def spread(self, bench: str) -> MonteCarloBench | None:
         """Return what Monte Carlo of a bench measures, if that is declared."""

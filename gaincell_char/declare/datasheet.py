@@ -15,7 +15,8 @@ from .sweep_values import Grid
 class Study:
     """One sweep of the main job: a bench, at which density, at which conditions.
 
-    ``models`` names the models to fit: all of the bench's unless given.
+    ``models`` names the models to fit: all of the bench's at one condition unless given.  ``own_sweep`` is whether
+    the bench's own sweep is included.  A study that is ``optional`` runs only if all studies are asked for.
     """
 
     bench: str
@@ -26,6 +27,8 @@ class Study:
     temps: tuple[float, ...] = (27.0,)
     fixed: Mapping[str, Value] = field(default_factory=dict)
     options: Mapping[str, float] = field(default_factory=dict)
+    own_sweep: bool = True
+    optional: bool = False
 
     @property
     def key(self) -> str:

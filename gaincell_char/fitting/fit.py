@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 from ..declare.bench import Numbers
 from ..declare.model import Model
+from ..declare.pvt import PvtModel
 from ..errors import DataError, FitError
 from ..storage.schema_fields import Conditions, Finite, Label, Name, NotNegative, Text
 from .accuracy import CrossValidation, EndBlock, Errors, FreshErrors, LargestError, RowError, compute_errors
@@ -18,6 +19,7 @@ from .end_blocks import leave_out_ends
 from .least_squares import Problem, Solution
 from .points import Selection, select
 from .row_errors import find_largest_row
+from .threshold_law import beyond_threshold, fit_threshold_law
 
 PUBLISHED, FITTED = "published", "fitted"
 """Forms of a model: the formula of a publication, and the formula with the smallest errors found."""
@@ -60,7 +62,8 @@ class Fit(_Record):
     full_range : float
         Largest minus smallest output [`unit`].
     covariance : list of lists
-        Covariance of the fitted coefficients, in the order of `coefficients` without the given ones.
+        Covariance of the fitted coefficients, in the order of `coefficients` without the given ones; empty for a model
+        over conditions.
     fitted : Errors
         Errors at the points that the coefficients were fitted to, which are all points.
     cross_validation : CrossValidation
@@ -182,7 +185,15 @@ def fit_model(
     if constant := [name for name, x in selection.inputs.items() if x.min() == x.max()]:
         raise FitError(f"model {model.name}: {constant[0]} has one value only; sweep it, or choose another model")
     numeric = {name: value for name, value in selection.conditions.items() if not isinstance(value, str)}
-    problem = Problem(model, selection, selection.full_range, {**params, **numeric})
+    # A model over conditions begins its search in their middle.
+    middle = {name: float(np.median(np.unique(x))) for name, x in selection.inputs.items()}
+    scope, known, whole = {**middle, **params, **numeric}, dict[str, float](), selection
+    if isinstance(model, PvtModel) and model.threshold is not None and selection.threshold is not None:
+        known = fit_threshold_law(model, model.threshold, selection, scope)
+        selection = beyond_threshold(model.threshold, selection)
+    if isinstance(model, PvtModel):
+        robust = robust or model.robust
+    problem = Problem(model, selection, whole.full_range, scope, known=known)
     solution = problem.fit(robust)
     values = problem.coefficients(solution)
     predicted = np.asarray(model(*selection.inputs.values(), **values), dtype=float)
@@ -195,14 +206,15 @@ def fit_model(
         unit=unit,
         conditions=selection.conditions,
         coefficients=_estimates(model, problem, solution),
-        covariance=solution.covariance.tolist(),
-        valid_range={name: (float(x.min()), float(x.max())) for name, x in selection.inputs.items()},
-        full_range=selection.full_range,
-        fitted=compute_errors(selection, predicted, selection.full_range),
+        # That of a hundred coefficients is larger than the rest of the record.
+        covariance=[] if isinstance(model, PvtModel) else solution.covariance.tolist(),
+        valid_range={name: (float(x.min()), float(x.max())) for name, x in whole.inputs.items()},
+        full_range=whole.full_range,
+        fitted=compute_errors(selection, predicted, whole.full_range),
         cross_validation=cross_validate(problem, values, robust),
         fresh=None,
         end_blocks=(leave_out_ends(problem, values, robust) or None) if leave_out else None,
-        row_error=find_largest_row(selection, predicted, selection.full_range),
+        row_error=find_largest_row(selection, predicted, whole.full_range),
     )
 
 

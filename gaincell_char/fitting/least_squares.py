@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,8 @@ class Problem:
         Parameters [SI unit], from which start values are computed.
     start : mapping of str to float, optional
         Coefficients near the solution, at which a short nonlinear search begins.
+    known : mapping of str to float, optional
+        Coefficients that have been measured and are not fitted.
 
     Attributes
     ----------
@@ -74,12 +77,19 @@ class Problem:
     """
 
     def __init__(
-        self, model: Model, points: Selection, full_range: float, params: Numbers, start: Numbers | None = None
+        self,
+        model: Model,
+        points: Selection,
+        full_range: float,
+        params: Numbers,
+        start: Numbers | None = None,
+        known: Numbers | None = None,
     ) -> None:
         self.model, self.points, self.full_range, self._params = model, points, full_range, params
-        self._short = start is not None
+        self._short, self._known = start is not None, known or {}
         declared = {name: coefficient.start_value(params) for name, coefficient in model.coefficients.items()}
-        self.given = {name: declared[name] for name, coefficient in model.coefficients.items() if coefficient.fixed}
+        fixed = {name: declared[name] for name, coefficient in model.coefficients.items() if coefficient.fixed}
+        self.given = {**fixed, **self._known}
         self.free = [name for name in declared if name not in self.given]
         unknown = [model.coefficients[name] for name in self.free]
         typical = np.array([declared[name] for name in self.free])
@@ -108,7 +118,11 @@ class Problem:
         FitError
             If too few points are left.
         """
-        return Problem(self.model, self.points.part(~block), self.full_range, self._params, start)
+        part = Problem(self.model, self.points.part(~block), self.full_range, self._params, start, self._known)
+        if self.model.linear:
+            base, columns = self._linear_terms
+            part.__dict__["_linear_terms"] = base[~block], columns[~block]
+        return part
 
     def fit(self, robust: float = 0.0) -> Solution:
         """Solution by `solve_linear` if the model is linear and `robust` is 0, else by `solve`, with their errors."""
@@ -164,15 +178,21 @@ class Problem:
         FitError
             If the points do not determine a coefficient.
         """
-        base = self._predict(np.zeros(len(self.free)))
-        columns = [self._predict(unit) - base for unit in np.eye(len(self.free))]
-        jacobian = np.stack(columns, axis=1) / self.full_range
+        base, columns = self._linear_terms
+        jacobian = columns / self.full_range
         self._check_rank(jacobian, _LINEAR_RANK_TOLERANCE)
         jacobian = jacobian * self._weight[:, None]
         norm = np.linalg.norm(jacobian, axis=0)
         target = self._weight * (self.points.output - base) / self.full_range
         scaled = np.linalg.lstsq(jacobian / norm, target)[0] / norm
         return self._solution(scaled, jacobian, self._residual(scaled))
+
+    @cached_property
+    def _linear_terms(self) -> tuple[Floats, Floats]:
+        """Output of a linear model without its free coefficients, and the output per scale of each of them."""
+        base = self._predict(np.zeros(len(self.free)))
+        columns = [self._predict(unit) - base for unit in np.eye(len(self.free))]
+        return base, np.stack(columns, axis=1)
 
     def _predict(self, scaled: Floats) -> Floats:
         scale = self._scale.reshape(-1, *(1,) * (scaled.ndim - 1))
@@ -209,7 +229,10 @@ class Problem:
         norm = np.linalg.norm(jacobian, axis=0)
         flat = [name for name, size in zip(self.free, norm, strict=True) if size == 0]
         if not flat:
-            _, sizes, directions = np.linalg.svd(jacobian / norm, full_matrices=False)
+            try:
+                _, sizes, directions = np.linalg.svd(jacobian / norm, full_matrices=False)
+            except np.linalg.LinAlgError as error:  # LAPACK gives up on some matrices without full rank
+                raise FitError(f"model {self.model.name}: the data do not determine it: {error}") from None
             if sizes[-1] >= tolerance * sizes[0]:
                 return
             null = np.abs(directions[-1])

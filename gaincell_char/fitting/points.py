@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..declare.bench import Floats, Numbers
 from ..declare.model import Model
+from ..declare.pvt import PvtModel
 from ..errors import DataError
 
 Mask = NDArray[np.bool_]
@@ -17,6 +18,8 @@ SIGMA = "sigma"
 """Column of a table with the standard deviation of the output, if it is known."""
 # Far above any voltage, current, charge, energy or time; its fourth power is still finite.
 _LARGEST = 1e70
+_NEAR = 1e-12
+"""Voltages that differ by less [V] are the same: grids are computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +36,15 @@ class Selection:
         Corner, temperature and every other value at which the points were taken.
     sigma : ndarray, shape (n,), optional
         Standard deviation of each output [SI unit], if the data are measured and it is known.
+    threshold : ndarray, shape (n,), optional
+        Measured value of the threshold of a `PvtModel` at the conditions of each point, in its unit.
     """
 
     inputs: dict[str, Floats]
     output: Floats
     conditions: dict[str, float | str]
     sigma: Floats | None = None
+    threshold: Floats | None = None
 
     @property
     def full_range(self) -> float:
@@ -58,6 +64,7 @@ class Selection:
             inputs={name: x[where] for name, x in self.inputs.items()},
             output=self.output[where],
             sigma=None if self.sigma is None else self.sigma[where],
+            threshold=None if self.threshold is None else self.threshold[where],
         )
 
 
@@ -120,6 +127,16 @@ def _at(model: Model, rows: pd.DataFrame, values: Numbers, held: Numbers) -> pd.
     return rows
 
 
+def _between_rails(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose voltages lie between the rails of a model over conditions."""
+    if not isinstance(model, PvtModel):
+        return rows
+    for name in model.rails:
+        low, high = model.limits(name, rows["vdd"].to_numpy(dtype=float))
+        rows = rows[((rows[name] >= low - _NEAR) & (rows[name] <= high + _NEAR)).to_numpy()]
+    return rows
+
+
 def _some(column: "pd.Series[Any]") -> str:
     values = [f"{v:g}" if isinstance(v, float) else str(v) for v in column.unique()]
     return ", ".join(values[:6]) + (", ..." if len(values) > 6 else "")
@@ -128,7 +145,7 @@ def _some(column: "pd.Series[Any]") -> str:
 def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: Numbers) -> Selection:
     numeric = {name: value for name, value in key.items() if not isinstance(value, str)}
     at = model.held_values({**params, **numeric})
-    rows = _at(model, group, at, params)
+    rows = _between_rails(model, _at(model, group, at, params))
     conditions = {**key, **{name: value for name, value in at.items() if name in rows}}
     for name in model.inputs:
         if rows[name].nunique() < 2:
@@ -145,4 +162,13 @@ def _selection(model: Model, group: pd.DataFrame, key: dict[str, Any], params: N
         output=output,
         conditions=plain,
         sigma=rows[SIGMA].to_numpy(dtype=float) if SIGMA in rows else None,
+        threshold=_threshold(model, rows),
     )
+
+
+def _threshold(model: Model, rows: pd.DataFrame) -> Floats | None:
+    """Measured thresholds of a model, if it has one and the table contains them."""
+    threshold = model.threshold if isinstance(model, PvtModel) else None
+    if threshold is None or threshold.coefficient not in rows:
+        return None
+    return rows[threshold.coefficient].to_numpy(dtype=float)

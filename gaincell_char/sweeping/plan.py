@@ -96,12 +96,13 @@ class SweepPlan:
     def full_scale(self, output: str, values: Floats) -> float:
         """Full scale of an output: the declared one, or the largest absolute value.
 
-        `values` has any shape; both are in the SI unit of the output.
+        `values` has any shape; both are in the SI unit of the output.  A full scale that is a swept parameter is its
+        default.
         """
         declared = self.bench.output(output).full_scale
         if not declared:
             return float(np.nanmax(np.abs(values)))
-        return numbers(self.fixed)[declared] if isinstance(declared, str) else declared
+        return numbers(self._resolve({}) | self.fixed)[declared] if isinstance(declared, str) else declared
 
     def tightened(self, tighter: float) -> "SweepPlan":
         """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.

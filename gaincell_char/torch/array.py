@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import RandomCircuits
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_random
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_random
 from .bitline import Bitline, MovingCell, Slices, integrate_slices
 from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
 from .decay import Decay
@@ -62,7 +61,7 @@ class GainCellArray(nn.Module):
         self,
         v_store: Tensor,
         *,
-        records: str | Path = DEFAULT_TECHNOLOGY,
+        records: Records = DEFAULT_TECHNOLOGY,
         form: str | None = None,
         head: str = DEFAULT_HEAD,
         bitline: Bitline | None = None,

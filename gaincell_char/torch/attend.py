@@ -3,14 +3,14 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Literal, TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, record_sets
+from ..fitting.at_conditions import NOMINAL, Condition
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, record_sets, records_at
 from ..sweeping.arguments import check_count, check_number
 from .checks import Guard, check_flag, check_tensor, check_together, exact
 from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
@@ -34,6 +34,9 @@ class AttentionOptions(TypedDict, total=False):
     gradient: str
     outside: str
     read_noise: float | str
+    corner: str
+    temp: float
+    vdd: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +52,20 @@ class _Options:
     gradient: str = "true"
     outside: str = "clamp"
     read_noise: float | str = 0.0
+    corner: str = NOMINAL.corner
+    temp: float = NOMINAL.temp
+    vdd: float | None = NOMINAL.vdd
+
+    @property
+    def moved(self) -> bool:
+        """Whether corner, temperature or supply is not that of the records."""
+        return Condition(corner=self.corner, temp=self.temp, vdd=self.vdd) != NOMINAL
 
     def __post_init__(self) -> None:
         check_read_noise(self.read_noise)
+        check_number("temp", self.temp)
+        if self.vdd is not None:
+            check_number("vdd", self.vdd, 0.0)
         check_number("decay_per_token", self.decay_per_token, 0.0)
         check_flag("quantize", self.quantize)
         if self.decay_on not in ("weight", "output"):
@@ -92,6 +106,9 @@ class Attention(nn.Module):
     read_noise : float or "record"
         Standard deviation [C] of every charge at a converter, or the noise of the records: that of the cells and that
         of the converter, both as a charge.  Drawn at every call from PyTorch's default generator; 0 by default.
+    corner, temp, vdd : str, float, float
+        Process corner, temperature [degC] and supply [V]; those of the records by default.  Other conditions need the
+        records of the studies over conditions, as of `records_at`.
 
     Raises
     ------
@@ -102,11 +119,13 @@ class Attention(nn.Module):
     """
 
     def __init__(
-        self, records: str | Path = DEFAULT_TECHNOLOGY, form: str | None = None, **options: Unpack[AttentionOptions]
+        self, records: Records = DEFAULT_TECHNOLOGY, form: str | None = None, **options: Unpack[AttentionOptions]
     ) -> None:
         super().__init__()
         chosen = _Options(**options)
         head, outside = chosen.head, chosen.outside
+        if chosen.moved:
+            records = records_at(records, corner=chosen.corner, temp=chosen.temp, vdd=chosen.vdd)
         declared = load_head(head)
         values = declared.operation("values")
         known = find_record(records, f"{values.converter}.{next(iter(values.forms.values())).study}").parameters
@@ -209,7 +228,7 @@ def attention(
     k: Tensor,
     v: Tensor,
     *,
-    records: str | Path = ...,
+    records: Records = ...,
     form: str | None = ...,
     return_intermediates: Literal[False] = ...,
     **options: Unpack[AttentionOptions],
@@ -220,7 +239,7 @@ def attention(
     k: Tensor,
     v: Tensor,
     *,
-    records: str | Path = ...,
+    records: Records = ...,
     form: str | None = ...,
     return_intermediates: Literal[True],
     **options: Unpack[AttentionOptions],
@@ -230,7 +249,7 @@ def attention(
     k: Tensor,
     v: Tensor,
     *,
-    records: str | Path = DEFAULT_TECHNOLOGY,
+    records: Records = DEFAULT_TECHNOLOGY,
     form: str | None = None,
     return_intermediates: bool = False,
     **options: Unpack[AttentionOptions],
@@ -271,7 +290,7 @@ def attention(
     return module.intermediates(q, k, v) if return_intermediates else module(q, k, v)
 
 
-def _find_module(records: str | Path, form: str | None, options: _Options) -> Attention:
+def _find_module(records: Records, form: str | None, options: _Options) -> Attention:
     """Module of a set of records: cached for packaged records, new for a folder, whose records may change."""
     hashable = all(isinstance(value, Hashable) for value in (form, *vars(options).values()))
     if hashable and str(records) in record_sets():
@@ -279,7 +298,7 @@ def _find_module(records: str | Path, form: str | None, options: _Options) -> At
     return _build_module(records, form, options)
 
 
-def _build_module(records: str | Path, form: str | None, options: _Options) -> Attention:
+def _build_module(records: Records, form: str | None, options: _Options) -> Attention:
     return Attention(records, form, **vars(options))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from ..declare.attention_head import ModelName
 from ..errors import ParameterError
-from ..registry import DEFAULT_HEAD, load_head
+from ..registry import DEFAULT_HEAD, Records, load_head
 from ..sweeping.arguments import check_count, check_number
 from .elements import find_model
 
@@ -67,7 +66,7 @@ class MovingCell:
     most: float
 
     @classmethod
-    def from_records(cls, records: str | Path, head: str = DEFAULT_HEAD) -> "MovingCell":
+    def from_records(cls, records: Records, head: str = DEFAULT_HEAD) -> "MovingCell":
         """Load the models of the cell of a head from a set of records."""
         declared = load_head(head)
         names = {part: getattr(declared.sliced, part) for part in ("active", "idle", "edge", "move")}

@@ -1,7 +1,6 @@
 """Stored voltage of a cell that keeps it while other tokens are written."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ..fitting.fitted import FittedModel
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_random
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_random
 from .checks import Guard, check_broadcast
 from .elements import Element, best_form, choose_model, find_model
 from .random_numbers import draw_parts
@@ -52,7 +51,7 @@ class Decay(Element):
     @classmethod
     def from_records(
         cls,
-        records: str | Path = DEFAULT_TECHNOLOGY,
+        records: Records = DEFAULT_TECHNOLOGY,
         form: str | None = None,
         *,
         head: str = DEFAULT_HEAD,
@@ -109,7 +108,7 @@ class Decay(Element):
         shape: tuple[int, ...],
         generator: torch.Generator | None = None,
         *,
-        records: str | Path = DEFAULT_TECHNOLOGY,
+        records: Records = DEFAULT_TECHNOLOGY,
         head: str = DEFAULT_HEAD,
         process: bool = False,
         mismatch: bool = True,

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -11,17 +10,17 @@ from torch import Tensor, nn
 from ..declare.attention_head import ModelName
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import FittedModel, parameter
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, find_record, load_head, load_model
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_model
 from ..sweeping.arguments import check_number
 from .checks import Guard, check_broadcast
 
 
-def find_model(records: str | Path, circuit: str, name: ModelName, **conditions: float | str) -> FittedModel:
+def find_model(records: Records, circuit: str, name: ModelName, **conditions: float | str) -> FittedModel:
     """Load model `name` of `circuit` from `records`, a packaged set or a folder; `conditions` as in ``temp=85.0``."""
     return load_model(find_record(records, f"{circuit}.{name.study}"), name.model, **conditions)
 
 
-def best_form(records: str | Path, head: str = DEFAULT_HEAD) -> str:
+def best_form(records: Records, head: str = DEFAULT_HEAD) -> str:
     """Name of the best form of a head's cell that a set of records contains.
 
     Raises
@@ -29,19 +28,32 @@ def best_form(records: str | Path, head: str = DEFAULT_HEAD) -> str:
     DataError
         If the records contain no form.
     """
+    return list_forms(records, head)[-1]
+
+
+def list_forms(records: Records, head: str = DEFAULT_HEAD) -> tuple[str, ...]:
+    """Names of the forms of a head's cell that a set of records contains, best last.
+
+    Raises
+    ------
+    DataError
+        If the records contain no form.
+    """
     declared = load_head(head)
-    reasons = []
-    for form, name in list(declared.forms.items())[::-1]:
+    found, reasons = [], []
+    for form, name in declared.forms.items():
         try:
             find_model(records, declared.cell, name)
         except DataError as error:
             reasons.append(str(error))
         else:
-            return form
-    raise DataError(reasons[-1])
+            found.append(form)
+    if not found:
+        raise DataError(reasons[0])
+    return tuple(found)
 
 
-def longest_pulse(records: str | Path, head: str = DEFAULT_HEAD) -> float:
+def longest_pulse(records: Records, head: str = DEFAULT_HEAD) -> float:
     """Longest input pulse [s]: the time window of the converters."""
     operation = load_head(head).operations[0]
     study = next(iter(operation.forms.values())).study
@@ -153,7 +165,7 @@ class GainCell(Element):
     @classmethod
     def from_records(
         cls,
-        records: str | Path = DEFAULT_TECHNOLOGY,
+        records: Records = DEFAULT_TECHNOLOGY,
         form: str | None = None,
         *,
         head: str = DEFAULT_HEAD,
@@ -226,7 +238,7 @@ class _Converter(Element):
     @classmethod
     def from_records(
         cls,
-        records: str | Path = DEFAULT_TECHNOLOGY,
+        records: Records = DEFAULT_TECHNOLOGY,
         form: str | None = None,
         *,
         head: str = DEFAULT_HEAD,
@@ -263,7 +275,7 @@ def choose_model(forms: Mapping[str, ModelName], form: str) -> ModelName:
     return forms[form]
 
 
-def _window(records: str | Path, head: str) -> float:
+def _window(records: Records, head: str) -> float:
     """Longest input pulse [s]; infinite if the records contain no converter."""
     try:
         return longest_pulse(records, head)
@@ -271,7 +283,7 @@ def _window(records: str | Path, head: str) -> float:
         return math.inf
 
 
-def _published_gain(records: str | Path, circuit: str, name: ModelName) -> float | None:
+def _published_gain(records: Records, circuit: str, name: ModelName) -> float | None:
     """Gain [A/V] of the linear variant of a published model, if the publication states one."""
     record = find_record(records, f"{circuit}.{name.study}")
     linear = [fit for fit in record.fits if fit.conditions.get("variant") == "linear"]

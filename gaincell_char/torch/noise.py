@@ -1,7 +1,6 @@
 """Noise of reads and of converters, from records: standard deviations, and random numbers of that size."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from ..declare.attention_head import Head, ModelName
 from ..errors import DataError, ParameterError
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, load_head
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, load_head
 from ..sweeping.arguments import check_number
 from .elements import Element, find_model, longest_pulse
 
@@ -41,7 +40,7 @@ class ReadNoise:
     flicker noise.  So the sum over many cells is a matrix product, as the charge is.
     """
 
-    def __init__(self, records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD) -> None:
+    def __init__(self, records: Records = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD) -> None:
         """Load the noise model of the cell of a `head` from `records`.
 
         Raises
@@ -87,7 +86,7 @@ class InputNoise:
         Charge per width of a pulse, the current of the ramp [A].
     """
 
-    def __init__(self, operation: str, records: str | Path = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD) -> None:
+    def __init__(self, operation: str, records: Records = DEFAULT_TECHNOLOGY, head: str = DEFAULT_HEAD) -> None:
         """Load the noise model of the converter of an `operation` of a `head` from `records`.
 
         Raises
@@ -117,7 +116,7 @@ class HeadNoise:
         self._size, self._cell, self._inputs = size, cell, inputs
 
     @classmethod
-    def of(cls, read_noise: float | str, records: str | Path, head: str) -> Self | None:
+    def of(cls, read_noise: float | str, records: Records, head: str) -> Self | None:
         """Return the noise that an option `read_noise` stands for, with `records` of a `head`; None for no noise.
 
         Raises

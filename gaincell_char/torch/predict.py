@@ -1,7 +1,6 @@
 """Predictions of the software model for an array and its converters, as NumPy arrays, for comparison with SPICE."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,10 +9,10 @@ from ..declare.attention_head import Head, Operation
 from ..declare.bench import Floats
 from ..errors import DataError
 from ..fitting.fit import Fit
-from ..registry import find_record, load_random
+from ..registry import Records, find_record, load_random
 from .array import GainCellArray
 from .bitline import Bitline
-from .elements import Element, best_form, choose_model, find_model
+from .elements import Element, choose_model, find_model, list_forms
 
 SLICED = "sliced"
 
@@ -36,16 +35,14 @@ class SoftwareModel:
 
     head: Head
     operation: Operation
-    records: str | Path
+    records: Records
     bitline: Bitline
 
     @property
     def forms(self) -> tuple[str, ...]:
         """All forms in the records, best last; ``"sliced"`` is added for a moving bitline."""
-        best = best_form(self.records, self.head.name)
-        names = list(self.head.forms)
-        held = names[: names.index(best) + 1]
-        return (*held, SLICED) if self.bitline.kind != "ideal" else tuple(held)
+        held = list_forms(self.records, self.head.name)
+        return (*held, SLICED) if self.bitline.kind != "ideal" else held
 
     def charge(self, form: str, v_store: Floats, t_pulse: Floats) -> Floats:
         """Charge of every column [C], shape (columns,).
@@ -132,7 +129,7 @@ class SoftwareModel:
         return find_model(self.records, self.head.cell, self.head.forms[form]).fit
 
     def _still(self, form: str) -> str:
-        return best_form(self.records, self.head.name) if form == SLICED else form
+        return list_forms(self.records, self.head.name)[-1] if form == SLICED else form
 
     def _array(self, form: str, v_store: torch.Tensor) -> GainCellArray:
         return GainCellArray(

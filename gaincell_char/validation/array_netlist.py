@@ -41,6 +41,8 @@ class ArrayCircuit:
         Clamp of a bitline: ideal, through `r_clamp` [ohm], or none, with the converter's capacitor as load.
     c_wire, r_wire : float
         Wire capacitance [F] and resistance [ohm] per cell, on bitline and row.
+    corner, temp, vdd : str, float, float
+        Process corner, temperature [degC], and supply [V]; that of the technology by default.
     shared_bias : bool
         One bias circuit for all converters, which couples them, instead of one per converter.
     """
@@ -50,6 +52,7 @@ class ArrayCircuit:
     technology: str = DEFAULT_TECHNOLOGY
     corner: str = "tt"
     temp: float = 27.0
+    vdd: float | None = None
     clamp: str = "ideal"
     r_clamp: float = 300.0
     c_wire: float = 0.8e-15
@@ -76,7 +79,8 @@ class ArrayCircuit:
         bench = converter.bench(self.operation.bench).params
         table = Params(**{**cell.params, **converter.params, **bench})
         sizes = self._loaded.sizes
-        return table.resolve({**sizes(cell.name, table), **sizes(converter.name, table)})
+        supply = {} if self.vdd is None else {"vdd": self.vdd}
+        return table.resolve({**sizes(cell.name, table), **sizes(converter.name, table), **supply})
 
     @cached_property
     def _loaded(self) -> Technology:

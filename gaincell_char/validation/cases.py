@@ -13,10 +13,13 @@ import numpy as np
 from ..declare.attention_head import Head, Operation
 from ..declare.bench import Floats
 from ..errors import DataError, ParameterError
+from ..fitting.at_conditions import NOMINAL, Condition
 from ..montecarlo import sampling
 from ..registry import (
     DEFAULT_HEAD,
     DEFAULT_TECHNOLOGY,
+    Records,
+    RecordsAt,
     find_record,
     load_circuit,
     load_head,
@@ -75,6 +78,9 @@ class Validation:
         Number of queries of each instance, the last ones; 0 for all.
     mismatch : bool
         Random mismatch in every device, in SPICE and in the intervals of the software model.
+    corner, temp, vdd : str, float, float
+        Process corner, temperature [degC], and supply [V], that of the technology by default; in SPICE and in the
+        software model.
     """
 
     head: str = DEFAULT_HEAD
@@ -91,6 +97,21 @@ class Validation:
     c_wire: float = 0.8e-15
     r_wire: float = 0.0
     mismatch: bool = False
+    corner: str = NOMINAL.corner
+    temp: float = NOMINAL.temp
+    vdd: float | None = NOMINAL.vdd
+
+    @property
+    def condition(self) -> Condition:
+        """Corner, temperature and supply."""
+        return Condition(corner=self.corner, temp=self.temp, vdd=self.vdd)
+
+    @property
+    def model_records(self) -> Records:
+        """Records of the software model, at the condition."""
+        if self.condition == NOMINAL:
+            return self.records
+        return RecordsAt(base=self.records, condition=self.condition)
 
     @cached_property
     def declared(self) -> Head:
@@ -103,6 +124,9 @@ class Validation:
             head=self.declared,
             operation=operation,
             technology=self.technology,
+            corner=self.corner,
+            temp=self.temp,
+            vdd=self.vdd,
             clamp=self.clamp,
             r_clamp=self.r_clamp,
             c_wire=self.c_wire,
@@ -192,7 +216,10 @@ def make_validation(
     if request["records"] == "":
         raise ParameterError("records is empty; give the name of a set or a folder, or omit it")
     params = load_circuit(head.cell).params
-    vdd = float(params.resolve(technology.sizes(head.cell, params))["vdd"])
+    supply = {} if request.get("vdd") is None else {"vdd": request["vdd"]}
+    vdd = float(params.resolve({**technology.sizes(head.cell, params), **supply})["vdd"])
+    technology.corner(request.get("corner", NOMINAL.corner))
+    technology.check_temp(request.get("temp", NOMINAL.temp))
     seed = request.get("seed", 1)
     levels = None if continuous else (head.levels_input, head.levels_store)
     inputs = read_inputs(path, vdd) if path else random_inputs(instances, tokens, dim, vdd, seed, levels)

@@ -26,7 +26,9 @@ def make_software_models(comparison: Validation) -> dict[str, SoftwareModel]:
         held = Bitline(
             kind=comparison.clamp, r_clamp=comparison.r_clamp, c_bl=comparison.circuit(operation)["c_int"] + wire
         )
-        model = SoftwareModel(head=comparison.declared, operation=operation, records=comparison.records, bitline=held)
+        model = SoftwareModel(
+            head=comparison.declared, operation=operation, records=comparison.model_records, bitline=held
+        )
         for form in model.forms:
             model.stated(form, np.zeros(1), np.array([1e-9]))
         found[operation.name] = model

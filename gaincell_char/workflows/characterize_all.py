@@ -16,6 +16,7 @@ from ..declare.circuit import Circuit
 from ..declare.datasheet import Merit, Study
 from ..declare.model import Model
 from ..declare.parameters import numbers
+from ..declare.pvt import PvtModel
 from ..errors import DataError, RequestError
 from ..fitting.fit import Fit, LeftOut, fit_all
 from ..fitting.noise_floor import compute_noise_floor
@@ -29,6 +30,7 @@ from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure, characterize
 from ..technology.schema import Technology
 from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
+from .thresholds import measure_threshold
 from .worst_search import list_known, search_largest
 
 _TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
@@ -102,6 +104,7 @@ def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> 
         temps=study.temps,
         set_=study.fixed,
         options=study.options,
+        own_sweep=study.own_sweep,
     )
 
 
@@ -119,11 +122,16 @@ class CircuitPlan:
         return sum(plan.size for plan in self.plans.values())
 
 
-def plan_circuit(circuit: Circuit, technology: str | Technology) -> CircuitPlan:
-    """Plan every study of a circuit; a study that the technology cannot run does not stop the others."""
+def plan_circuit(circuit: Circuit, technology: str | Technology, *, optional: bool = False) -> CircuitPlan:
+    """Plan the studies of a circuit; a study that the technology cannot run does not stop the others.
+
+    Studies that are declared `optional` are included on request.
+    """
     plans: dict[str, SweepPlan] = {}
     problems: dict[str, str] = {}
     for study in circuit.all_studies:
+        if study.optional and not optional:
+            continue
         try:
             plans[study.key] = plan_study(circuit, study, technology)
         except RequestError as error:
@@ -155,18 +163,19 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     """
     began = time.perf_counter()
     result = characterize(plan, pool=pool, progress=progress)
-    models = _models(circuit, study)
+    models = circuit.models_of(study)
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
     numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
-    points = (flatten_dataset(result.dataset), tuple(map(str, result.dataset.dims)), numbers(plan.fixed))
+    dataset, searched = _with_thresholds(plan, result.dataset, models, pool)
+    points = (flatten_dataset(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed))
     fits, left_out = fit_all(models, *points, {o.name: o.unit for o in plan.bench.outputs})
     fresh = simulate_fresh_points(plan, fits, pool)
     search = search_largest(plan, list_known(fits, circuit, *points, fresh), pool)
     return StudyResult(
         study=study,
         plan=plan,
-        dataset=result.dataset,
-        failures=(*result.failures, *fresh.failures, *search.runs.failures),
+        dataset=dataset,
+        failures=(*result.failures, *searched, *fresh.failures, *search.runs.failures),
         fits=add_errors(search.add_largest(fits), fresh, circuit),
         left_out=left_out,
         numerics=numerics,
@@ -177,10 +186,18 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     )
 
 
-def _models(circuit: Circuit, study: Study) -> list[Model]:
-    if study.models is None:
-        return [model for model in circuit.models if model.bench == study.bench]
-    return [circuit.model(name) for name in study.models]
+def _with_thresholds(
+    plan: SweepPlan, dataset: xr.Dataset, models: Iterable[Model], pool: Pool
+) -> tuple[xr.Dataset, list[Failure]]:
+    """The dataset with the measured thresholds of its models, and the failures of their search."""
+    failures: list[Failure] = []
+    for model in models:
+        if isinstance(model, PvtModel) and model.threshold is not None:
+            unit = model.coefficients[model.threshold.coefficient].unit
+            found, failed = measure_threshold(plan, dataset, model.threshold, pool)
+            dataset = dataset.assign({model.threshold.coefficient: found.assign_attrs(units=unit)})
+            failures += failed
+    return dataset, failures
 
 
 def check_numerics(plan: SweepPlan, dataset: xr.Dataset, pool: Pool, most: int = 8) -> tuple[dict[str, float], int]:

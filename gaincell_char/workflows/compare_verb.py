@@ -11,6 +11,7 @@ import numpy as np
 from .. import registry
 from ..declare.bench import Floats
 from ..errors import ParameterError
+from ..fitting.at_conditions import NOMINAL
 from ..spice.pool import Pool
 from ..storage.manifest import check_campaign_folder
 from ..sweeping.arguments import check_count, check_flag, check_number, check_word, check_words, refusal
@@ -45,6 +46,9 @@ def compare(
     r_wire: float = 0.0,
     mismatch: bool = False,
     draws: int | None = None,
+    corner: str = NOMINAL.corner,
+    temp: float = NOMINAL.temp,
+    vdd: float | None = NOMINAL.vdd,
     technology: Path | str = registry.DEFAULT_TECHNOLOGY,
     workers: int | None = None,
     timeout_s: float | None = None,
@@ -84,6 +88,9 @@ def compare(
         Draw mismatch for every device, and compute the coverage of the model's intervals.
     draws : int, optional
         Random arrays per interval of the software model; 400 by default.
+    corner, temp, vdd : str, float, float
+        Process corner, temperature [degC], and supply [V], that of the technology by default; in SPICE and in the
+        software model.
     technology : Path or str
         Name of a technology, or path of its folder.
     workers : int, optional
@@ -118,7 +125,7 @@ def compare(
     sizes = {"instances": instances, "tokens": tokens, "dim": dim}
     _check_effect(inputs, {**sizes, "continuous": True if check_flag("continuous", continuous) else None})
     counts = {"seed": seed, "columns": columns, "queries": queries, **_choose_sizes(sizes)}
-    held = {"c_wire": c_wire, "r_wire": r_wire, "r_clamp": _choose_r_clamp(r_clamp, clamp)}
+    held = {"temp": temp, "c_wire": c_wire, "r_wire": r_wire, "r_clamp": _choose_r_clamp(r_clamp, clamp)}
     request: dict[str, Any] = {
         "head": check_word("head", head),
         "records": None if records is None else _check_place("records", records),
@@ -126,6 +133,8 @@ def compare(
         "clamp": check_word("clamp", clamp),
         "mismatch": check_flag("mismatch", mismatch),
         "continuous": continuous,
+        "corner": check_word("corner", corner),
+        "vdd": None if vdd is None else check_number("vdd", vdd),
         "technology": _check_place("technology", technology),
     }
     request |= {name: check_count(name, value) for name, value in counts.items()}

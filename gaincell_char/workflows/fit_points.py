@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from ..declare.bench import Floats
+from ..declare.datasheet import Study
 from ..declare.model import Model
 from ..errors import DataError, FitError
 from ..fitting.fit import Fit, fit_model
@@ -81,7 +82,7 @@ def fit_points(ready: pd.DataFrame, task: ModelTask, params: Mapping[str, float]
 
 def name_simpler_models(task: ModelTask) -> str:
     """Models of the bench with fewer inputs, as the end of a sentence; empty if there are none."""
-    models = (model for model in task.circuit.models if model.bench == task.bench.name)
+    models = task.circuit.models_of(Study(bench=task.bench.name))
     names = [model.name for model in models if len(model.inputs) < len(task.model.inputs)]
     return f"; fewer inputs: {', '.join(names)}" if names else ""
 

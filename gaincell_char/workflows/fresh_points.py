@@ -12,6 +12,7 @@ import scipy
 from ..declare.bench import Floats, Op
 from ..declare.circuit import Circuit
 from ..declare.parameters import Values
+from ..declare.pvt import PvtModel
 from ..fitting.accuracy import FreshErrors, compute_errors
 from ..fitting.fit import Fit
 from ..fitting.points import Selection
@@ -31,11 +32,25 @@ _DIGITS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Inputs, conditions and valid range; fits that have all three in common share their fresh points."""
+    """Inputs, conditions and valid range; fits that have all three in common share their fresh points.
+
+    ``model`` is that of the fits if it is one over conditions.
+    """
 
     inputs: tuple[str, ...]
     conditions: Mapping[str, float | str]
     valid_range: Mapping[str, tuple[float, float]]
+    model: PvtModel | None = None
+
+    def between_rails(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return `values` of the inputs, with every voltage between the rails of its supply."""
+        if self.model is None:
+            return dict(values)
+        found = dict(values)
+        for name in self.model.rails:
+            low, high = self.model.limits(name, values["vdd"])
+            found[name] = min(max(values[name], float(low)), float(high))
+        return found
 
     def holds(self, fit: Fit) -> bool:
         """Whether a fit has these inputs, conditions and valid range."""
@@ -163,7 +178,10 @@ def list_places(plan: SweepPlan, fits: Sequence[Fit]) -> list[Place]:
     for fit in fits:
         known = any(place.holds(fit) for place in found)
         if not known and (curve is None or curve in fit.inputs):
-            found.append(Place(inputs=fit.inputs, conditions=fit.conditions, valid_range=fit.valid_range))
+            own = plan.circuit.model(fit.model)
+            model = own if isinstance(own, PvtModel) else None
+            place = Place(inputs=fit.inputs, conditions=fit.conditions, valid_range=fit.valid_range, model=model)
+            found.append(place)
     return found
 
 
@@ -184,15 +202,15 @@ def draw_values(plan: SweepPlan, place: Place, count: int, rng: np.random.Genera
 
     Without a swept input there is one run.
     """
-    swept = [name for name in place.inputs if name in plan.sweep]
+    swept = [name for name in place.inputs if name in plan.dims]
     ranks = _draw_ranks(len(swept), count, rng)
     columns: dict[str, Floats] = {}
     for name, own in zip(swept, ranks.T, strict=True):
-        columns[name] = interpolate_ranks(np.array(plan.sweep[name], dtype=float), place.valid_range[name], own)
+        columns[name] = interpolate_ranks(np.array(plan.dims[name], dtype=float), place.valid_range[name], own)
     fixed = {name: values[0] for name, values in plan.dims.items()}
     fixed |= {name: value for name, value in place.conditions.items() if name in fixed}
     for number in range(len(ranks)):
-        yield fixed | {name: float(column[number]) for name, column in columns.items()}
+        yield fixed | place.between_rails({name: float(column[number]) for name, column in columns.items()})
 
 
 def _draw_ranks(dimensions: int, count: int, rng: np.random.Generator) -> Floats:

@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import registry
 from ..spice.pool import Pool
 from ..storage import tables
-from ..sweeping.arguments import check_words, refusal
+from ..sweeping.arguments import check_flag, check_words, refusal
 from ..sweeping.run import as_folder
 from ..technology.schema import Technology
 from . import characterize_all
@@ -52,8 +52,10 @@ class MainJobResult:
     wall_s: float
 
 
-def plan_main_job(circuits: Sequence[str], technology: str) -> MainJobPlan:
-    """Plan every study of the named circuits, or of all if none is named.
+def plan_main_job(circuits: Sequence[str], technology: str, *, every_study: bool = False) -> MainJobPlan:
+    """Plan the studies of the named circuits, or of all if none is named.
+
+    Optional studies are those over corner, supply and temperature; `every_study` includes them.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def plan_main_job(circuits: Sequence[str], technology: str) -> MainJobPlan:
     names = list(dict.fromkeys(circuits)) or registry.circuit_names()
     chosen = [registry.load_circuit(name) for name in names]
     loaded = registry.load_technology(technology)
-    planned = [characterize_all.plan_circuit(circuit, technology) for circuit in chosen]
+    planned = [characterize_all.plan_circuit(circuit, technology, optional=every_study) for circuit in chosen]
     characterize_all.check_plans(planned)
     return MainJobPlan(technology=loaded, planned=tuple(planned))
 
@@ -118,6 +120,7 @@ def run(
     *,
     circuits: Sequence[str] = (),
     records: Path | str | None = None,
+    every_study: bool = False,
     technology: Path | str = registry.DEFAULT_TECHNOLOGY,
     workers: int | None = None,
     timeout_s: float | None = None,
@@ -135,6 +138,8 @@ def run(
         Names of circuits; all by default.
     records : Path or str, optional
         Another folder for a copy of the records, as ``<circuit>.<study>.json``.
+    every_study : bool
+        Include the optional studies: those over corner, supply and temperature.
     technology : Path or str
         Name of a technology, or path of its folder.
     workers : int, optional
@@ -170,7 +175,8 @@ def run(
         raise refusal("technology", technology, "a name or a path")
     place = as_folder(folder)
     others = None if records is None else as_folder(records)
-    plan = plan_main_job(check_words("circuits", circuits), str(technology))
+    every = check_flag("every_study", every_study)
+    plan = plan_main_job(check_words("circuits", circuits), str(technology), every_study=every)
     with use_pool(pool, workers, timeout_s) as simulators:
         result = run_main_job(plan, place, others, simulators, SILENT)
     tables.write_text(place / "run.json", describe_main_job(result, result.wall_s))

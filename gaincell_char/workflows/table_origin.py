@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from .. import __version__, registry
 from ..declare.bench import Bench
 from ..declare.circuit import Circuit
+from ..declare.datasheet import Study
 from ..declare.model import Model
 from ..declare.parameters import Value, Values
 from ..errors import DataError, ParameterError
@@ -80,7 +81,7 @@ def find_subject(source: TableSource, asked: FitRequest) -> Subject:
 
 
 def _models_of(circuit: Circuit, bench: Bench) -> tuple[Model, ...]:
-    return tuple(model for model in circuit.models if model.bench == bench.name)
+    return circuit.models_of(Study(bench=bench.name))
 
 
 def _check_same(source: TableSource, what: str, asked: str | None, option: str) -> None:

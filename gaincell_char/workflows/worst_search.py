@@ -140,13 +140,13 @@ def _propose(plan: SweepPlan, known: Sequence[Known], number: int) -> Iterator[t
     fixed = {name: values[0] for name, values in plan.dims.items()}
     for place in list_places(plan, [one.fit for one in known]):
         here = fixed | {name: value for name, value in place.conditions.items() if name in fixed}
-        swept = [name for name in place.inputs if name in plan.sweep]
+        swept = [name for name in place.inputs if name in plan.dims]
         if not swept and number == 0:
             yield place, here
         grid = _Grid.of(plan, place, swept)
         for one in [one for one in known if one.place == place and swept]:
             for at in _find_new(one, grid, rng):
-                yield place, here | at
+                yield place, here | place.between_rails(at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ class _Grid:
     @classmethod
     def of(cls, plan: SweepPlan, place: Place, names: Sequence[str]) -> "_Grid":
         spans = [place.valid_range[name] for name in names]
-        swept = [np.array(plan.sweep[name], dtype=float) for name in names]
+        swept = [np.array(plan.dims[name], dtype=float) for name in names]
         axes = [np.unique(x[(x >= low) & (x <= high)]) for x, (low, high) in zip(swept, spans, strict=True)]
         return cls(names=names, axes=axes, spans=spans)
 

@@ -1,0 +1,76 @@
+"""Models of both charge-to-pulse converters over corner, supply and temperature, and the studies they are fitted to."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Study
+from gaincell_char.declare.pvt import Law, PvtModel, Threshold, over_conditions
+from gaincell_char.declare.sweep_values import Grid, join, linspace, listed
+
+from . import _models
+from ._benches import FULL, MOVED
+
+CORNERS = ("tt", "ss", "ff")
+TEMPS = (-40.0, 27.0, 105.0, 125.0)
+SUPPLIES = listed(0.9, 1, 1.1, scale="vdd")
+_THRESHOLD = Law(temp=3, vdd=2, cross=1)
+_SIDE = {
+    "gain": Law(temp=1, vdd=2, cross=1, relative=True, leak=True),
+    "bend": Law(leak=True),
+    "t_0": Law(temp=3, vdd=2, cross=2, relative=True),
+    "share": Law(temp=2, vdd=1, cross=1),
+    "q_1": Law(temp=2, vdd=1, cross=1, relative=True),
+    "q_2": Law(temp=2, vdd=1, cross=1, relative=True),
+    "step": Law(temp=2, vdd=1),
+}
+_SATURATION = Law(temp=2, vdd=1, cross=1, relative=True)
+_FAR = (16, 18, 20, 23, 26, 30, 40, 60)
+_KNEE = (2, 4, 5, *np.arange(5.5, 10.1, 0.25).tolist(), *np.arange(10.5, 14.1, 0.5).tolist(), *_FAR)
+"""Charges [fC] along the bend after the threshold, which moves with the condition."""
+
+
+def _side(suffix: str = "") -> dict[str, Law]:
+    return {f"{name}{suffix}": law for name, law in _SIDE.items()}
+
+
+RELU_KNEE = over_conditions(
+    _models.RELU_KNEE,
+    {**_side(), "q_dead": _THRESHOLD, "t_sat": _SATURATION},
+    threshold=Threshold(coefficient="q_dead", input="q_in", output="t_pulse", margin=0.1e-15),
+)
+SIGNED_KNEE = over_conditions(
+    _models.SIGNED_KNEE,
+    {**_side("_p"), **_side("_n"), "q_0": _THRESHOLD, "t_sat": _SATURATION},
+    threshold=Threshold(coefficient="q_0", input="q_in", output="sign", margin=0.4e-15),
+    # At -40 degC and a low supply the comparator is so slow that its knee has another form.
+    robust=1e-4,
+)
+_AFTER = join(
+    listed(*_KNEE, scale=1e-15, offset=MOVED),
+    linspace(f"0.15*{FULL}", f"0.9*{FULL}", 6),
+    listed(0.95, 1.0, 1.05, 1.17, scale=FULL),
+)
+POSITIVE = join(listed(-0.17, scale=FULL), listed(-5e-15, 0.0, offset=MOVED), _AFTER)
+BOTH = join(
+    listed(-1.17, -1.05, -1.0, -0.95, scale=FULL),
+    linspace(f"-0.9*{FULL}", f"-0.15*{FULL}", 6),
+    listed(-60, -40, -30, -20, -15, -10, -6, -4, -2, -1, 0, 1, scale=1e-15, offset=MOVED),
+    _AFTER,
+)
+
+
+def with_pvt(circuit: Circuit, model: PvtModel, q_in: Grid) -> Circuit:
+    """A converter with its model over corner, supply and temperature, fitted at some charges."""
+    study = Study(
+        bench="transfer",
+        name="transfer_pvt",
+        models=(model.name,),
+        sweep={"vdd": SUPPLIES, "q_in": q_in},
+        corners=CORNERS,
+        temps=TEMPS,
+        own_sweep=False,
+        optional=True,
+    )
+    return replace(circuit, models=(*circuit.models, model), studies=(*circuit.all_studies, study))

@@ -1,0 +1,126 @@
+"""A record at another corner, temperature or supply, computed from the fits of its models over conditions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..declare.circuit import Circuit
+from ..declare.parameters import Number
+from ..declare.pvt import CONDITIONS, SUPPLY, T_0, PvtModel
+from ..errors import ParameterError
+from .fit import Estimate, Fit
+from .record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """Corner, temperature [degC] and supply [V]; without a supply, that of the records."""
+
+    corner: str = "tt"
+    temp: float = T_0
+    vdd: float | None = None
+
+    def __str__(self) -> str:
+        """The condition as a reader would write it."""
+        supply = "" if self.vdd is None else f", vdd = {self.vdd:g} V"
+        return f"corner {self.corner}, {self.temp:g} degC{supply}"
+
+
+NOMINAL = Condition()
+"""The condition of the studies at one condition."""
+
+
+def record_at(record: Record, circuit: Circuit, find: Callable[[str], Record], condition: Condition) -> Record:
+    """Compute a record at a condition.
+
+    Models that have none over conditions keep their fits of that corner, temperature and supply, if there are any.
+
+    Parameters
+    ----------
+    record : Record
+        The record at the conditions of its own study.
+    circuit : Circuit
+        Its circuit.
+    find : callable
+        Returns the record called ``<circuit>.<study>`` of the same set.
+    condition : Condition
+        The condition.
+
+    Returns
+    -------
+    Record
+        The record, with coefficients computed from the temperature and the supply.  It contains no statistics over
+        copies of the circuit.
+
+    Raises
+    ------
+    DataError
+        If the set lacks the record of a model over conditions, or that record lacks the corner.
+    ParameterError
+        If the condition is outside the range that the models over conditions were fitted over.
+    """
+    fits: list[Fit] = []
+    for name in dict.fromkeys(fit.model for fit in record.fits):
+        model = circuit.pvt_model(circuit.model(name))
+        study = circuit.study_of(model) if model else None
+        if model is None or study is None:
+            fits += [fit for fit in record.fits if fit.model == name and _is_at(fit, record, condition)]
+        else:
+            there = find(f"{circuit.name}.{study.key}").fit(model.name, corner=condition.corner)
+            fits.append(fit_at(there, model, condition))
+    parameters = record.parameters | _moved(record, circuit, condition)
+    return record.model_copy(update={"fits": fits, "parameters": parameters, "spread": None})
+
+
+def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
+    """Compute the fit of a nominal model at a condition from the `fit` of a `model` over conditions.
+
+    Its errors are those over all conditions.
+
+    Raises
+    ------
+    ParameterError
+        If the condition is outside the range of the fit.
+    """
+    values = fit.values()
+    vdd = values[SUPPLY] if condition.vdd is None else condition.vdd
+    for name, value in zip(CONDITIONS, (condition.temp, vdd), strict=True):
+        low, high = fit.valid_range[name]
+        if not low <= value <= high:
+            raise ParameterError(
+                f"{name} = {value:g} is outside {low:g} to {high:g}, over which {fit.model} was fitted"
+            )
+    declared = model.nominal.coefficients
+    coefficients = {
+        name: Estimate(value=float(value), stderr=None, unit=declared[name].unit, doc=declared[name].doc)
+        for name, value in model.at(condition.temp, vdd, **values).items()
+    }
+    changed = {
+        "model": model.nominal.name,
+        "equation": model.nominal.equation,
+        "inputs": model.nominal.inputs,
+        "conditions": {**fit.conditions, "temp": condition.temp, "vdd": vdd},
+        "coefficients": coefficients,
+        "covariance": [],
+        "valid_range": {name: fit.valid_range[name] for name in model.nominal.inputs},
+    }
+    return fit.model_copy(update={**changed, "end_blocks": None, "row_error": None, "largest": None})
+
+
+def _is_at(fit: Fit, record: Record, condition: Condition) -> bool:
+    """Whether a fit of one condition is of this one."""
+    vdd = fit.conditions.get("vdd", record.parameters.get("vdd"))
+    same_supply = condition.vdd is None or vdd == condition.vdd
+    there = (fit.conditions.get("corner", "tt"), fit.conditions.get("temp", T_0))
+    return same_supply and there == (condition.corner, condition.temp)
+
+
+def _moved(record: Record, circuit: Circuit, condition: Condition) -> dict[str, float | str]:
+    """Parameters of the record that change with the supply: those that have their defaults, which depend on it."""
+    if condition.vdd is None or "vdd" not in record.parameters:
+        return {}
+    params = circuit.params | circuit.bench(record.bench).params
+    tied = [name for name, p in params.items() if isinstance(p, Number) and isinstance(p.default, str)]
+    own = {name: value for name, value in record.parameters.items() if name in params and name not in tied}
+    here, there = params.resolve(own), params.resolve({**own, "vdd": condition.vdd})
+    kept = [name for name in tied if record.parameters.get(name) == here[name]]
+    return {"vdd": condition.vdd, **{name: there[name] for name in kept}}

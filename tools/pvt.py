@@ -1,0 +1,158 @@
+"""Errors of the models over corner, supply and temperature at conditions they were not fitted to.
+
+    python tools/pvt.py pvt.json --simulate
+    python tools/pvt.py pvt.json
+
+The first command simulates random points (about five minutes on two cores), the second writes the table of
+docs/benchmarks.md.  Points are drawn after the fits and lie between the supply rails of their condition.  Of a
+converter only pulses between 0 and saturation count.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markdown_table import table
+from marked_block import rewrite
+
+from gaincell_char import registry, units
+from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Study
+from gaincell_char.declare.pvt import PvtModel
+from gaincell_char.spice.pool import Pool
+from gaincell_char.sweeping.run import OK
+from gaincell_char.sweeping.scattered import characterize_scattered
+from gaincell_char.workflows.characterize_all import plan_study
+
+CIRCUITS = ("gain_cell", "relu_c2p", "signed_c2p")
+SEED, COUNT = 20261130, 48
+SATURATED = 0.98
+"""Pulses longer than this part of the longest one do not count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Corner, temperature [degC], and supply as a part of the nominal one."""
+
+    corner: str
+    temp: float
+    supply: float
+
+    def __str__(self) -> str:
+        """The condition as the table shows it."""
+        supply = "" if self.supply == 1 else f", supply {100 * (self.supply - 1):+.0f} %"
+        return f"{self.corner}, {self.temp:g} degC{supply}"
+
+
+PLACES = (
+    Place(corner="tt", temp=60.0, supply=1.0),
+    Place(corner="tt", temp=85.0, supply=1.0),
+    Place(corner="tt", temp=27.0, supply=0.95),
+    Place(corner="tt", temp=27.0, supply=1.05),
+    Place(corner="tt", temp=85.0, supply=0.95),
+    Place(corner="ss", temp=85.0, supply=1.0),
+    Place(corner="ff", temp=85.0, supply=1.0),
+)
+
+
+def studies() -> Iterator[tuple[Circuit, Study]]:
+    """Every study over conditions of the circuits of the head."""
+    for name in CIRCUITS:
+        circuit = registry.load_circuit(name)
+        for study in circuit.all_studies:
+            if study.models and all(isinstance(circuit.model(model), PvtModel) for model in study.models):
+                yield circuit, study
+
+
+def simulate(circuit: Circuit, study: Study, records: str, pool: Pool) -> list[dict[str, Any]]:
+    """Errors of every model of a study at every place."""
+    plan = plan_study(circuit, study, "gc28")
+    record = registry.find_record(records, f"{circuit.name}.{study.key}")
+    swept = [name for name in plan.sweep if name != "vdd"]
+    vdd = circuit.params.resolve({})["vdd"]
+    assert isinstance(vdd, float)
+    found = []
+    for number, place in enumerate(PLACES):
+        rng = np.random.default_rng([SEED, number])
+        where = []
+        for _ in range(COUNT):
+            at = {name: _draw(name, plan.sweep[name], place.supply * vdd, rng) for name in swept}
+            where.append({"corner": place.corner, "temp": place.temp, "vdd": round(place.supply * vdd, 6), **at})
+        rows = characterize_scattered(plan, where, pool).table
+        for name in study.models or ():
+            fit = record.fit(name, corner=place.corner)
+            found.append({"study": f"{circuit.name}.{study.key}", **_errors(circuit, fit, rows, place)})
+    return found
+
+
+def _draw(name: str, axis: tuple[Any, ...], vdd: float, rng: np.random.Generator) -> float:
+    """A value spread like the grid; a voltage lies between the rails."""
+    ranks = np.linspace(0.0, 1.0, len(axis))
+    value = float(np.interp(rng.random(), ranks, np.sort(np.array(axis, dtype=float))))
+    return float(f"{min(value, vdd) if name.startswith('v_') else value:.12g}")
+
+
+def _errors(circuit: Circuit, fit: Any, rows: pd.DataFrame, place: Place) -> dict[str, Any]:
+    """Errors of one fit at the points of one place."""
+    good = rows[rows["status"] == OK]
+    output = good[fit.output].to_numpy(dtype=float)
+    predicted = circuit.model(fit.model)(*(good[name].to_numpy(dtype=float) for name in fit.inputs), **fit.values())
+    full = float(np.ptp(output))
+    counted = np.ones(output.size, dtype=bool)
+    if fit.unit == "s":
+        longest = max(float(np.abs(output).max()), 0.9 * float(fit.full_range) / (2 if fit.model[0] == "s" else 1))
+        counted = (np.abs(output) > 0) & (np.abs(output) < SATURATED * longest)
+    error = (predicted - output)[counted]
+    return {
+        "model": fit.model,
+        "unit": fit.unit,
+        "place": str(place),
+        "n": int(counted.sum()),
+        "failed": int((rows["status"] != OK).sum()),
+        "rms": float(np.sqrt(np.mean(error**2))),
+        "worst": float(np.abs(error).max()),
+        "full": full,
+    }
+
+
+def rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """One row per model and place."""
+    for one in found:
+        yield (
+            f"`{one['study']}`",
+            f"`{one['model']}`",
+            one["place"],
+            f"{one['n']}",
+            units.show(one["rms"], one["unit"], 2),
+            units.show(one["worst"], one["unit"], 2),
+            f"{100 * one['rms'] / one['full']:.2g}",
+        )
+
+
+def main() -> None:
+    """Simulate, or write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--simulate", action="store_true")
+    parser.add_argument("--records", default="gc28")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    if arguments.simulate:
+        with Pool(arguments.workers, timeout_s=120) as pool:
+            found = [row for one in studies() for row in simulate(*one, arguments.records, pool)]
+        arguments.results.write_text(json.dumps(found), encoding="utf-8")
+    found = json.loads(arguments.results.read_text(encoding="utf-8"))
+    heads = ("study", "model", "condition", "points", "rms error", "worst", "rms, % of the range")
+    text = table(heads, list(rows(found)))
+    print(text)
+    if not arguments.simulate:
+        rewrite("docs/benchmarks.md", "pvt", text)
+
+
+if __name__ == "__main__":
+    main()
