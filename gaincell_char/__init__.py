@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .montecarlo.campaign import plan_campaign
     from .montecarlo.execute import run_campaign
     from .montecarlo.results import collect
-    from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench, records_at
+    from .registry import load_circuit, load_model, load_random, load_record, load_technology, plan_bench
     from .reporting.report_verb import report
     from .spice.pool import Pool
     from .storage.tables import read_table, write_dataset
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .workflows.compare_verb import compare
     from .workflows.fit_verb import FitWarning, fit
     from .workflows.monte_carlo_verb import monte_carlo
+    from .workflows.records_at import records_at
     from .workflows.run_verb import run
     from .workflows.sweep_verb import sweep
 
@@ -63,7 +64,7 @@ _HOMES = {
     "plan_bench": "registry",
     "plan_campaign": "montecarlo.campaign",
     "read_record": "fitting.record",
-    "records_at": "registry",
+    "records_at": "workflows.records_at",
     "read_table": "storage.tables",
     "report": "reporting.report_verb",
     "run": "workflows.run_verb",

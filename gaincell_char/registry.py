@@ -2,7 +2,6 @@
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,14 +11,13 @@ from .declare.attention_head import Head
 from .declare.circuit import Circuit
 from .declare.discovery import circuit_modules, head_modules
 from .errors import DataError, ParameterError, RequestError, TechnologyError
-from .fitting.at_conditions import NOMINAL, Condition, record_at
+from .fitting.at_conditions import RecordsAt, record_at
 from .fitting.fitted import FittedModel, RandomCircuits, check_record, random_model
 from .fitting.record import Record, read_record
 from .spice.netlist import Netlist
 from .spice.netlist_files import read_netlist_file
 from .spice.reader import read_netlist
 from .storage import untrusted
-from .sweeping.arguments import check_number
 from .sweeping.plan import SweepPlan, make_plan
 from .sweeping.step_control import StepControlSurvey
 from .technology.folder import MANIFEST, describe_folder, with_models
@@ -246,72 +244,8 @@ def load_record(technology: str, name: str) -> Record:
     return checked_record(Path(str(files(f"{_HOME}.fits"))) / technology / f"{name}.json")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordsAt:
-    """A set of records at another corner, temperature or supply; from `records_at`.
-
-    ``base`` is a packaged set by name, or a folder of records by path.
-    """
-
-    base: str | Path
-    condition: Condition
-
-    def __str__(self) -> str:
-        """The set and the condition."""
-        return f"{self.base} at {self.condition}"
-
-
 Records = str | Path | RecordsAt
 """A packaged set of records by name, a folder of records by path, or one of them at another condition."""
-
-
-def records_at(
-    records: Records = DEFAULT_TECHNOLOGY,
-    *,
-    corner: str = NOMINAL.corner,
-    temp: float = NOMINAL.temp,
-    vdd: float | None = NOMINAL.vdd,
-) -> RecordsAt:
-    """Return a set of records at another corner, temperature or supply.
-
-    Coefficients are computed from the fits of the studies over conditions, ``<circuit>.<bench>_pvt``, when a record is
-    used.
-
-    Parameters
-    ----------
-    records : str or Path
-        Packaged set of records by name, or folder of records.
-    corner : str
-        Process corner.
-    temp : float
-        Temperature [degC].
-    vdd : float, optional
-        Supply [V]; that of the records by default.
-
-    Returns
-    -------
-    RecordsAt
-        An argument for `attention`, `GainCellArray` and the other software models, in place of `records`.
-
-    Raises
-    ------
-    ParameterError
-        If an argument has the wrong type.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from gaincell_char.torch import GainCell
-    >>> hot = GainCell.from_records(records_at("gc28", temp=85.0))
-    >>> f"{hot(torch.tensor(0.9), torch.tensor(5e-9)):.3g} C"
-    '4.87e-14 C'
-    """
-    if isinstance(records, RecordsAt) or not isinstance(records, str | Path):
-        raise ParameterError(f"records is of type {type(records).__name__}; it must be a name or a path")
-    if not isinstance(corner, str):
-        raise ParameterError(f"corner = {corner!r}; it must be the name of a process corner")
-    supply = None if vdd is None else check_number("vdd", vdd)
-    return RecordsAt(base=records, condition=Condition(corner=corner, temp=check_number("temp", temp), vdd=supply))
 
 
 def find_record(records: Records, name: str) -> Record:

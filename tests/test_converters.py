@@ -238,7 +238,7 @@ def test_the_fitted_form_is_monotone_and_limited(name, fits):
     assert t[0] == (0 if name == "relu_c2p" else -t[-1])
 
 
-SIDE = {"gain": 12.5e3, "t_0": 0.5e-9, "share": 0.3, "q_1": 1e-14, "q_2": 1e-15, "step": 0.3}
+SIDE = {"gain": 12.5e3, "t_0": 0.5e-9, "share": 0.3, "q_1": 1e-14, "q_2": 1e-15, "step": 0.3, "bend": 0.0}
 BOTH = {f"{name}_{side}": value for side in "pn" for name, value in SIDE.items()}
 
 

@@ -17,6 +17,7 @@ from gaincell_char.declare.arithmetic import references
 from gaincell_char.declare.bench import Noise, density
 from gaincell_char.declare.model import CoefficientArray
 from gaincell_char.declare.parameters import Choice, numbers
+from gaincell_char.declare.pvt import PvtModel
 from gaincell_char.fitting import fit
 from gaincell_char.fitting.accuracy import compute_errors
 from gaincell_char.fitting.fit import FITTED, PUBLISHED
@@ -29,10 +30,12 @@ from gaincell_char.storage.flat import flatten_dataset
 from gaincell_char.sweeping.run import OK, characterize
 from gaincell_char.workflows import characterize_all
 from gaincell_char.workflows.characterize_all import thin
+from gaincell_char.workflows.thresholds import with_thresholds
 
 ROOT = Path(__file__).parents[1]
 BASE = "A|V|s|m|F|C|J|W|S|Ohm|K|1|%"
-UNIT = re.compile(rf"({BASE})(/({BASE})(\^([2-9]|1\d))?)?")
+FACTOR = rf"({BASE})(\^([2-9]|1\d))?"
+UNIT = re.compile(rf"({BASE})(/({FACTOR}|\({FACTOR}( {FACTOR})+\)))?")
 TEMPS = (-40.0, 27.0, 125.0)
 AGREE = 1e-3  # of full range, a stored fit and the same fit made again
 
@@ -47,6 +50,19 @@ def grids(circuit, bench):
     request = registry.plan_bench(circuit.name, bench.name)
     curve = {bench.curve.name: request.curve} if bench.curve else {}
     return {**request.sweep, **curve}
+
+
+def axes_of(circuit, model):
+    """Input -> values: those of the sweep, and three temperatures and supplies for a model over conditions."""
+    over = isinstance(model, PvtModel)
+    values = {
+        **grids(circuit, circuit.bench(model.bench)),
+        **({"temp": TEMPS, "vdd": (0.81, 0.9, 0.99)} if over else {}),
+    }
+    return {
+        name: np.asarray(values[name], dtype=float)[:: 4 if over and len(values[name]) > 8 else 1]
+        for name in model.inputs
+    }
 
 
 def starts(circuit, model):
@@ -65,7 +81,7 @@ def dimensions(request):
 
 
 def models_of(circuit, study):
-    return [m for m in circuit.models if m.bench == study.bench and (study.models is None or m.name in study.models)]
+    return list(circuit.models_of(study))
 
 
 def test_name_is_that_of_both_files(circuit):
@@ -170,7 +186,7 @@ def _count(argument):
 
 
 def test_model_signature_matches_its_declaration(circuit):
-    for model in circuit.models:
+    for model in (model for model in circuit.models if not isinstance(model, PvtModel)):
         signature = inspect.signature(model.function).parameters.values()
         assert [p.name for p in signature if p.kind is p.KEYWORD_ONLY] == list(model.arguments), model.name
         assert len(set(model.coefficients)) == sum(map(_count, model.arguments.values())), model.name
@@ -181,8 +197,7 @@ def test_model_signature_matches_its_declaration(circuit):
 
 def test_models_are_elementwise_over_their_whole_sweep(circuit):
     for model in circuit.models:
-        values = grids(circuit, circuit.bench(model.bench))
-        axes = [np.asarray(values[name], dtype=float) for name in model.inputs]
+        axes = [*axes_of(circuit, model).values()]
         coefficients = starts(circuit, model)
         mesh = np.meshgrid(*axes, indexing="ij")
         table = model(*(x.ravel() for x in mesh), **coefficients)
@@ -204,8 +219,7 @@ def test_models_are_elementwise_over_their_whole_sweep(circuit):
 def test_models_said_to_be_linear_are(circuit):
     rng = np.random.default_rng(2)
     for model in (m for m in circuit.models if m.linear):
-        values = grids(circuit, circuit.bench(model.bench))
-        x = [rng.choice(np.asarray(values[name], dtype=float), 20) for name in model.inputs]
+        x = [rng.choice(values, 20) for values in axes_of(circuit, model).values()]
         fixed = {name: start for name, start in starts(circuit, model).items() if model.coefficients[name].fixed}
         free = [name for name in model.coefficients if name not in fixed]
         a, b = (dict(zip(free, rng.normal(size=len(free)), strict=True)) for _ in range(2))
@@ -218,7 +232,7 @@ def test_models_refer_to_what_exists(circuit):
     for model in circuit.models:
         bench = circuit.bench(model.bench)
         bench.output(model.output)
-        assert set(model.inputs) <= set(grids(circuit, bench)), model.name
+        assert set(axes_of(circuit, model)) == set(model.inputs), model.name
         held = model.held_values(parameters(circuit, bench))
         assert set(held) <= set(circuit.params | bench.params) - set(model.inputs), model.name
 
@@ -370,14 +384,15 @@ def test_every_study_with_models_has_a_record(circuit):
     assert wanted == {name for name in RECORDS if name.partition(".")[0] == circuit.name}
 
 
-def fit_again(record, simulate_once):
+def fit_again(record, simulate_once, pool):
     """Run the study of a record as the main job does: the same fits, each with the points it was made from."""
     circuit = registry.load_circuit(record.circuit)
     [study] = [study for study in circuit.all_studies if study.key == record.study]
     request = characterize_all.plan_study(circuit, study, record.technology)
     fixed = pytest.approx(dict(request.fixed), abs=0)
     assert record.parameters == fixed, "regenerate the record: its circuit has changed"
-    data = simulate_once(request).dataset
+    data, failures = with_thresholds(request, simulate_once(request).dataset, models_of(circuit, study), pool)
+    assert not failures
     params, dims = numbers(request.fixed), tuple(map(str, data.dims))
     units = {output.name: output.unit for output in request.bench.outputs}
     for model in models_of(circuit, study):
@@ -410,14 +425,15 @@ def compare(stored, model, selection, new):
 LARGE = (
     "gain_cell.bitline", "gain_cell.dc_corners", "gain_cell_switched.bitline", "gain_cell_switched.dc",
     "gain_cell_switched.dc_corners", "relu_c2p.transfer", "signed_c2p.transfer",
+    *(name for name in RECORDS if name.endswith("_pvt")),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] if n in LARGE else []) for n in RECORDS])
-def test_reference_record_is_reproduced(name, simulate_once):
+def test_reference_record_is_reproduced(name, simulate_once, pool):
     record = registry.load_record(registry.DEFAULT_TECHNOLOGY, name)
     assert name == f"{record.circuit}.{record.study}"
-    for stored, again in zip(record.fits, fit_again(record, simulate_once), strict=True):
+    for stored, again in zip(record.fits, fit_again(record, simulate_once, pool), strict=True):
         compare(stored, *again)
 
 
@@ -468,7 +484,8 @@ def two_points(request, stored):
 
 @pytest.mark.parametrize("technology", sorted({technology for technology, _ in OTHERS}))
 def test_another_technology_has_every_record_too(circuit, technology):
-    wanted = {f"{circuit.name}.{study.key}" for study in circuit.all_studies if models_of(circuit, study)}
+    studies = [study for study in circuit.all_studies if models_of(circuit, study) and not study.optional]
+    wanted = {f"{circuit.name}.{study.key}" for study in studies}
     assert wanted <= {name for other, name in OTHERS if other == technology}
 
 

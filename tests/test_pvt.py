@@ -37,16 +37,18 @@ LINE = Model(
         "half": Coefficient(unit="V", doc="half the supply", start="vdd/2", fixed=True),
     },
 )  # fmt: skip
-PVT = over_conditions(LINE, {"gain": Law(temp=2, vdd=1, relative=True), "offset": Law(temp=1, vdd=2, cross=1)})
+PVT = over_conditions(
+    LINE, {"gain": Law(temp=2, supply=1, relative=True), "offset": Law(temp=1, supply=2, cross=1)}, supply="vdd"
+)
 
 
 @pytest.mark.parametrize(("law", "terms", "expected"), [
     (Law(), {}, 2.0),
     (Law(proportional=True), {}, 2.0 * 400.15 / 300.15),
     (Law(temp=1), {"t1": 0.01}, 3.0),
-    (Law(temp=2, vdd=1, cross=1), {"t1": 0.01, "t2": 1e-4, "v1": 5.0, "t1v": 0.02}, 2 + 1 + 1 + 0.5 + 0.2),
+    (Law(temp=2, supply=1, cross=1), {"t1": 0.01, "t2": 1e-4, "v1": 5.0, "t1v": 0.02}, 2 + 1 + 1 + 0.5 + 0.2),
     (Law(temp=1, relative=True), {"t1": -1.5}, 2.0 * (400.15 / 300.15) ** -1.5),
-    (Law(vdd=2, relative=True), {"v1": 1.0, "v2": 3.0}, 2.0 * math.exp(0.1 + 0.03)),
+    (Law(supply=2, relative=True), {"v1": 1.0, "v2": 3.0}, 2.0 * math.exp(0.1 + 0.03)),
     (Law(leak=True), {"a": 0.1, "av": 1.0, "e": 4.0}, 2 + 0.2 * math.exp(4 * (1 - 300.15 / 400.15))),
 ])  # fmt: skip
 def test_a_law_gives_the_coefficient_at_127_degc_and_a_tenth_of_a_volt(law, terms, expected):
@@ -61,16 +63,16 @@ def test_at_the_reference_the_model_is_the_nominal_one():
     assert PVT.inputs == ("x", "temp", "vdd")
     assert {name: c.unit for name, c in PVT.coefficients.items()} == {
         "gain": "A/V", "gain_t1": "1", "gain_t2": "1", "gain_v1": "1/V",
-        "offset": "A/V", "offset_t1": "A/V/K", "offset_v1": "A/V/V", "offset_v2": "A/V/V^2",
-        "offset_t1v": "A/V/(K V)", "vdd_0": "V",
+        "offset": "A/V", "offset_t1": "A/(V K)", "offset_v1": "A/V^2", "offset_v2": "A/V^3",
+        "offset_t1v": "A/(V^2 K)", "vdd_0": "V",
     }  # fmt: skip
 
 
 def test_a_law_of_what_is_no_coefficient_is_refused():
     with pytest.raises(ParameterError, match="model line has no coefficient slope; have gain, offset"):
-        over_conditions(LINE, {"slope": Law(temp=1)})
+        over_conditions(LINE, {"slope": Law(temp=1)}, supply="vdd")
     with pytest.raises(ParameterError, match="model line has no coefficient half"):
-        over_conditions(LINE, {"half": Law(temp=1)})
+        over_conditions(LINE, {"half": Law(temp=1)}, supply="vdd")
 
 
 GRID = tuple(np.linspace(-1, 1, 5))
@@ -93,7 +95,7 @@ def test_a_joint_fit_finds_the_laws():
 
 
 def test_points_beyond_the_rails_are_not_part_of_the_fit():
-    railed = over_conditions(LINE, {"gain": Law(temp=1, relative=True)}, rails={"x": ("0", "vdd")})
+    railed = over_conditions(LINE, {"gain": Law(temp=1, relative=True)}, supply="vdd", rails={"x": ("0", "vdd")})
     table = _table(railed, {"gain": 1.0, "gain_t1": 0.5, "offset": 0.1, "vdd_0": 0.9}, x=np.linspace(-0.09, 0.99, 13))
     [points] = select(railed, table, ("corner", "temp", "vdd", "x"), {})
     assert (points.inputs["x"] >= 0).all()
@@ -113,7 +115,10 @@ RAMP = Model(
     },
 )  # fmt: skip
 RAMP_PVT = over_conditions(
-    RAMP, {"start": Law(temp=1, vdd=1)}, threshold=Threshold(coefficient="start", input="x", output="y", margin=0.05)
+    RAMP,
+    {"start": Law(temp=1, supply=1)},
+    supply="vdd",
+    threshold=Threshold(coefficient="start", input="x", output="y", margin=0.05),
 )
 
 
@@ -143,7 +148,7 @@ def test_a_threshold_that_is_not_known_is_refused():
 
 def test_two_supplies_do_not_determine_a_square():
     table, _ = _ramp_points()
-    model = over_conditions(RAMP, {"start": Law(vdd=2)}, threshold=RAMP_PVT.threshold)
+    model = over_conditions(RAMP, {"start": Law(supply=2)}, supply="vdd", threshold=RAMP_PVT.threshold)
     [points] = select(model, table[table.vdd != 0.99], ("corner", "temp", "vdd", "x"), {})
     with pytest.raises(FitError, match="8 conditions do not determine the 3 terms of start"):
         fit_model(model, points, {}, "1")
@@ -192,7 +197,7 @@ def test_a_study_over_conditions_is_optional_and_covers_its_models(circuit, stud
 
 
 def test_a_record_at_a_condition_is_the_model_there():
-    where = registry.records_at("gc28", temp=85.0, corner="ss", vdd=0.85)
+    where = gc.records_at("gc28", temp=85.0, corner="ss", vdd=0.85)
     record = registry.find_record(where, "gain_cell.pulse")
     fit = record.fit("softplus_charge")
     assert fit.conditions == {"corner": "ss", "temp": 85.0, "vdd": 0.85}
@@ -207,7 +212,7 @@ def test_a_record_at_a_condition_is_the_model_there():
 
 def test_near_the_nominal_condition_both_records_agree():
     exact = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "softplus_charge")
-    near = gc.load_model(registry.find_record(registry.records_at("gc28"), "gain_cell.pulse"), "softplus_charge")
+    near = gc.load_model(registry.find_record(gc.records_at("gc28"), "gain_cell.pulse"), "softplus_charge")
     v, t = np.linspace(0, 0.9, 31), np.full(31, 15e-9)
     assert np.abs(near(v, t) - exact(v, t)).max() < 2e-3 * np.ptp(exact(v, t))
 
@@ -219,7 +224,7 @@ def test_near_the_nominal_condition_both_records_agree():
 ])  # fmt: skip
 def test_a_condition_without_a_fit_is_refused(condition, error, match):
     with pytest.raises(error, match=match):
-        registry.find_record(registry.records_at("gc28", **condition), "gain_cell.pulse")
+        registry.find_record(gc.records_at("gc28", **condition), "gain_cell.pulse")
 
 
 def test_a_model_without_one_over_conditions_keeps_its_fits_of_that_condition():
@@ -233,9 +238,9 @@ def test_a_model_without_one_over_conditions_keeps_its_fits_of_that_condition():
 
 def test_records_cannot_be_moved_twice():
     with pytest.raises(ParameterError, match="records is of type RecordsAt; it must be a name or a path"):
-        registry.records_at(registry.records_at("gc28", temp=85.0))
+        gc.records_at(gc.records_at("gc28", temp=85.0))
     with pytest.raises(ParameterError, match="corner = 3; it must be the name of a process corner"):
-        registry.records_at("gc28", corner=3)
+        gc.records_at("gc28", corner=3)
 
 
 def _qkv(tokens=6, dim=4, vdd=0.9):
@@ -247,10 +252,10 @@ def _qkv(tokens=6, dim=4, vdd=0.9):
 def test_attention_at_a_condition_uses_the_records_there():
     tensors = _qkv(vdd=0.85)
     moved = attention(*tensors, temp=85.0, corner="ss", vdd=0.85)
-    same = attention(*tensors, records=registry.records_at("gc28", temp=85.0, corner="ss", vdd=0.85))
+    same = attention(*tensors, records=gc.records_at("gc28", temp=85.0, corner="ss", vdd=0.85))
     assert torch.equal(moved, same)
     assert (moved - attention(*tensors)).abs().max() > 1e-3
-    cell = GainCellArray(tensors[1], records=registry.records_at("gc28", temp=85.0))
+    cell = GainCellArray(tensors[1], records=gc.records_at("gc28", temp=85.0))
     assert torch.isfinite(cell(torch.full((6,), 5e-9, dtype=torch.float64))).all()
     with pytest.raises(DataError, match="no model"):
         attention(*tensors, records="paper", temp=85.0)
@@ -286,3 +291,17 @@ def test_a_plan_of_a_study_over_conditions_leaves_what_follows_the_supply_alone(
     [point] = [p for p in plan.points() if p.index == (0, 0, 0, 0, 0)]
     assert point.values["vdd"] == pytest.approx(0.81)
     assert point.values["v_bl"] == point.values["v_wbl"] == pytest.approx(0.405)
+
+
+def test_a_foreign_table_over_conditions_gives_the_model_back():
+    """With temperature and supply as columns; the thresholds of a converter would be fitted with the rest."""
+    stored = registry.load_record("gc28", "gain_cell.write_pvt").fit("feed_through_pvt", corner="tt")
+    model = registry.load_circuit("gain_cell").model("feed_through_pvt")
+    grid = np.array([(v, t, s) for s in SUPPLIES for t in TEMPS for v in np.linspace(0, s, 9)]).T
+    table = pd.DataFrame(
+        {"v_dac": grid[0], "temp": grid[1], "vdd": grid[2], "v_store": model(*grid, **stored.values())}
+    )
+    record = gc.fit(table, circuit="gain_cell", models=["feed_through_pvt"])
+    [found] = record.fits
+    assert found.values() == pytest.approx(stored.values(), rel=1e-5, abs=1e-9)
+    assert "_pvt" not in {fit.model for fit in gc.fit(table[table.vdd == 0.9], circuit="gain_cell", bench="write").fits}

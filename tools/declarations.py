@@ -23,14 +23,19 @@ def rows() -> Iterator[Row]:
     sys.path.insert(0, str(TESTS))
     found = runpy.run_path(str(TESTS / "test_declarations.py"))
     cell, converters = found["lines_of_gain_cell"](), found["lines_of_converters"]()
-    yield "lines of code that declare `gain_cell`, without its noise", f"≤ {found['LONGEST_CELL']}", f"{cell}"
     yield (
-        "lines of code that declare both converters, without their noise",
+        "lines of code that declare `gain_cell`, without noise and models over conditions",
+        f"≤ {found['LONGEST_CELL']}",
+        f"{cell}",
+    )
+    yield (
+        "lines of code that declare both converters, without noise and models over conditions",
         f"≤ {found['LONGEST_CONVERTERS']}",
         f"{converters}",
     )
-    for what, lines in zip(("gain cells", "converters"), found["lines_of_noise"](), strict=True):
-        yield f"lines of code that declare the noise of {what}", f"≤ {found['LONGEST_NOISE']}", f"{lines}"
+    for part, title in (("_noise", "the noise"), ("_pvt", "the models over conditions")):
+        for what, lines in zip(("gain cells", "converters"), found["lines_of"](part), strict=True):
+            yield f"lines of code that declare {title} of {what}", f"≤ {found['LONGEST_PART']}", f"{lines}"
     yield (
         "parameters of a function in `circuits/`, most",
         f"≤ {found['MOST_PARAMETERS']}",

@@ -15,17 +15,17 @@ from ._benches import FULL, MOVED
 CORNERS = ("tt", "ss", "ff")
 TEMPS = (-40.0, 27.0, 105.0, 125.0)
 SUPPLIES = listed(0.9, 1, 1.1, scale="vdd")
-_THRESHOLD = Law(temp=3, vdd=2, cross=1)
+_THRESHOLD = Law(temp=3, supply=2, cross=1)
 _SIDE = {
-    "gain": Law(temp=1, vdd=2, cross=1, relative=True, leak=True),
+    "gain": Law(temp=1, supply=2, cross=1, relative=True, leak=True),
     "bend": Law(leak=True),
-    "t_0": Law(temp=3, vdd=2, cross=2, relative=True),
-    "share": Law(temp=2, vdd=1, cross=1),
-    "q_1": Law(temp=2, vdd=1, cross=1, relative=True),
-    "q_2": Law(temp=2, vdd=1, cross=1, relative=True),
-    "step": Law(temp=2, vdd=1),
+    "t_0": Law(temp=3, supply=2, cross=2, relative=True),
+    "share": Law(temp=2, supply=1, cross=1),
+    "q_1": Law(temp=2, supply=1, cross=1, relative=True),
+    "q_2": Law(temp=2, supply=1, cross=1, relative=True),
+    "step": Law(temp=2, supply=1),
 }
-_SATURATION = Law(temp=2, vdd=1, cross=1, relative=True)
+_SATURATION = Law(temp=2, supply=1, cross=1, relative=True)
 _FAR = (16, 18, 20, 23, 26, 30, 40, 60)
 _KNEE = (2, 4, 5, *np.arange(5.5, 10.1, 0.25).tolist(), *np.arange(10.5, 14.1, 0.5).tolist(), *_FAR)
 """Charges [fC] along the bend after the threshold, which moves with the condition."""
@@ -38,11 +38,13 @@ def _side(suffix: str = "") -> dict[str, Law]:
 RELU_KNEE = over_conditions(
     _models.RELU_KNEE,
     {**_side(), "q_dead": _THRESHOLD, "t_sat": _SATURATION},
+    supply="vdd",
     threshold=Threshold(coefficient="q_dead", input="q_in", output="t_pulse", margin=0.1e-15),
 )
 SIGNED_KNEE = over_conditions(
     _models.SIGNED_KNEE,
     {**_side("_p"), **_side("_n"), "q_0": _THRESHOLD, "t_sat": _SATURATION},
+    supply="vdd",
     threshold=Threshold(coefficient="q_0", input="q_in", output="sign", margin=0.4e-15),
     # At -40 degC and a low supply the comparator is so slow that its knee has another form.
     robust=1e-4,

@@ -47,12 +47,7 @@ _TRANSFER = Circuit(
     studies=(
         Study(bench="transfer"),
         Study(
-            bench="transfer",
-            name="transfer_corners",
-            sweep=FEW,
-            models=(),
-            corners=_page.CORNERS,
-            temps=_page.TEMPS,
+            bench="transfer", name="transfer_corners", sweep=FEW, models=(), corners=_page.CORNERS, temps=_page.TEMPS
         ),
         Study(bench="transfer", name="transfer_supply", models=(), sweep={"vdd": _benches.SUPPLIES, **FEW}),
         Study(bench="memory", sweep={"t_reset": [_page.SHORT_RESET, 4e-9, _benches.T_RESET]}),

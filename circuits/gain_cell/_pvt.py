@@ -1,4 +1,4 @@
-"""Models of gain cells over corner, supply and temperature, and the studies that they are fitted to.
+"""Models of the gain cell over corner, supply and temperature, and the studies that they are fitted to.
 
 The studies have four temperatures: a cubic in the temperature is determined, and its error is small between 27 and
 125 degC.
@@ -21,10 +21,10 @@ SUPPLIES = listed(0.9, 1, 1.1, scale="vdd")
 # Steps of a twentieth of the supply: every supply is a point of the grid.
 _STORE = linspace(0, "1.1*vdd", 23)
 _RAILS = {"v_store": ("0", "vdd")}
-_GAIN = Law(temp=1, vdd=1, relative=True)
-_VOLTAGE = Law(temp=2, vdd=1)
-_LINE = Law(temp=1, vdd=1)
-_SERIES = Law(temp=3, vdd=2, cross=1)
+_GAIN = Law(temp=1, supply=1, relative=True)
+_VOLTAGE = Law(temp=2, supply=1)
+_LINE = Law(temp=1, supply=1)
+_SERIES = Law(temp=3, supply=2, cross=1)
 
 
 def _both(**laws: Law) -> dict[str, Law]:
@@ -34,13 +34,15 @@ def _both(**laws: Law) -> dict[str, Law]:
 
 SOFTPLUS_CHARGE = over_conditions(
     _models.SOFTPLUS_CHARGE,
-    _both(k=_GAIN, vt=_VOLTAGE, s=Law(vdd=1, proportional=True), theta=_LINE, q=_LINE)
+    _both(k=_GAIN, vt=_VOLTAGE, s=Law(supply=1, proportional=True), theta=_LINE, q=_LINE)
     | {"a0": _VOLTAGE, **dict.fromkeys(("a1", "a2", "a3", "a4"), _LINE)},
+    supply="vdd",
     rails=_RAILS,
 )
 EKV_2D = over_conditions(
     _models.EKV_2D,
-    _both(k=Law(temp=2, vdd=1, relative=True), vt=_VOLTAGE, n=Law(temp=1), theta=Law(temp=1), lam=Law(temp=1)),
+    _both(k=Law(temp=2, supply=1, relative=True), vt=_VOLTAGE, n=Law(temp=1), theta=Law(temp=1), lam=Law(temp=1)),
+    supply="vdd",
     rails={**_RAILS, "v_in": ("vdd/2", "vdd")},
 )
 
@@ -49,7 +51,7 @@ def _series(model: Model) -> PvtModel:
     """A polynomial, each of whose coefficients is one in temperature and supply."""
     fitted = [name for name, coefficient in model.coefficients.items() if not coefficient.fixed]
     rails = {name: ("0", "vdd") for name in model.inputs if name in ("v_store", "v_dac")}
-    return over_conditions(model, dict.fromkeys(fitted, _SERIES), rails=rails)
+    return over_conditions(model, dict.fromkeys(fitted, _SERIES), supply="vdd", rails=rails)
 
 
 def _study(bench: str, *models: PvtModel, **sweep: Grid) -> Study:
@@ -65,21 +67,20 @@ def _study(bench: str, *models: PvtModel, **sweep: Grid) -> Study:
     )
 
 
-def with_pvt(circuit: Circuit, *, largest_move: float) -> Circuit:
-    """A gain cell with models over corner, supply and temperature; its bitline moves by up to `largest_move` [V]."""
+def with_pvt(circuit: Circuit) -> Circuit:
+    """The gain cell with models over corner, supply and temperature."""
     bitline = [_series(model) for model in circuit.models if model.bench == "bitline"]
     energy = [_series(model) for model in circuit.models if model.bench == "energy"]
     write = _series(_models.FEED_THROUGH)
-    dc = [EKV_2D] if _models.EKV_2D in circuit.models else []
     studies = (
-        *(_study("dc", model, v_store=_STORE, v_in=linspace("0.45*vdd", "1.1*vdd", 14)) for model in dc),
+        _study("dc", EKV_2D, v_store=_STORE, v_in=linspace("0.45*vdd", "1.1*vdd", 14)),
         _study("pulse", SOFTPLUS_CHARGE, v_store=_STORE, t_pulse=listed(0.25e-9, T_MAX)),
         _study("write", write, v_dac=_STORE),
         _study("energy", *energy, v_store=_STORE, t_pulse=listed(1e-9, T_MAX)),
-        _study("bitline", *bitline, v_store=_STORE, dv_bl=linspace(-largest_move, largest_move, 6)),
+        _study("bitline", *bitline, v_store=_STORE, dv_bl=linspace(-0.1, 0.1, 6)),
     )
     return replace(
         circuit,
-        models=(*circuit.models, *dc, SOFTPLUS_CHARGE, write, *energy, *bitline),
+        models=(*circuit.models, EKV_2D, SOFTPLUS_CHARGE, write, *energy, *bitline),
         studies=(*circuit.all_studies, *studies),
     )

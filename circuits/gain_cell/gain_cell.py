@@ -11,12 +11,11 @@ from gaincell_char.declare.circuit import Circuit
 from . import _benches, _macros, _models, _noise, _page, _pvt
 
 PARAMS = _benches.cell_params(w_n=100e-9, l_n=460e-9, w_p=120e-9, l_p=137e-9, read_flavour="rvt", v_idle="vdd/2")
-_MOVE = 0.1
 _READ = Circuit(
     name="gain_cell",
     title="Gain cell with word lines as rails",
     params=PARAMS,
-    benches=_benches.benches("gain_cell", largest_move=_MOVE),
+    benches=_benches.benches("gain_cell", largest_move=0.1),
     models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, _models.EKV_2D, *_models.SHARED),
     studies=_page.STUDIES,
     figures=_page.figures("ekv_2d", overview_position="e"),
@@ -24,4 +23,4 @@ _READ = Circuit(
     spreads=_page.SPREADS,
     macros=_macros.MACROS,
 )
-CIRCUIT = _pvt.with_pvt(_noise.with_noise(_READ), largest_move=_MOVE)
+CIRCUIT = _pvt.with_pvt(_noise.with_noise(_READ))

@@ -86,6 +86,14 @@ def evaluate(text: str, scope: Mapping[str, Any], where: str) -> Any:
     return value
 
 
+def compute(text: str, scope: Mapping[str, Any]) -> Any:
+    """Value of an expression of a declaration for numbers, arrays, tensors or symbols, without checks.
+
+    `text` is the expression; `scope` has the value of every name in it, in any unit and of any shape.
+    """
+    return _value(_short_tree(text), scope)
+
+
 def evaluate_number(value: float | str, scope: Mapping[str, Any], where: str = "declaration") -> float:
     """Return a number, or the value of a SPICE expression of the parameters, in SI units.
 

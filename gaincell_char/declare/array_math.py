@@ -39,6 +39,14 @@ def log(x: Array | float) -> Array | float:
     return math.log(x) if isinstance(x, int | float) else namespace(x).log(x)
 
 
-def clamp(x: Array, low: float, high: float) -> Array:
+def exp(x: Array | float) -> Array | float:
+    """Exponential of a dimensionless array or number, elementwise."""
+    return math.exp(x) if isinstance(x, int | float) else namespace(x).exp(x)
+
+
+def clamp(x: Array, low: float, high: float | Array) -> Array:
     """`x` limited to values from `low` to `high`, elementwise, in SI units."""
-    return namespace(x).clip(x, low, high)
+    xp = namespace(x)
+    if isinstance(high, float | int) or xp is not sys.modules.get("torch"):
+        return xp.clip(x, low, high)
+    return xp.minimum(xp.clip(x, low, None), high)  # torch's clip takes two numbers or two tensors

@@ -1,31 +1,27 @@
 """Models over process corner, supply voltage and temperature (PVT), made from a model at one condition.
 
 Each coefficient of the model at one condition becomes a function of the temperature and of the supply: a polynomial in
-``temp - 27 degC`` and ``vdd - vdd_0``, or, for a quantity that stays positive, a power of the absolute temperature.
+their differences from a reference, or, for a quantity that stays positive, a power of the absolute temperature.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ..errors import ParameterError
-from .arithmetic import evaluate, evaluate_number, references
-from .array_math import Array, log
+from .arithmetic import compute, evaluate_number, references
+from .array_math import Array, exp, log
 from .model import Coefficient, Model
 
 T_0 = 27.0
 """Temperature [degC] at which the terms in the temperature are 0."""
 KELVIN = 273.15
 """Absolute temperature [K] of 0 degC."""
-CONDITIONS = ("temp", "vdd")
-"""Inputs that a model over conditions has in addition: temperature [degC] and supply [V]."""
-SUPPLY = "vdd_0"
-"""Coefficient with the supply [V] at which the terms in the supply are 0."""
-WORDS = "dt = temp - 27 degC, dv = vdd - vdd_0, L = ln(T/T_0), T_0 = 300.15 K"
-_TYPICAL = {"vdd": 1.0, "temp": T_0}
-"""Conditions at which the size of a coefficient is estimated for the search."""
+TEMP = "temp"
+"""Name of the temperature [degC]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +30,15 @@ class Law:
 
     Attributes
     ----------
-    temp, vdd : int
+    temp, supply : int
         Highest powers of the temperature and of the supply.
     cross : int
         Highest power of the temperature in the terms that are also proportional to the supply; 0 for no such term.
     relative : bool
         The coefficient is its value at the reference times ``exp(a_t1 L + a_t2 L^2 + ... + a_v1 dv + ...)`` with
-        ``L = ln(T/T_0)``; otherwise terms are added to it, in ``temp - 27 degC`` and ``dv = vdd - vdd_0``.  A first
-        power of L is a power law of the absolute temperature, as for mobility: Sze and Ng, Physics of Semiconductor
-        Devices, 2007, section 1.5.
+        ``L = ln(T/T_0)``; otherwise terms are added to it, in the temperature above 27 degC, and in the supply above
+        the reference, ``dv``.  A first power of L is a power law of the absolute temperature, as for mobility: Sze and
+        Ng, Physics of Semiconductor Devices, 2007, section 1.5.
     proportional : bool
         The coefficient is proportional to the absolute temperature, like a thermal voltage.
     leak : bool
@@ -51,7 +47,7 @@ class Law:
     """
 
     temp: int = 0
-    vdd: int = 0
+    supply: int = 0
     cross: int = 0
     relative: bool = False
     proportional: bool = False
@@ -65,13 +61,22 @@ class Law:
     def suffixes(self) -> Iterator[tuple[str, int, int]]:
         """Suffix of each term, and its powers of temperature and supply."""
         yield from ((f"t{power}", power, 0) for power in range(1, self.temp + 1))
-        yield from ((f"v{power}", 0, power) for power in range(1, self.vdd + 1))
+        yield from ((f"v{power}", 0, power) for power in range(1, self.supply + 1))
         yield from ((f"t{power}v", power, 1) for power in range(1, self.cross + 1))
 
     def apply(self, value: Any, found: Mapping[str, Any], temp: Array, dv: Array) -> Any:
-        """Coefficient at a temperature `temp` [degC] and a supply `dv` [V] from the reference.
+        """Return the coefficient at other conditions, elementwise.
 
-        `value` is that at the reference, and `found` has the coefficient of each term by its suffix.
+        Parameters
+        ----------
+        value : float or array
+            Coefficient at the reference [its unit].
+        found : mapping of str to float or array
+            Suffix -> coefficient of that term [its unit].
+        temp : float or array, any shape
+            Temperature [degC].
+        dv : float or array, any shape
+            Supply above the reference [V].
         """
         ratio = (temp + KELVIN) / (T_0 + KELVIN)
         if self.proportional:
@@ -81,8 +86,8 @@ class Law:
         heat = log(ratio) if self.relative else temp - T_0
         added = sum(found[suffix] * heat**power * dv**other for suffix, power, other in self.suffixes())
         if self.leak:
-            added = added + (found["a"] + found["av"] * dv) * math.e ** (found["e"] * (1 - 1 / ratio))
-        return value * math.e**added if self.relative else value + added
+            added = added + (found["a"] + found["av"] * dv) * exp(found["e"] * (1 - 1 / ratio))
+        return value * exp(added) if self.relative else value + added
 
 
 CONSTANT = Law()
@@ -119,8 +124,10 @@ class PvtModel(Model):
     Attributes
     ----------
     nominal : Model
-        The model at one condition.  A coefficient that it takes from an expression of ``temp`` or ``vdd`` (the thermal
-        voltage, half the supply) is computed from the inputs.
+        The model at one condition.  A coefficient that it takes from an expression of the temperature or the supply
+        (the thermal voltage, half the supply) is computed from the inputs.
+    supply : str
+        Name of the supply among the parameters of the circuit.
     laws : mapping of str to Law
         Coefficient -> its dependence; a coefficient that is not named is constant.
     threshold : Threshold, optional
@@ -133,37 +140,48 @@ class PvtModel(Model):
     """
 
     nominal: Model
+    supply: str
     laws: Mapping[str, Law] = field(default_factory=dict)
     threshold: Threshold | None = None
     rails: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     robust: float = 0.0
 
-    def limits(self, name: str, vdd: Any) -> tuple[Any, Any]:
-        """Limits of the input `name` [its SI unit] at a supply `vdd` [V]; infinite if it is not between rails."""
+    @property
+    def conditions(self) -> tuple[str, str]:
+        """Names of the temperature [degC] and of the supply [V]: the last two inputs."""
+        return TEMP, self.supply
+
+    @property
+    def reference(self) -> str:
+        """Name of the coefficient with the supply [V] at which the terms in the supply are 0."""
+        return f"{self.supply}_0"
+
+    def limits(self, name: str, supply: Any) -> tuple[Any, Any]:
+        """Limits of the input `name` [its SI unit] at a `supply` [V]; infinite if it is not between rails."""
         low, high = self.rails.get(name, ("", ""))
         return (
-            evaluate(low, {"vdd": vdd}, name) if low else -math.inf,
-            evaluate(high, {"vdd": vdd}, name) if high else math.inf,
+            compute(low, {self.supply: supply}) if low else -math.inf,
+            compute(high, {self.supply: supply}) if high else math.inf,
         )
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """Inputs of the nominal model, the temperature, and the supply."""
-        return (*self.nominal.inputs, *CONDITIONS)
+        return (*self.nominal.inputs, *self.conditions)
 
     @cached_property
     def coefficients(self) -> Mapping[str, Coefficient]:
         """Every coefficient by its name in the record."""
         return {name: part for name, part in self.arguments.items() if isinstance(part, Coefficient)}
 
-    def at(self, temp: Any, vdd: Any, **coefficients: Any) -> dict[str, Any]:
+    def at(self, temp: Any, supply: Any, **coefficients: Any) -> dict[str, Any]:
         """Coefficients of the nominal model.
 
         Parameters
         ----------
         temp : float or array
             Temperature [degC].
-        vdd : float or array
+        supply : float or array
             Supply [V].
         **coefficients : float or array
             Coefficients of this model [SI units].
@@ -173,37 +191,38 @@ class PvtModel(Model):
         dict of str to float or array
             Every coefficient of the nominal model [SI units].
         """
-        where = dict(zip(CONDITIONS, (temp, vdd), strict=True))
+        where = dict(zip(self.conditions, (temp, supply), strict=True))
         found: dict[str, Any] = {}
         for name, coefficient in self.nominal.coefficients.items():
-            if is_computed(coefficient):
-                found[name] = evaluate(str(coefficient.start), where, f"{self.name}, {name}")
+            if is_computed(coefficient, self.supply):
+                found[name] = compute(str(coefficient.start), where)
             else:
                 law = self.laws.get(name, CONSTANT)
                 terms = {suffix: coefficients[f"{name}_{suffix}"] for suffix in law.names}
-                found[name] = law.apply(coefficients[name], terms, temp, vdd - coefficients[SUPPLY])
+                found[name] = law.apply(coefficients[name], terms, temp, supply - coefficients[self.reference])
         return found
 
     def __call__(self, *inputs: Any, **coefficients: Any) -> Any:
         """Evaluate elementwise; the last two inputs are temperature [degC] and supply [V]."""
-        *own, temp, vdd = inputs
-        return self.nominal(*own, **self.at(temp, vdd, **coefficients))
+        *own, temp, supply = inputs
+        return self.nominal(*own, **self.at(temp, supply, **coefficients))
 
 
-def is_computed(coefficient: Coefficient) -> bool:
-    """Whether a coefficient is not fitted and is an expression of the temperature or the supply."""
-    return coefficient.fixed and _depends(coefficient.start)
+def is_computed(coefficient: Coefficient, supply: str) -> bool:
+    """Whether a coefficient is not fitted and is an expression of the temperature or of the `supply`."""
+    return coefficient.fixed and _depends(coefficient.start, supply)
 
 
-def _depends(value: float | str) -> bool:
+def _depends(value: float | str, supply: str) -> bool:
     """Whether a number or an expression depends on temperature or supply."""
-    return isinstance(value, str) and not references(f"{{{value}}}").isdisjoint(CONDITIONS)
+    return isinstance(value, str) and not references(f"{{{value}}}").isdisjoint((TEMP, supply))
 
 
 def over_conditions(
     nominal: Model,
     laws: Mapping[str, Law],
     *,
+    supply: str,
     threshold: Threshold | None = None,
     rails: Mapping[str, tuple[str, str]] | None = None,
     robust: float = 0.0,
@@ -217,7 +236,7 @@ def over_conditions(
     laws : mapping of str to Law
         Dependence of each coefficient; one that is not named is constant, and one that the nominal model does not fit
         is fitted.
-    threshold, rails, robust
+    supply, threshold, rails, robust
         As of `PvtModel`.
 
     Raises
@@ -226,26 +245,27 @@ def over_conditions(
         If there is no coefficient of that name, or it is computed from temperature and supply.
     """
     arguments: dict[str, Coefficient] = {}
-    own = [name for name, coefficient in nominal.coefficients.items() if not is_computed(coefficient)]
+    own = [name for name, coefficient in nominal.coefficients.items() if not is_computed(coefficient, supply)]
     if unknown := sorted(laws.keys() - set(own)):
         raise ParameterError(f"model {nominal.name} has no coefficient {unknown[0]}; have {', '.join(own)}")
     for name, coefficient in nominal.coefficients.items():
-        if not is_computed(coefficient):
+        if not is_computed(coefficient, supply):
             arguments[name] = replace(coefficient, fixed=coefficient.fixed and name not in laws)
-            arguments |= dict(_terms(name, coefficient, laws.get(name, CONSTANT)))
-    reference = Coefficient(unit="V", doc="supply at the reference", start="vdd", fixed=True)
+            arguments |= dict(_terms(name, coefficient, laws.get(name, CONSTANT), supply))
+    reference = Coefficient(unit="V", doc="supply at the reference", start=supply, fixed=True)
     return PvtModel(
         name=f"{nominal.name}_pvt",
         form=nominal.form,
         bench=nominal.bench,
         function=nominal.function,
         output=nominal.output,
-        equation=f"{nominal.equation}; {WORDS}; {_describe(laws)}",
-        arguments={**arguments, SUPPLY: reference},
-        held_at={name: value for name, value in nominal.held_at.items() if not _depends(value)},
+        equation=f"{nominal.equation}; {_describe(laws, supply)}",
+        arguments={**arguments, f"{supply}_0": reference},
+        held_at={name: value for name, value in nominal.held_at.items() if not _depends(value, supply)},
         linear=nominal.linear and not any(law.relative for law in laws.values()),
         relative_from=nominal.relative_from,
         nominal=nominal,
+        supply=supply,
         laws=laws,
         threshold=threshold,
         rails=rails or {},
@@ -253,16 +273,19 @@ def over_conditions(
     )
 
 
-def _terms(name: str, coefficient: Coefficient, law: Law) -> Iterator[tuple[str, Coefficient]]:
+def _terms(name: str, coefficient: Coefficient, law: Law, supply: str) -> Iterator[tuple[str, Coefficient]]:
     """Coefficient of every term of a law."""
     unit = "1" if law.relative else coefficient.unit
-    size = 1.0 if law.relative else coefficient.scale or abs(evaluate_number(coefficient.start, _TYPICAL)) or 1.0
+    size = (
+        1.0
+        if law.relative
+        else coefficient.scale or abs(evaluate_number(coefficient.start, {TEMP: T_0, supply: 1.0})) or 1.0
+    )
     for suffix, power, other in law.suffixes():
-        per = _per(0 if law.relative else power, other)
         yield (
             f"{name}_{suffix}",
             Coefficient(
-                unit=f"{unit}{per}",
+                unit=_divided(unit, 0 if law.relative else power, other),
                 doc=f"{coefficient.doc}: term {_product(power, other, relative=law.relative)}",
                 start=0.0,
                 scale=size if law.relative else size / 100**power,
@@ -271,17 +294,21 @@ def _terms(name: str, coefficient: Coefficient, law: Law) -> Iterator[tuple[str,
     if law.leak:
         doc = f"{coefficient.doc}: leakage"
         yield f"{name}_a", Coefficient(unit=unit, doc=f"{doc} at T_0", start=_LITTLE * size, scale=size)
-        yield f"{name}_av", Coefficient(unit=f"{unit}/V", doc=f"{doc} at T_0 by supply", start=0.0, scale=size)
+        yield f"{name}_av", Coefficient(unit=_divided(unit, 0, 1), doc=f"{doc} at T_0 by supply", start=0.0, scale=size)
         yield (
             f"{name}_e",
             Coefficient(unit="1", doc=f"{doc}: activation energy over k T_0", start=13.0, low=3.0, high=40.0),
         )
 
 
-def _per(kelvins: int, volts: int) -> str:
-    """End of the unit of a term: per kelvin and per volt."""
-    factors = [f"{unit}^{n}" if n > 1 else unit for unit, n in (("K", kelvins), ("V", volts)) if n]
-    return "" if not factors else f"/{factors[0]}" if len(factors) == 1 else f"/({' '.join(factors)})"
+def _divided(unit: str, kelvins: int, volts: int) -> str:
+    """Unit per power of kelvin and volt: ``A/V`` per volt is ``A/V^2``, and per kelvin ``A/(V K)``."""
+    top, _, below = unit.partition("/")
+    name, _, power = below.partition("^")
+    powers = Counter({name: int(power or 1)} if name else {})
+    powers.update({"V": volts, "K": kelvins})
+    factors = [f"{one}^{n}" if n > 1 else one for one, n in powers.items() if n]
+    return top if not factors else f"{top}/{factors[0]}" if len(factors) == 1 else f"{top}/({' '.join(factors)})"
 
 
 def _product(power: int, other: int, *, relative: bool) -> str:
@@ -290,12 +317,13 @@ def _product(power: int, other: int, *, relative: bool) -> str:
     return " ".join(f"{letter}^{n}" if n > 1 else letter for letter, n in factors if n)
 
 
-def _describe(laws: Mapping[str, Law]) -> str:
+def _describe(laws: Mapping[str, Law], supply: str) -> str:
     """The laws as a reader would write them; coefficients with the same law share a clause."""
+    words = f"dt = {TEMP} - {T_0:g} degC, dv = {supply} - {supply}_0, L = ln(T/T_0), T_0 = {T_0 + KELVIN:g} K"
     shared: dict[Law, list[str]] = {}
     for name, law in laws.items():
         shared.setdefault(law, []).append(name)
-    return "; ".join(f"{', '.join(names)}: {_clause(law)}" for law, names in shared.items())
+    return "; ".join([words, *(f"{', '.join(names)}: {_clause(law)}" for law, names in shared.items())])
 
 
 def _clause(law: Law) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..declare.circuit import Circuit
 from ..declare.parameters import Number
-from ..declare.pvt import CONDITIONS, SUPPLY, T_0, PvtModel
+from ..declare.pvt import T_0, PvtModel
 from ..errors import ParameterError
 from .fit import Estimate, Fit
 from .record import Record
@@ -17,16 +18,31 @@ class Condition:
 
     corner: str = "tt"
     temp: float = T_0
-    vdd: float | None = None
+    supply: float | None = None
 
     def __str__(self) -> str:
         """The condition as a reader would write it."""
-        supply = "" if self.vdd is None else f", vdd = {self.vdd:g} V"
+        supply = "" if self.supply is None else f", supply {self.supply:g} V"
         return f"corner {self.corner}, {self.temp:g} degC{supply}"
 
 
 NOMINAL = Condition()
 """The condition of the studies at one condition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordsAt:
+    """A set of records at another corner, temperature or supply; from `records_at`.
+
+    ``base`` is a packaged set by name, or a folder of records by path.
+    """
+
+    base: str | Path
+    condition: Condition
+
+    def __str__(self) -> str:
+        """The set and the condition."""
+        return f"{self.base} at {self.condition}"
 
 
 def record_at(record: Record, circuit: Circuit, find: Callable[[str], Record], condition: Condition) -> Record:
@@ -59,22 +75,23 @@ def record_at(record: Record, circuit: Circuit, find: Callable[[str], Record], c
         If the condition is outside the range that the models over conditions were fitted over.
     """
     fits: list[Fit] = []
+    changed = _moved(record, circuit, condition)
+    moved = any(record.parameters[name] != value for name, value in changed.items())
     for name in dict.fromkeys(fit.model for fit in record.fits):
         model = circuit.pvt_model(circuit.model(name))
         study = circuit.study_of(model) if model else None
         if model is None or study is None:
-            fits += [fit for fit in record.fits if fit.model == name and _is_at(fit, record, condition)]
+            fits += [fit for fit in record.fits if fit.model == name and _is_at(fit, condition, moved=moved)]
         else:
             there = find(f"{circuit.name}.{study.key}").fit(model.name, corner=condition.corner)
             fits.append(fit_at(there, model, condition))
-    parameters = record.parameters | _moved(record, circuit, condition)
-    return record.model_copy(update={"fits": fits, "parameters": parameters, "spread": None})
+    return record.model_copy(update={"fits": fits, "parameters": record.parameters | changed, "spread": None})
 
 
 def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
     """Compute the fit of a nominal model at a condition from the `fit` of a `model` over conditions.
 
-    Its errors are those over all conditions.
+    Its errors are those over all conditions; `condition` has the temperature and the supply.
 
     Raises
     ------
@@ -82,8 +99,8 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
         If the condition is outside the range of the fit.
     """
     values = fit.values()
-    vdd = values[SUPPLY] if condition.vdd is None else condition.vdd
-    for name, value in zip(CONDITIONS, (condition.temp, vdd), strict=True):
+    supply = values[model.reference] if condition.supply is None else condition.supply
+    for name, value in zip(model.conditions, (condition.temp, supply), strict=True):
         low, high = fit.valid_range[name]
         if not low <= value <= high:
             raise ParameterError(
@@ -92,13 +109,13 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
     declared = model.nominal.coefficients
     coefficients = {
         name: Estimate(value=float(value), stderr=None, unit=declared[name].unit, doc=declared[name].doc)
-        for name, value in model.at(condition.temp, vdd, **values).items()
+        for name, value in model.at(condition.temp, supply, **values).items()
     }
     changed = {
         "model": model.nominal.name,
         "equation": model.nominal.equation,
         "inputs": model.nominal.inputs,
-        "conditions": {**fit.conditions, "temp": condition.temp, "vdd": vdd},
+        "conditions": {**fit.conditions, **dict(zip(model.conditions, (condition.temp, supply), strict=True))},
         "coefficients": coefficients,
         "covariance": [],
         "valid_range": {name: fit.valid_range[name] for name in model.nominal.inputs},
@@ -106,21 +123,20 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
     return fit.model_copy(update={**changed, "end_blocks": None, "row_error": None, "largest": None})
 
 
-def _is_at(fit: Fit, record: Record, condition: Condition) -> bool:
-    """Whether a fit of one condition is of this one."""
-    vdd = fit.conditions.get("vdd", record.parameters.get("vdd"))
-    same_supply = condition.vdd is None or vdd == condition.vdd
-    there = (fit.conditions.get("corner", "tt"), fit.conditions.get("temp", T_0))
-    return same_supply and there == (condition.corner, condition.temp)
+def _is_at(fit: Fit, condition: Condition, *, moved: bool) -> bool:
+    """Whether a fit of one condition is of this one; `moved` is whether another supply is asked for."""
+    there = (fit.conditions.get("corner", NOMINAL.corner), fit.conditions.get("temp", NOMINAL.temp))
+    return not moved and there == (condition.corner, condition.temp)
 
 
 def _moved(record: Record, circuit: Circuit, condition: Condition) -> dict[str, float | str]:
     """Parameters of the record that change with the supply: those that have their defaults, which depend on it."""
-    if condition.vdd is None or "vdd" not in record.parameters:
+    names = {model.supply for model in circuit.models if isinstance(model, PvtModel)} & record.parameters.keys()
+    if condition.supply is None or not names:
         return {}
-    params = circuit.params | circuit.bench(record.bench).params
+    params, changed = circuit.params | circuit.bench(record.bench).params, dict.fromkeys(names, condition.supply)
     tied = [name for name, p in params.items() if isinstance(p, Number) and isinstance(p.default, str)]
     own = {name: value for name, value in record.parameters.items() if name in params and name not in tied}
-    here, there = params.resolve(own), params.resolve({**own, "vdd": condition.vdd})
+    here, there = params.resolve(own), params.resolve({**own, **changed})
     kept = [name for name in tied if record.parameters.get(name) == here[name]]
-    return {"vdd": condition.vdd, **{name: there[name] for name in kept}}
+    return {**changed, **{name: there[name] for name in kept}}

@@ -206,8 +206,7 @@ def fit_model(
         unit=unit,
         conditions=selection.conditions,
         coefficients=_estimates(model, problem, solution),
-        # That of a hundred coefficients is larger than the rest of the record.
-        covariance=[] if isinstance(model, PvtModel) else solution.covariance.tolist(),
+        covariance=_covariance(model, solution),
         valid_range={name: (float(x.min()), float(x.max())) for name, x in whole.inputs.items()},
         full_range=whole.full_range,
         fitted=compute_errors(selection, predicted, whole.full_range),
@@ -216,6 +215,12 @@ def fit_model(
         end_blocks=(leave_out_ends(problem, values, robust) or None) if leave_out else None,
         row_error=find_largest_row(selection, predicted, whole.full_range),
     )
+
+
+def _covariance(model: Model, solution: Solution) -> list[list[float]]:
+    """Covariance of a fit; that of the hundred coefficients of a model over conditions is not kept."""
+    found: list[list[float]] = solution.covariance.tolist()
+    return [] if isinstance(model, PvtModel) else found
 
 
 def _estimates(model: Model, problem: Problem, solution: Solution) -> dict[str, Estimate]:

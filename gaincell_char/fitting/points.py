@@ -37,7 +37,7 @@ class Selection:
     sigma : ndarray, shape (n,), optional
         Standard deviation of each output [SI unit], if the data are measured and it is known.
     threshold : ndarray, shape (n,), optional
-        Measured value of the threshold of a `PvtModel` at the conditions of each point, in its unit.
+        Measured value of the threshold of a `PvtModel` at the conditions of each point [unit of the threshold].
     """
 
     inputs: dict[str, Floats]
@@ -63,9 +63,13 @@ class Selection:
             self,
             inputs={name: x[where] for name, x in self.inputs.items()},
             output=self.output[where],
-            sigma=None if self.sigma is None else self.sigma[where],
-            threshold=None if self.threshold is None else self.threshold[where],
+            sigma=_part(self.sigma, where),
+            threshold=_part(self.threshold, where),
         )
+
+
+def _part(values: Floats | None, where: Mask | NDArray[np.intp]) -> Floats | None:
+    return None if values is None else values[where]
 
 
 def select(model: Model, table: pd.DataFrame, dims: Sequence[str], params: Numbers) -> list[Selection]:
@@ -132,7 +136,7 @@ def _between_rails(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(model, PvtModel):
         return rows
     for name in model.rails:
-        low, high = model.limits(name, rows["vdd"].to_numpy(dtype=float))
+        low, high = model.limits(name, rows[model.supply].to_numpy(dtype=float))
         rows = rows[((rows[name] >= low - _NEAR) & (rows[name] <= high + _NEAR)).to_numpy()]
     return rows
 

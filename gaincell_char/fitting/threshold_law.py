@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..declare.bench import Floats, Numbers
-from ..declare.pvt import CONDITIONS, SUPPLY, PvtModel, Threshold
+from ..declare.pvt import PvtModel, Threshold
 from ..errors import FitError
 from .points import Selection
 
@@ -35,14 +35,15 @@ def fit_threshold_law(model: PvtModel, threshold: Threshold, points: Selection, 
         If the threshold is unknown at a condition, or there are too few conditions.
     """
     name, law = threshold.coefficient, model.laws[threshold.coefficient]
-    columns = [points.inputs[condition] for condition in CONDITIONS]
+    columns = [points.inputs[condition] for condition in model.conditions]
     where, first = np.unique(np.column_stack(columns), axis=0, return_index=True)
     measured = _measured(points)[first]
     if not np.isfinite(measured).all():
-        temp, vdd = where[~np.isfinite(measured)][0]
-        raise FitError(f"model {model.name}: {name} is not known at temp = {temp:g} degC, vdd = {vdd:g} V")
+        temp, supply = where[~np.isfinite(measured)][0]
+        at = f"{model.conditions[0]} = {temp:g} degC, {model.supply} = {supply:g} V"
+        raise FitError(f"model {model.name}: {name} is not known at {at}")
     terms = [name, *(f"{name}_{suffix}" for suffix in law.names)]
-    reference = model.coefficients[SUPPLY].start_value(params)
+    reference = model.coefficients[model.reference].start_value(params)
     matrix = np.stack([_column(model, name, term, terms, where, reference) for term in terms], axis=1)
     size = np.linalg.norm(matrix, axis=0)
     scaled, _, rank, _ = np.linalg.lstsq(matrix / size, measured)
@@ -55,8 +56,8 @@ def _column(model: PvtModel, name: str, term: str, terms: list[str], where: Floa
     """Threshold at every condition if one coefficient of its law is 1 and the others are 0."""
     unit: Mapping[str, float] = {other: float(other == term) for other in terms}
     found = {suffix: unit[f"{name}_{suffix}"] for suffix in model.laws[name].names}
-    temp, vdd = where.T
-    value = model.laws[name].apply(unit[name], found, temp, vdd - reference)
+    temp, supply = where.T
+    value = model.laws[name].apply(unit[name], found, temp, supply - reference)
     return np.asarray(np.broadcast_to(value, temp.shape), dtype=float)
 
 

@@ -102,7 +102,8 @@ class SweepPlan:
         declared = self.bench.output(output).full_scale
         if not declared:
             return float(np.nanmax(np.abs(values)))
-        return numbers(self._resolve({}) | self.fixed)[declared] if isinstance(declared, str) else declared
+        known = numbers({**self._resolve({}), **self.fixed})
+        return known[declared] if isinstance(declared, str) else declared
 
     def tightened(self, tighter: float) -> "SweepPlan":
         """Return the same plan with tolerances `tighter` times tighter and gmin a thousand times smaller.

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
-from ..fitting.at_conditions import NOMINAL, Condition
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, record_sets, records_at
+from ..fitting.at_conditions import NOMINAL, Condition, RecordsAt
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, record_sets
 from ..sweeping.arguments import check_count, check_number
 from .checks import Guard, check_flag, check_tensor, check_together, exact
 from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
@@ -54,12 +54,12 @@ class _Options:
     read_noise: float | str = 0.0
     corner: str = NOMINAL.corner
     temp: float = NOMINAL.temp
-    vdd: float | None = NOMINAL.vdd
+    vdd: float | None = NOMINAL.supply
 
     @property
-    def moved(self) -> bool:
-        """Whether corner, temperature or supply is not that of the records."""
-        return Condition(corner=self.corner, temp=self.temp, vdd=self.vdd) != NOMINAL
+    def condition(self) -> Condition:
+        """Corner, temperature and supply."""
+        return Condition(corner=self.corner, temp=self.temp, supply=self.vdd)
 
     def __post_init__(self) -> None:
         check_read_noise(self.read_noise)
@@ -124,8 +124,8 @@ class Attention(nn.Module):
         super().__init__()
         chosen = _Options(**options)
         head, outside = chosen.head, chosen.outside
-        if chosen.moved:
-            records = records_at(records, corner=chosen.corner, temp=chosen.temp, vdd=chosen.vdd)
+        if chosen.condition != NOMINAL:
+            records = _at_condition(records, chosen.condition)
         declared = load_head(head)
         values = declared.operation("values")
         known = find_record(records, f"{values.converter}.{next(iter(values.forms.values())).study}").parameters
@@ -296,6 +296,12 @@ def _find_module(records: Records, form: str | None, options: _Options) -> Atten
     if hashable and str(records) in record_sets():
         return _packaged_module(str(records), form, options)
     return _build_module(records, form, options)
+
+
+def _at_condition(records: Records, condition: Condition) -> RecordsAt:
+    if isinstance(records, RecordsAt):
+        raise ParameterError(f"records are already at {records.condition}; omit corner, temp and vdd")
+    return RecordsAt(base=records, condition=condition)
 
 
 def _build_module(records: Records, form: str | None, options: _Options) -> Attention:

@@ -13,13 +13,12 @@ import numpy as np
 from ..declare.attention_head import Head, Operation
 from ..declare.bench import Floats
 from ..errors import DataError, ParameterError
-from ..fitting.at_conditions import NOMINAL, Condition
+from ..fitting.at_conditions import NOMINAL, Condition, RecordsAt
 from ..montecarlo import sampling
 from ..registry import (
     DEFAULT_HEAD,
     DEFAULT_TECHNOLOGY,
     Records,
-    RecordsAt,
     find_record,
     load_circuit,
     load_head,
@@ -99,12 +98,12 @@ class Validation:
     mismatch: bool = False
     corner: str = NOMINAL.corner
     temp: float = NOMINAL.temp
-    vdd: float | None = NOMINAL.vdd
+    vdd: float | None = NOMINAL.supply
 
     @property
     def condition(self) -> Condition:
         """Corner, temperature and supply."""
-        return Condition(corner=self.corner, temp=self.temp, vdd=self.vdd)
+        return Condition(corner=self.corner, temp=self.temp, supply=self.vdd)
 
     @property
     def model_records(self) -> Records:

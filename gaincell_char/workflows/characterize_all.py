@@ -14,9 +14,7 @@ from .. import __version__, registry
 from ..declare.bench import Numbers
 from ..declare.circuit import Circuit
 from ..declare.datasheet import Merit, Study
-from ..declare.model import Model
 from ..declare.parameters import numbers
-from ..declare.pvt import PvtModel
 from ..errors import DataError, RequestError
 from ..fitting.fit import Fit, LeftOut, fit_all
 from ..fitting.noise_floor import compute_noise_floor
@@ -30,7 +28,7 @@ from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure, characterize
 from ..technology.schema import Technology
 from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
-from .thresholds import measure_threshold
+from .thresholds import with_thresholds
 from .worst_search import list_known, search_largest
 
 _TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
@@ -123,17 +121,16 @@ class CircuitPlan:
 
 
 def plan_circuit(circuit: Circuit, technology: str | Technology, *, optional: bool = False) -> CircuitPlan:
-    """Plan the studies of a circuit; a study that the technology cannot run does not stop the others.
+    """Plan the studies of a `circuit` in a `technology`; those that are `optional` on request.
 
-    Studies that are declared `optional` are included on request.
+    A study that cannot be run does not stop the others.
     """
     plans: dict[str, SweepPlan] = {}
     problems: dict[str, str] = {}
     for study in circuit.all_studies:
-        if study.optional and not optional:
-            continue
         try:
-            plans[study.key] = plan_study(circuit, study, technology)
+            if optional or not study.optional:
+                plans[study.key] = plan_study(circuit, study, technology)
         except RequestError as error:
             problems[study.key] = str(error)
     return CircuitPlan(circuit=circuit, plans=plans, problems=problems)
@@ -166,7 +163,7 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     models = circuit.models_of(study)
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
     numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
-    dataset, searched = _with_thresholds(plan, result.dataset, models, pool)
+    dataset, searched = with_thresholds(plan, result.dataset, models, pool)
     points = (flatten_dataset(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed))
     fits, left_out = fit_all(models, *points, {o.name: o.unit for o in plan.bench.outputs})
     fresh = simulate_fresh_points(plan, fits, pool)
@@ -184,20 +181,6 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
         searched=search.runs,
         wall_s=time.perf_counter() - began,
     )
-
-
-def _with_thresholds(
-    plan: SweepPlan, dataset: xr.Dataset, models: Iterable[Model], pool: Pool
-) -> tuple[xr.Dataset, list[Failure]]:
-    """The dataset with the measured thresholds of its models, and the failures of their search."""
-    failures: list[Failure] = []
-    for model in models:
-        if isinstance(model, PvtModel) and model.threshold is not None:
-            unit = model.coefficients[model.threshold.coefficient].unit
-            found, failed = measure_threshold(plan, dataset, model.threshold, pool)
-            dataset = dataset.assign({model.threshold.coefficient: found.assign_attrs(units=unit)})
-            failures += failed
-    return dataset, failures
 
 
 def check_numerics(plan: SweepPlan, dataset: xr.Dataset, pool: Pool, most: int = 8) -> tuple[dict[str, float], int]:

@@ -48,7 +48,7 @@ def compare(
     draws: int | None = None,
     corner: str = NOMINAL.corner,
     temp: float = NOMINAL.temp,
-    vdd: float | None = NOMINAL.vdd,
+    vdd: float | None = NOMINAL.supply,
     technology: Path | str = registry.DEFAULT_TECHNOLOGY,
     workers: int | None = None,
     timeout_s: float | None = None,

@@ -48,7 +48,7 @@ class Place:
             return dict(values)
         found = dict(values)
         for name in self.model.rails:
-            low, high = self.model.limits(name, values["vdd"])
+            low, high = self.model.limits(name, values[self.model.supply])
             found[name] = min(max(values[name], float(low)), float(high))
         return found
 

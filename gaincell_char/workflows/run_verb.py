@@ -53,7 +53,7 @@ class MainJobResult:
 
 
 def plan_main_job(circuits: Sequence[str], technology: str, *, every_study: bool = False) -> MainJobPlan:
-    """Plan the studies of the named circuits, or of all if none is named.
+    """Plan the studies of the named `circuits`, or of all if none is named, in a `technology`.
 
     Optional studies are those over corner, supply and temperature; `every_study` includes them.
 

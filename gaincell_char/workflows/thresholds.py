@@ -1,14 +1,15 @@
 """Thresholds at every condition of a study: where an output becomes positive along an input, found by bisection."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
 from ..declare.bench import Floats
+from ..declare.model import Model
 from ..declare.parameters import Value
-from ..declare.pvt import Threshold
+from ..declare.pvt import PvtModel, Threshold
 from ..spice.pool import Pool
 from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure
@@ -29,6 +30,39 @@ class _Bracket:
     @property
     def middle(self) -> float:
         return (self.low + self.high) / 2
+
+
+def with_thresholds(
+    plan: SweepPlan, dataset: xr.Dataset, models: Iterable[Model], pool: Pool
+) -> tuple[xr.Dataset, list[Failure]]:
+    """Add the measured thresholds of models over conditions to the dataset of a study.
+
+    Parameters
+    ----------
+    plan : SweepPlan
+        Plan of the study.
+    dataset : Dataset
+        Its results.
+    models : iterable of Model
+        Models to be fitted to them.
+    pool : Pool
+        The simulators.
+
+    Returns
+    -------
+    dataset : Dataset
+        The results, with one variable per threshold [unit of its input].
+    failures : list of Failure
+        Simulations without a result.
+    """
+    failures: list[Failure] = []
+    for model in models:
+        if isinstance(model, PvtModel) and model.threshold is not None:
+            unit = model.coefficients[model.threshold.coefficient].unit
+            found, failed = measure_threshold(plan, dataset, model.threshold, pool)
+            dataset = dataset.assign({model.threshold.coefficient: found.assign_attrs(units=unit)})
+            failures += failed
+    return dataset, failures
 
 
 def measure_threshold(
