@@ -36,6 +36,8 @@ INSTANCES = 24
 T_MAX_NS = 15.0
 COLUMNS = (("tt", 27.0, None), ("tt", 85.0, None), ("ss", 27.0, None), ("ff", 27.0, None), ("ss", 85.0, 0.85))
 """Corner, temperature [degC] and supply [V] of the columns that are compared with SPICE."""
+NEAR = 0.2e-15
+"""Distance [C] from the threshold within which the width of the shortest pulse decides over the error."""
 SATURATED = 0.98
 """Pulses longer than this part of the longest one do not count."""
 
@@ -114,6 +116,7 @@ def _errors(circuit: Circuit, fit: Any, rows: pd.DataFrame, place: Place) -> dic
         counted = (np.abs(output) > 0) & (np.abs(output) < SATURATED * longest)
     error = (predicted - output)[counted]
     return {
+        **_beyond(circuit, fit, good[counted], error),
         "model": fit.model,
         "unit": fit.unit,
         "place": str(place),
@@ -125,11 +128,24 @@ def _errors(circuit: Circuit, fit: Any, rows: pd.DataFrame, place: Place) -> dic
     }
 
 
+def _beyond(circuit: Circuit, fit: Any, good: pd.DataFrame, error: Any) -> dict[str, float]:
+    """Rms error of a converter at points at least `NEAR` from its threshold, at which there is no step."""
+    model = circuit.model(fit.model)
+    if not isinstance(model, PvtModel) or model.threshold is None:
+        return {}
+    law = model.at(good["temp"].to_numpy(), good["vdd"].to_numpy(), **fit.values())[model.threshold.coefficient]
+    beyond = np.abs(good[model.threshold.input].to_numpy() - law) >= NEAR
+    return {"rms_beyond": float(np.sqrt(np.mean(error[beyond] ** 2))), "n_near": int((~beyond).sum())}
+
+
 def rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     """One row per model: rms errors at every place."""
     for study, model in dict.fromkeys((one["study"], one["model"]) for one in found):
         own = {one["place"]: one for one in found if (one["study"], one["model"]) == (study, model)}
         yield (f"`{study}`", f"`{model}`", *(_show(own[str(place)]) for place in PLACES))
+        if "rms_beyond" in next(iter(own.values())):
+            beyond = [{**own[str(place)], "rms": own[str(place)]["rms_beyond"]} for place in PLACES]
+            yield (f"`{study}`", f"`{model}`, without charges near the threshold", *map(_show, beyond))
 
 
 def _show(one: dict[str, Any]) -> str:

@@ -21,7 +21,9 @@ SUPPLIES = listed(0.9, 1, 1.1, scale="vdd")
 # Steps of a twentieth of the supply: every supply is a point of the grid.
 _STORE = linspace(0, "1.1*vdd", 23)
 _RAILS = {"v_store": ("0", "vdd")}
-_GAIN = Law(temp=1, supply=1, relative=True)
+_GAIN = Law(temp=2, supply=2, cross=1, relative=True)
+_THRESHOLD = Law(temp=2, supply=2, cross=1)
+_REDUCTION = Law(temp=2, supply=1, cross=1)
 _VOLTAGE = Law(temp=2, supply=1)
 _LINE = Law(temp=1, supply=1)
 _SERIES = Law(temp=3, supply=2, cross=1)
@@ -34,7 +36,7 @@ def _both(**laws: Law) -> dict[str, Law]:
 
 SOFTPLUS_CHARGE = over_conditions(
     _models.SOFTPLUS_CHARGE,
-    _both(k=_GAIN, vt=_VOLTAGE, s=Law(supply=1, proportional=True), theta=_LINE, q=_LINE)
+    _both(k=_GAIN, vt=_THRESHOLD, s=Law(supply=1, proportional=True), theta=_REDUCTION, q=_REDUCTION)
     | {"a0": _VOLTAGE, **dict.fromkeys(("a1", "a2", "a3", "a4"), _LINE)},
     supply="vdd",
     rails=_RAILS,

@@ -29,7 +29,7 @@ def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
 
 def softplus(x: Array) -> Array:
     """``log(1 + exp(x))`` of a dimensionless `x`, elementwise and without overflow."""
-    xp = namespace(x)
+    xp: Any = namespace(x)
     size = xp.abs(x)
     return (x + size) / 2 + xp.log1p(xp.exp(-size))
 
@@ -46,7 +46,7 @@ def exp(x: Array | float) -> Array | float:
 
 def clamp(x: Array, low: float, high: float | Array) -> Array:
     """`x` limited to values from `low` to `high`, elementwise, in SI units."""
-    xp = namespace(x)
+    xp: Any = namespace(x)
     if isinstance(high, float | int) or xp is not sys.modules.get("torch"):
         return xp.clip(x, low, high)
     return xp.minimum(xp.clip(x, low, None), high)  # torch's clip takes two numbers or two tensors
