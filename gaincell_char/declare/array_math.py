@@ -46,7 +46,12 @@ def exp(x: Array | float) -> Array | float:
 
 def clamp(x: Array, low: float, high: float | Array) -> Array:
     """`x` limited to values from `low` to `high`, elementwise, in SI units."""
-    xp: Any = namespace(x)
-    if isinstance(high, float | int) or xp is not sys.modules.get("torch"):
-        return xp.clip(x, low, high)
-    return xp.minimum(xp.clip(x, low, None), high)  # torch's clip takes two numbers or two tensors
+    xp = namespace(x)
+    if not isinstance(high, float | int) and xp is sys.modules.get("torch"):
+        return _limit(xp, x, low, high)
+    return xp.clip(x, low, high)
+
+
+def _limit(xp: Any, x: Array, low: float, high: Array) -> Array:
+    """`x` limited to values from a number to those of a tensor, in SI units: torch's own clip takes no such pair."""
+    return xp.minimum(xp.clip(x, low, None), high)

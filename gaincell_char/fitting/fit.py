@@ -18,6 +18,7 @@ from .cross_validation import cross_validate
 from .end_blocks import leave_out_ends
 from .least_squares import Problem, Solution
 from .points import Selection, select
+from .reference_fit import fit_reference
 from .row_errors import find_largest_row
 from .threshold_law import beyond_threshold, fit_threshold_law
 
@@ -191,9 +192,11 @@ def fit_model(
     if isinstance(model, PvtModel) and model.threshold is not None and selection.threshold is not None:
         known = fit_threshold_law(model, model.threshold, selection, scope)
         selection = beyond_threshold(model.threshold, selection)
+    begin = None
     if isinstance(model, PvtModel):
         robust = robust or model.robust
-    problem = Problem(model, selection, whole.full_range, scope, known=known)
+        begin = None if model.linear else fit_reference(model, selection, whole.full_range, scope)
+    problem = Problem(model, selection, whole.full_range, scope, known=known, begin=begin)
     solution = problem.fit(robust)
     values = problem.coefficients(solution)
     predicted = np.asarray(model(*selection.inputs.values(), **values), dtype=float)

@@ -60,6 +60,8 @@ class Problem:
         Coefficients near the solution, at which a short nonlinear search begins.
     known : mapping of str to float, optional
         Coefficients that have been measured and are not fitted.
+    begin : mapping of str to float, optional
+        Coefficients at which a whole search begins instead of their starts.
 
     Attributes
     ----------
@@ -84,6 +86,7 @@ class Problem:
         params: Numbers,
         start: Numbers | None = None,
         known: Numbers | None = None,
+        begin: Numbers | None = None,
     ) -> None:
         self.model, self.points, self.full_range, self._params = model, points, full_range, params
         self._short, self._known = start is not None, known or {}
@@ -93,7 +96,8 @@ class Problem:
         self.free = [name for name in declared if name not in self.given]
         unknown = [model.coefficients[name] for name in self.free]
         typical = np.array([declared[name] for name in self.free])
-        self._start = typical if start is None else np.array([start[name] for name in self.free])
+        first = {**declared, **(begin or {}), **(start or {})}
+        self._start = np.array([first[name] for name in self.free])
         self._low = np.array([coefficient.low for coefficient in unknown])
         self._high = np.array([coefficient.high for coefficient in unknown])
         self._scale = np.array([c.scale or abs(s) or 1.0 for c, s in zip(unknown, typical, strict=True)])
