@@ -34,7 +34,6 @@ from gaincell_char.sweeping import run
 from gaincell_char.sweeping.plan import make_plan
 from gaincell_char.sweeping.run import FAILED, NOT_RUN, OK, Failure, characterize
 from gaincell_char.workflows.kept_failures import keep_failures
-from gaincell_char.workflows.run_studies import AT_ONCE
 
 GAINCELL = [sys.executable, "-P", "-c", "from gaincell_char.__main__ import main; main()"]
 SUBCIRCUIT = ".subckt gain_cell bl wlr wlrb wbl we web st vdd vss\nr1 bl wlrb 1meg\nr2 st wlr 1g\n{}\n.ends\n"
@@ -430,9 +429,8 @@ def test_ctrl_c_during_the_main_job_keeps_what_is_done(gaincell, tmp_path, monke
     status, out, err = gaincell("run", "--circuit", "capacitor_decay", "--workers", "1", "--out", "results")
     assert (status, err.splitlines()[-1]) == (130, "gaincell: interrupted")
     assert "results/index.html" in out
-    files = [file for file in (tmp_path / "results" / "data").glob("*.csv") if file.name.count(".") == 2]
-    assert 1 <= len(files) <= AT_ONCE
-    assert any((tables.read_table(file).frame.status == OK).any() for file in files)
+    [first] = (file for file in (tmp_path / "results" / "data").glob("*.csv") if file.name.count(".") == 2)
+    assert (tables.read_table(first).frame.status == OK).any()
 
 
 @pytest.fixture

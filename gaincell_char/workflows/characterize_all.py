@@ -218,6 +218,43 @@ def check_numerics(plan: SweepPlan, dataset: xr.Dataset, pool: Pool, most: int =
     return deviations, n_checked
 
 
+def run_circuit(
+    planned: CircuitPlan,
+    pool: Pool,
+    *,
+    progress: Callable[[], None] = lambda: None,
+    finished: Callable[[StudyResult], None] = lambda _: None,
+) -> CircuitResult:
+    """Run every study of a circuit that could be planned, as in `planned`.
+
+    `pool` contains the simulators; `progress` is called after each point, `finished` with the result of each study.
+    """
+    circuit = planned.circuit
+    studies: dict[str, StudyResult] = {}
+    for study in circuit.all_studies:
+        if pool.stop.is_set():
+            break
+        if study.key in planned.plans:
+            studies[study.key] = run_study(circuit, study, planned.plans[study.key], pool, progress)
+            finished(studies[study.key])
+    params, merits = numbers(next(iter(studies.values())).plan.fixed) if studies else {}, _merits(circuit, studies)
+    return CircuitResult(circuit=circuit, params=params, studies=studies, merits=merits, problems=planned.problems)
+
+
+def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple[Merit, float], ...]:
+    return tuple((merit, _merit(merit, studies[merit.study])) for merit in circuit.merits if merit.study in studies)
+
+
+def _merit(merit: Merit, result: StudyResult) -> float:
+    """Value of a figure of merit, or NaN if it cannot be computed because points failed."""
+    try:
+        return float(merit.compute(result.dataset, numbers(result.plan.fixed)))
+    except (ArithmeticError, LookupError, ValueError):
+        if result.failures or OK not in result.dataset.status:
+            return float("nan")
+        raise
+
+
 def describe(results: Sequence[CircuitResult], technology: str, simulator: str, workers: int, wall_s: float) -> str:
     """Summarise the main job as JSON: counts, time, and the deviation of every output from a tighter run.
 

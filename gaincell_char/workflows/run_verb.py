@@ -14,7 +14,6 @@ from ..sweeping.run import as_folder
 from ..technology.schema import Technology
 from . import characterize_all
 from .characterize_all import CircuitPlan, CircuitResult
-from .run_studies import run_circuits
 from .simulators import use_pool
 from .watcher import SILENT, Watcher
 
@@ -100,7 +99,7 @@ def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Po
     for problem in characterize_all.problems(plan.planned):
         watcher.say(f"skipped: {problem}")
     with watcher.progress("characterizing", sum(one.size for one in plan.planned)) as tick:
-        results = run_circuits(plan.planned, pool, progress=tick, finished=keep)
+        results = [characterize_all.run_circuit(one, pool, progress=tick, finished=keep) for one in plan.planned]
     return MainJobResult(
         technology=plan.technology,
         circuits=tuple(results),
