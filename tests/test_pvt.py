@@ -15,6 +15,7 @@ from gaincell_char.declare.pvt import Law, PvtModel, Threshold, over_conditions
 from gaincell_char.errors import DataError, FitError, ParameterError
 from gaincell_char.fitting.at_conditions import Condition, record_at
 from gaincell_char.fitting.fit import fit_model
+from gaincell_char.fitting.noise_floor import compute_noise_floor
 from gaincell_char.fitting.points import Selection, select
 from gaincell_char.torch import attention
 from gaincell_char.torch.array import GainCellArray
@@ -225,6 +226,31 @@ def test_near_the_nominal_condition_both_records_agree():
 def test_a_condition_without_a_fit_is_refused(condition, error, match):
     with pytest.raises(error, match=match):
         registry.find_record(gc.records_at("gc28", **condition), "gain_cell.pulse")
+
+
+@pytest.mark.parametrize(("name", "match"), [
+    ("gain_cell.noise", "no model is known at corner ss, 85 degC; it is known at corner tt, 27 degC"),
+    ("gain_cell.pulse_both", "the spread of copies is not known at corner ss, 85 degC; it is known at corner tt, 27"),
+    ("capacitor_decay.decay", "known at corner ss, 85 degC; it is known at corner tt, 27 degC; corner tt, 85 degC"),
+])  # fmt: skip
+def test_what_is_known_at_one_condition_is_refused_at_another(name, match):
+    with pytest.raises(DataError, match=match):
+        registry.find_record(gc.records_at("gc28", temp=85.0, corner="ss"), name)
+
+
+def test_another_supply_is_refused_where_no_model_depends_on_it():
+    assert registry.find_record(gc.records_at("gc28", temp=85.0), "capacitor_decay.decay").fits
+    with pytest.raises(DataError, match=r"no model is known at corner tt, 85 degC, supply 0\.85 V"):
+        registry.find_record(gc.records_at("gc28", temp=85.0, vdd=0.85), "capacitor_decay.decay")
+
+
+def test_noise_at_one_temperature_is_not_the_floor_of_a_model_over_temperatures():
+    circuit, noise = registry.load_circuit("gain_cell"), registry.load_record("gc28", "gain_cell.noise").fits
+    over = registry.load_record("gc28", "gain_cell.pulse_pvt").fit("softplus_charge_pvt", corner="tt")
+    assert compute_noise_floor(circuit, over, noise) is None
+    assert (
+        compute_noise_floor(circuit, registry.load_record("gc28", "gain_cell.pulse").fit("softplus_charge"), noise) > 0
+    )
 
 
 def test_a_model_without_one_over_conditions_keeps_its_fits_of_that_condition():

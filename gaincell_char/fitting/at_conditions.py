@@ -1,13 +1,13 @@
 """A record at another corner, temperature or supply, computed from the fits of its models over conditions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..declare.circuit import Circuit
 from ..declare.parameters import Number
 from ..declare.pvt import T_0, PvtModel
-from ..errors import ParameterError
+from ..errors import DataError, ParameterError
 from .fit import Estimate, Fit
 from .record import Record
 
@@ -64,28 +64,36 @@ def record_at(record: Record, circuit: Circuit, find: Callable[[str], Record], c
     Returns
     -------
     Record
-        The record, with coefficients computed from the temperature and the supply.  It contains no statistics over
-        copies of the circuit.
+        The record, with coefficients computed from the temperature and the supply.
 
     Raises
     ------
     DataError
-        If the set lacks the record of a model over conditions, or that record lacks the corner.
+        If the set lacks the record of a model over conditions, that record lacks the corner, or nothing in the record
+        is known at the condition.
     ParameterError
         If the condition is outside the range that the models over conditions were fitted over.
     """
+    if record.spread is not None:
+        raise DataError(f"{_name(record)}: the spread of copies is not known at {condition}{_known_at(record)}")
     fits: list[Fit] = []
     changed = _moved(record, circuit, condition)
-    moved = any(record.parameters[name] != value for name, value in changed.items())
+    # Without a model over conditions it is not known which parameter the supply is.
+    unknown = condition.supply is not None and not changed
+    moved = unknown or any(record.parameters[name] != value for name, value in changed.items())
+    same = replace(condition, supply=None)
     for name in dict.fromkeys(fit.model for fit in record.fits):
         model = circuit.pvt_model(circuit.model(name))
         study = circuit.study_of(model) if model else None
         if model is None or study is None:
-            fits += [fit for fit in record.fits if fit.model == name and _is_at(fit, condition, moved=moved)]
+            own = [fit for fit in record.fits if fit.model == name and _condition_of(fit) == same]
+            fits += [] if moved else own
         else:
             there = find(f"{circuit.name}.{study.key}").fit(model.name, corner=condition.corner)
             fits.append(fit_at(there, model, condition))
-    return record.model_copy(update={"fits": fits, "parameters": record.parameters | changed, "spread": None})
+    if record.fits and not fits:
+        raise DataError(f"{_name(record)}: no model is known at {condition}{_known_at(record)}")
+    return record.model_copy(update={"fits": fits, "parameters": record.parameters | changed})
 
 
 def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
@@ -123,10 +131,20 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
     return fit.model_copy(update={**changed, "end_blocks": None, "row_error": None, "largest": None})
 
 
-def _is_at(fit: Fit, condition: Condition, *, moved: bool) -> bool:
-    """Whether a fit of one condition is of this one; `moved` is whether another supply is asked for."""
-    there = (fit.conditions.get("corner", NOMINAL.corner), fit.conditions.get("temp", NOMINAL.temp))
-    return not moved and there == (condition.corner, condition.temp)
+def _name(record: Record) -> str:
+    return f"record {record.circuit}.{record.study}"
+
+
+def _known_at(record: Record) -> str:
+    """Corners and temperatures of the fits of a record, as the end of a sentence."""
+    found = [str(_condition_of(fit)) for fit in record.fits]
+    return f"; it is known at {'; '.join(dict.fromkeys(found))}" if found else ""
+
+
+def _condition_of(fit: Fit) -> Condition:
+    """Corner and temperature of a fit of one condition; its supply is that of its record."""
+    corner, temp = fit.conditions.get("corner", NOMINAL.corner), fit.conditions.get("temp", NOMINAL.temp)
+    return Condition(corner=str(corner), temp=float(temp))
 
 
 def _moved(record: Record, circuit: Circuit, condition: Condition) -> dict[str, float | str]:

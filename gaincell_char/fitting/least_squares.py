@@ -125,7 +125,7 @@ class Problem:
         part = Problem(self.model, self.points.part(~block), self.full_range, self._params, start, self._known)
         if self.model.linear:
             base, columns = self._linear_terms
-            part.__dict__["_linear_terms"] = base[~block], columns[~block]
+            part._linear_terms = base[~block], columns[~block]
         return part
 
     def fit(self, robust: float = 0.0) -> Solution:

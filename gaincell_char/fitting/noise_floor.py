@@ -38,9 +38,14 @@ def compute_noise_floor(circuit: Circuit, fit: Fit, noise: Sequence[Fit]) -> flo
 
 
 def _agree(one: Fit, other: Fit) -> bool:
-    """Whether the conditions that two fits have in common are the same."""
+    """Whether the conditions that two fits have in common are the same, and none of the first is an input of the other.
+
+    Noise that is known at one temperature says nothing about a model over temperatures.
+    """
     shared = one.conditions.keys() & other.conditions.keys()
-    return all(one.conditions[name] == other.conditions[name] for name in shared)
+    return one.conditions.keys().isdisjoint(other.inputs) and all(
+        one.conditions[name] == other.conditions[name] for name in shared
+    )
 
 
 def _inputs(declared: NoiseFloor, noise: Fit, fit: Fit) -> list[Floats]:
