@@ -5,16 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from gaincell_char.declare.circuit import Circuit
-from gaincell_char.declare.datasheet import Study
 from gaincell_char.declare.pvt import Law, PvtModel, Threshold, over_conditions
 from gaincell_char.declare.sweep_values import Grid, join, linspace, listed
 
+from .. import _conditions
 from . import _models
 from ._benches import FULL, MOVED
 
-CORNERS = ("tt", "ss", "ff")
-TEMPS = (-40.0, 27.0, 105.0, 125.0)
-SUPPLIES = listed(0.9, 1, 1.1, scale="vdd")
 _THRESHOLD = Law(temp=3, supply=2, cross=1)
 _SIDE = {
     "gain": Law(temp=1, supply=2, cross=1, relative=True, leak=True),
@@ -65,14 +62,5 @@ BOTH = join(
 
 def with_pvt(circuit: Circuit, model: PvtModel, q_in: Grid) -> Circuit:
     """A converter with its model over corner, supply and temperature, fitted at some charges."""
-    study = Study(
-        bench="transfer",
-        name="transfer_pvt",
-        models=(model.name,),
-        sweep={"vdd": SUPPLIES, "q_in": q_in},
-        corners=CORNERS,
-        temps=TEMPS,
-        own_sweep=False,
-        optional=True,
-    )
+    study = _conditions.study("transfer", [model], {"q_in": q_in})
     return replace(circuit, models=(*circuit.models, model), studies=(*circuit.all_studies, study))

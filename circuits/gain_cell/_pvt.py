@@ -1,23 +1,16 @@
-"""Models of the gain cell over corner, supply and temperature, and the studies that they are fitted to.
-
-The studies have four temperatures: a cubic in the temperature is determined, and its error is small between 27 and
-125 degC.
-"""
+"""Models of the gain cell over corner, supply and temperature, and the studies that they are fitted to."""
 
 from dataclasses import replace
 
 from gaincell_char.declare.circuit import Circuit
-from gaincell_char.declare.datasheet import Study
 from gaincell_char.declare.model import Model
 from gaincell_char.declare.pvt import Law, PvtModel, over_conditions
-from gaincell_char.declare.sweep_values import Grid, linspace, listed
+from gaincell_char.declare.sweep_values import linspace, listed
 
+from .. import _conditions
 from . import _models
 from ._benches import T_MAX
 
-CORNERS = ("tt", "ss", "ff")
-TEMPS = (-40.0, 27.0, 105.0, 125.0)
-SUPPLIES = listed(0.9, 1, 1.1, scale="vdd")
 # Steps of a twentieth of the supply: every supply is a point of the grid.
 _STORE = linspace(0, "1.1*vdd", 23)
 _RAILS = {"v_store": ("0", "vdd")}
@@ -56,30 +49,17 @@ def _series(model: Model) -> PvtModel:
     return over_conditions(model, dict.fromkeys(fitted, _SERIES), supply="vdd", rails=rails)
 
 
-def _study(bench: str, *models: PvtModel, **sweep: Grid) -> Study:
-    return Study(
-        bench=bench,
-        name=f"{bench}_pvt",
-        models=tuple(model.name for model in models),
-        sweep={"vdd": SUPPLIES, **sweep},
-        corners=CORNERS,
-        temps=TEMPS,
-        own_sweep=False,
-        optional=True,
-    )
-
-
 def with_pvt(circuit: Circuit) -> Circuit:
     """The gain cell with models over corner, supply and temperature."""
     bitline = [_series(model) for model in circuit.models if model.bench == "bitline"]
     energy = [_series(model) for model in circuit.models if model.bench == "energy"]
     write = _series(_models.FEED_THROUGH)
     studies = (
-        _study("dc", EKV_2D, v_store=_STORE, v_in=linspace("0.45*vdd", "1.1*vdd", 14)),
-        _study("pulse", SOFTPLUS_CHARGE, v_store=_STORE, t_pulse=listed(0.25e-9, T_MAX)),
-        _study("write", write, v_dac=_STORE),
-        _study("energy", *energy, v_store=_STORE, t_pulse=listed(1e-9, T_MAX)),
-        _study("bitline", *bitline, v_store=_STORE, dv_bl=linspace(-0.1, 0.1, 6)),
+        _conditions.study("dc", [EKV_2D], {"v_store": _STORE, "v_in": linspace("0.45*vdd", "1.1*vdd", 14)}),
+        _conditions.study("pulse", [SOFTPLUS_CHARGE], {"v_store": _STORE, "t_pulse": listed(0.25e-9, T_MAX)}),
+        _conditions.study("write", [write], {"v_dac": _STORE}),
+        _conditions.study("energy", energy, {"v_store": _STORE, "t_pulse": listed(1e-9, T_MAX)}),
+        _conditions.study("bitline", bitline, {"v_store": _STORE, "dv_bl": linspace(-0.1, 0.1, 6)}),
     )
     return replace(
         circuit,
