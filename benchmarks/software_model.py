@@ -152,7 +152,7 @@ def _decoupled(circuit: ArrayCircuit, v: np.ndarray, t: np.ndarray, pool: Pool) 
     for _, outcome in pool.map(rows, lambda deck: deck, count=len(rows)):
         assert not outcome.reason, outcome.reason
         course += circuit.courses(outcome.vectors, columns)
-    feet = list(enumerate(circuit.conversion(c) for c in course))
+    feet = list(enumerate(circuit.conversions(c[None]) for c in course))
     for (c, _), outcome in pool.map(feet, lambda item: item[1], count=columns):
         assert not outcome.reason, outcome.reason
         width[c] = float(circuit.outputs(outcome.vectors, 0)[0][circuit.operation.output])

@@ -45,7 +45,7 @@ def summed(pool, circuit, v, t):
     """Charge and output of every column, cell by cell and then converter by converter."""
     rows = run(pool, [circuit.row(v[r], t[r]) for r in range(len(t)) if t[r] > 0])
     course = np.sum([circuit.courses(waves, v.shape[1]) for waves in rows], axis=0)
-    out = [circuit.outputs(waves, 0)[0] for waves in run(pool, [circuit.conversion(c) for c in course])]
+    out = [circuit.outputs(waves, 0)[0] for waves in run(pool, [circuit.conversions(c[None]) for c in course])]
     return course[:, -1], np.array([float(x[circuit.operation.output]) for x in out])
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import gaincell_char as gc
 from gaincell_char import registry
 from gaincell_char.declare.bench import Op
 from gaincell_char.spice.netlist import as_netlist
@@ -177,3 +178,28 @@ def test_charge_scales_with_the_supply_it_is_given(run, current):
     low = run("dc", sweep={"v_store": [0.0, 0.8]}, set_={"vdd": 0.8, "v_in": 0.8}).i_bl.squeeze()
     assert 0 < float(low.sel(v_store=0.8)) < 0.9 * float(current.sel(v_store=VDD))
     assert low.attrs["units"] == "A"
+
+
+def test_energy_and_pulse_are_of_the_same_charge(pool):
+    axes = {"v_store": [0.0, 0.3, 0.6, 0.9], "t_pulse": [1e-9, 15e-9]}
+    energy, pulse = (gc.sweep("gain_cell", bench, axes=axes, pool=pool).q_bl for bench in ("energy", "pulse"))
+    assert float(np.abs(energy - pulse).max()) < 1e-4 * float(np.ptp(pulse.to_numpy()))
+
+
+def test_the_sag_of_word_lines_is_that_of_their_sources(pool):
+    """Theory: the bitline's current is that of wlrb less that of wlr; a sag of both takes current from both."""
+    sags = {"dv_wlr": [0.0, 0.04], "dv_wlrb": [0.0, 0.04]}
+    sagging = gc.sweep("gain_cell", "sag", axes={"v_store": [0.1, 0.8], **sags}, pool=pool)
+    still = sagging.isel(dv_wlr=0, dv_wlrb=0)
+    current = gc.sweep("gain_cell", "bitline", axes={"v_store": [0.1, 0.8], "dv_bl": [0.0]}, pool=pool).i_on
+    np.testing.assert_allclose((still.i_wlrb - still.i_wlr).squeeze(), current.squeeze(), rtol=2e-4)
+    both = sagging.isel(dv_wlr=1, dv_wlrb=1)
+    assert both.i_wlr.sel(v_store=0.1).item() < 0.95 * still.i_wlr.sel(v_store=0.1).item()
+    assert both.i_wlrb.sel(v_store=0.8).item() < 0.95 * still.i_wlrb.sel(v_store=0.8).item()
+
+
+def test_the_levels_of_the_dac_are_stored_within_the_sweeps(pool):
+    stored = gc.sweep("gain_cell", "write", axes={"v_dac": np.linspace(0, 0.9, 8)}, pool=pool).v_store
+    low, high = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "softplus_charge").fit.valid_range["v_store"]
+    assert low < float(stored.min()) < 0
+    assert 0.9 < float(stored.max()) < high

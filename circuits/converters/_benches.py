@@ -44,6 +44,8 @@ def converter_params(*, n_units: float) -> Params:
         w_pre=number(8e-6, "m", "width of the precharge switch", low=40e-9, high=1e-3),
         l_switch=number(30e-9, "m", "length of the transmission gates", **long),
         q_knee=number(7e-15, "C", "where sweeps are dense: about the comparator's threshold", low=-1e-12, high=1e-12),
+        w_az=number("2*w_gate", "m", "width of the auto-zero switch", low=40e-9, high=10e-6),
+        az_flavour=flavour("svt", "threshold flavour of the auto-zero switch"),
         switch_flavour=flavour("lvt", "threshold flavour of the transmission gates"),
     )
 

@@ -115,6 +115,8 @@ def line_features(output: str, side: int = 1, of: str = "") -> tuple[Derived, ..
 
 def _threshold(output: str, dataset: Dataset) -> DataArray:
     near = dataset[output].sel(q_in=slice(THRESHOLDS[0] * 0.9, THRESHOLDS[-1] * 1.1))
+    if not near["q_in"].size:
+        return dataset[output].isel(q_in=0, drop=True) * np.nan
     low = near["q_in"].where(near <= 0.0).max("q_in")
     high = near["q_in"].where(near > 0.0).min("q_in")
     return ((low + high) / 2).where(near.notnull().all("q_in"))

@@ -12,14 +12,22 @@ from gaincell_char.declare.bench import Bench, Derived, Numbers, Op, Output, Tra
 from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.measures import at_end, change
 from gaincell_char.declare.parameters import Params, flavour, number
-from gaincell_char.declare.sweep_values import linspace, listed
+from gaincell_char.declare.sweep_values import Joined, join, linspace, listed
 
 T_MAX = 15e-9
 """Longest input pulse [s]; Leroux et al. 2025, Methods, eq. 3."""
 LEVELS = linspace(0, "vdd", 8)
 """Stored voltages of the 3-bit DAC that writes the cell; Leroux et al. 2025, Methods."""
+_BEYOND = 1 / 90
+"""Share of the supply by which the sweeps of ``v_store`` exceed both rails: a write ends a few millivolts beyond."""
 FULL_CURRENT = 10e-6
 """Current [A] of a cell at full drive: full scale of small currents."""
+
+
+def stored(count: int) -> Joined:
+    """Stored voltages: `count` from 0 to the supply, in equal steps, and one beyond each rail."""
+    low, high = listed(-_BEYOND, scale="vdd"), listed(1 + _BEYOND, scale="vdd")
+    return join(low, linspace(0, "vdd", count), high)
 
 
 def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour: str, v_idle: float | str) -> Params:
@@ -70,7 +78,7 @@ def dc(cell: str) -> Bench:
             v_inb=number("vdd-v_in", "V", "complementary read word line", low=-1, high=6.0),
             v_bl=number("vdd/2", "V", "bitline", low=-0.5, high=6.0),
         ),
-        sweep={"v_store": linspace(0, "vdd", 37), "v_in": linspace("v_idle", "vdd", 10), "v_bl": ["vdd/2"]},
+        sweep={"v_store": stored(37), "v_in": linspace("v_idle", "vdd", 10), "v_bl": ["vdd/2"]},
         analysis=Op(),
         save=("i(vbl)",),
         outputs=(_output("i_bl", "A", "bitline current", at_end("i(vbl)", -1)),),
@@ -78,7 +86,7 @@ def dc(cell: str) -> Bench:
     )
 
 
-_PULSE_PARAMS = Params(
+PULSE_PARAMS = Params(
     v_store=number("vdd", "V", "stored voltage before the pulse", low=-0.5, high=6.0),
     t_pulse=number(T_MAX, "s", "width of the input pulse at half height", low=60e-12, high=1e-6),
     t_on=number(1e-9, "s", "start of the pulse", low=1e-10, high=1e-6),
@@ -86,8 +94,8 @@ _PULSE_PARAMS = Params(
     t_settle=number(2e-9, "s", "time after the pulse", low=1e-10, high=1e-6),
     v_bl=number("vdd/2", "V", "bitline", low=-0.5, high=6.0),
 )
-_PULSE_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-13, "vntol": 1e-7, "chgtol": 1e-18}
-_PULSE_END = "t_on+t_pulse+t_edge+t_settle"
+PULSE_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-13, "vntol": 1e-7, "chgtol": 1e-18}
+PULSE_END = "t_on+t_pulse+t_edge+t_settle"
 # The simulator integrates the charge of vbl with its own method: v(q) = q_bl / 1 pF.
 _INTEGRATOR = """
         fq 0 q vbl -1
@@ -95,7 +103,7 @@ _INTEGRATOR = """
         rq q 0 1e15"""
 
 
-def _pulse_source(low: str, high: str) -> str:
+def pulse_source(low: str, high: str) -> str:
     """Source text of one input pulse between two levels."""
     times = "0 {0} {{t_on}} {0} {{t_on+t_edge}} {1} {{t_on+t_pulse}} {1} {{t_on+t_pulse+t_edge}} {0}"
     return f"pwl({times.format(low, high)})"
@@ -103,8 +111,8 @@ def _pulse_source(low: str, high: str) -> str:
 
 _WORD_LINES = f"""
         vdd vdd 0 {{vdd}}
-        vwlr wlr 0 {_pulse_source("{v_idle}", "{vdd}")}
-        vwlrb wlrb 0 {_pulse_source("{vdd-v_idle}", "0")}
+        vwlr wlr 0 {pulse_source("{v_idle}", "{vdd}")}
+        vwlrb wlrb 0 {pulse_source("{vdd-v_idle}", "0")}
         vwbl wbl 0 {{v_wbl}}"""
 
 
@@ -117,12 +125,12 @@ def pulse(cell: str) -> Bench:
         vbl bl 0 {{v_bl}}{_INTEGRATOR}
         xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
         """,
-        params=_PULSE_PARAMS,
+        params=PULSE_PARAMS,
         sweep={
-            "v_store": linspace(0, "vdd", 37),
+            "v_store": stored(37),
             "t_pulse": listed(0.25e-9, 0.5e-9, 1e-9, 2e-9, 4e-9, 7e-9, 10e-9, T_MAX),
         },
-        analysis=Tran(stop=_PULSE_END, max_step=200e-12),
+        analysis=Tran(stop=PULSE_END, max_step=200e-12),
         initial={"v(st)": "v_store"},
         save=("v(q)", "v(st)"),
         outputs=(
@@ -133,7 +141,7 @@ def pulse(cell: str) -> Bench:
             Derived(name="i_eff", unit="A", doc="slope of q_bl over t_pulse", along="t_pulse", compute=_i_eff),
             Derived(name="q_0", unit="C", doc="q_bl at t_pulse = 0, on that line", along="t_pulse", compute=_q_0),
         ),
-        options=_PULSE_OPTIONS,
+        options=PULSE_OPTIONS,
     )
 
 
@@ -183,7 +191,7 @@ def write(cell: str) -> Bench:
             _output("dv_settle", "V", "what was missing when the write gate closed", _unsettled, "vdd"),
             _output("dv_feed", "V", "feed-through of the closing write gate", _feed_through, "vdd"),
         ),
-        options=_PULSE_OPTIONS,
+        options=PULSE_OPTIONS,
     )
 
 
@@ -202,20 +210,22 @@ def _feed_through(w: Waveforms, p: Numbers) -> float:
 def energy(cell: str) -> Bench:
     """Energy of one input pulse, split into the cell and its share of the word-line drivers.
 
-    Transmission gates of the row driver switch each word line between its two rails; one cell's share of them has
-    width ``w_driver``.
+    The energy of the cell is that of the cell of the bench ``pulse``, with ideal word lines.  A second cell has
+    drivers: transmission gates of the row driver switch each word line between its two rails; one cell's share of them
+    has width ``w_driver``.
     """
     return Bench(
         name="energy",
         doc="energy per input pulse",
-        stimulus=f"""
-        vdd vdd 0 {{vdd}}
+        stimulus=f"""{_WORD_LINES}
+        vbl bl 0 {{v_bl}}{_INTEGRATOR}
+        xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
         vhi hi 0 {{vdd}}
         vidle idle 0 {{v_idle}}
         vidleb idleb 0 {{vdd-v_idle}}
         vlo lo 0 0
-        von on 0 {_pulse_source("0", "{vdd}")}
-        voff off 0 {_pulse_source("{vdd}", "0")}
+        von on 0 {pulse_source("0", "{vdd}")}
+        voff off 0 {pulse_source("{vdd}", "0")}
         xp1 dr off hi hi p_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
         xn2 dr off idle 0 n_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
         xp2 dr on idle hi p_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
@@ -224,42 +234,43 @@ def energy(cell: str) -> Bench:
         xn4 drb off idleb 0 n_{{driver_flavour}} w={{w_driver}} l={{l_driver}}
         cw dr 0 {{c_wire}}
         cwb drb 0 {{c_wire}}
-        vmw dr wlr 0
-        vmwb drb wlrb 0
+        vmw dr wlrd 0
+        vmwb drb wlrbd 0
+        vddd vddd 0 {{vdd}}
+        vbld bld 0 {{v_bl}}
+        xdriven bld wlrd wlrbd wbl 0 vddd std vddd 0 {cell}
         * energies, integrated by the simulator: v(ec) = e_cell / 10 fJ, v(ed) = e_driver / 1 fJ
-        bc 0 ec i=v(wlr)*i(vmw)+v(wlrb)*i(vmwb)-v(bl)*i(vbl)-v(vdd)*i(vdd)-v(wbl)*i(vwbl)
+        bc 0 ec i=-v(wlr)*i(vwlr)-v(wlrb)*i(vwlrb)-v(bl)*i(vbl)-v(vdd)*i(vdd)-v(wbl)*i(vwbl)
         cc ec 0 10f
         rc ec 0 1e15
         bd 0 ed i=-v(hi)*i(vhi)-v(idle)*i(vidle)-v(idleb)*i(vidleb)-v(on)*i(von)-v(off)*i(voff)
-        + -v(wlr)*i(vmw)-v(wlrb)*i(vmwb)
+        + -v(wlrd)*i(vmw)-v(wlrbd)*i(vmwb)
         cd ed 0 1f
         rd ed 0 1e15
-        vwbl wbl 0 {{v_wbl}}
-        vbl bl 0 {{v_bl}}
-        xcell bl wlr wlrb wbl 0 vdd st vdd 0 {cell}
         """,
-        params=_PULSE_PARAMS
+        params=PULSE_PARAMS
         | Params(
             w_driver=number(500e-9, "m", "one cell's share of each driver transistor", low=40e-9, high=100e-6),
             l_driver=number(30e-9, "m", "length of the driver transistors", low=30e-9, high=10e-6),
             driver_flavour=flavour("lvt", "threshold flavour of the driver transistors"),
             c_wire=number(0.8e-15, "F", "one cell's share of each word line's wire", low=0, high=1e-12),
         ),
-        sweep={"v_store": linspace(0, "vdd", 10), "t_pulse": listed(1e-9, 4e-9, 10e-9, T_MAX)},
-        analysis=Tran(stop=_PULSE_END, max_step=200e-12),
-        initial={"v(st)": "v_store"},
-        save=("v(ec)", "v(ed)"),
+        sweep={"v_store": stored(10), "t_pulse": listed(1e-9, 4e-9, 10e-9, T_MAX)},
+        analysis=Tran(stop=PULSE_END, max_step=200e-12),
+        initial={"v(st)": "v_store", "v(std)": "v_store"},
+        save=("v(ec)", "v(ed)", "v(q)"),
         outputs=(
+            _output("q_bl", "C", "charge sunk from the bitline, as of the bench pulse", change("v(q)", 1e-12)),
             _output("e_cell", "J", "energy that goes into the cell", change("v(ec)", 10e-15)),
             _output("e_driver", "J", "energy lost in the drivers", change("v(ed)", 1e-15)),
         ),
-        options={**_PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
+        options={**PULSE_OPTIONS, "abstol": 1e-11, "trtol": 1},
     )
 
 
 _MOVE_START_S, _MOVE_END_S, _IDLE_FROM_S, _IDLE_TO_S = 1e-9, 1.2e-9, 2e-9, 4e-9
 """Times [s] at which the bitline moves, and between which the current of the idle cell is measured."""
-_FROM_EDGE_S = 1e-9
+FROM_EDGE_S = 1e-9
 """Time [s] from an edge of the pulse after which the current of the active cell is measured."""
 
 
@@ -286,8 +297,8 @@ def bitline(cell: str, *, largest_move: float) -> Bench:
             t_settle=number(2e-9, "s", "time after the pulse", low=1e-9, high=1e-6),
         ),
         # An even number of moves: none of them is 0.
-        sweep={"v_store": linspace(0, "vdd", 31), "dv_bl": linspace(-largest_move, largest_move, 12)},
-        analysis=Tran(stop=_PULSE_END, max_step=100e-12),
+        sweep={"v_store": stored(31), "dv_bl": linspace(-largest_move, largest_move, 12)},
+        analysis=Tran(stop=PULSE_END, max_step=100e-12),
         initial={"v(st)": "v_store"},
         save=("v(q)",),
         outputs=(
@@ -296,13 +307,13 @@ def bitline(cell: str, *, largest_move: float) -> Bench:
             _output("q_edge", "C", "charge of a pulse's two edges", _q_edge, FULL_CURRENT * T_MAX),
             _output("q_move", "C", "charge that moving the bitline takes from the cell", _q_move, FULL_CURRENT * T_MAX),
         ),
-        options={**_PULSE_OPTIONS, "reltol": 1e-5},
+        options={**PULSE_OPTIONS, "reltol": 1e-5},
     )
 
 
-def _between(w: Waveforms, start: float, stop: float) -> float:
-    """Charge [C] that the cell sinks between two times [s]."""
-    before, after = np.interp([start, stop], w["time"], w["v(q)"])
+def _between(w: Waveforms, start: float, stop: float, vector: str = "v(q)") -> float:
+    """Charge [C] of the integrator of 1 pF on a node between two times [s]."""
+    before, after = np.interp([start, stop], w["time"], w[vector])
     return float(after - before) * 1e-12
 
 
@@ -310,9 +321,14 @@ def _i_off(w: Waveforms, _: Numbers) -> float:
     return _between(w, _IDLE_FROM_S, _IDLE_TO_S) / (_IDLE_TO_S - _IDLE_FROM_S)
 
 
+def current_on(vector: str, w: Waveforms, p: Numbers) -> float:
+    """Mean current [A] into the integrator on a node during the pulse, away from its edges."""
+    start, stop = p["t_on"] + FROM_EDGE_S, p["t_on"] + p["t_pulse"] - FROM_EDGE_S
+    return _between(w, start, stop, vector) / (stop - start)
+
+
 def _i_on(w: Waveforms, p: Numbers) -> float:
-    start, stop = p["t_on"] + _FROM_EDGE_S, p["t_on"] + p["t_pulse"] - _FROM_EDGE_S
-    return _between(w, start, stop) / (stop - start)
+    return current_on("v(q)", w, p)
 
 
 def _q_edge(w: Waveforms, p: Numbers) -> float:

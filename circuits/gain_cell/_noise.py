@@ -15,9 +15,9 @@ from gaincell_char.declare.datasheet import Figure, Study
 from gaincell_char.declare.model import Coefficient, CoefficientArray, Model, group, terms
 from gaincell_char.declare.parameters import Params, number
 from gaincell_char.declare.spectra import averaged, integral, spectrum
-from gaincell_char.declare.sweep_values import linspace, listed
+from gaincell_char.declare.sweep_values import listed
 
-from ._benches import T_MAX
+from ._benches import T_MAX, stored
 from ._models import V_REF, VDD
 
 Side = Sequence[float]
@@ -55,7 +55,7 @@ def noise(cell: str) -> Bench:
             v_bl=number("vdd/2", "V", "bitline", low=-0.5, high=6.0),
             f_low=number(1.0, "1/s", "frequency from which noise is counted", low=1e-6, high=1e9),
         ),
-        sweep={"v_store": linspace(0, "vdd", 10), "t_pulse": listed(0.25e-9, 2e-9, T_MAX)},
+        sweep={"v_store": stored(10), "t_pulse": listed(0.25e-9, 2e-9, T_MAX)},
         analysis=Noise(nodes={_CURRENT: "vst", _STORED: "vw"}, start="f_low", stop=1e11, points=5),
         save=(),
         outputs=(

@@ -7,11 +7,11 @@ from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.sweep_values import linspace
 
-from ._benches import LEVELS, T_MAX
+from ._benches import LEVELS, T_MAX, stored
 from ._models import FULL_DRIVE, RANDOM_CELL, RANDOM_CHARGE
 
 STUDIES = (
-    Study(bench="dc", sweep={"v_store": linspace(0, "vdd", 73)}),
+    Study(bench="dc", sweep={"v_store": stored(73)}),
     Study(
         bench="dc",
         name="dc_corners",
@@ -78,11 +78,11 @@ def _current(dataset: Dataset, p: Numbers) -> DataArray:
 
 
 def _largest_current(dataset: Dataset, p: Numbers) -> float:
-    return float(_current(dataset, p).max())
+    return float(_current(dataset, p).sel(v_store=p["vdd"], method="nearest"))
 
 
 def _smallest_current(dataset: Dataset, p: Numbers) -> float:
-    return float(_current(dataset, p).min())
+    return float(_current(dataset, p).sel(v_store=0.0, method="nearest"))
 
 
 def _zero(dataset: Dataset, p: Numbers) -> float:

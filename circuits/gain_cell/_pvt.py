@@ -5,15 +5,18 @@ from dataclasses import replace
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.model import Model
 from gaincell_char.declare.pvt import Law, PvtModel, over_conditions
-from gaincell_char.declare.sweep_values import linspace, listed
+from gaincell_char.declare.sweep_values import join, linspace, listed
 
 from .. import _conditions
-from . import _models
+from . import _models, _sag
 from ._benches import T_MAX
 
-# Steps of a twentieth of the supply: every supply is a point of the grid.
-_STORE = linspace(0, "1.1*vdd", 23)
-_RAILS = {"v_store": ("0", "vdd")}
+_DAC = linspace(0, "1.1*vdd", 23)
+"""In steps of a twentieth of the supply: every supply is a point of the grid."""
+_STORE = join(_DAC, *(listed(*ends, scale="vdd/90") for ends in ((-1.1, -1.0, -0.9), (81.9, 91.0, 100.1))))
+_STORED = ("-vdd/90", "vdd*91/90")
+"""Limits of ``v_store``, as in the studies at one condition."""
+_RAILS = {"v_store": _STORED}
 _GAIN = Law(temp=2, supply=2, cross=1, relative=True)
 _THRESHOLD = Law(temp=2, supply=2, cross=1)
 _REDUCTION = Law(temp=2, supply=1, cross=1)
@@ -45,7 +48,8 @@ EKV_2D = over_conditions(
 def _series(model: Model) -> PvtModel:
     """A polynomial, each of whose coefficients is one in temperature and supply."""
     fitted = [name for name, coefficient in model.coefficients.items() if not coefficient.fixed]
-    rails = {name: ("0", "vdd") for name in model.inputs if name in ("v_store", "v_dac")}
+    limits = {"v_store": _STORED, "v_dac": ("0", "vdd")}
+    rails = {name: limits[name] for name in model.inputs if name in limits}
     return over_conditions(model, dict.fromkeys(fitted, _SERIES), supply="vdd", rails=rails)
 
 
@@ -53,16 +57,18 @@ def with_pvt(circuit: Circuit) -> Circuit:
     """The gain cell with models over corner, supply and temperature."""
     bitline = [_series(model) for model in circuit.models if model.bench == "bitline"]
     energy = [_series(model) for model in circuit.models if model.bench == "energy"]
+    sag = [_series(model) for model in circuit.models if model.bench == "sag"]
     write = _series(_models.FEED_THROUGH)
     studies = (
         _conditions.study("dc", [EKV_2D], {"v_store": _STORE, "v_in": linspace("0.45*vdd", "1.1*vdd", 14)}),
         _conditions.study("pulse", [SOFTPLUS_CHARGE], {"v_store": _STORE, "t_pulse": listed(0.25e-9, T_MAX)}),
-        _conditions.study("write", [write], {"v_dac": _STORE}),
+        _conditions.study("write", [write], {"v_dac": _DAC}),
         _conditions.study("energy", energy, {"v_store": _STORE, "t_pulse": listed(1e-9, T_MAX)}),
         _conditions.study("bitline", bitline, {"v_store": _STORE, "dv_bl": linspace(-0.1, 0.1, 6)}),
+        _conditions.study("sag", sag, {"v_store": _STORE, "dv_wlr": _sag.SAGS, "dv_wlrb": _sag.SAGS}),
     )
     return replace(
         circuit,
-        models=(*circuit.models, EKV_2D, SOFTPLUS_CHARGE, write, *energy, *bitline),
+        models=(*circuit.models, EKV_2D, SOFTPLUS_CHARGE, write, *energy, *bitline, *sag),
         studies=(*circuit.all_studies, *studies),
     )

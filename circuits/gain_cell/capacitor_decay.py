@@ -40,7 +40,7 @@ DECAY = Bench(
     doc="stored voltage of an idle cell over time",
     stimulus=_IDLE,
     params=Params(v_init=number("vdd", "V", "stored voltage at t = 0", low=-0.5, high=6.0)),
-    sweep={"v_wbl": linspace(0, "vdd", 9), "v_init": linspace(0, "vdd", 7)},
+    sweep={"v_wbl": linspace(0, "vdd", 9), "v_init": _benches.stored(7)},
     curve=Curve(
         name="time", unit="s", doc="time since the write", values=geomspace(1e-6, 30e-3, 16), low=1e-9, high=1e6
     ),
@@ -55,7 +55,7 @@ LEAK = Bench(
     doc="DC leakage of the storage node",
     stimulus=_IDLE + "vst st 0 {v_store}\n",
     params=Params(v_store=number("vdd", "V", "stored voltage", low=-0.5, high=6.0)),
-    sweep={"v_wbl": linspace(0, "vdd", 7), "v_store": linspace(0, "vdd", 31)},
+    sweep={"v_wbl": linspace(0, "vdd", 7), "v_store": _benches.stored(31)},
     analysis=Op(),
     save=("i(vst)",),
     outputs=(
@@ -128,7 +128,7 @@ READ_DISTURB = _periodic(
 
 def _retention(dataset: Dataset, p: Numbers) -> float:
     """Time until the first level is half an LSB of the write DAC from where it was written."""
-    decay = _idle(dataset.v_store.isel(corner=0, temp=0), p)
+    decay = _idle(dataset.v_store.isel(corner=0, temp=0), p).sel(v_init=slice(0.0, p["vdd"]))
     moved = np.abs(decay - decay.v_init).max("v_init").to_numpy()
     return _crossing(moved, dataset.time.to_numpy(), p["vdd"] / (_benches.LEVELS.count - 1) / 2)
 

@@ -1,6 +1,6 @@
 """What every attention head of Leroux et al. 2025 is made of, whatever its cell."""
 
-from gaincell_char.declare.attention_head import Head, ModelName, Operation, Sliced
+from gaincell_char.declare.attention_head import Head, ModelName, Operation, Sag, Sliced
 
 from ..converters._benches import CONTROLS
 
@@ -43,7 +43,7 @@ VALUES = Operation(
 )
 
 
-def head(name: str, title: str, cell: str) -> Head:
+def head(name: str, title: str, cell: str, sag: Sag | None = None) -> Head:
     """A head with the two charge-to-pulse converters and cells of one kind."""
     return Head(
         name=name,
@@ -71,4 +71,6 @@ def head(name: str, title: str, cell: str) -> Head:
         row_levels={"wlr": ("{v_idle}", "{vdd}"), "wlrb": ("{vdd-v_idle}", "0")},
         cell_line=f"xcell<i> <bl> <wlr> <wlrb> wbl 0 vdd st<i> vdd 0 {cell}",
         noise=ModelName(study="noise", model="charge_noise"),
+        write_forms=dict.fromkeys(("dc", "pulsed"), ModelName(study="write", model="feed_through")),
+        sag=sag,
     )

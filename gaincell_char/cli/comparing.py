@@ -8,6 +8,7 @@ import click
 import pandas as pd
 
 from .. import registry
+from ..declare.periphery import FINITE
 from ..errors import GaincellError, ParameterError
 from ..fitting.at_conditions import NOMINAL
 from ..spice.pool import Pool
@@ -57,6 +58,15 @@ if TYPE_CHECKING:
 @click.option("--r-clamp", default=300.0, show_default=True, help="Resistance of the clamp [ohm].")
 @click.option("--c-wire", default=0.8e-15, show_default=True, help="Bitline wire capacitance per cell [F].")
 @click.option("--r-wire", default=0.0, show_default=True, help="Bitline wire resistance per cell [ohm].")
+@click.option(
+    "--periphery",
+    type=click.Choice(("ideal", "finite")),
+    default="ideal",
+    show_default=True,
+    help="Resistances of row drivers, wires and supply; finite simulates whole arrays.",
+)
+@click.option("--write", is_flag=True, help="K and V are voltages of the DAC: simulate the write of the cells.")
+@click.option("--hold", default=0.0, show_default=True, help="Idle time between write and read [s].")
 @click.option("--mismatch", is_flag=True, help="Draw mismatch for every device, and test the model's intervals.")
 @click.option("--draws", default=400, show_default=True, help="Random arrays per interval of the software model.")
 @click.option("--corner", default=NOMINAL.corner, show_default=True, help="Process corner.")
@@ -77,6 +87,7 @@ def compare_(
     draws: int,
     form: str | None,
     gate: bool,
+    periphery: str,
     workers: int | None,
     timeout: float,
     **request: Any,
@@ -88,6 +99,7 @@ def compare_(
 
     \b
     Example:  gaincell compare -o compare --instances 24 --columns 1
+              gaincell compare -o codes --write --periphery finite --timeout 900
               gaincell compare -o swing --head attention_switched --clamp passive --gate
     """
     _check_effect(context)
@@ -95,7 +107,10 @@ def compare_(
     from .. import reporting  # imports matplotlib, which takes a second
 
     interrupts: Interrupts = context.obj
-    plan = plan_comparison(draws, path=request.pop("inputs"), technology=request.pop("tech"), **request)
+    around = FINITE if periphery == "finite" else None
+    plan = plan_comparison(
+        draws, path=request.pop("inputs"), technology=request.pop("tech"), periphery=around, **request
+    )
     _check_form(form, plan.models)
     check_campaign_folder(out, plan.comparison.manifest(plan.todo))
     watcher = Watcher(progress=progress, say=say, note=note, stopping=interrupts.stopping, check=interrupts.check)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import ParameterError
 
@@ -26,6 +26,21 @@ class Sliced:
     idle: str
     edge: str
     move: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sag:
+    """Models of the currents of a cell's word lines by their sag, over ``v_store`` and the sag of both, of one study.
+
+    Attributes
+    ----------
+    supply, ground : str
+        Model of the current from the word line that is active at the supply, and into the one active at ground.
+    """
+
+    study: str
+    supply: str
+    ground: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +115,11 @@ class Head:
         Quantisation of pulse widths in [0, 1], of stored voltages from 0 to the supply, of outputs in [-1, 1].
     noise : ModelName, optional
         The noise of the cell's charge by stored voltage and pulse width.
+    write_forms : mapping of str to ModelName
+        Form of the software model -> the stored voltage after a write, by level of the DAC; a form that is not listed
+        stores the levels exactly.
+    sag : Sag, optional
+        The currents of the word lines; None if they carry no current.
     """
 
     name: str
@@ -120,6 +140,8 @@ class Head:
     levels_store: int = 8
     levels_output: int = 31
     noise: ModelName | None = None
+    write_forms: Mapping[str, ModelName] = field(default_factory=dict)
+    sag: Sag | None = None
 
     def operation(self, name: str) -> Operation:
         """Return the operation called `name`.

@@ -126,9 +126,15 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
         "conditions": {**fit.conditions, **dict(zip(model.conditions, (condition.temp, supply), strict=True))},
         "coefficients": coefficients,
         "covariance": [],
-        "valid_range": {name: fit.valid_range[name] for name in model.nominal.inputs},
+        "valid_range": {name: _range_at(fit, model, name, supply) for name in model.nominal.inputs},
     }
     return fit.model_copy(update={**changed, "end_blocks": None, "row_error": None, "largest": None})
+
+
+def _range_at(fit: Fit, model: PvtModel, name: str, supply: float) -> tuple[float, float]:
+    """Valid range of an input [its SI unit] at a supply [V]: a voltage also has to lie between the rails."""
+    (low, high), (lowest, highest) = fit.valid_range[name], model.limits(name, supply)
+    return max(low, float(lowest)), min(high, float(highest))
 
 
 def _name(record: Record) -> str:

@@ -1,7 +1,7 @@
 """Variation between copies of a circuit: statistics of outputs, and a few random coefficients per copy."""
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -45,6 +45,12 @@ class RandomFit(_Stored):
     covariance : mapping of str to list of lists
         Part (``"process"``: shared by a die; ``"mismatch"``: independent for each circuit) -> covariance of the
         coefficients, in their order.
+    process : mapping of str to list of float
+        Process parameter -> change of each coefficient per standard deviation.  The numbers of a die are independent:
+        with correlated parameters they are those before the correlation, in the order of the technology.
+    process_second : mapping of str to mapping
+        Process parameter -> this or a later parameter -> change of each coefficient per product of their numbers; empty
+        if there are too few samples.
     explained : float
         Share of the variance between copies that the coefficients explain; if there are enough inputs, at inputs that
         were not used to determine the coefficients.
@@ -64,6 +70,8 @@ class RandomFit(_Stored):
     valid_range: dict[Name, tuple[Finite, Finite]]
     coefficients: list[RandomCoefficient]
     covariance: dict[Name, list[list[Finite]]]
+    process: dict[Name, list[Finite]] = {}
+    process_second: dict[Name, dict[Name, list[Finite]]] = {}
     explained: Finite
     sigma_error: Finite
     n_samples: Count
@@ -82,6 +90,9 @@ class RandomFit(_Stored):
                 )
             if any(row[i] < 0 for i, row in enumerate(rows)):
                 raise ValueError(f"a variance on the diagonal of the {part} covariance is negative")
+        second = [changes for others in self.process_second.values() for changes in others.values()]
+        if any(len(changes) != size for changes in (*self.process.values(), *second)):
+            raise ValueError(f"process: every parameter of {size} coefficients must have {size} numbers")
         check_ranges(self.valid_range, self.inputs)
         return self
 
@@ -163,7 +174,7 @@ def fit_random(
     inputs: Mapping[str, Floats],
     deviations: Floats,
     draws: Floats,
-    parts: Sequence[str],
+    parts: Mapping[str, str],
     conditions: Mapping[str, float | str],
 ) -> RandomFit:
     """Fit the random coefficients to every sample, and divide their covariance among the parts of the draws.
@@ -180,8 +191,8 @@ def fit_random(
         Output minus output of the typical circuit [SI unit]; rows with NaN are left out.
     draws : ndarray, shape (n_samples, n_variables)
         Standard normal numbers of each sample, dimensionless.
-    parts : sequence of str
-        Variable -> "process" or "mismatch".
+    parts : mapping of str to str
+        Variable, in the order of the draws -> "process" or "mismatch".
     conditions : mapping of str to float or str
         Corner, temperature and every other value at which the samples were simulated.
 
@@ -205,7 +216,7 @@ def _make_fit(
     samples: Floats,
     draws: Floats,
     columns: Floats,
-    parts: Sequence[str],
+    parts: Mapping[str, str],
     conditions: Mapping[str, float | str],
 ) -> RandomFit:
     """Coefficients of the samples, shape (n_samples, n_inputs), and the share of the variance that they explain."""
@@ -223,7 +234,8 @@ def _make_fit(
         conditions=dict(conditions),
         valid_range={name: (float(values.min()), float(values.max())) for name, values in inputs.items()},
         coefficients=_coefficients(model, numbers),
-        covariance=_covariance_by_part(numbers, draws, parts),
+        covariance=_covariance_by_part(numbers, draws, list(parts.values())),
+        **_process_terms(numbers, draws, parts),
         explained=explained,
         sigma_error=sigma_error,
         n_samples=len(samples),
@@ -273,10 +285,30 @@ def _check_rank(model: RandomModel, columns: Floats) -> None:
         raise FitError(f"{model.name}: the grid does not determine its coefficients; widen {', '.join(model.inputs)}")
 
 
+def _process_terms(found: Floats, draws: Floats, parts: Mapping[str, str]) -> dict[str, Any]:
+    """Changes of the coefficients by each process parameter, and by each product of two of them."""
+    process = [(name, draws[:, i]) for i, (name, part) in enumerate(parts.items()) if part == "process"]
+    pairs = [(one, other) for i, one in enumerate(process) for other in process[i:]]
+    if len(draws) < 2 * (1 + draws.shape[1] + len(pairs)):
+        pairs = []
+    products = [one[1] * other[1] for one, other in pairs]
+    slopes = _slopes(found, np.column_stack([draws, *products]))
+    linear = dict(zip(parts, slopes[1:], strict=False))
+    second: dict[str, dict[str, list[float]]] = {}
+    for (one, other), row in zip(pairs, slopes[1 + draws.shape[1] :], strict=True):
+        second.setdefault(one[0], {})[other[0]] = row.tolist()
+    return {"process": {name: linear[name].tolist() for name, _ in process}, "process_second": second}
+
+
+def _slopes(found: Floats, draws: Floats) -> Floats:
+    """Intercept and slopes of the coefficients by the draws, shape (1 + n_variables, n_coefficients)."""
+    return np.asarray(np.linalg.lstsq(np.column_stack([np.ones(len(draws)), draws]), found, rcond=None)[0])
+
+
 def _covariance_by_part(found: Floats, draws: Floats, parts: Sequence[str]) -> dict[str, list[list[float]]]:
     """Covariance of each part: what is linear in its draws; the rest is mismatch, or process if only that varies."""
     design = np.column_stack([np.ones(len(draws)), draws])
-    slopes, *_ = np.linalg.lstsq(design, found, rcond=None)
+    slopes = _slopes(found, draws)
     rest = found - design @ slopes
     rest_covariance = rest.T @ rest / max(len(rest) - design.shape[1], 1)
     own = "mismatch" if "mismatch" in parts else "process"

@@ -135,8 +135,8 @@ class Campaign:
 
     def rows(self, point: int, draws: Floats) -> tuple[tuple[str, ...], Floats]:
         """Device values at a grid point: targets, and values in SI units, shape (n, n_targets); `draws` as `draws`."""
-        base = self.plan.technology.corner(str(self.points[point].where["corner"]))
-        return sampling.alters(self._devices[point], self._variables(point), base, draws)
+        corner = str(self.points[point].where["corner"])
+        return sampling.alters(self._devices[point], self._variables(point), self.plan.technology, corner, draws)
 
     def deck(self, sample: int, point: int, draws: Floats) -> Deck:
         """Deck of one `sample` at one grid `point`, alone; `draws`, dimensionless, of shape (n_variables,)."""

@@ -102,7 +102,7 @@ def fit_random_model(
     if strange := [name for name in inner if name not in model.inputs and grid.sizes[name] > 1]:
         raise DataError(f"{model.name}: the grid also sweeps {', '.join(strange)}, not an input; do not sweep it")
     inputs = _inputs(model, grid, inner, numbers(campaign.plan.fixed))
-    parts = ["process" if v.group == PROCESS else "mismatch" for v in campaign.variables]
+    parts = {v.name: "process" if v.group == PROCESS else "mismatch" for v in campaign.variables}
     found = []
     for corner, temp in itertools.product(campaign.plan.corners, campaign.plan.temps):
         at: dict[str, float | str] = {"corner": corner, "temp": float(temp)}

@@ -1,7 +1,7 @@
 """Random variables of a campaign, and their values in sample i, which do not depend on the number of samples."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +109,7 @@ def make_sampler(kind: str, seed: int, block: int) -> Sampler:
 def variables(devices: Sequence[Device], technology: Technology, vary: str) -> tuple[Variable, ...]:
     """Random variables of one sample: first those of the die, then those of each device, in the order of the deck.
 
-    The mismatch of a device has sigma = a / sqrt(w l), Pelgrom et al. 1989.
+    The mismatch of a device has sigma = a / sqrt(w l), Pelgrom et al. 1989; that of a capacitor is a / sqrt(c).
 
     Parameters
     ----------
@@ -143,10 +143,15 @@ def _mismatch(device: Device, technology: Technology) -> list[Variable]:
     """Random variables of one device; none if its wrapper has no mismatch parameter, as for some capacitors."""
     if not device.mismatched:
         return []
-    size, area = _size(device), _pelgrom(technology, device)
-    return [
-        Variable(name=f"{device.path}.{name}", group=device.path, sigma=area[name] / size) for name in device.mismatched
-    ]
+    sigmas = {name: _sigma(technology, device, name) for name in device.mismatched}
+    return [Variable(name=f"{device.path}.{name}", group=device.path, sigma=value) for name, value in sigmas.items()]
+
+
+def _sigma(technology: Technology, device: Device, name: str) -> float:
+    """Standard deviation of one mismatch parameter of a device, in SI units."""
+    if name == "dcap":
+        return technology.mismatch.of(device.kind).a_c / math.sqrt(_positive(device, "c"))
+    return _pelgrom(technology, device)[name] / math.sqrt(_positive(device, "w", "l"))
 
 
 def _pelgrom(technology: Technology, device: Device) -> dict[str, float]:
@@ -161,15 +166,17 @@ def _pelgrom(technology: Technology, device: Device) -> dict[str, float]:
     return {"dvth": factor * mismatch.a_vt, "dmu": factor * mismatch.a_beta}
 
 
-def _size(device: Device) -> float:
-    w, l = device.values.get("w", 0.0), device.values.get("l", 0.0)  # noqa: E741  their names in SPICE
-    if not (w > 0 and l > 0):
-        raise ParameterError(f"{device.path} ({device.kind}): mismatch needs w and l above 0, not {w:g} and {l:g}")
-    return math.sqrt(w * l)
+def _positive(device: Device, *names: str) -> float:
+    """Product of parameters of a device, all of which must be above 0."""
+    values = [device.values.get(name, 0.0) for name in names]
+    if not all(value > 0 for value in values):
+        said = " and ".join(f"{value:g}" for value in values)
+        raise ParameterError(f"{device.path} ({device.kind}): mismatch needs {' and '.join(names)} above 0, not {said}")
+    return math.prod(values)
 
 
 def alters(
-    devices: Sequence[Device], variables: Sequence[Variable], base: Mapping[str, float], draws: Floats
+    devices: Sequence[Device], variables: Sequence[Variable], technology: Technology, corner: str, draws: Floats
 ) -> tuple[tuple[str, ...], Floats]:
     """Values of every device in each sample.
 
@@ -179,10 +186,12 @@ def alters(
         Devices of the deck.
     variables : sequence of Variable
         Random variables, from the function `variables`.
-    base : mapping of str to float
-        Process parameters of the corner, to which the draws are added.
+    technology : Technology
+        Correlations of the process parameters.
+    corner : str
+        Process corner, to whose parameters the draws are added.
     draws : ndarray, shape (n_samples, n_variables)
-        Standard normal numbers, dimensionless.
+        Standard normal numbers, dimensionless and independent.
 
     Returns
     -------
@@ -191,11 +200,19 @@ def alters(
     values : ndarray, shape (n_samples, n_targets)
         In SI units.
     """
-    drawn = {variable.name: draws[:, i] * variable.sigma for i, variable in enumerate(variables)}
-    process = {name: value + drawn.get(name, 0.0) for name, value in base.items()}
+    drawn = {v.name: z * v.sigma for v, z in zip(variables, _correlate(variables, technology, draws).T, strict=True)}
+    process = {name: value + drawn.get(name, 0.0) for name, value in technology.corner(corner).items()}
     columns: dict[str, Any] = {}
     for device in devices:
         own = {name: drawn.get(f"{device.path}.{name}", 0.0) for name in device.mismatched}
         columns |= device.altered({**process, **own})
     values = [np.broadcast_to(np.asarray(column, dtype=float), len(draws)) for column in columns.values()]
     return tuple(columns), np.stack(values, axis=1) if values else np.zeros((len(draws), 0))
+
+
+def _correlate(variables: Sequence[Variable], technology: Technology, draws: Floats) -> Floats:
+    """Draws whose process variables, which are the first, have the correlations of the technology."""
+    if not technology.correlations or variables[0].group != PROCESS:
+        return draws
+    count = len(technology.process)
+    return np.concatenate([draws[:, :count] @ technology.mixing.T, draws[:, count:]], axis=1)

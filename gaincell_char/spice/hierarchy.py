@@ -14,8 +14,8 @@ from ..storage.untrusted import shown
 from .cards import Card
 from .netlist import Item, Netlist, Subcircuit
 
-MISMATCH = ("dvth", "dmu")
-"""Parameters of a wrapper device for its mismatch: threshold voltage [V], relative mobility [1]."""
+MISMATCH = ("dvth", "dmu", "dcap")
+"""Parameters of a wrapper device for its mismatch: threshold voltage [V], relative mobility, relative capacitance."""
 _EXPRESSION = re.compile(r"\{[^{}]*\}")
 _DEEPEST = 30
 _MOST_INSTANCES = 100_000

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 import re2
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..declare.bench import Floats
 from ..declare.circuit import Circuit
 from ..declare.parameters import Params, Value
 from ..errors import ParameterError, TechnologyError
@@ -17,6 +19,7 @@ from ..spice.netlist import Netlist, as_netlist
 from ..spice.simulator_options import check_options
 from ..storage.schema_fields import Finite, Label, Name, NotNegative, RelativePath, Text
 from ..storage.untrusted import printable, shown
+from .correlations import Correlation, correlation_matrix, faults_of_correlations
 from .fields import Edits, Flavour, Folder, Hash, PackageVersion, ParameterValue, Positive, Project, Section, distinct
 
 _HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")
@@ -48,12 +51,13 @@ class Range(_Strict):
 
 
 class Pelgrom(_Strict):
-    """Coefficients of one kind of device: sigma = a / sqrt(w l)."""
+    """Coefficients of one kind of device: sigma = a / sqrt(w l); of a capacitor: sigma = a / sqrt(c)."""
 
     a_vt: Annotated[NotNegative, Field(description="threshold [V m]")]
     a_beta: Annotated[NotNegative, Field(description="current factor [m]")]
+    a_c: Annotated[NotNegative, Field(description="capacitance [F^0.5]")] = 0.0
     factor: Text = ""
-    """SPICE expression of w and l [m] that multiplies both coefficients, if the foundry specifies one."""
+    """SPICE expression of w and l [m] that multiplies the first two, if the foundry specifies one."""
 
 
 class Mismatch(Pelgrom):
@@ -115,6 +119,8 @@ class Technology(_Strict):
         Built-in technology whose SPICE text is inserted first.
     process : mapping of str to float
         Global parameter of the wrapper devices -> sigma over dies.
+    correlations : mapping of str to mapping
+        Process parameter -> other process parameters, with the correlation of the two over dies; 0 if not listed.
     corners : mapping of str to mapping
         Corner name -> values of these parameters; 0 if not listed.
     circuits : mapping of str to mapping
@@ -142,6 +148,7 @@ class Technology(_Strict):
     flavours: Annotated[tuple[Flavour, ...], AfterValidator(distinct)]
     temp: Range
     process: Mapping[Name, Positive]
+    correlations: Mapping[Name, Mapping[Name, Correlation]] = {}
     mismatch: Mismatch
     corners: Mapping[Label, Mapping[Name, Finite]]
     circuits: Mapping[Name, Mapping[Name, ParameterValue]] = {}
@@ -161,6 +168,8 @@ class Technology(_Strict):
             if unknown := values.keys() - self.process.keys():
                 have = ", ".join(sorted(self.process)) or "nothing"
                 raise ValueError(f"corner {corner} sets {', '.join(sorted(unknown))}; [process] has {have}")
+        if wrong := faults_of_correlations(self.correlations, list(self.process)):
+            raise ValueError(wrong)
         if self.models and (missing := self.corners.keys() - self.models.sections.keys()):
             raise ValueError(f"[models.sections] names no section for corner {', '.join(sorted(missing))}")
         return self
@@ -170,10 +179,10 @@ class Technology(_Strict):
         """Hash of the complete technology."""
         unsaid = {
             name: True
-            for name in ("base", "axes", "options", "models", "supply", "absent", "libraries")
+            for name in ("base", "correlations", "axes", "options", "models", "supply", "absent", "libraries")
             if getattr(self, name) == type(self).model_fields[name].default
         }
-        plain = {name: True for name in ("devices", "factor") if not getattr(self.mismatch, name)}
+        plain = {name: True for name in ("devices", "factor", "a_c") if not getattr(self.mismatch, name)}
         mismatch = {"mismatch": plain} if plain else {}
         # The location of the files does not affect results.
         places = {"models": {"folders": True}} if self.models else {}
@@ -205,6 +214,14 @@ class Technology(_Strict):
         if name not in self.corners:
             raise ParameterError(f"technology {self.name} has no corner {name!r}; have {', '.join(self.corners)}")
         return {**dict.fromkeys(self.process, 0.0), **self.corners[name]}
+
+    @cached_property
+    def mixing(self) -> Floats:
+        """Lower triangular matrix, dimensionless, shape (n, n), in the order of ``process``.
+
+        It turns independent standard normal numbers into numbers with the correlations.
+        """
+        return np.asarray(np.linalg.cholesky(correlation_matrix(self.correlations, list(self.process))))
 
     def check_temp(self, temp: float) -> float:
         """Return the temperature [degC], or raise `ParameterError` if it is outside the valid range of the models."""

@@ -15,21 +15,27 @@ except ImportError as error:
         f"gaincell_char.torch needs PyTorch and safetensors ({error}): pip install 'gaincell-char[torch]'"
     ) from None
 
+from ..declare.periphery import Periphery
 from .array import GainCellArray
 from .attend import Attention, attention
 from .decay import Decay
+from .dies import Dies
 from .elements import GainCell, ReLUC2P, SignedC2P
 from .exchange import load_exported
 from .state import load_array, save_array
+from .write import Write
 from .write_schedule import WriteSchedule
 
 __all__ = [
     "Attention",
     "Decay",
+    "Dies",
     "GainCell",
     "GainCellArray",
+    "Periphery",
     "ReLUC2P",
     "SignedC2P",
+    "Write",
     "WriteSchedule",
     "attention",
     "load_array",

@@ -6,17 +6,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from ..declare.periphery import Periphery, check_periphery
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import RandomCircuits
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_random
 from .bitline import Bitline, MovingCell, Slices, integrate_slices
 from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
 from .decay import Decay
-from .elements import GainCell, best_form, longest_pulse
+from .dies import Dies
+from .elements import RANDOM, GainCell, best_form, longest_pulse
 from .noise import RECORD, ReadNoise, check_read_noise, draw
+from .periphery import Rows, Surroundings
 from .random_numbers import draw_parts
-
-_RANDOM = "random_"
 
 
 class GainCellArray(nn.Module):
@@ -34,6 +35,9 @@ class GainCellArray(nn.Module):
         Name of the attention head, which defines cell and converters.
     bitline : Bitline, optional
         Clamp of the bitlines; ideal by default, so that the charge is one matrix product.
+    periphery : Periphery, optional
+        Resistances of row drivers, wires and supply; none by default.  The columns are those of one array: its rows
+        carry the current of all of them.
     read_noise : float or "record"
         Standard deviation of the charge of each read [C], or the noise of the records: the variances of the cells at
         their stored voltages and pulse widths are added.  New noise is drawn at every call; it has no gradient.
@@ -65,6 +69,7 @@ class GainCellArray(nn.Module):
         form: str | None = None,
         head: str = DEFAULT_HEAD,
         bitline: Bitline | None = None,
+        periphery: Periphery | None = None,
         read_noise: float | str = 0.0,
         gradient: str = "true",
         outside: str = "clamp",
@@ -80,7 +85,11 @@ class GainCellArray(nn.Module):
         self.bitline = bitline or Bitline()
         if self.bitline.kind != "ideal" and gradient == "surrogate":
             raise ParameterError("a moving bitline has no surrogate gradient; use gradient='true'")
+        self.periphery = check_periphery(periphery)
+        if self.periphery is not None and gradient == "surrogate":
+            raise ParameterError("an array with a periphery has no surrogate gradient; use gradient='true'")
         self._moving = MovingCell.from_records(records, head) if self.bitline.kind != "ideal" else None
+        self._surroundings = None if self.periphery is None else Surroundings(self.periphery, records, head)
         self.random: RandomCircuits | None = None
         self.t_max = longest_pulse(records, head)
         kept = "refuse" if outside == "refuse" else "clamp"
@@ -129,7 +138,12 @@ class GainCellArray(nn.Module):
         self.v_store = decay(self.v_store, elapsed, {name: x.to(self.v_store) for name, x in (leaks or {}).items()})
 
     def sample_mismatch(
-        self, generator: torch.Generator | None = None, *, process: bool = False, mismatch: bool = True
+        self,
+        generator: torch.Generator | None = None,
+        *,
+        process: bool = False,
+        mismatch: bool = True,
+        dies: Dies | None = None,
     ) -> None:
         """Draw random coefficients for the cells; each array (leading dimensions of ``v_store``) is one die.
 
@@ -141,11 +155,15 @@ class GainCellArray(nn.Module):
             Draw process variation, common to the cells of a die.
         mismatch : bool
             Draw mismatch, independent in each cell.
+        dies : Dies, optional
+            Process of the dies, which they share with converters and leaks; it is then not drawn.
 
         Raises
         ------
         DataError
             If the records contain no random cell model, or none for this form.
+        ParameterError
+            If `dies` are of another type or shape.
         """
         name = load_head(self.head).random
         record = find_record(self.records, f"{load_head(self.head).cell}.{name.study}")
@@ -154,13 +172,13 @@ class GainCellArray(nn.Module):
             raise DataError(
                 f"random model {name.model} belongs to the pulsed form; {self.cell.model.fit.model} has no random model"
             )
-        covariance, shape = self.random.fit.covariance, tuple(self.v_store.shape)
-        total = draw_parts(covariance, shape, generator, process=process, mismatch=mismatch)
+        shape = tuple(self.v_store.shape)
+        total = draw_parts(self.random.fit, shape, generator, process=process, mismatch=mismatch, dies=dies)
         for index, coefficient in enumerate(self.random.fit.coefficients):
-            self.register_buffer(f"{_RANDOM}{coefficient.name}", total[..., index].to(self.v_store))
+            self.register_buffer(f"{RANDOM}{coefficient.name}", total[..., index].to(self.v_store))
 
     def _coefficients(self) -> dict[str, Tensor]:
-        return {n.removeprefix(_RANDOM): b for n, b in self.named_buffers(recurse=False) if n.startswith(_RANDOM)}
+        return {n.removeprefix(RANDOM): b for n, b in self.named_buffers(recurse=False) if n.startswith(RANDOM)}
 
     def currents(self) -> tuple[Tensor, Tensor | None]:
         """Return the current of every cell during its pulse, and the charge of the pulse edges.
@@ -172,10 +190,20 @@ class GainCellArray(nn.Module):
         edges : Tensor, shape (..., rows, columns), or None
             [C]; None if the model has no charge of edges.
         """
+        return self._currents(self._rows())
+
+    def _rows(self) -> Rows | None:
+        if self._surroundings is None:
+            return None
+        return self._surroundings.rows(self.cell.inside("v_store", self.v_store))
+
+    def _currents(self, rows: Rows | None) -> tuple[Tensor, Tensor | None]:
         v_store = self.cell.inside("v_store", self.v_store)
         if self.random is None:
-            return self.cell.split(self.cell.model, v_store)
-        return self.cell.split(self.random, v_store, **self._coefficients())
+            current, edges = self.cell.split(self.cell.model, v_store)
+        else:
+            current, edges = self.cell.split(self.random, v_store, **self._coefficients())
+        return (current if rows is None else current + rows.change), edges
 
     def forward(self, t_pulse: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the charge that the cells sink from every bitline.
@@ -201,7 +229,15 @@ class GainCellArray(nn.Module):
         self._check(t_pulse)
         t_pulse = self._pulse(t_pulse)
         with exact(t_pulse):
-            charge = self._held_still(t_pulse) if self._moving is None else self._moved(t_pulse, self._moving)
+            rows = self._rows()
+            current, edges = self._currents(rows)
+            if self._moving is None:
+                charge = self._held_still(t_pulse, current, edges)
+            else:
+                charge = self._moved(t_pulse, current, edges, self._moving)
+            if self._surroundings is not None and rows is not None:
+                v_store = self.cell.inside("v_store", self.v_store)
+                charge = charge + self._surroundings.charge(rows, v_store, current, t_pulse)
         return charge if self.read_noise == 0 else charge + draw(self._deviation(t_pulse, charge), generator)
 
     def _deviation(self, t_pulse: Tensor, charge: Tensor) -> Tensor:
@@ -221,17 +257,15 @@ class GainCellArray(nn.Module):
                 f"t_pulse has shape {tuple(t_pulse.shape)}; an array of {rows} rows needs shape ({first}{rows})"
             )
 
-    def _held_still(self, t_pulse: Tensor) -> Tensor:
-        current, edges = self.currents()
+    def _held_still(self, t_pulse: Tensor, current: Tensor, edges: Tensor | None) -> Tensor:
         driven, weights = pulses(t_pulse, edges is not None), weights_of(current, edges, dim=-2)
         if self.cell.gradient == "true":
             return driven @ weights
         return surrogate(driven @ weights, t_pulse, self.cell.line(self.v_store))
 
-    def _moved(self, t_pulse: Tensor, moving: MovingCell) -> Tensor:
+    def _moved(self, t_pulse: Tensor, current: Tensor, edges: Tensor | None, moving: MovingCell) -> Tensor:
         """Charge with a moving bitline: the pulsed form at zero move, a power series in the move of the bitline."""
         slices = Slices.of(moving, self.cell.inside("v_store", self.v_store))
-        current, edges = self.currents()
         slices = replace(
             slices,
             active=torch.cat([current[None], slices.active[1:]]),

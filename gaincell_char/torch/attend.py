@@ -17,6 +17,7 @@ from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
 from .noise import HeadNoise, check_read_noise
 from .query_block import QueryBlock, StoredTokens
 from .token_decay import queries_per_block
+from .write import Write, check_codes, is_code
 
 _MICRO = 1e-6
 _MOST_LEVELS = 2**24
@@ -29,6 +30,7 @@ class AttentionOptions(TypedDict, total=False):
     decay_per_token: float
     decay_on: str
     quantize: bool
+    from_dac: bool
     window: int | None
     array_length: int | None
     gradient: str
@@ -47,6 +49,7 @@ class _Options:
     decay_per_token: float = 0.0
     decay_on: str = "weight"
     quantize: bool = False
+    from_dac: bool = False
     window: int | None = None
     array_length: int | None = None
     gradient: str = "true"
@@ -68,6 +71,7 @@ class _Options:
             check_number("vdd", self.vdd, 0.0)
         check_number("decay_per_token", self.decay_per_token, 0.0)
         check_flag("quantize", self.quantize)
+        check_flag("from_dac", self.from_dac)
         if self.decay_on not in ("weight", "output"):
             raise ParameterError(f"decay_on = {self.decay_on!r}; choose weight, output")
         for name, value in (("window", self.window), ("array_length", self.array_length)):
@@ -95,6 +99,9 @@ class Attention(nn.Module):
     quantize : bool
         Round inputs, stored voltages and outputs to the levels of the hardware, with a straight-through gradient.
         False by default.
+    from_dac : bool
+        `k` and `v` are voltages of the DAC that writes the cells, not stored voltages: the stored voltages follow from
+        the write in the records, as of `Write`.  False by default; codes are always those of the DAC.
     window : int, optional
         Number of tokens that a query sees; all by default.
     array_length : int, optional
@@ -130,35 +137,55 @@ class Attention(nn.Module):
         values = declared.operation("values")
         known = find_record(records, f"{values.converter}.{next(iter(values.forms.values())).study}").parameters
         self.cell = GainCell.from_records(records, form, head=head, gradient=chosen.gradient, outside=outside)
+        self.from_dac = chosen.from_dac
+        self._write: Write | str = _find_write(records, form, head, outside)
         self.scores = ReLUC2P.from_records(records, form, head=head)
         self.values = SignedC2P.from_records(records, form, head=head)
         self.t_max = longest_pulse(records, head)
-        self.levels_input, self.levels_store = declared.levels_input, declared.levels_store
+        self.levels_input = declared.levels_input
         self.levels_output = _levels(known.get("levels_output", declared.levels_output))
         self.rate, self.quantize = chosen.decay_per_token, chosen.quantize
         self.voltage_decays = self.rate > 0 and chosen.decay_on == "weight"
         self.window, self.array_length = chosen.window, chosen.array_length
         self.noise = HeadNoise.of(chosen.read_noise, records, head)
+        self._levels: dict[str, Guard] = {}
+        if self.quantize or self.from_dac:
+            top, why = self.write.supply, "the DAC has levels"
+            self._levels = {name: Guard(name, 0.0, top, outside, why) for name in ("k", "v")}
         self._fraction = Guard("q", 0.0, 1.0, outside, "a fraction of the longest pulse must be")
+
+    @property
+    def write(self) -> Write:
+        """Write of the cells, for codes and voltages of the DAC.
+
+        Raises
+        ------
+        DataError
+            If the records lack its model.
+        """
+        if isinstance(self._write, str):
+            raise DataError(self._write)
+        return self._write
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Return the output of the head for `q`, `k` and `v`, as `attention`.
 
         All tensors have shape (..., tokens, dim).  `q` and the output are dimensionless fractions of the longest
-        pulse, `k` and `v` stored voltages [V].
+        pulse, `k` and `v` stored voltages [V]; or they are codes of integer type.
         """
         return torch.cat([block[0] for block in self._compute_blocks(q, k, v, whole=False)], -2)
 
     def intermediates(self, q: Tensor, k: Tensor, v: Tensor) -> dict[str, Tensor]:
         """Return ``S``, ``phi_S`` and ``output`` for `q`, `k` and `v`; shapes and units as of `attention`.
 
-        Inputs have shape (..., tokens, dim); `q` is dimensionless, `k` and `v` are stored voltages [V].
+        Inputs have shape (..., tokens, dim); `q` is dimensionless, `k` and `v` are stored voltages [V], or codes.
         """
         blocks = self._compute_blocks(q, k, v, whole=True)
         return {name: torch.cat([b[i] for b in blocks], -2) for i, name in enumerate(("output", "S", "phi_S"))}
 
     def _compute_blocks(self, q: Tensor, k: Tensor, v: Tensor, *, whole: bool) -> list[tuple[Tensor, ...]]:
         """Outputs of each block of queries, in the type of the inputs; with `whole` also scores and pulses."""
+        q, k, v = self._decode(q, k, v)
         _check_tensors(q, k, v)
         given = q.dtype
         # Charges in SI units are too small for float16.
@@ -169,15 +196,31 @@ class Attention(nn.Module):
             blocks = [self._compute_block(q, keys, values, block, whole=whole) for block in self._spans(q.shape[-2])]
             return [(block[0].to(given), *block[1:]) for block in blocks]
 
+    def _decode(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Fractions of the longest pulse and stored voltages, for inputs that may be codes or voltages of the DAC."""
+        if is_code(q):
+            q = check_codes("q", q, self.levels_input).to(torch.get_default_dtype()) / (self.levels_input - 1)
+        check_tensor("q", q, (torch.float16,))
+        return q, self._stored("k", k, q), self._stored("v", v, q)
+
+    def _stored(self, name: str, given: Tensor, like: Tensor) -> Tensor:
+        """Stored voltages of tokens that are given as codes, as voltages of the DAC, or as stored voltages."""
+        if is_code(given):
+            stored: Tensor = self.write(self.write.voltage(given, name).to(like))
+            return stored
+        if not self.quantize and not self.from_dac:
+            return given
+        check_tensor(name, given, (torch.float16,))
+        level = given.float() if given.dtype == torch.float16 else given
+        level = self._levels[name](level)
+        if self.quantize:
+            level = rounded(level, self.write.step)
+        return (self.write(level) if self.from_dac else level).to(given.dtype)
+
     def _prepare(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs within the valid range, rounded to the levels of the hardware with `quantize`."""
+        """Inputs within the valid range; pulses rounded to the levels of the hardware with `quantize`."""
         q = self._fraction(q)
-        if not self.quantize:
-            return q, k, v
-        low, high = self.cell.valid_range("v_store")
-        step = (high - low) / (self.levels_store - 1)
-        q = rounded(q, 1 / (self.levels_input - 1))
-        return q, low + rounded(k - low, step), low + rounded(v - low, step)
+        return (rounded(q, 1 / (self.levels_input - 1)) if self.quantize else q), k, v
 
     def _spans(self, tokens: int) -> list[tuple[int, int]]:
         """First query of each block, and one past its last query."""
@@ -265,7 +308,8 @@ def attention(
         Input pulse widths as fractions of the longest pulse, dimensionless, in [0, 1].  float16 inputs, and float32
         inputs under autocast, are computed in float32.
     k, v : Tensor, shape (..., tokens, dim)
-        Stored voltages [V].
+        Stored voltages [V], or those of the DAC with ``from_dac=True``.  Each of the three inputs may also be a tensor
+        of integers: codes, from 0 to 15 for `q`, and from 0 to 7 for `k` and `v`, which the DAC writes.
     records, form, options
         As of `Attention`.
     return_intermediates : bool
@@ -296,6 +340,14 @@ def _find_module(records: Records, form: str | None, options: _Options) -> Atten
     if hashable and str(records) in record_sets():
         return _packaged_module(str(records), form, options)
     return _build_module(records, form, options)
+
+
+def _find_write(records: Records, form: str | None, head: str, outside: str) -> Write | str:
+    """The write of the cells, or the reason why the records do not have it."""
+    try:
+        return Write.from_records(records, form, head=head, outside=outside)
+    except DataError as error:
+        return str(error)
 
 
 def _at_condition(records: Records, condition: Condition) -> RecordsAt:

@@ -10,6 +10,7 @@ from ..errors import ParameterError
 from ..fitting.fitted import FittedModel
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_random
 from .checks import Guard, check_broadcast
+from .dies import Dies
 from .elements import Element, best_form, choose_model, find_model
 from .random_numbers import draw_parts
 from .write_schedule import WriteSchedule
@@ -112,6 +113,7 @@ class Decay(Element):
         head: str = DEFAULT_HEAD,
         process: bool = False,
         mismatch: bool = True,
+        dies: Dies | None = None,
         like: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Draw the factors of the leaks of cells: log-normal, with the spread of each leak in the Monte Carlo record.
@@ -130,6 +132,8 @@ class Decay(Element):
             Draw process variation, common to the cells of a die.
         mismatch : bool
             Draw mismatch, independent in each cell.
+        dies : Dies, optional
+            Process of the dies, which they share with cells and converters; it is then not drawn.
         like : Tensor, any shape, in any SI unit, optional
             A tensor of the type and device of the result; float64 by default.
 
@@ -141,7 +145,7 @@ class Decay(Element):
         Raises
         ------
         ParameterError
-            If the shape has fewer than two dimensions.
+            If the shape has fewer than two dimensions, or `dies` are of another type or shape.
         DataError
             If the records contain no random leaks.
         """
@@ -150,7 +154,7 @@ class Decay(Element):
         declared = load_head(head)
         name = declared.leak_random
         fit = load_random(find_record(records, f"{declared.decay}.{name.study}"), name.model).fit
-        numbers = draw_parts(fit.covariance, tuple(shape), generator, process=process, mismatch=mismatch)
+        numbers = draw_parts(fit, tuple(shape), generator, process=process, mismatch=mismatch, dies=dies)
         names = [coefficient.name for coefficient in fit.coefficients]
         factors = {name: torch.exp(numbers[..., index]) for index, name in enumerate(names)}
         found = {rate: factors[name] for name, rate in declared.leak_rates.items()}

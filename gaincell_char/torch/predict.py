@@ -7,12 +7,15 @@ import torch
 
 from ..declare.attention_head import Head, Operation
 from ..declare.bench import Floats
+from ..declare.periphery import Periphery
 from ..errors import DataError
 from ..fitting.fit import Fit
 from ..registry import Records, find_record, load_random
 from .array import GainCellArray
 from .bitline import Bitline
+from .decay import Decay
 from .elements import Element, choose_model, find_model, list_forms
+from .write import Write
 
 SLICED = "sliced"
 
@@ -31,12 +34,21 @@ class SoftwareModel:
         Name of a packaged set of records, or a folder of records.
     bitline : Bitline
         Clamp of the columns; only the form ``"sliced"`` uses it, the other forms assume an ideal clamp.
+    periphery : Periphery, optional
+        Resistances around the array.
+    write : bool
+        The given voltages are those of the DAC that writes the cells; otherwise they are stored.
+    hold : float
+        Time between the write and the first pulse, with idle write bitlines [s].
     """
 
     head: Head
     operation: Operation
     records: Records
     bitline: Bitline
+    periphery: Periphery | None = None
+    write: bool = False
+    hold: float = 0.0
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -52,7 +64,7 @@ class SoftwareModel:
         form : str
             Form of the cell's model.
         v_store : ndarray, shape (rows, columns)
-            Stored voltages [V].
+            Stored voltages, or those of the DAC with `write` [V].
         t_pulse : ndarray, shape (rows,)
             Pulse widths [s].
         """
@@ -131,11 +143,23 @@ class SoftwareModel:
     def _still(self, form: str) -> str:
         return list_forms(self.records, self.head.name)[-1] if form == SLICED else form
 
-    def _array(self, form: str, v_store: torch.Tensor) -> GainCellArray:
+    def _array(self, form: str, given: torch.Tensor) -> GainCellArray:
         return GainCellArray(
-            v_store,
+            self._stored(self._still(form), given),
             records=self.records,
             form=self._still(form),
             head=self.head.name,
             bitline=self.bitline if form == SLICED else None,
+            periphery=self.periphery,
         )
+
+    def _stored(self, form: str, given: torch.Tensor) -> torch.Tensor:
+        """Stored voltages at the first pulse [V], for stored voltages or those of the DAC."""
+        if not self.write:
+            return given
+        stored: torch.Tensor = Write.from_records(self.records, form, head=self.head.name)(given)
+        if self.hold == 0:
+            return stored
+        decay = Decay.from_records(self.records, form, head=self.head.name, schedule=None)
+        aged: torch.Tensor = decay(stored, torch.as_tensor(self.hold, dtype=stored.dtype))
+        return aged

@@ -1,9 +1,12 @@
 """Normal random numbers with the covariance of a record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from ..fitting.variation import RandomFit
+from .dies import Dies, check_dies
 
 Covariance = Sequence[Sequence[float]]
 
@@ -33,18 +36,19 @@ def draw_normal(covariance: Covariance, shape: tuple[int, ...], generator: torch
 
 
 def draw_parts(
-    covariance: Mapping[str, Covariance],
+    fit: RandomFit,
     shape: tuple[int, ...],
     generator: torch.Generator | None,
     *,
     process: bool,
     mismatch: bool,
+    dies: Dies | None = None,
 ) -> Tensor:
     """Normal random numbers of the cells of dies.
 
     Parameters
     ----------
-    covariance : mapping of str to sequence of sequence of float, shape (n, n)
+    fit : RandomFit
         Covariance of the part ``"process"``, common to the cells of a die, and of ``"mismatch"``, in the units of the
         numbers.
     shape : tuple of int
@@ -53,15 +57,30 @@ def draw_parts(
         Source of the random numbers.
     process, mismatch : bool
         Parts to draw.
+    dies : Dies, optional
+        Process of the dies, which is then not drawn.
+
+    Raises
+    ------
+    ParameterError
+        If `dies` are of another type or shape.
+    DataError
+        If the fit does not state the effect of the process parameters of the dies.
 
     Returns
     -------
     Tensor, shape (*shape, n), float64
         In the units of the covariance.
     """
-    *dies, _, _ = shape
-    total = torch.zeros((*shape, len(next(iter(covariance.values())))), dtype=torch.float64)
-    for part, wanted, drawn in (("process", process, (*dies, 1, 1)), ("mismatch", mismatch, shape)):
+    *leading, _, _ = shape
+    given = check_dies(dies, tuple(leading))
+    total = torch.zeros((*shape, len(fit.coefficients)), dtype=torch.float64)
+    if given is not None:
+        total = total + given.change(fit)[..., None, None, :]
+    for part, wanted, drawn in (
+        ("process", process and given is None, (*leading, 1, 1)),
+        ("mismatch", mismatch, shape),
+    ):
         if wanted:
-            total = total + draw_normal(covariance[part], drawn, generator)
+            total = total + draw_normal(fit.covariance[part], drawn, generator)
     return total

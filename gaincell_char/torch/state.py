@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
+from ..declare.periphery import Periphery
 from ..errors import DataError, ParameterError
 from ..registry import find_record, load_head
 from ..storage import untrusted
@@ -44,6 +45,7 @@ def save_array(array: GainCellArray, folder: Path | str) -> None:
         "head": array.head,
         "form": array.form,
         "bitline": asdict(array.bitline),
+        "periphery": None if array.periphery is None else asdict(array.periphery),
         "read_noise": array.read_noise,
         "gradient": array.cell.gradient,
         "outside": array.cell.outside,
@@ -63,6 +65,16 @@ class _Bitline(BaseModel):
     slices: Annotated[int, Field(ge=1, le=MOST_SLICES)]
 
 
+class _Periphery(BaseModel):
+    """A `Periphery` in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    r_driver: Finite
+    r_wire: Finite
+    r_supply: Finite
+
+
 class _ArrayFile(BaseModel):
     """``array.json``."""
 
@@ -72,6 +84,7 @@ class _ArrayFile(BaseModel):
     head: Name
     form: Name
     bitline: _Bitline
+    periphery: _Periphery | None = None
     read_noise: Finite | Literal["record"]
     gradient: Name
     outside: Name
@@ -115,6 +128,7 @@ def _array(about: _ArrayFile, tensors: dict[str, Tensor], records: Path) -> Gain
         gradient=about.gradient,
         outside=about.outside,
         bitline=Bitline(**dict(about.bitline)),
+        periphery=None if about.periphery is None else Periphery(**dict(about.periphery)),
     )
     if about.random:
         array.sample_mismatch()
@@ -127,7 +141,9 @@ def _needed(array: GainCellArray) -> list[str]:
     head = load_head(array.head)
     names = [f"{head.cell}.{choose_model(head.forms, array.form).study}"]
     names += [f"{head.operations[0].converter}.{next(iter(head.operations[0].forms.values())).study}"]
-    names += [f"{head.cell}.{head.sliced.study}"] if array.bitline.kind != "ideal" else []
+    moving = array.bitline.kind != "ideal" or array.periphery is not None
+    names += [f"{head.cell}.{head.sliced.study}"] if moving else []
+    names += [f"{head.cell}.{head.sag.study}"] if array.periphery is not None and head.sag else []
     names += [f"{head.cell}.{head.random.study}"] if array.random is not None else []
     names += [f"{head.cell}.{head.noise.study}"] if array.read_noise == RECORD and head.noise else []
     return names

@@ -11,6 +11,7 @@ import numpy as np
 from ..declare.attention_head import Head, Operation, fill_line
 from ..declare.bench import Bench, Floats, Tran, Waveforms
 from ..declare.parameters import Params, numbers, words
+from ..declare.periphery import Periphery
 from ..errors import ParameterError
 from ..montecarlo import sampling
 from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
@@ -28,6 +29,8 @@ _RANGES = {
 }
 _FARAD = 1e-12  # of the capacitors that integrate charge
 _COURSE_STEP = 100e-12
+# Three times as fast as with the tolerance of a cell; the charges of 16 columns of 16 cells change by at most 0.03 fC.
+_ARRAY_OPTIONS = {"reltol": 1e-3}
 _T_ON = "t_reset+t_gap"
 
 
@@ -41,6 +44,8 @@ class ArrayCircuit:
         Clamp of a bitline: ideal, through `r_clamp` [ohm], or none, with the converter's capacitor as load.
     c_wire, r_wire : float
         Wire capacitance [F] and resistance [ohm] per cell, on bitline and row.
+    periphery : Periphery, optional
+        Resistances of row drivers, wires and supply, for a deck of the whole array; `r_wire` is then without effect.
     corner, temp, vdd : str, float, float
         Process corner, temperature [degC], and supply [V]; that of the technology by default.
     shared_bias : bool
@@ -57,6 +62,7 @@ class ArrayCircuit:
     r_clamp: float = 300.0
     c_wire: float = 0.8e-15
     r_wire: float = 0.0
+    periphery: Periphery | None = None
     shared_bias: bool = False
 
     def __post_init__(self) -> None:
@@ -66,11 +72,15 @@ class ArrayCircuit:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ParameterError(f"{name} = {value:g} {unit} is outside [{low:g}, {high:g}] {unit}")
+        if self.periphery is not None and self.clamp == "passive":
+            raise ParameterError("a finite periphery needs a clamp; choose clamp ideal or resistor")
+        if self.periphery is not None and self.r_wire:
+            raise ParameterError("r_wire has no effect here: the periphery specifies the wires")
 
     @property
     def decoupled(self) -> bool:
         """Whether cells are independent: no shared node can move."""
-        return self.clamp == "ideal" and self.r_wire == 0
+        return self.clamp == "ideal" and self.r_wire == 0 and self.periphery is None
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -103,9 +113,13 @@ class ArrayCircuit:
     def decided(self) -> str:
         """Hash of everything that determines a result except stored voltages and pulses: decks and measurements."""
         one = np.zeros((1, 1))
-        decks = [self.columns(one, np.array([self["t_max"]]))]
+        no_charge = 0 * self.times[None, :]
         if self.decoupled:
-            decks = [self.row(one[0], self["t_max"]), self.conversion(0 * self.times)]
+            decks = [self.row(one[0], self["t_max"]), self.conversions(no_charge)]
+        elif self.periphery is not None:
+            decks = [self.array(one, np.array([self["t_max"]]), [0]), self.conversions(no_charge)]
+        else:
+            decks = [self.columns(one, np.array([self["t_max"]]))]
         return digest([deck.text for deck in decks], self._bench, self.operation, self.values)
 
     def columns(self, v_store: Floats, t_pulse: Floats, *, waves: Sequence[str] = ()) -> Deck:
@@ -146,6 +160,69 @@ class ArrayCircuit:
             lines += [self._cell_line(0, c, f"cbl{c}", ""), f"vclamp{c} cbl{c} 0 {{v_pre}}", *self._integrator(str(c))]
         save = tuple(f"v(q{c})" for c in range(len(v_store)))
         return self._deck(lines, v_store[None, :], save, self.t_read, self._cell_options)
+
+    def array(self, v_store: Floats, t_pulse: Floats, wired: Sequence[int]) -> Deck:
+        """Return the deck of a whole array with its periphery, without converters.
+
+        The clamps copy the currents of the bitlines onto the converters, which therefore have no effect on the array.
+
+        Parameters
+        ----------
+        v_store : ndarray, shape (rows, columns)
+            Stored voltages [V].
+        t_pulse : ndarray, shape (rows,)
+            Pulse widths [s].
+        wired : sequence of int
+            Columns whose bitline has the resistance of its wire; the others load the rows only.
+        """
+        rows, columns = v_store.shape
+        lines = [self.head.shared, "vdd vdd 0 {vdd}", f"rsag sag 0 {max(self._periphery.r_supply, 1e-9)!r}"]
+        lines += [line for r, t in enumerate(t_pulse) for line in self._driven_row(r, float(t))]
+        lines += [line for c in range(columns) for line in self._wired_column(c, rows, wired=c in wired)]
+        save = tuple(f"v(q{c})" for c in range(columns))
+        return self._deck(lines, v_store, save, self.t_read, {**self._cell_options, **_ARRAY_OPTIONS})
+
+    @property
+    def _periphery(self) -> Periphery:
+        return self.periphery or Periphery(r_driver=0.0, r_wire=0.0, r_supply=0.0)
+
+    def _driven_row(self, r: int, t_pulse: float) -> list[str]:
+        """Sources of one row, behind the resistances of supply and drivers; v(sag) is the sag of the supply."""
+        lines = []
+        for node, (idle, active) in self.head.row_levels.items():
+            lines.append(f"vl{node}{r} l{node}{r} 0 {self._pulse(idle, active, t_pulse)}")
+            at_supply = active == "{vdd}"
+            if at_supply:
+                lines += [
+                    f"va{node}{r} a{node}{r} 0 {self._pulse('0', '{1}', t_pulse)}",
+                    f"bl{node}{r} s{node}{r} 0 v=v(l{node}{r})-v(a{node}{r})*v(sag)",
+                    f"vm{node}{r} s{node}{r} m{node}{r} 0",
+                    f"fm{node}{r} 0 sag vm{node}{r} 1",
+                ]
+            source = f"m{node}{r}" if at_supply else f"l{node}{r}"
+            lines.append(_resistor(f"d{node}{r}", source, f"{node}d{r}", self._periphery.r_driver))
+        return lines
+
+    def _wired_column(self, c: int, rows: int, *, wired: bool) -> list[str]:
+        """Cells of one column, each with its segments of the word lines, and an ideal clamp or a resistor."""
+        r_wire, lines = self._periphery.r_wire, list[str]()
+        for r in range(rows):
+            bitline = f"b{r}_{c}" if wired else f"cbl{c}"
+            lines.append(self._cell_line(r, c, bitline, f"_{c}"))
+            for node in self.head.row_levels:
+                lines.append(_resistor(f"{node}{r}_{c}", self._before(node, r, c), f"{node}{r}_{c}", r_wire))
+                lines += [f"c{node}{r}_{c} {node}{r}_{c} 0 {self.c_wire!r}"] if self.c_wire else []
+            if wired:
+                after = f"b{r + 1}_{c}" if r + 1 < rows else f"cbl{c}"
+                lines.append(_resistor(f"b{r}_{c}", bitline, after, r_wire))
+                lines += [f"cb{r}_{c} {bitline} 0 {self.c_wire!r}"] if self.c_wire else []
+        return [*lines, *self._clamp(str(c)), *self._integrator(str(c))]
+
+    def _clamp(self, c: str) -> list[str]:
+        """Clamp of a bitline, ideal or through a resistor."""
+        node = f"cl{c}" if self.clamp == "resistor" else f"cbl{c}"
+        held = [f"vclamp{c} {node} 0 {{v_pre}}"]
+        return held + ([f"rclamp{c} cbl{c} {node} {self.r_clamp!r}"] if self.clamp == "resistor" else [])
 
     @cached_property
     def times(self) -> Floats:
@@ -244,9 +321,7 @@ class ArrayCircuit:
         if self.clamp == "passive":
             held = [f"vclamp{c} bl{c} cbl{c} 0", *self._integrator(c, 1)]
         else:
-            node = f"cl{c}" if self.clamp == "resistor" else f"cbl{c}"
-            held = [f"vclamp{c} {node} 0 {{v_pre}}", *self._integrator(c)]
-            held += [f"rclamp{c} cbl{c} {node} {self.r_clamp!r}"] if self.clamp == "resistor" else []
+            held = [*self._clamp(c), *self._integrator(c)]
             held += [f"fc{c} bl{c} 0 vclamp{c} -1", f"cbl{c} bl{c} 0 {{c_bl}}"]
         bias = "" if self.shared_bias else c
         own = [] if self.shared_bias else [self._bias_line(c)]
@@ -288,23 +363,31 @@ class ArrayCircuit:
         cell = load_circuit(self.head.cell)
         return cell.bench(cell.model(self.head.sliced.active).bench).options
 
-    def conversion(self, course: Floats) -> Deck:
-        """Return the deck of one converter, driven by a charge [C] over time: `course`, shape (n_times,), at `times`.
+    def conversions(self, courses: Floats) -> Deck:
+        """Return the deck of converters that are driven by charges over time.
 
-        The waveform of the charge has a small effect: the leakage of the precharge gate depends on the bitline voltage.
+        The waveform of a charge has a small effect: the leakage of the precharge gate depends on the bitline voltage.
+
+        Parameters
+        ----------
+        courses : ndarray, shape (converters, n_times)
+            Charges [C] at `times`.
         """
-        points = " ".join(f"{t!r} {q / _FARAD!r}" for t, q in zip(self.times.tolist(), course.tolist(), strict=True))
-        lines = [
-            self.operation.controls,
-            self._bias_line("0"),
-            self._converter_line("0", "0"),
-            "cbl0 bl0 0 {c_bl}",
-            f"vq q 0 pwl({points})",
-            f"cq q x {_FARAD!r}",
-            "vx x 0 0",
-            "fx bl0 0 vx 1",
-        ]
-        save = tuple(f"v({node}0)" for node in self._nodes)
+        lines = [self.operation.controls, *([self._bias_line("")] if self.shared_bias else [])]
+        for c, course in enumerate(courses):
+            pairs = zip(self.times.tolist(), course.tolist(), strict=True)
+            points = " ".join(f"{t!r} {q / _FARAD!r}" for t, q in pairs)
+            bias = "" if self.shared_bias else str(c)
+            lines += [] if self.shared_bias else [self._bias_line(bias)]
+            lines += [
+                self._converter_line(str(c), bias),
+                f"cbl{c} bl{c} 0 {{c_bl}}",
+                f"vq{c} q{c} 0 pwl({points})",
+                f"cq{c} q{c} x{c} {_FARAD!r}",
+                f"vx{c} x{c} 0 0",
+                f"fx{c} bl{c} 0 vx{c} 1",
+            ]
+        save = tuple(f"v({node}{c})" for c in range(len(courses)) for node in self._nodes)
         return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._bench.options)
 
     def with_mismatch(self, deck: Deck, seeds: Callable[[tuple[int, int] | None], Sequence[int]]) -> Deck:
@@ -323,7 +406,7 @@ class ArrayCircuit:
         for place in dict.fromkeys(places):
             mine = [i for i, p in enumerate(places) if p == place]
             draws[0, mine] = np.random.default_rng(list(seeds(place))).standard_normal(len(mine))
-        targets, values = sampling.alters(devices, variables, technology.corner(self.corner), draws)
+        targets, values = sampling.alters(devices, variables, technology, self.corner, draws)
         return replace(deck, alters=dict(zip(targets, values[0].tolist(), strict=True)))
 
     def _template(self, bench: Bench, declared: Sequence[str]) -> Template:
@@ -338,6 +421,11 @@ class ArrayCircuit:
             declared=declared,
             conditions=Conditions(temp=self.temp, options=bench.options),
         )
+
+
+def _resistor(name: str, a: str, b: str, ohms: float) -> str:
+    """Line of a resistor; one of zero ohms is a source of 0 V."""
+    return f"r{name} {a} {b} {ohms!r}" if ohms else f"vr{name} {a} {b} 0"
 
 
 def _place(device: str) -> tuple[int, int] | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from ..declare.attention_head import Head, Operation
 from ..declare.bench import Floats
+from ..declare.periphery import Periphery
 from ..errors import DataError, ParameterError
 from ..fitting.at_conditions import NOMINAL, Condition, RecordsAt
 from ..montecarlo import sampling
@@ -27,6 +28,7 @@ from ..registry import (
 )
 from ..storage.manifest import Manifest
 from ..storage.untrusted import shown
+from ..sweeping.arguments import check_number
 from ..sweeping.identity import digest, source_digest
 from .array_netlist import ArrayCircuit
 from .tensors import Inputs, random_inputs, read_inputs
@@ -37,6 +39,8 @@ _SOURCE = ("montecarlo.sampling", "storage.shards", "validation")
 """Modules that affect the result of a case, in addition to those of every point."""
 _COLUMNS = 7  # stream of the seed
 _SAME_PULSE = 1e-18  # [s]
+_LONGEST_HOLD = 1.0  # [s]
+_IDEAL = {"write": "writes", "periphery": "word lines"}
 _MOST, _MOST_NUMBERS = 100_000, 50_000_000
 
 
@@ -44,7 +48,14 @@ _MOST, _MOST_NUMBERS = 100_000, 50_000_000
 class Case:
     """One pass of an array: some `columns`, for one query of one instance.
 
-    ``v_store`` [V] has shape (rows, columns), ``t_pulse`` [s] shape (rows,).
+    Attributes
+    ----------
+    array : ndarray, shape (rows, columns of the array)
+        Stored voltages, or voltages of the DAC that writes the cells [V].
+    t_pulse : ndarray, shape (rows,)
+        Pulse widths [s].
+    stored : ndarray, shape (rows, columns of the array), optional
+        Stored voltages after a write in SPICE [V]; those of `array` by default.
     """
 
     number: int
@@ -52,8 +63,19 @@ class Case:
     instance: int
     query: int
     columns: tuple[int, ...]
-    v_store: Floats
+    array: Floats
     t_pulse: Floats
+    stored: Floats | None = None
+
+    @property
+    def cells(self) -> Floats:
+        """Stored voltages of the whole array [V], shape (rows, columns of the array)."""
+        return self.array if self.stored is None else self.stored
+
+    @property
+    def v_store(self) -> Floats:
+        """Stored voltages of the simulated columns [V], shape (rows, len(columns))."""
+        return np.ascontiguousarray(self.cells[:, self.columns])
 
     @property
     def digest(self) -> str:
@@ -61,7 +83,7 @@ class Case:
         about = [self.number, self.operation.name, self.instance, self.query, self.columns]
         # The last bit of a matrix product may depend on the number of threads.
         t_pulse = np.round(self.t_pulse / _SAME_PULSE).astype(np.int64)
-        drive = np.ascontiguousarray(self.v_store).tobytes() + t_pulse.tobytes()
+        drive = np.ascontiguousarray(self.array).tobytes() + t_pulse.tobytes()
         return hashlib.sha256(json.dumps(about).encode() + drive).hexdigest()[:16]
 
 
@@ -75,6 +97,12 @@ class Validation:
         Number of simulated columns of each array, chosen at random; 0 for all.
     queries : int
         Number of queries of each instance, the last ones; 0 for all.
+    periphery : Periphery, optional
+        Resistances around the arrays, with one bias for all converters of an array; none by default.
+    write : bool
+        K and V are voltages of the DAC that writes the cells, in SPICE and in the software model.
+    hold : float
+        Time [s] that the cells are idle between the write and the first pulse.
     mismatch : bool
         Random mismatch in every device, in SPICE and in the intervals of the software model.
     corner, temp, vdd : str, float, float
@@ -95,6 +123,9 @@ class Validation:
     r_clamp: float = 300.0
     c_wire: float = 0.8e-15
     r_wire: float = 0.0
+    periphery: Periphery | None = None
+    write: bool = False
+    hold: float = 0.0
     mismatch: bool = False
     corner: str = NOMINAL.corner
     temp: float = NOMINAL.temp
@@ -130,6 +161,8 @@ class Validation:
             r_clamp=self.r_clamp,
             c_wire=self.c_wire,
             r_wire=self.r_wire,
+            periphery=self.periphery,
+            shared_bias=self.periphery is not None,
         )
 
     @cached_property
@@ -139,6 +172,7 @@ class Validation:
         return {
             **{n: getattr(self, n) for n in names},
             "operations": list(self.operations),
+            "periphery": None if self.periphery is None else asdict(self.periphery),
             "inputs": self.inputs.digest,
         }
 
@@ -158,7 +192,7 @@ class Validation:
     @cached_property
     def _decided(self) -> dict[str, str]:
         """Operation -> hash of everything that determines its rows, except stored voltages and pulses."""
-        held = (self.clamp, self.r_clamp, self.c_wire, self.r_wire)
+        held = (self.clamp, self.r_clamp, self.c_wire, self.r_wire, self.periphery, self.write, self.hold)
         drawn = (self.mismatch, self.seed if self.mismatch else None)
         common = (self.declared, held, drawn, load_technology(self.technology).digest)
         return {
@@ -230,9 +264,21 @@ def make_validation(
         raise ParameterError(
             f"queries = {comparison.queries}: there are {there} tokens; use 0 for all, or at most {there}"
         )
+    _check_storage(comparison)
     _check_records(comparison.records, f"{head.cell}.{next(iter(head.forms.values())).study}", technology.name)
     comparison.circuit(head.operation(operations[0]))
     return comparison
+
+
+def _check_storage(comparison: Validation) -> None:
+    """Raise `ParameterError` for a write that cannot be simulated."""
+    check_number("hold", comparison.hold, 0.0, _LONGEST_HOLD)
+    if comparison.hold and not comparison.write:
+        raise ParameterError("hold has no effect here: it needs a write")
+    for name in ("write", "periphery"):
+        if comparison.mismatch and getattr(comparison, name):
+            said = f"{name} and mismatch cannot be combined"
+            raise ParameterError(f"{said}: mismatch is simulated in cells with ideal {_IDEAL[name]}")
 
 
 def _check_records(records: str, name: str, technology: str) -> None:
@@ -296,7 +342,7 @@ def cases(comparison: Validation, pulses_of: Callable[[Floats, Floats], Floats])
                         instance=instance,
                         query=query,
                         columns=columns,
-                        v_store=np.ascontiguousarray(stored[:, columns]),
+                        array=np.ascontiguousarray(stored),
                         t_pulse=pulses,
                     )
                 number += 1

@@ -211,7 +211,7 @@ def _scales(comparison: Validation, name: str) -> Scales:
 def _predicted(case: Case, model: ModelUnderTest) -> pd.DataFrame:
     found: dict[str, object] = {"sample": case.number, "point": list(case.columns)}
     for form in model.forms:
-        charge = model.charge(form, case.v_store, case.t_pulse)
+        charge = model.charge(form, case.array, case.t_pulse)[list(case.columns)]
         found |= {
             f"q_{form}": charge,
             f"output_{form}": model.output(form, charge),

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..storage.tables import shown_path
 from ..sweeping.run import FAILED, KEPT_FAILURES, OK, Failure
 from .array_netlist import ArrayCircuit
 from .cases import Case, Validation
+from .written import with_stored
 
 _MISMATCH = 11  # stream of the seed
 _CONVERTER = 1_000_000  # where a cell has its row
@@ -69,6 +70,8 @@ def run_validation(
     ------
     RequestError
         If the folder contains a different comparison.
+    SimulationError
+        If the write of a level fails.
     StorageError
         If a result cannot be written.
     """
@@ -80,6 +83,8 @@ def run_validation(
     for _ in range(len(todo) - len(left)):
         tick()
     began = time.perf_counter()
+    if comparison.write:
+        left = list(with_stored(comparison, left, pool))
     count = 0
     failures: list[Failure] = []
     for found in _simulated(comparison, left, pool):
@@ -156,7 +161,7 @@ def _simulated(comparison: Validation, todo: Sequence[Case], pool: Pool) -> Iter
 
 def _one(comparison: Validation, case: Case, pool: Pool) -> _Simulated:
     circuit = comparison.circuit(case.operation)
-    simulate = _by_cells if circuit.decoupled else _by_columns
+    simulate = _by_cells if circuit.decoupled else _by_columns if circuit.periphery is None else _by_array
     rows, failures = simulate(comparison, circuit, case, pool)
     return _Simulated(rows=_frame(comparison, pool.start(), case, rows), failures=tuple(failures))
 
@@ -187,7 +192,7 @@ def _by_cells(comparison: Validation, circuit: ArrayCircuit, case: Case, pool: P
     # Summed in the order of the rows, so that the last bit does not depend on the order of completion.
     course = sum((courses[r] for r in driven), np.zeros((len(case.columns), circuit.times.size)))
     feet = [
-        (c, _drawn(comparison, circuit, circuit.conversion(course[c]), case, (column,)))
+        (c, _drawn(comparison, circuit, circuit.conversions(course[[c]]), case, (column,)))
         for c, column in enumerate(case.columns)
     ]
     found: dict[int, dict[str, Any]] = {}
@@ -215,6 +220,25 @@ def _by_columns(comparison: Validation, circuit: ArrayCircuit, case: Case, pool:
         if found[c]["reason"]:
             failures.append(_failure(case, f"column{case.columns[c]}", deck, found[c]["reason"], outcome.log))
     return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))], failures
+
+
+def _by_array(_: Validation, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
+    """A whole array with its periphery: simulate the array, then its converters, which share a bias."""
+    deck = circuit.array(case.cells, case.t_pulse, case.columns)
+    [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
+    if outcome.reason:
+        nothing = [_failed(outcome.reason, outcome.spent_s) for _ in case.columns]
+        return nothing, [_failure(case, "array", deck, outcome.reason, outcome.log)]
+    courses = circuit.courses(outcome.vectors, case.array.shape[1])
+    spent = outcome.spent_s / len(case.columns)
+    deck = circuit.conversions(courses)
+    [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
+    rows = [
+        _result(circuit, outcome, float(courses[column, -1]), 0.0, spent, column, len(case.columns))
+        for column in case.columns
+    ]
+    failed = [_failure(case, "converters", deck, row["reason"], outcome.log) for row in rows if row["reason"]]
+    return rows, failed[:1]
 
 
 def _failure(case: Case, part: str, deck: Deck, reason: str, log: str) -> Failure:
@@ -248,7 +272,7 @@ def waveforms(comparison: Validation, case: Case, pool: Pool, rows: int = 4) -> 
     SimulationError
         If the simulation fails.
     """
-    circuit = comparison.circuit(case.operation)
+    circuit = replace(comparison.circuit(case.operation), periphery=None, shared_bias=False)
     driven = [r for r, t in enumerate(case.t_pulse) if t > 0][:rows]
     lines = [f"v({next(iter(comparison.declared.row_levels))}{'d' if comparison.r_wire else ''}{r})" for r in driven]
     deck = circuit.columns(case.v_store[:, :1], case.t_pulse, waves=lines)
@@ -282,19 +306,29 @@ def _drawn(
     return circuit.with_mismatch(deck, seeds)
 
 
-def _result(circuit: ArrayCircuit, outcome: Outcome, charge: float, moved: float, spent: float) -> dict[str, Any]:
+def _result(
+    circuit: ArrayCircuit,
+    outcome: Outcome,
+    charge: float,
+    moved: float,
+    spent: float,
+    column: int = 0,
+    shared: int = 1,
+) -> dict[str, Any]:
+    """Row of one column; `column` is its number in the deck, whose time is that of `shared` results."""
+    spent += outcome.spent_s / shared
     if outcome.reason:
-        return _failed(outcome.reason, outcome.spent_s + spent)
-    values, reason = circuit.outputs(outcome.vectors, 0)
+        return _failed(outcome.reason, spent)
+    values, reason = circuit.outputs(outcome.vectors, column)
     if reason:
-        return _failed(reason, outcome.spent_s + spent)
+        return _failed(reason, spent)
     return {
         "q_bl": charge,
         "output": float(values[circuit.operation.output]),
         "dv_bl": moved,
         "status": OK,
         "reason": "",
-        "spent_s": outcome.spent_s + spent,
+        "spent_s": spent,
     }
 
 

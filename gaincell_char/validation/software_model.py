@@ -27,7 +27,13 @@ def make_software_models(comparison: Validation) -> dict[str, SoftwareModel]:
             kind=comparison.clamp, r_clamp=comparison.r_clamp, c_bl=comparison.circuit(operation)["c_int"] + wire
         )
         model = SoftwareModel(
-            head=comparison.declared, operation=operation, records=comparison.model_records, bitline=held
+            head=comparison.declared,
+            operation=operation,
+            records=comparison.model_records,
+            bitline=held,
+            periphery=comparison.periphery,
+            write=comparison.write,
+            hold=comparison.hold,
         )
         for form in model.forms:
             model.stated(form, np.zeros(1), np.array([1e-9]))

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import registry
 from ..declare.bench import Floats
+from ..declare.periphery import Periphery, check_periphery
 from ..errors import ParameterError
 from ..fitting.at_conditions import NOMINAL
 from ..spice.pool import Pool
@@ -44,6 +45,9 @@ def compare(
     r_clamp: float | None = None,
     c_wire: float = 0.8e-15,
     r_wire: float = 0.0,
+    periphery: Periphery | None = None,
+    write: bool = False,
+    hold: float = 0.0,
     mismatch: bool = False,
     draws: int | None = None,
     corner: str = NOMINAL.corner,
@@ -84,6 +88,12 @@ def compare(
         Resistance of the clamp "resistor" [ohm]; 300 by default.
     c_wire, r_wire : float
         Capacitance [F] and resistance [ohm] of the bitline wire per cell.
+    periphery : Periphery, optional
+        Resistances of row drivers, wires and supply; SPICE then simulates whole arrays.  None by default.
+    write : bool
+        K and V are voltages of the DAC that writes the cells: SPICE simulates the write, and the software model has it.
+    hold : float
+        Time that the written cells are idle before the first pulse [s]; needs `write`.
     mismatch : bool
         Draw mismatch for every device, and compute the coverage of the model's intervals.
     draws : int, optional
@@ -125,13 +135,15 @@ def compare(
     sizes = {"instances": instances, "tokens": tokens, "dim": dim}
     _check_effect(inputs, {**sizes, "continuous": True if check_flag("continuous", continuous) else None})
     counts = {"seed": seed, "columns": columns, "queries": queries, **_choose_sizes(sizes)}
-    held = {"temp": temp, "c_wire": c_wire, "r_wire": r_wire, "r_clamp": _choose_r_clamp(r_clamp, clamp)}
+    held = {"temp": temp, "hold": hold, "c_wire": c_wire, "r_wire": r_wire, "r_clamp": _choose_r_clamp(r_clamp, clamp)}
     request: dict[str, Any] = {
         "head": check_word("head", head),
         "records": None if records is None else _check_place("records", records),
         "operations": check_words("operations", operations),
         "clamp": check_word("clamp", clamp),
         "mismatch": check_flag("mismatch", mismatch),
+        "write": check_flag("write", write),
+        "periphery": check_periphery(periphery),
         "continuous": continuous,
         "corner": check_word("corner", corner),
         "vdd": None if vdd is None else check_number("vdd", vdd),

@@ -18,6 +18,7 @@ from ..storage import tables
 from ..sweeping.run import Failure
 from ..validation import score, simulate
 from ..validation.cases import Case, Validation, cases, check_counts, make_validation
+from ..validation.written import with_stored
 from .kept_failures import keep_failures
 from .watcher import Watcher
 
@@ -216,7 +217,8 @@ def _waves(
 ) -> tuple[dict[str, tuple[pd.DataFrame, Deck]], list[str]]:
     """Waveforms of one column of each operation, and reasons for missing ones."""
     waves, missing = {}, []
-    for case in _first(todo):
+    first = _first(todo)
+    for case in with_stored(comparison, first, pool) if comparison.write else first:
         try:
             waves[case.operation.name] = simulate.waveforms(comparison, case, pool)
         except SimulationError as error:
