@@ -9,6 +9,9 @@ from gaincell_char.declare.datasheet import Study
 from gaincell_char.declare.pvt import PvtModel
 from gaincell_char.declare.sweep_values import Grid, listed
 
+ALL_CORNERS = ("tt", "ff", "ss", "sf", "fs")
+EXTREMES = (-40.0, 27.0, 125.0)
+"""Corners and temperatures of the studies that show how much a circuit depends on them."""
 CORNERS = ("tt", "ss", "ff")
 TEMPS = (-40.0, 27.0, 105.0, 125.0)
 SUPPLIES = listed(0.9, 1, 1.1, scale="vdd")

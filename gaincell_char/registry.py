@@ -22,7 +22,8 @@ from .sweeping.plan import SweepPlan, make_plan
 from .sweeping.step_control import StepControlSurvey
 from .technology.folder import MANIFEST, describe_folder, with_models
 from .technology.locate import find_models
-from .technology.schema import Models, Technology, faults
+from .technology.schema import Technology, faults
+from .technology.toml_tables import Models
 
 _HOME = "gaincell_char"
 D = TypeVar("D", Circuit, Head)

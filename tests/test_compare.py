@@ -14,6 +14,7 @@ from gaincell_char.validation import score
 from gaincell_char.validation.array_netlist import ArrayCircuit
 from gaincell_char.validation.cases import cases, make_validation
 from gaincell_char.validation.coverage import measure_coverage, rank_columns
+from gaincell_char.validation.device_mismatch import with_mismatch
 from gaincell_char.validation.software_model import make_software_models, pulses_of
 from gaincell_char.validation.tensors import random_inputs, read_inputs
 
@@ -127,9 +128,9 @@ def test_a_cell_s_mismatch_does_not_depend_on_its_company():
     def seeds(row, columns):
         return lambda place: (5, 999) if place is None else (5, row + place[0], columns[place[1]])
 
-    row = circuit.with_mismatch(circuit.row(v[2], t[2]), seeds(2, (0, 1, 2, 3)))
-    some = circuit.with_mismatch(circuit.row(v[2, [1, 3]], t[2]), seeds(2, (1, 3)))
-    column = circuit.with_mismatch(circuit.columns(v[:, [3]], t), seeds(0, (3,)))
+    row = with_mismatch(circuit.row(v[2], t[2]), circuit.technology, circuit.corner, seeds(2, (0, 1, 2, 3)))
+    some = with_mismatch(circuit.row(v[2, [1, 3]], t[2]), circuit.technology, circuit.corner, seeds(2, (1, 3)))
+    column = with_mismatch(circuit.columns(v[:, [3]], t), circuit.technology, circuit.corner, seeds(0, (3,)))
     of_row = {k.replace("0_3", "#"): x for k, x in row.alters.items() if "xcell0_3." in k}
     of_some = {k.replace("0_1", "#"): x for k, x in some.alters.items() if "xcell0_1." in k}
     of_column = {k.replace("2_0", "#"): x for k, x in column.alters.items() if "xcell2_0." in k}

@@ -46,7 +46,7 @@ def test_cells_of_a_die_are_those_of_spice(pool):
     typical = array(pulses)[:, 0]
     array.sample_mismatch(mismatch=False, dies=dies())
     found = (array(pulses)[:, 0] - typical).numpy()
-    np.testing.assert_allclose(found, charge[1:] - charge[0], atol=0.04 * np.abs(charge[1:] - charge[0]).max())
+    np.testing.assert_allclose(found, charge[1:] - charge[0], atol=0.06 * np.abs(charge[1:] - charge[0]).max())
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_wrong_dies_are_refused():
     with pytest.raises(ParameterError, match="dies is of type float; it must be a Dies or None"):
         array.sample_mismatch(dies=1.0)
     few = Dies(numbers={"process_vth_n": torch.zeros(2)})
-    with pytest.raises(DataError, match="random_charge depends on process_vth_n, .*; the dies have process_vth_n"):
+    with pytest.raises(DataError, match=r"random_charge depends on process_vth_n, .*; the dies have process_vth_n"):
         array.sample_mismatch(dies=few)
     with pytest.raises(ParameterError, match=r"shape is \(\); it must be"):
         ReLUC2P.from_records().sample_mismatch(())
@@ -118,7 +118,7 @@ def test_wrong_dies_are_refused():
         ("process_vth_n = { process_vth_p = 1.5 }", "process_vth_p: Input should be less than 1"),
         (
             "process_vth_n = { process_vth_p = 0.5 }\nprocess_vth_p = { process_vth_n = 0.5 }",
-            "process_vth_p and process_vth_n are listed twice",
+            "process_vth_n and process_vth_p are listed twice",
         ),
         (
             "process_vth_n = { process_vth_p = 0.9, process_mu_n = 0.9 }\nprocess_vth_p = { process_mu_n = -0.9 }",

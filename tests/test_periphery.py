@@ -10,8 +10,9 @@ from gaincell_char.declare.periphery import Periphery
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.torch import GainCellArray, load_array, save_array
 from gaincell_char.torch.bitline import Bitline
-from gaincell_char.torch.periphery import Wires, _sag, wire_charge
+from gaincell_char.torch.surroundings import Wires, _sag, wire_charge
 from gaincell_char.validation.array_netlist import ArrayCircuit
+from gaincell_char.validation.whole_array import WholeArrayCircuit
 
 RNG = np.random.default_rng(5)
 V_STORE = RNG.integers(0, 8, (6, 6)) / 7 * 0.9
@@ -29,7 +30,7 @@ EACH = {
 
 def in_spice(pool, periphery, v_store=V_STORE, t_pulse=T_PULSE):
     head = registry.load_head("attention")
-    circuit = ArrayCircuit(head=head, operation=head.operations[0], periphery=periphery)
+    circuit = WholeArrayCircuit(head=head, operation=head.operations[0], periphery=periphery)
     deck = circuit.array(v_store, t_pulse, range(v_store.shape[1]))
     [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
     assert not outcome.reason, outcome.reason
@@ -66,11 +67,12 @@ def test_the_effect_of_every_resistance_is_that_of_spice(pool, ideal, name):
 
 def test_a_clamp_with_a_resistance_has_a_periphery_too(pool):
     head = registry.load_head("attention")
-    circuit = ArrayCircuit(head=head, operation=head.operations[0], periphery=STRONG, clamp="resistor", r_clamp=2000.0)
+    held = {"clamp": "resistor", "r_clamp": 2000.0}
+    circuit = WholeArrayCircuit(head=head, operation=head.operations[0], periphery=STRONG, **held)
     deck = circuit.array(V_STORE, T_PULSE, range(6))
     [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
-    held = Bitline(kind="resistor", r_clamp=2000.0, slices=32)
-    np.testing.assert_allclose(in_torch(STRONG, bitline=held), circuit.charges(outcome.vectors, 6), atol=0.4e-15)
+    bitline = Bitline(kind="resistor", r_clamp=2000.0, slices=32)
+    np.testing.assert_allclose(in_torch(STRONG, bitline=bitline), circuit.charges(outcome.vectors, 6), atol=0.4e-15)
 
 
 def test_the_sag_of_a_row_is_that_of_its_ladder():

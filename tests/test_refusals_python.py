@@ -75,6 +75,9 @@ def campaign():
     ],
 )
 def test_what_is_no_tensor_of_real_numbers_is_refused_by_name(name, use, odd):
+    if name in ("q", "k", "v") and odd is NO_TENSORS["whole numbers"]:
+        assert use(odd).shape == odd.shape, "these are codes"
+        return
     with pytest.raises(ParameterError, match=rf"^{name} (is|has) .*; it must"):
         use(odd)
 

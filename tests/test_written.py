@@ -163,7 +163,7 @@ def test_a_comparison_of_codes_agrees(pool):
 
 
 def test_a_write_needs_a_model_at_the_condition():
-    with pytest.raises(DataError, match="decay.*ss"):
+    with pytest.raises(DataError, match=r"decay.*ss"):
         gc.compare(tokens=4, dim=4, write=True, hold=1e-6, corner="ss", operations=["scores"])
 
 

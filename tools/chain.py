@@ -35,7 +35,7 @@ NEAR = 1e-15
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A comparison: corner, temperature [degC], time between write and read [s], and its targets in percent of t_max."""
+    """A comparison: corner, temperature [degC], idle time before the read [s], and its targets in percent of t_max."""
 
     corner: str
     temp: float
@@ -129,8 +129,8 @@ def main() -> None:
             print(place, found)
         return
     heads = (
-        "condition", "periphery", "operation", "hold", "columns with a pulse", "without", "target, rms", "measured, rms",
-        "near the threshold", "rms without them", "measured, worst", "charge, rms",
+        "condition", "periphery", "operation", "hold", "columns with a pulse", "without", "target, rms",
+        "measured, rms", "near the threshold", "rms without them", "measured, worst", "charge, rms",
     )  # fmt: skip
     text = table(heads, list(rows(arguments.folder)))
     rewrite("docs/benchmarks.md", "chain", text)

@@ -12,8 +12,6 @@ from gaincell_char.declare.sweep_values import join, listed
 from ._benches import FULL, MOVED, T_RESET
 from ._models import THRESHOLDS
 
-CORNERS = ("tt", "ff", "ss", "sf", "fs")
-TEMPS = (-40.0, 27.0, 125.0)
 SHORT_RESET = 3e-9
 _STRAIGHT = listed(0.1, 0.4, 0.7, scale=FULL)
 _BEND = (20e-15, 40e-15)

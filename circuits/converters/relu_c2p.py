@@ -11,6 +11,7 @@ from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.sweep_values import join, listed
 
+from .._conditions import ALL_CORNERS, EXTREMES
 from . import _benches, _macros, _models, _noise, _page, _pvt
 
 DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
@@ -46,9 +47,7 @@ _TRANSFER = Circuit(
     models=(_models.HARD_SIGMOID, _models.RELU_KNEE),
     studies=(
         Study(bench="transfer"),
-        Study(
-            bench="transfer", name="transfer_corners", sweep=FEW, models=(), corners=_page.CORNERS, temps=_page.TEMPS
-        ),
+        Study(bench="transfer", name="transfer_corners", sweep=FEW, models=(), corners=ALL_CORNERS, temps=EXTREMES),
         Study(bench="transfer", name="transfer_supply", models=(), sweep={"vdd": _benches.SUPPLIES, **FEW}),
         Study(bench="memory", sweep={"t_reset": [_page.SHORT_RESET, 4e-9, _benches.T_RESET]}),
     ),

@@ -13,6 +13,7 @@ from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.sweep_values import join, linspace
 
+from .._conditions import ALL_CORNERS, EXTREMES
 from . import _benches, _macros, _models, _noise, _page, _pvt
 
 DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
@@ -60,8 +61,8 @@ _TRANSFER = Circuit(
     models=(_models.HARD_TANH, _models.SIGNED_KNEE),
     studies=(
         Study(bench="transfer"),
-        Study(bench="transfer", name="transfer_corners", sweep=FEW, models=(), corners=_page.CORNERS),
-        Study(bench="transfer", name="transfer_temp", sweep=FEW, models=(), temps=_page.TEMPS),
+        Study(bench="transfer", name="transfer_corners", sweep=FEW, models=(), corners=ALL_CORNERS),
+        Study(bench="transfer", name="transfer_temp", sweep=FEW, models=(), temps=EXTREMES),
         Study(
             bench="memory",
             sweep={"t_reset": [_page.SHORT_RESET, _benches.T_RESET], "q_in": _benches.of_full_scale(0.5)},

@@ -5,6 +5,7 @@ a high ``v_store``.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -18,16 +19,13 @@ T_MAX = 15e-9
 """Longest input pulse [s]; Leroux et al. 2025, Methods, eq. 3."""
 LEVELS = linspace(0, "vdd", 8)
 """Stored voltages of the 3-bit DAC that writes the cell; Leroux et al. 2025, Methods."""
-_BEYOND = 1 / 90
-"""Share of the supply by which the sweeps of ``v_store`` exceed both rails: a write ends a few millivolts beyond."""
 FULL_CURRENT = 10e-6
 """Current [A] of a cell at full drive: full scale of small currents."""
 
 
 def stored(count: int) -> Joined:
-    """Stored voltages: `count` from 0 to the supply, in equal steps, and one beyond each rail."""
-    low, high = listed(-_BEYOND, scale="vdd"), listed(1 + _BEYOND, scale="vdd")
-    return join(low, linspace(0, "vdd", count), high)
+    """Stored voltages: `count` from 0 to the supply, and one beyond each rail, where a write may end."""
+    return join(listed(-1, scale="vdd/90"), linspace(0, "vdd", count), listed(91, scale="vdd/90"))
 
 
 def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour: str, v_idle: float | str) -> Params:
@@ -302,7 +300,7 @@ def bitline(cell: str, *, largest_move: float) -> Bench:
         initial={"v(st)": "v_store"},
         save=("v(q)",),
         outputs=(
-            _output("i_on", "A", "current of the active cell", _i_on),
+            _output("i_on", "A", "current of the active cell", partial(current_on, "v(q)")),
             _output("i_off", "A", "current of the idle cell", _i_off, FULL_CURRENT),
             _output("q_edge", "C", "charge of a pulse's two edges", _q_edge, FULL_CURRENT * T_MAX),
             _output("q_move", "C", "charge that moving the bitline takes from the cell", _q_move, FULL_CURRENT * T_MAX),
@@ -327,14 +325,10 @@ def current_on(vector: str, w: Waveforms, p: Numbers) -> float:
     return _between(w, start, stop, vector) / (stop - start)
 
 
-def _i_on(w: Waveforms, p: Numbers) -> float:
-    return current_on("v(q)", w, p)
-
-
 def _q_edge(w: Waveforms, p: Numbers) -> float:
     end = p["t_on"] + p["t_pulse"] + p["t_edge"] + p["t_settle"]
     idle = end - _IDLE_TO_S - p["t_pulse"]
-    return _between(w, _IDLE_TO_S, end) - _i_on(w, p) * p["t_pulse"] - _i_off(w, p) * idle
+    return _between(w, _IDLE_TO_S, end) - current_on("v(q)", w, p) * p["t_pulse"] - _i_off(w, p) * idle
 
 
 def _q_move(w: Waveforms, p: Numbers) -> float:

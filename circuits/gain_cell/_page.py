@@ -7,19 +7,14 @@ from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.sweep_values import linspace
 
+from .._conditions import ALL_CORNERS, EXTREMES
 from ._benches import LEVELS, T_MAX, stored
 from ._models import FULL_DRIVE, RANDOM_CELL, RANDOM_CHARGE
 
+_FORMS = ("cubic", "softplus")
 STUDIES = (
     Study(bench="dc", sweep={"v_store": stored(73)}),
-    Study(
-        bench="dc",
-        name="dc_corners",
-        sweep={"v_in": ["vdd"]},
-        corners=("tt", "ff", "ss", "sf", "fs"),
-        temps=(-40.0, 27.0, 125.0),
-        models=("cubic", "softplus"),
-    ),
+    Study(bench="dc", name="dc_corners", sweep={"v_in": ["vdd"]}, models=_FORMS, corners=ALL_CORNERS, temps=EXTREMES),
     Study(
         bench="dc",
         name="dc_bitline",
@@ -53,7 +48,7 @@ def figures(two_inputs: str, overview_position: str = "") -> tuple[Figure, ...]:
             output="i_bl",
             x="v_store",
             title="Multiplier current at full input",
-            models=("cubic", "softplus"),
+            models=_FORMS,
             at=FULL_DRIVE,
             overview_position=overview_position,
         ),

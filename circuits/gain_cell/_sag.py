@@ -15,9 +15,8 @@ from gaincell_char.declare.sweep_values import linspace
 from ._benches import PULSE_END, PULSE_OPTIONS, PULSE_PARAMS, current_on, pulse_source, stored
 from ._models import V_REF
 
-LARGEST = 0.06
-"""Largest sag of a word line [V]: an eighth of its swing."""
-SAGS = linspace(0.0, LARGEST, 3)
+SAGS = linspace(0.0, 0.06, 3)
+"""Sags of a word line [V]: up to an eighth of its swing."""
 
 
 def sag(cell: str) -> Bench:

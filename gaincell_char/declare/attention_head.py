@@ -30,7 +30,7 @@ class Sliced:
 
 @dataclass(frozen=True, kw_only=True)
 class Sag:
-    """Models of the currents of a cell's word lines by their sag, over ``v_store`` and the sag of both, of one study.
+    """Models of the currents of a cell's word lines over its stored voltage and the sag of both, of one study.
 
     Attributes
     ----------

@@ -49,8 +49,7 @@ class RandomFit(_Stored):
         Process parameter -> change of each coefficient per standard deviation.  The numbers of a die are independent:
         with correlated parameters they are those before the correlation, in the order of the technology.
     process_second : mapping of str to mapping
-        Process parameter -> this or a later parameter -> change of each coefficient per product of their numbers; empty
-        if there are too few samples.
+        Process parameter -> this or a later one -> change of each coefficient per product; empty with too few samples.
     explained : float
         Share of the variance between copies that the coefficients explain; if there are enough inputs, at inputs that
         were not used to determine the coefficients.
@@ -286,13 +285,12 @@ def _check_rank(model: RandomModel, columns: Floats) -> None:
 
 
 def _process_terms(found: Floats, draws: Floats, parts: Mapping[str, str]) -> dict[str, Any]:
-    """Changes of the coefficients by each process parameter, and by each product of two of them."""
+    """Changes of the coefficients by each process parameter and by each product of two."""
     process = [(name, draws[:, i]) for i, (name, part) in enumerate(parts.items()) if part == "process"]
     pairs = [(one, other) for i, one in enumerate(process) for other in process[i:]]
     if len(draws) < 2 * (1 + draws.shape[1] + len(pairs)):
         pairs = []
-    products = [one[1] * other[1] for one, other in pairs]
-    slopes = _slopes(found, np.column_stack([draws, *products]))
+    slopes = _slopes(found, np.column_stack([draws, *(one[1] * other[1] for one, other in pairs)]))
     linear = dict(zip(parts, slopes[1:], strict=False))
     second: dict[str, dict[str, list[float]]] = {}
     for (one, other), row in zip(pairs, slopes[1 + draws.shape[1] :], strict=True):
@@ -301,7 +299,7 @@ def _process_terms(found: Floats, draws: Floats, parts: Mapping[str, str]) -> di
 
 
 def _slopes(found: Floats, draws: Floats) -> Floats:
-    """Intercept and slopes of the coefficients by the draws, shape (1 + n_variables, n_coefficients)."""
+    """Intercept and slopes of the coefficients, shape (1 + n_variables, n_coefficients)."""
     return np.asarray(np.linalg.lstsq(np.column_stack([np.ones(len(draws)), draws]), found, rcond=None)[0])
 
 

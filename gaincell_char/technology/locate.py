@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from ..storage.untrusted import printable
-from .schema import Models, Wheel
+from .toml_tables import Models, Wheel
 
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?/(.*)")
 

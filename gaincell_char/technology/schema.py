@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import re2
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..declare.bench import Floats
 from ..declare.circuit import Circuit
@@ -17,10 +17,11 @@ from ..declare.parameters import Params, Value
 from ..errors import ParameterError, TechnologyError
 from ..spice.netlist import Netlist, as_netlist
 from ..spice.simulator_options import check_options
-from ..storage.schema_fields import Finite, Label, Name, NotNegative, RelativePath, Text
+from ..storage.schema_fields import Finite, Label, Name, RelativePath, Text
 from ..storage.untrusted import printable, shown
 from .correlations import Correlation, correlation_matrix, faults_of_correlations
-from .fields import Edits, Flavour, Folder, Hash, PackageVersion, ParameterValue, Positive, Project, Section, distinct
+from .fields import Flavour, ParameterValue, Positive, distinct
+from .toml_tables import Mismatch, Models, Range, Strict
 
 _HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")
 _KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]{0,80}=")
@@ -33,84 +34,7 @@ Fault = tuple[tuple[str, ...], str]
 _FROM_FILES = ("text", "libraries")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Range(_Strict):
-    """A closed interval."""
-
-    low: Finite
-    high: Finite
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.low > self.high:
-            raise ValueError(f"low = {self.low:g} is above high = {self.high:g}")
-        return self
-
-
-class Pelgrom(_Strict):
-    """Coefficients of one kind of device: sigma = a / sqrt(w l); of a capacitor: sigma = a / sqrt(c)."""
-
-    a_vt: Annotated[NotNegative, Field(description="threshold [V m]")]
-    a_beta: Annotated[NotNegative, Field(description="current factor [m]")]
-    a_c: Annotated[NotNegative, Field(description="capacitance [F^0.5]")] = 0.0
-    factor: Text = ""
-    """SPICE expression of w and l [m] that multiplies the first two, if the foundry specifies one."""
-
-
-class Mismatch(Pelgrom):
-    """Pelgrom coefficients, with separate ones for some wrapper devices."""
-
-    devices: Mapping[Name, Pelgrom] = {}
-
-    def of(self, device: str) -> Pelgrom:
-        """Coefficients of a wrapper device."""
-        return self.devices.get(device, self)
-
-
-class Wheel(_Strict):
-    """A package of the Python index with model files, and the folder inside it."""
-
-    name: Project
-    version: PackageVersion
-    sha256: Hash
-    folder: RelativePath
-
-
-class Models(_Strict):
-    """Model files of a foundry, not included in this package.
-
-    Attributes
-    ----------
-    lib : str
-        File name of the library.
-    sections : mapping of str to str
-        Corner -> section of the library; empty text for the whole file.
-    before : tuple of str
-        Files in the folder of the library that are read before its section.
-    folders : tuple of str
-        Folders to search: patterns with ``*`` below the technology's folder, or below ``$PDK_ROOT`` or another
-        variable of a PDK.
-    wheel : Wheel, optional
-        Package downloaded by ``gaincell tech get``.
-    edits : mapping of str to str
-        Regular expression of RE2 -> replacement, applied to the files; adds mismatch to subcircuits of the foundry.
-    hoist : bool
-        Move model cards out of subcircuits, where ngspice would copy them for every instance.
-    """
-
-    lib: RelativePath
-    sections: Mapping[Label, Section]
-    before: Annotated[tuple[RelativePath, ...], AfterValidator(distinct)] = ()
-    folders: tuple[Folder, ...] = ()
-    wheel: Wheel | None = None
-    edits: Edits = {}
-    hoist: bool = False
-
-
-class Technology(_Strict):
+class Technology(Strict):
     """Content of ``netlists/tech/<name>/technology.toml``, with the SPICE text of its files.
 
     Attributes

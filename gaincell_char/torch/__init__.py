@@ -18,12 +18,13 @@ except ImportError as error:
 from ..declare.periphery import Periphery
 from .array import GainCellArray
 from .attend import Attention, attention
+from .converters import ReLUC2P, SignedC2P
+from .dac import Write
 from .decay import Decay
 from .dies import Dies
-from .elements import GainCell, ReLUC2P, SignedC2P
+from .elements import GainCell
 from .exchange import load_exported
 from .state import load_array, save_array
-from .write import Write
 from .write_schedule import WriteSchedule
 
 __all__ = [

@@ -14,10 +14,10 @@ from .bitline import Bitline, MovingCell, Slices, integrate_slices
 from .checks import Guard, check_finite, check_tensor, check_time, check_together, check_within, exact, fits
 from .decay import Decay
 from .dies import Dies
-from .elements import RANDOM, GainCell, best_form, longest_pulse
+from .elements import GainCell, best_form, longest_pulse
 from .noise import RECORD, ReadNoise, check_read_noise, draw
-from .periphery import Rows, Surroundings
-from .random_numbers import draw_parts
+from .random_numbers import RANDOM, draw_parts
+from .surroundings import Rows, Surroundings
 
 
 class GainCellArray(nn.Module):

@@ -1,82 +1,26 @@
 """Attention computed by gain-cell arrays: phi(Q K^T) V, with cells as multipliers and pulses as activations."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypedDict, Unpack, overload
+from typing import Literal, Unpack, overload
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..fitting.at_conditions import NOMINAL, Condition, RecordsAt
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, record_sets
-from ..sweeping.arguments import check_count, check_number
+from ..registry import DEFAULT_TECHNOLOGY, Records, find_record, load_head, record_sets
+from .attention_options import AttentionOptions, Options
 from .checks import Guard, check_flag, check_tensor, check_together, exact
-from .elements import GainCell, ReLUC2P, SignedC2P, longest_pulse
-from .noise import HeadNoise, check_read_noise
+from .converters import ReLUC2P, SignedC2P
+from .dac import Write, check_codes, is_code
+from .elements import GainCell, longest_pulse
+from .noise import HeadNoise
 from .query_block import QueryBlock, StoredTokens
 from .token_decay import queries_per_block
-from .write import Write, check_codes, is_code
 
 _MICRO = 1e-6
 _MOST_LEVELS = 2**24
-
-
-class AttentionOptions(TypedDict, total=False):
-    """Names and types of the options of `Attention`."""
-
-    head: str
-    decay_per_token: float
-    decay_on: str
-    quantize: bool
-    from_dac: bool
-    window: int | None
-    array_length: int | None
-    gradient: str
-    outside: str
-    read_noise: float | str
-    corner: str
-    temp: float
-    vdd: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Options:
-    """Values of `AttentionOptions`, checked before a cached module is looked up, since True == 1 as a key."""
-
-    head: str = DEFAULT_HEAD
-    decay_per_token: float = 0.0
-    decay_on: str = "weight"
-    quantize: bool = False
-    from_dac: bool = False
-    window: int | None = None
-    array_length: int | None = None
-    gradient: str = "true"
-    outside: str = "clamp"
-    read_noise: float | str = 0.0
-    corner: str = NOMINAL.corner
-    temp: float = NOMINAL.temp
-    vdd: float | None = NOMINAL.supply
-
-    @property
-    def condition(self) -> Condition:
-        """Corner, temperature and supply."""
-        return Condition(corner=self.corner, temp=self.temp, supply=self.vdd)
-
-    def __post_init__(self) -> None:
-        check_read_noise(self.read_noise)
-        check_number("temp", self.temp)
-        if self.vdd is not None:
-            check_number("vdd", self.vdd, 0.0)
-        check_number("decay_per_token", self.decay_per_token, 0.0)
-        check_flag("quantize", self.quantize)
-        check_flag("from_dac", self.from_dac)
-        if self.decay_on not in ("weight", "output"):
-            raise ParameterError(f"decay_on = {self.decay_on!r}; choose weight, output")
-        for name, value in (("window", self.window), ("array_length", self.array_length)):
-            if value is not None:
-                check_count(name, value, 1)
 
 
 class Attention(nn.Module):
@@ -129,7 +73,7 @@ class Attention(nn.Module):
         self, records: Records = DEFAULT_TECHNOLOGY, form: str | None = None, **options: Unpack[AttentionOptions]
     ) -> None:
         super().__init__()
-        chosen = _Options(**options)
+        chosen = Options(**options)
         head, outside = chosen.head, chosen.outside
         if chosen.condition != NOMINAL:
             records = _at_condition(records, chosen.condition)
@@ -328,13 +272,13 @@ def attention(
         If an input is not a tensor of real numbers, shapes or types do not match, an option is unknown, has the wrong
         type or is out of range, or an input contains NaN or is out of range with ``outside="refuse"``.
     """
-    chosen = _Options(**options)
+    chosen = Options(**options)
     check_flag("return_intermediates", return_intermediates)
     module = _find_module(records, form, chosen)
     return module.intermediates(q, k, v) if return_intermediates else module(q, k, v)
 
 
-def _find_module(records: Records, form: str | None, options: _Options) -> Attention:
+def _find_module(records: Records, form: str | None, options: Options) -> Attention:
     """Module of a set of records: cached for packaged records, new for a folder, whose records may change."""
     hashable = all(isinstance(value, Hashable) for value in (form, *vars(options).values()))
     if hashable and str(records) in record_sets():
@@ -356,7 +300,7 @@ def _at_condition(records: Records, condition: Condition) -> RecordsAt:
     return RecordsAt(base=records, condition=condition)
 
 
-def _build_module(records: Records, form: str | None, options: _Options) -> Attention:
+def _build_module(records: Records, form: str | None, options: Options) -> Attention:
     return Attention(records, form, **vars(options))
 
 

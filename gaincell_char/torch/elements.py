@@ -1,7 +1,7 @@
 """One fitted model as an nn.Module: elementwise, in SI units, differentiable."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
@@ -9,15 +9,10 @@ from torch import Tensor, nn
 
 from ..declare.attention_head import ModelName
 from ..errors import DataError, ParameterError
-from ..fitting.fitted import FittedModel, RandomCircuits, parameter
-from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_model, load_random
+from ..fitting.fitted import FittedModel, parameter
+from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_model
 from ..sweeping.arguments import check_number
 from .checks import Guard, check_broadcast
-from .dies import Dies
-from .random_numbers import draw_parts
-
-RANDOM = "random_"
-"""Prefix of the buffers with random coefficients."""
 
 
 def find_model(records: Records, circuit: str, name: ModelName, **conditions: float | str) -> FittedModel:
@@ -233,102 +228,6 @@ class GainCell(Element):
         v = torch.linspace(*self.valid_range("v_store"), 201, dtype=torch.float64)
         w = v - v.mean()
         return float((w * self.split(self.model, v)[0]).sum() / (w * w).sum())
-
-
-class _Converter(Element):
-    """A charge-to-pulse converter; the last of its inputs is the charge."""
-
-    operation = ""
-
-    def __init__(
-        self, model: FittedModel, outside: str = "clamp", random: Callable[[], RandomCircuits] | None = None
-    ) -> None:
-        super().__init__(model, outside)
-        self._load_random = random
-        self.random: RandomCircuits | None = None
-
-    @classmethod
-    def from_records(
-        cls,
-        records: Records = DEFAULT_TECHNOLOGY,
-        form: str | None = None,
-        *,
-        head: str = DEFAULT_HEAD,
-        outside: str = "extrapolate",
-    ) -> Self:
-        """Load the converter of an attention head; `records`, `form`, `head`, `outside` as of `GainCell`."""
-        operation = load_head(head).operation(cls.operation)
-        name = choose_model(operation.forms, form or best_form(records, head))
-        random = operation.random
-
-        def load() -> RandomCircuits:
-            return load_random(find_record(records, f"{operation.converter}.{random.study}"), random.model)
-
-        return cls(find_model(records, operation.converter, name), outside, load)
-
-    def sample_mismatch(
-        self,
-        shape: tuple[int, ...],
-        generator: torch.Generator | None = None,
-        *,
-        process: bool = False,
-        mismatch: bool = True,
-        dies: Dies | None = None,
-    ) -> None:
-        """Draw random coefficients of converters; later calls need charges that broadcast with `shape`.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Dies and converters, of which each column of an array has one.
-        generator : torch.Generator, optional
-            Source of the random numbers.
-        process : bool
-            Draw process variation, common to the converters of a die.
-        mismatch : bool
-            Draw mismatch, independent in each converter.
-        dies : Dies, optional
-            Process of the dies, which they share with the cells; it is then not drawn.
-
-        Raises
-        ------
-        ParameterError
-            If `dies` are of another type or shape, or the shape has no dimension.
-        DataError
-            If the records contain no random converter, or the converter is not one of records.
-        """
-        if not shape:
-            raise ParameterError("shape is (); it must be (..., converters)")
-        if self._load_random is None:
-            raise DataError("the converter was not loaded from records, so its spread is not known")
-        found = self._load_random()
-        *leading, converters = shape
-        drawn = draw_parts(
-            found.fit, (*leading, 1, converters), generator, process=process, mismatch=mismatch, dies=dies
-        )
-        self.random = found
-        for index, coefficient in enumerate(found.fit.coefficients):
-            self.register_buffer(f"{RANDOM}{coefficient.name}", drawn[..., 0, :, index])
-
-    def evaluate(self, *inputs: Tensor) -> Tensor:
-        """Evaluate the model elementwise, without checks, with the random coefficients if any are drawn; SI units."""
-        if self.random is None:
-            return super().evaluate(*inputs)
-        drawn = {n.removeprefix(RANDOM): b.to(inputs[-1]) for n, b in self.named_buffers(recurse=False)}
-        result: Tensor = self.random(*inputs, **drawn)
-        return result
-
-
-class ReLUC2P(_Converter):
-    """Pulse width [s] of a charge [C]: ``relu(q_in)``; the model saturates, so charges need no clamp."""
-
-    operation = "scores"
-
-
-class SignedC2P(_Converter):
-    """Pulse width [s] with the sign of the charge [C]: ``signed(q_in)``."""
-
-    operation = "values"
 
 
 def choose_model(forms: Mapping[str, ModelName], form: str) -> ModelName:

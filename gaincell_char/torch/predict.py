@@ -13,9 +13,9 @@ from ..fitting.fit import Fit
 from ..registry import Records, find_record, load_random
 from .array import GainCellArray
 from .bitline import Bitline
+from .dac import Write
 from .decay import Decay
 from .elements import Element, choose_model, find_model, list_forms
-from .write import Write
 
 SLICED = "sliced"
 

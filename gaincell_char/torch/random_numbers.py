@@ -8,6 +8,8 @@ from torch import Tensor
 from ..fitting.variation import RandomFit
 from .dies import Dies, check_dies
 
+RANDOM = "random_"
+"""Prefix of the buffers with random coefficients."""
 Covariance = Sequence[Sequence[float]]
 
 

@@ -1,8 +1,7 @@
 """Decks of arrays: one row of independent cells, columns with their converters, or one converter."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +10,9 @@ import numpy as np
 from ..declare.attention_head import Head, Operation, fill_line
 from ..declare.bench import Bench, Floats, Tran, Waveforms
 from ..declare.parameters import Params, numbers, words
-from ..declare.periphery import Periphery
 from ..errors import ParameterError
-from ..montecarlo import sampling
 from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_technology
 from ..spice.deck import Conditions, Deck, Template, render
-from ..spice.hierarchy import find_devices
 from ..spice.measure import measure
 from ..sweeping.identity import digest
 from ..technology.schema import Technology
@@ -29,8 +25,6 @@ _RANGES = {
 }
 _FARAD = 1e-12  # of the capacitors that integrate charge
 _COURSE_STEP = 100e-12
-# Three times as fast as with the tolerance of a cell; the charges of 16 columns of 16 cells change by at most 0.03 fC.
-_ARRAY_OPTIONS = {"reltol": 1e-3}
 _T_ON = "t_reset+t_gap"
 
 
@@ -44,8 +38,6 @@ class ArrayCircuit:
         Clamp of a bitline: ideal, through `r_clamp` [ohm], or none, with the converter's capacitor as load.
     c_wire, r_wire : float
         Wire capacitance [F] and resistance [ohm] per cell, on bitline and row.
-    periphery : Periphery, optional
-        Resistances of row drivers, wires and supply, for a deck of the whole array; `r_wire` is then without effect.
     corner, temp, vdd : str, float, float
         Process corner, temperature [degC], and supply [V]; that of the technology by default.
     shared_bias : bool
@@ -62,7 +54,6 @@ class ArrayCircuit:
     r_clamp: float = 300.0
     c_wire: float = 0.8e-15
     r_wire: float = 0.0
-    periphery: Periphery | None = None
     shared_bias: bool = False
 
     def __post_init__(self) -> None:
@@ -72,15 +63,11 @@ class ArrayCircuit:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ParameterError(f"{name} = {value:g} {unit} is outside [{low:g}, {high:g}] {unit}")
-        if self.periphery is not None and self.clamp == "passive":
-            raise ParameterError("a finite periphery needs a clamp; choose clamp ideal or resistor")
-        if self.periphery is not None and self.r_wire:
-            raise ParameterError("r_wire has no effect here: the periphery specifies the wires")
 
     @property
     def decoupled(self) -> bool:
         """Whether cells are independent: no shared node can move."""
-        return self.clamp == "ideal" and self.r_wire == 0 and self.periphery is None
+        return self.clamp == "ideal" and self.r_wire == 0
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -112,15 +99,14 @@ class ArrayCircuit:
     @cached_property
     def decided(self) -> str:
         """Hash of everything that determines a result except stored voltages and pulses: decks and measurements."""
-        one = np.zeros((1, 1))
-        no_charge = 0 * self.times[None, :]
-        if self.decoupled:
-            decks = [self.row(one[0], self["t_max"]), self.conversions(no_charge)]
-        elif self.periphery is not None:
-            decks = [self.array(one, np.array([self["t_max"]]), [0]), self.conversions(no_charge)]
-        else:
-            decks = [self.columns(one, np.array([self["t_max"]]))]
+        decks = self._typical_decks(np.zeros((1, 1)), np.array([self["t_max"]]))
         return digest([deck.text for deck in decks], self._bench, self.operation, self.values)
+
+    def _typical_decks(self, v_store: Floats, t_pulse: Floats) -> list[Deck]:
+        """Decks of the kinds that are simulated."""
+        if self.decoupled:
+            return [self.row(v_store[0], float(t_pulse[0])), self.conversions(0 * self.times[None, :])]
+        return [self.columns(v_store, t_pulse)]
 
     def columns(self, v_store: Floats, t_pulse: Floats, *, waves: Sequence[str] = ()) -> Deck:
         """Return the deck of columns with their converters.
@@ -160,63 +146,6 @@ class ArrayCircuit:
             lines += [self._cell_line(0, c, f"cbl{c}", ""), f"vclamp{c} cbl{c} 0 {{v_pre}}", *self._integrator(str(c))]
         save = tuple(f"v(q{c})" for c in range(len(v_store)))
         return self._deck(lines, v_store[None, :], save, self.t_read, self._cell_options)
-
-    def array(self, v_store: Floats, t_pulse: Floats, wired: Sequence[int]) -> Deck:
-        """Return the deck of a whole array with its periphery, without converters.
-
-        The clamps copy the currents of the bitlines onto the converters, which therefore have no effect on the array.
-
-        Parameters
-        ----------
-        v_store : ndarray, shape (rows, columns)
-            Stored voltages [V].
-        t_pulse : ndarray, shape (rows,)
-            Pulse widths [s].
-        wired : sequence of int
-            Columns whose bitline has the resistance of its wire; the others load the rows only.
-        """
-        rows, columns = v_store.shape
-        lines = [self.head.shared, "vdd vdd 0 {vdd}", f"rsag sag 0 {max(self._periphery.r_supply, 1e-9)!r}"]
-        lines += [line for r, t in enumerate(t_pulse) for line in self._driven_row(r, float(t))]
-        lines += [line for c in range(columns) for line in self._wired_column(c, rows, wired=c in wired)]
-        save = tuple(f"v(q{c})" for c in range(columns))
-        return self._deck(lines, v_store, save, self.t_read, {**self._cell_options, **_ARRAY_OPTIONS})
-
-    @property
-    def _periphery(self) -> Periphery:
-        return self.periphery or Periphery(r_driver=0.0, r_wire=0.0, r_supply=0.0)
-
-    def _driven_row(self, r: int, t_pulse: float) -> list[str]:
-        """Sources of one row, behind the resistances of supply and drivers; v(sag) is the sag of the supply."""
-        lines = []
-        for node, (idle, active) in self.head.row_levels.items():
-            lines.append(f"vl{node}{r} l{node}{r} 0 {self._pulse(idle, active, t_pulse)}")
-            at_supply = active == "{vdd}"
-            if at_supply:
-                lines += [
-                    f"va{node}{r} a{node}{r} 0 {self._pulse('0', '{1}', t_pulse)}",
-                    f"bl{node}{r} s{node}{r} 0 v=v(l{node}{r})-v(a{node}{r})*v(sag)",
-                    f"vm{node}{r} s{node}{r} m{node}{r} 0",
-                    f"fm{node}{r} 0 sag vm{node}{r} 1",
-                ]
-            source = f"m{node}{r}" if at_supply else f"l{node}{r}"
-            lines.append(_resistor(f"d{node}{r}", source, f"{node}d{r}", self._periphery.r_driver))
-        return lines
-
-    def _wired_column(self, c: int, rows: int, *, wired: bool) -> list[str]:
-        """Cells of one column, each with its segments of the word lines, and an ideal clamp or a resistor."""
-        r_wire, lines = self._periphery.r_wire, list[str]()
-        for r in range(rows):
-            bitline = f"b{r}_{c}" if wired else f"cbl{c}"
-            lines.append(self._cell_line(r, c, bitline, f"_{c}"))
-            for node in self.head.row_levels:
-                lines.append(_resistor(f"{node}{r}_{c}", self._before(node, r, c), f"{node}{r}_{c}", r_wire))
-                lines += [f"c{node}{r}_{c} {node}{r}_{c} 0 {self.c_wire!r}"] if self.c_wire else []
-            if wired:
-                after = f"b{r + 1}_{c}" if r + 1 < rows else f"cbl{c}"
-                lines.append(_resistor(f"b{r}_{c}", bitline, after, r_wire))
-                lines += [f"cb{r}_{c} {bitline} 0 {self.c_wire!r}"] if self.c_wire else []
-        return [*lines, *self._clamp(str(c)), *self._integrator(str(c))]
 
     def _clamp(self, c: str) -> list[str]:
         """Clamp of a bitline, ideal or through a resistor."""
@@ -390,25 +319,6 @@ class ArrayCircuit:
         save = tuple(f"v({node}{c})" for c in range(len(courses)) for node in self._nodes)
         return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._bench.options)
 
-    def with_mismatch(self, deck: Deck, seeds: Callable[[tuple[int, int] | None], Sequence[int]]) -> Deck:
-        """Return the deck with random mismatch in every device.
-
-        Parameters
-        ----------
-        seeds : callable
-            Row and column of a cell in the deck, or None for all other circuits -> seeds of its devices.
-        """
-        technology = self._loaded
-        devices = find_devices(deck.template.netlist, deck.params, tuple(technology.process))
-        variables = sampling.variables(devices, technology, "mismatch")
-        places = [_place(variable.group) for variable in variables]
-        draws = np.empty((1, len(variables)))
-        for place in dict.fromkeys(places):
-            mine = [i for i, p in enumerate(places) if p == place]
-            draws[0, mine] = np.random.default_rng(list(seeds(place))).standard_normal(len(mine))
-        targets, values = sampling.alters(devices, variables, technology, self.corner, draws)
-        return replace(deck, alters=dict(zip(targets, values[0].tolist(), strict=True)))
-
     def _template(self, bench: Bench, declared: Sequence[str]) -> Template:
         technology = self._loaded
         both = load_netlist(self.head.cell) + load_netlist(self.operation.converter)
@@ -421,14 +331,3 @@ class ArrayCircuit:
             declared=declared,
             conditions=Conditions(temp=self.temp, options=bench.options),
         )
-
-
-def _resistor(name: str, a: str, b: str, ohms: float) -> str:
-    """Line of a resistor; one of zero ohms is a source of 0 V."""
-    return f"r{name} {a} {b} {ohms!r}" if ohms else f"vr{name} {a} {b} 0"
-
-
-def _place(device: str) -> tuple[int, int] | None:
-    """Row and column of the cell of a device, from the suffix of its instance."""
-    match = re.search(r"(\d+)_(\d+)$", device.split(".")[0])
-    return (int(match[1]), int(match[2])) if match else None

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,25 +13,23 @@ import numpy as np
 from ..declare.attention_head import Head, Operation
 from ..declare.bench import Floats
 from ..declare.periphery import Periphery
-from ..errors import DataError, ParameterError
+from ..errors import ParameterError
 from ..fitting.at_conditions import NOMINAL, Condition, RecordsAt
 from ..montecarlo import sampling
 from ..registry import (
     DEFAULT_HEAD,
     DEFAULT_TECHNOLOGY,
     Records,
-    find_record,
     load_circuit,
     load_head,
     load_technology,
-    record_sets,
 )
 from ..storage.manifest import Manifest
-from ..storage.untrusted import shown
-from ..sweeping.arguments import check_number
 from ..sweeping.identity import digest, source_digest
 from .array_netlist import ArrayCircuit
+from .request_checks import check_counts, check_records, check_storage
 from .tensors import Inputs, random_inputs, read_inputs
+from .whole_array import WholeArrayCircuit
 
 SHORTEST = 60e-12
 """Shortest pulse [s], the length of a driver's edge; shorter pulses are omitted."""
@@ -39,9 +37,8 @@ _SOURCE = ("montecarlo.sampling", "storage.shards", "validation")
 """Modules that affect the result of a case, in addition to those of every point."""
 _COLUMNS = 7  # stream of the seed
 _SAME_PULSE = 1e-18  # [s]
-_LONGEST_HOLD = 1.0  # [s]
-_IDEAL = {"write": "writes", "periphery": "word lines"}
-_MOST, _MOST_NUMBERS = 100_000, 50_000_000
+_MOST_NUMBERS = 50_000_000
+_OF_CIRCUIT = ("technology", "corner", "temp", "vdd", "clamp", "r_clamp", "c_wire", "r_wire")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,22 +145,16 @@ class Validation:
         """Declaration of the head."""
         return load_head(self.head)
 
-    def circuit(self, operation: Operation) -> ArrayCircuit:
-        """SPICE circuit of one operation."""
-        return ArrayCircuit(
-            head=self.declared,
-            operation=operation,
-            technology=self.technology,
-            corner=self.corner,
-            temp=self.temp,
-            vdd=self.vdd,
-            clamp=self.clamp,
-            r_clamp=self.r_clamp,
-            c_wire=self.c_wire,
-            r_wire=self.r_wire,
-            periphery=self.periphery,
-            shared_bias=self.periphery is not None,
-        )
+    def circuit(self, operation: Operation, *, whole: bool = True) -> ArrayCircuit:
+        """SPICE circuit of one operation: of the whole array if there is a periphery, and `whole` is true."""
+        common: dict[str, Any] = {
+            "head": self.declared,
+            "operation": operation,
+            **{name: getattr(self, name) for name in _OF_CIRCUIT},
+        }
+        if self.periphery is None or not whole:
+            return ArrayCircuit(**common)
+        return WholeArrayCircuit(**common, periphery=self.periphery, shared_bias=True)
 
     @cached_property
     def request(self) -> dict[str, Any]:
@@ -259,55 +250,21 @@ def make_validation(
     drawn = "uniform" if levels is None else f"{levels[0]} x {levels[1]} levels"
     source = path.name if path else f"{drawn}, seed {seed}"
     comparison = Validation(inputs=inputs, source=source, operations=operations, **request)
-    there = inputs.shape[1]
+    check_records(comparison.records, f"{head.cell}.{next(iter(head.forms.values())).study}", technology.name)
+    _check_together(comparison)
+    return comparison
+
+
+def _check_together(comparison: Validation) -> None:
+    """Raise `ParameterError` for attributes that contradict each other."""
+    there = comparison.inputs.shape[1]
     if comparison.queries > there:
         raise ParameterError(
             f"queries = {comparison.queries}: there are {there} tokens; use 0 for all, or at most {there}"
         )
-    _check_storage(comparison)
-    _check_records(comparison.records, f"{head.cell}.{next(iter(head.forms.values())).study}", technology.name)
-    comparison.circuit(head.operation(operations[0]))
-    return comparison
-
-
-def _check_storage(comparison: Validation) -> None:
-    """Raise `ParameterError` for a write that cannot be simulated."""
-    check_number("hold", comparison.hold, 0.0, _LONGEST_HOLD)
-    if comparison.hold and not comparison.write:
-        raise ParameterError("hold has no effect here: it needs a write")
-    for name in ("write", "periphery"):
-        if comparison.mismatch and getattr(comparison, name):
-            said = f"{name} and mismatch cannot be combined"
-            raise ParameterError(f"{said}: mismatch is simulated in cells with ideal {_IDEAL[name]}")
-
-
-def _check_records(records: str, name: str, technology: str) -> None:
-    """Raise `DataError` unless records exist and belong to the simulated technology."""
-    if records == technology and records not in record_sets():
-        raise DataError(
-            f"there are no records of technology {technology}; create them with gaincell run --tech {technology} "
-            "--records FOLDER, and add --records FOLDER"
-        )
-    record = find_record(records, name)
-    if record.technology != technology:
-        raise DataError(
-            f"records {shown(records)} belong to technology {record.technology}, not to the simulated {technology}; "
-            f"choose records of {technology} with --records, or another --tech"
-        )
-
-
-def check_counts(counts: Mapping[str, tuple[int, int]]) -> None:
-    """Check that every count is within its range, or raise `ParameterError`.
-
-    Parameters
-    ----------
-    counts : mapping of str to (int, int)
-        Name -> count, and its minimum; a minimum of 0 means that 0 stands for all.
-    """
-    for name, (value, least) in counts.items():
-        if not least <= value <= _MOST:
-            every = ": use 0 for all, or a positive number" if least == 0 else ""
-            raise ParameterError(f"{name} = {value} is outside [{least}, {_MOST}]{every}")
+    finite = comparison.periphery is not None
+    check_storage(comparison.hold, write=comparison.write, periphery=finite, mismatch=comparison.mismatch)
+    comparison.circuit(comparison.declared.operation(comparison.operations[0]))
 
 
 def cases(comparison: Validation, pulses_of: Callable[[Floats, Floats], Floats]) -> Iterator[Case]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..declare.bench import Floats
-from ..errors import DataError, SimulationError
+from ..errors import DataError
 from ..spice.deck import Deck
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool
@@ -21,6 +21,8 @@ from ..storage.tables import shown_path
 from ..sweeping.run import FAILED, KEPT_FAILURES, OK, Failure
 from .array_netlist import ArrayCircuit
 from .cases import Case, Validation
+from .device_mismatch import with_mismatch
+from .whole_array import WholeArrayCircuit
 from .written import with_stored
 
 _MISMATCH = 11  # stream of the seed
@@ -161,8 +163,10 @@ def _simulated(comparison: Validation, todo: Sequence[Case], pool: Pool) -> Iter
 
 def _one(comparison: Validation, case: Case, pool: Pool) -> _Simulated:
     circuit = comparison.circuit(case.operation)
-    simulate = _by_cells if circuit.decoupled else _by_columns if circuit.periphery is None else _by_array
-    rows, failures = simulate(comparison, circuit, case, pool)
+    if isinstance(circuit, WholeArrayCircuit):
+        rows, failures = _by_array(circuit, case, pool)
+    else:
+        rows, failures = (_by_cells if circuit.decoupled else _by_columns)(comparison, circuit, case, pool)
     return _Simulated(rows=_frame(comparison, pool.start(), case, rows), failures=tuple(failures))
 
 
@@ -222,7 +226,7 @@ def _by_columns(comparison: Validation, circuit: ArrayCircuit, case: Case, pool:
     return [found.get(c, _failed("stopped", 0.0)) for c in range(len(decks))], failures
 
 
-def _by_array(_: Validation, circuit: ArrayCircuit, case: Case, pool: Pool) -> _Columns:
+def _by_array(circuit: WholeArrayCircuit, case: Case, pool: Pool) -> _Columns:
     """A whole array with its periphery: simulate the array, then its converters, which share a bias."""
     deck = circuit.array(case.cells, case.t_pulse, case.columns)
     [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
@@ -248,41 +252,6 @@ def _failure(case: Case, part: str, deck: Deck, reason: str, log: str) -> Failur
     )
 
 
-def waveforms(comparison: Validation, case: Case, pool: Pool, rows: int = 4) -> tuple[pd.DataFrame, Deck]:
-    """Simulate the waveforms of one column and its converter over a complete conversion.
-
-    Parameters
-    ----------
-    comparison : Validation
-        The validation.
-    case : Case
-        The case; its first column is simulated.
-    pool : Pool
-        Simulators.
-    rows : int
-        Number of word lines to include, those of the first rows with a pulse.
-
-    Returns
-    -------
-    DataFrame, Deck
-        ``time`` [s] and a column per node [V]; and the deck, which can be run by hand.
-
-    Raises
-    ------
-    SimulationError
-        If the simulation fails.
-    """
-    circuit = replace(comparison.circuit(case.operation), periphery=None, shared_bias=False)
-    driven = [r for r, t in enumerate(case.t_pulse) if t > 0][:rows]
-    lines = [f"v({next(iter(comparison.declared.row_levels))}{'d' if comparison.r_wire else ''}{r})" for r in driven]
-    deck = circuit.columns(case.v_store[:, :1], case.t_pulse, waves=lines)
-    [(_, outcome)] = pool.map([deck], lambda d: d, count=1)
-    if outcome.reason:
-        raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
-    kept = [n for n in outcome.vectors if n == "time" or not n.startswith("v(st")]
-    return pd.DataFrame({name: outcome.vectors[name] for name in kept}), deck
-
-
 def _drawn(
     comparison: Validation, circuit: ArrayCircuit, deck: Deck, case: Case, columns: Sequence[int], row: int = 0
 ) -> Deck:
@@ -303,7 +272,7 @@ def _drawn(
     def seeds(place: tuple[int, int] | None) -> Sequence[int]:
         return (*array, _CONVERTER, columns[0]) if place is None else (*array, row + place[0], columns[place[1]])
 
-    return circuit.with_mismatch(deck, seeds)
+    return with_mismatch(deck, circuit.technology, circuit.corner, seeds)
 
 
 def _result(

@@ -17,7 +17,9 @@ from ..spice.pool import Pool
 from ..storage import tables
 from ..sweeping.run import Failure
 from ..validation import score, simulate
-from ..validation.cases import Case, Validation, cases, check_counts, make_validation
+from ..validation.cases import Case, Validation, cases, make_validation
+from ..validation.request_checks import check_counts
+from ..validation.waveforms import waveforms
 from ..validation.written import with_stored
 from .kept_failures import keep_failures
 from .watcher import Watcher
@@ -220,7 +222,7 @@ def _waves(
     first = _first(todo)
     for case in with_stored(comparison, first, pool) if comparison.write else first:
         try:
-            waves[case.operation.name] = simulate.waveforms(comparison, case, pool)
+            waves[case.operation.name] = waveforms(comparison, case, pool)
         except SimulationError as error:
             missing.append(f"the waveforms of {case.operation.doc}: {error}")
     return waves, missing

@@ -14,7 +14,7 @@ from .. import registry
 from ..errors import RequestError, TechnologyError
 from ..storage.untrusted import printable
 from ..technology.locate import fetched_folder, models_folder
-from ..technology.schema import Wheel
+from ..technology.toml_tables import Wheel
 
 _TIMEOUT_S = 600.0
 _LARGEST_PACKAGE = 1024 * 2**20

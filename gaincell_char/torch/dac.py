@@ -20,12 +20,9 @@ def is_code(value: object) -> bool:
 
 
 def check_codes(name: str, codes: Tensor, levels: int) -> Tensor:
-    """Check that codes, dimensionless and of any shape, are from 0 to `levels` - 1, and return them.
+    """Check that `codes`, dimensionless and of any shape, are from 0 to `levels` - 1, and return them.
 
-    Parameters
-    ----------
-    name : str
-        Name of the input, for errors.
+    `name` is the name of the input, for errors.
 
     Raises
     ------
@@ -101,12 +98,7 @@ class Write(nn.Module):
     def voltage(self, codes: Tensor, name: str = "codes") -> Tensor:
         """Voltage of the DAC [V], in PyTorch's default type, for integer codes of any shape, dimensionless.
 
-        Parameters
-        ----------
-        codes : Tensor
-            From 0 to `levels` - 1.
-        name : str
-            Name of the input, for errors.
+        `codes` are from 0 to `levels` - 1; `name` is the name of the input, for errors.
 
         Raises
         ------
@@ -116,7 +108,7 @@ class Write(nn.Module):
         return self.step * check_codes(name, codes, self.levels).to(torch.get_default_dtype())
 
     def forward(self, given: Tensor) -> Tensor:
-        """Return the stored voltages [V].
+        """Return the stored voltages [V], in the shape of the input.
 
         Parameters
         ----------

@@ -67,15 +67,15 @@ class SaggingCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """The rows of an array with a periphery; all tensors have the shape of the array, (..., rows, columns).
+    """The rows of an array with a periphery.
 
     Attributes
     ----------
-    change : Tensor
+    change : Tensor, shape (..., rows, columns)
         Change of the current of each active cell by the sag of its word lines [A].
-    supply : Tensor
+    supply : Tensor, shape (..., rows, columns)
         Current that each active cell draws from the supply [A].
-    slope : Tensor
+    slope : Tensor, shape (..., rows, columns)
         Change of the current of each active cell per sag of the supply [A/V].
     """
 
@@ -85,7 +85,7 @@ class Rows:
 
     @classmethod
     def of(cls, cell: SaggingCell, periphery: Periphery, v_store: Tensor) -> "Rows":
-        """Solve the rows of an array of `cell` at stored voltages [V], shape (..., rows, columns)."""
+        """Solve the rows of an array of `cell` with a `periphery` at `v_store` [V], shape (..., rows, columns)."""
         wide = v_store.to(torch.float64)
         none = torch.zeros_like(wide)
         sags = (none, none)
@@ -153,7 +153,7 @@ def wire_charge(periphery: Periphery, wires: Wires, current: Tensor, t_pulse: Te
 def supply_charge(periphery: Periphery, rows: Rows, t_pulse: Tensor) -> Tensor:
     """Change of the charges [C] by the resistance of the supply, to first order, shape (..., n, columns).
 
-    `t_pulse` are pulse widths [s], shape (..., n, rows).
+    `periphery` has the resistance, `rows` are the solved rows, `t_pulse` pulse widths [s], shape (..., n, rows).
     """
     both = torch.minimum(t_pulse[..., :, None], t_pulse[..., None, :])
     drawn = rows.supply.sum(-1)[..., None, :, None]
