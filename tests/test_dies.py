@@ -50,20 +50,21 @@ def test_cells_of_a_die_are_those_of_spice(pool):
 
 
 @pytest.mark.parametrize(
-    ("circuit", "output", "module", "charges"),
+    ("circuit", "output", "module", "charges", "share"),
     [
-        ("relu_c2p", "t_pulse", ReLUC2P, [1e-13, 5e-13, 9e-13]),
-        ("signed_c2p", "t_signed", SignedC2P, [-4e-13, -1e-13, 1e-13, 4e-13]),
+        ("relu_c2p", "t_pulse", ReLUC2P, [1e-13, 5e-13, 9e-13], 0.1),
+        # Its 256 samples determine 15 products of process parameters beside a hundred devices.
+        ("signed_c2p", "t_signed", SignedC2P, [-4e-13, -1e-13, 1e-13, 4e-13], 0.2),
     ],
 )
-def test_converters_of_the_same_die_are_those_of_spice(pool, circuit, output, module, charges):
+def test_converters_of_the_same_die_are_those_of_spice(pool, circuit, output, module, charges, share):
     width = in_spice(pool, circuit, "transfer", output, {"q_in": charges})
     converter = module.from_records()
     given = torch.tensor(charges, dtype=torch.float64)
     typical = converter(given)
     converter.sample_mismatch((3, len(charges)), mismatch=False, dies=dies())
     found = (converter(given) - typical).detach().numpy()
-    np.testing.assert_allclose(found, width[1:] - width[0], atol=0.1 * np.abs(width[1:] - width[0]).max())
+    np.testing.assert_allclose(found, width[1:] - width[0], atol=share * np.abs(width[1:] - width[0]).max())
 
 
 def test_leaks_of_a_die_are_shared():

@@ -21,7 +21,7 @@ CAMPAIGNS = (
     ("capacitor_decay", "decay", "both", 512),
     ("capacitor_decay", "leak", "both", 512),
     ("relu_c2p", "transfer", "both", 512),
-    ("signed_c2p", "transfer", "both", 512),
+    ("signed_c2p", "transfer", "both", 256),
 )
 PICTURE = ("gain_cell", "dc", "mismatch")
 

@@ -92,9 +92,8 @@ def _offset(output: str, side: int, dataset: Dataset) -> DataArray:
 
 def _knee(output: str, side: int, dataset: Dataset) -> DataArray:
     """How short of its line [s] the pulse of a small charge is."""
-    pulse = side * dataset[output].sel(q_in=side * _BEND[0], method="nearest")
     slope, offset = _straight(dataset[output], side)
-    return offset + slope * _BEND[0] - pulse
+    return offset + slope * _BEND[0] - side * dataset[output].sel(q_in=side * _BEND[0], method="nearest")
 
 
 def line_features(output: str, side: int = 1, of: str = "") -> tuple[Derived, ...]:
@@ -112,12 +111,11 @@ def line_features(output: str, side: int = 1, of: str = "") -> tuple[Derived, ..
 
 
 def _threshold(output: str, dataset: Dataset) -> DataArray:
-    near = dataset[output].sel(q_in=slice(THRESHOLDS[0] * 0.9, THRESHOLDS[-1] * 1.1))
-    if not near["q_in"].size:
-        return dataset[output].isel(q_in=0, drop=True) * np.nan
-    low = near["q_in"].where(near <= 0.0).max("q_in")
-    high = near["q_in"].where(near > 0.0).min("q_in")
-    return ((low + high) / 2).where(near.notnull().all("q_in"))
+    """Charge half way between the last one without a pulse and the first one with; NaN without charges about it."""
+    near = (dataset.q_in >= THRESHOLDS[0] * 0.9) & (dataset.q_in <= THRESHOLDS[-1] * 1.1)
+    low = dataset.q_in.where(near & (dataset[output] <= 0.0)).max("q_in")
+    high = dataset.q_in.where(near & (dataset[output] > 0.0)).min("q_in")
+    return ((low + high) / 2).where((dataset[output].notnull() | ~near).all("q_in"))
 
 
 def threshold_feature(output: str, name: str, doc: str) -> Derived:

@@ -25,7 +25,7 @@ FULL_CURRENT = 10e-6
 
 def stored(count: int) -> Joined:
     """Stored voltages: `count` from 0 to the supply, and one beyond each rail, where a write may end."""
-    return join(listed(-1, scale="vdd/90"), linspace(0, "vdd", count), listed(91, scale="vdd/90"))
+    return join(listed(-1 / 90, scale="vdd"), linspace(0, "vdd", count), listed(1 + 1 / 90, scale="vdd"))
 
 
 def cell_params(*, w_n: float, l_n: float, w_p: float, l_p: float, read_flavour: str, v_idle: float | str) -> Params:
