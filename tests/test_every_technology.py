@@ -51,7 +51,7 @@ def test_a_sample_of_every_campaign_can_be_simulated(load_technology, name):
 
 
 DVTH_P, DMU_P = ("-(process_vth_p+dvth)", "-process_vth_p"), ("(1+process_mu_p)*(1+dmu)", "1+process_mu_p")
-CAP, RVT = "{c*(1+process_c)}", "m1 d g s b p28rvt"
+CAP, RVT = "{c*(1+process_c)*(1+dcap)}", "m1 d g s b p28rvt"
 BROKEN = {
     "and a capacitor": ([(".subckt cap p n", ".subckt capacitor p n")], r"corner tt has no cap"),
     "simulated at every corner": ([("n28hvt w={w}", "n28none w={w}")], "can't find model 'n28none'"),
@@ -64,7 +64,10 @@ BROKEN = {
     "dmu is a relative change": ([("*(1+dmu)}", "*(1+3*dmu)}")], "n_lvt does not respond to dmu = 0.05"),
     "changes its own device": ([DVTH_P, DMU_P], "p_lvt does not change with its own mismatch"),
     "every process parameter": ([(CAP, "{c}")], "three sigma of process_c have no effect"),
-    "charge of the capacitor": ([(CAP, "{2*c*(1+process_c)}")], r"cap of 2 fF has a charge of 3\.999\S+ C at 1 V"),
+    "charge of the capacitor": (
+        [(CAP, "{2*c*(1+process_c)*(1+dcap)}")],
+        r"cap of 2 fF has a charge of 3\.999\S+ C at 1 V",
+    ),
     "both limits of temp": ([(RVT, f"r1 d s 1meg\n{RVT}")], "p_rvt has no larger leakage at high temperature"),
 }
 

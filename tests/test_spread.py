@@ -30,7 +30,7 @@ MODEL = RandomModel(
     name="line", nominal=STRAIGHT,
     random={f"d_{name}": Change(of=name, unit="1", doc="", scale=1e-3) for name in ("slope", "offset")},
 )  # fmt: skip
-PARTS = ("process", "mismatch", "mismatch")
+PARTS = {"die": "process", "one": "mismatch", "two": "mismatch"}
 
 
 def samples(n=4000, noise=0.0, seed=3):
@@ -178,6 +178,7 @@ def _recorded(covariance):
         update={
             "model": "random_cell", "nominal": "softplus", "coefficients": coefficients, "covariance": covariance,
             "conditions": conditions, "inputs": ("v_store",), "valid_range": {"v_store": (0.0, 0.9)},
+            "process": {}, "process_second": {},
         }
     )  # fmt: skip
     spread = VariationSummary(

@@ -34,7 +34,7 @@ def _switch(side: str) -> CoefficientArray:
         k=Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=2e-4, low=1e-7, high=1.0),
         vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
         s=Coefficient(unit="V", doc=f"{who}: width of moderate inversion", start=0.06, low=0.005, high=1.0),
-        t=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-1.0, high=50.0),
+        t=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-0.5, high=50.0),
     )
     doc = f"{side} branch: sharpness of the smaller current"
     sharpness = {f"m_{side}": Coefficient(unit="1", doc=doc, start=2.0, low=0.3, high=10.0)}
