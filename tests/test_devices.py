@@ -136,7 +136,7 @@ def test_every_transistor_of_every_bench_is_found(circuit, pool):
     for bench in circuit.benches:
         plan, point = _first(circuit, bench)
         found = find_devices(point.deck.template.netlist, point.deck.params, tuple(plan.technology.process))
-        transistors = {f"m.{d.path}.m1": d for d in found if d.mismatched}
+        transistors = {f"m.{d.path}.m1": d for d in found if "dvth" in d.mismatched}
         save = tuple(f"@{name}[{size}]" for name in transistors for size in ("w", "l"))
         body = re.sub(r"^\.save .*$", f".save {' '.join(save)}", point.deck.template.body, flags=re.M)
         deck = replace(

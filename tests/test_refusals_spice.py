@@ -18,7 +18,7 @@ from gaincell_char.spice.names import check_instances
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.spice.reader import read_netlist
 from gaincell_char.technology.library import assemble
-from gaincell_char.technology.schema import Wheel
+from gaincell_char.technology.toml_tables import Wheel
 from gaincell_char.workflows import fetch_models
 
 ROOT = Path(str(registry.files("gaincell_char.netlists")))
@@ -225,15 +225,15 @@ def test_a_technology_that_was_changed_is_read_again(theirs):
     [
         ("process_vth_n = 0.015", "process_vth_n = -0.015", r"line 10: process\.process_vth_n: .*greater than 0"),
         ("process_vth_n = 0.015", "process_vth_n = 0", r"line 10: process\.process_vth_n: .*greater than 0"),
-        ("a_vt =", 'factor = "-1"\na_vt =', r"line 18: mismatch\.factor: '-1' .*above 0"),
-        ("a_vt =", 'factor = "w*0"\na_vt =', r"line 18: mismatch\.factor: 'w\*0' .*above 0"),
-        ("a_vt =", 'factor = "3qqq"\na_vt =', r"line 18: mismatch\.factor: '3qqq': '3qqq' is not a number"),
-        ("a_vt =", 'factor = "1e999"\na_vt =', r"line 18: mismatch\.factor: '1e999': '1e999' is too large"),
-        ("a_vt =", 'factor = "nope"\na_vt =', r"line 18: mismatch\.factor: 'nope' uses nope"),
+        ("a_vt =", 'factor = "-1"\na_vt =', r"line 23: mismatch\.factor: '-1' .*above 0"),
+        ("a_vt =", 'factor = "w*0"\na_vt =', r"line 23: mismatch\.factor: 'w\*0' .*above 0"),
+        ("a_vt =", 'factor = "3qqq"\na_vt =', r"line 23: mismatch\.factor: '3qqq': '3qqq' is not a number"),
+        ("a_vt =", 'factor = "1e999"\na_vt =', r"line 23: mismatch\.factor: '1e999': '1e999' is too large"),
+        ("a_vt =", 'factor = "nope"\na_vt =', r"line 23: mismatch\.factor: 'nope' uses nope"),
         ("[corners.tt]", '[mismatch.devices.n_svt]\na_vt=1\na_beta=1\nfactor="-w"\n[corners.tt]',
-         r"line 25: mismatch\.devices\.n_svt\.factor: '-w' .*above 0"),
+         r"line 32: mismatch\.devices\.n_svt\.factor: '-w' .*above 0"),
         ("[corners.tt]", "[mismatch.devices.n_nope]\na_vt=1\na_beta=1\n[corners.tt]",
-         r"line 22: mismatch\.devices\.n_nope: no wrapper device 'n_nope'"),
+         r"line 29: mismatch\.devices\.n_nope: no wrapper device 'n_nope'"),
         ("low = -40.0, high = 125.0", "low = 150.0, high = -40.0", "line 6: temp: low = 150 is above high = -40"),
         ('"hvt", "uhvt"]', '"hvt", "hvt"]', "line 5: flavours: 'hvt' is listed twice"),
         ('files = ["models.lib", ', 'files = ["models.lib", "models.lib", ',
@@ -250,16 +250,16 @@ def test_what_has_no_effect_in_a_technology_is_refused_with_its_line(theirs, old
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("[circuits.nope]\nvdd = 1.0\n", r"line 44: circuits\.nope: no circuit 'nope'; have .*gain_cell"),
-        ('[axes.nope]\nx = "1"\n', r"line 44: axes\.nope: no circuit 'nope'; have"),
-        ("[options.nope]\n", r"line 44: options\.nope: no circuit 'nope'; have"),
+        ("[circuits.nope]\nvdd = 1.0\n", r"line 51: circuits\.nope: no circuit 'nope'; have .*gain_cell"),
+        ('[axes.nope]\nx = "1"\n', r"line 51: axes\.nope: no circuit 'nope'; have"),
+        ("[options.nope]\n", r"line 51: options\.nope: no circuit 'nope'; have"),
         (
             "[circuits.gain_cell]\nnope = 1.0\n",
-            r"line 45: circuits\.gain_cell\.nope: .*gain_cell.* no parameter 'nope'",
+            r"line 52: circuits\.gain_cell\.nope: .*gain_cell.* no parameter 'nope'",
         ),
-        ('[axes.gain_cell]\nnope = "1,2"\n', r"line 45: axes\.gain_cell\.nope: no bench of gain_cell sweeps 'nope'"),
-        ("[options.gain_cell]\nnope = 1\n", r"line 45: options\.gain_cell\.nope: no option 'nope'"),
-        ("[options.gain_cell]\ngmin = -1\n", r"line 45: options\.gain_cell\.gmin: option gmin = -1 S"),
+        ('[axes.gain_cell]\nnope = "1,2"\n', r"line 52: axes\.gain_cell\.nope: no bench of gain_cell sweeps 'nope'"),
+        ("[options.gain_cell]\nnope = 1\n", r"line 52: options\.gain_cell\.nope: no option 'nope'"),
+        ("[options.gain_cell]\ngmin = -1\n", r"line 52: options\.gain_cell\.gmin: option gmin = -1 S"),
     ],
 )
 def test_what_a_technology_says_about_circuits_is_about_some_circuit(theirs, more, says):

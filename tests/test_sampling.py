@@ -69,8 +69,14 @@ def test_process_is_the_dies_and_mismatch_the_devices(circuit, vary):
         assert bool(own) == (vary != "process")
         for variable in own:
             device = next(d for d in planned._devices[0] if d.path == variable.group)
-            area = {"dvth": technology.mismatch.a_vt, "dmu": technology.mismatch.a_beta}[variable.name.split(".")[-1]]
-            assert variable.sigma == pytest.approx(area / math.sqrt(device.values["w"] * device.values["l"]))
+            kind = variable.name.split(".")[-1]
+            area = {
+                "dvth": technology.mismatch.a_vt,
+                "dmu": technology.mismatch.a_beta,
+                "dcap": technology.mismatch.a_c,
+            }
+            size = device.values["c"] if kind == "dcap" else device.values["w"] * device.values["l"]
+            assert variable.sigma == pytest.approx(area[kind] / math.sqrt(size))
 
 
 def test_a_larger_device_matches_better():

@@ -33,7 +33,7 @@ COMMANDS = {"monte_carlo": "mc", "report": "merge"}
 # The command's name of an option where it is another one.
 OPTIONS = {"technology": "tech", "n": "samples", "timeout_s": "timeout"}
 # What is not there is None in Python, and the command shows what it stands for.
-UNSTATED = {**compare_verb._DRAWN, "draws": compare_verb._DRAWS, "r_clamp": compare_verb._R_CLAMP}
+UNSTATED = {**compare_verb._DRAWN, "draws": compare_verb._DRAWS, "r_clamp": compare_verb._R_CLAMP, "periphery": "ideal"}
 AXES = {"v_store": [0.0, 0.45, 0.9], "v_in": [0.9]}
 ONE_CELL = {"axes": {"v_store": [0.9], "v_in": "900m"}, "n": 4, "vary": "mismatch", "specs": ["i_bl > 8u"]}
 MC = (

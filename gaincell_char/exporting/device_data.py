@@ -9,6 +9,7 @@ from ..declare.attention_head import Head
 from ..declare.bench import Floats
 from ..fitting.fit import Fit
 from ..fitting.fitted import FittedModel, RandomCircuits, parameter
+from ..fitting.record import Record
 from . import printing, related_records
 from .target import Request
 from .templates import fill_template
@@ -78,10 +79,10 @@ def collect_numbers(request: Request) -> dict[str, object]:
     """
     fit, model = request.require_model()
     head = related_records.require_cell_head(request)
-    low, high = fit.valid_range[fit.inputs[0]]
+    low, high = written_range(request.record, fit)
     curve = _sample_curve(FittedModel(fit=fit, function=model), low, high)
     full = float(np.abs(curve).max())
-    sigma = _sample_sigma(fit, related_records.load_random_circuits(request), full)
+    sigma = _sample_sigma(fit, related_records.load_random_circuits(request), full, (low, high))
     t_max, limits = _find_limits(request, head)
     over = t_max if fit.unit == "A" else 1.0
     _, decay = related_records.load_decay(request, head)
@@ -103,15 +104,29 @@ def collect_numbers(request: Request) -> dict[str, object]:
     }
 
 
+def written_range(record: Record, fit: Fit) -> tuple[float, float]:
+    """Stored voltages [V] from the lowest to the highest level of the DAC, within the valid range of a cell's fit.
+
+    Parameters
+    ----------
+    record : Record
+        Record of the cell, which states the supply.
+    fit : Fit
+        Its fit.
+    """
+    low, high = fit.valid_range[fit.inputs[0]]
+    return max(low, 0.0), min(high, parameter(record, "vdd"))
+
+
 def _sample_curve(model: FittedModel, low: float, high: float) -> Floats:
     """Output over the first input at full drive, in equal steps."""
     axis = np.linspace(low, high, _FINE)
     return np.asarray(model(axis, *_full_drive(model.fit, axis)), dtype=float)
 
 
-def _sample_sigma(fit: Fit, random: RandomCircuits | None, full: float) -> dict[str, object]:
+def _sample_sigma(fit: Fit, random: RandomCircuits | None, full: float, ends: tuple[float, float]) -> dict[str, object]:
     """Sigma over the first input at full drive, as a fraction of full scale; 0 if the record states none."""
-    axis = np.linspace(*fit.valid_range[fit.inputs[0]], _POINTS)
+    axis = np.linspace(*ends, _POINTS)
     sigma = np.zeros_like(axis)
     if random is not None:
         sigma = random.sigma(axis, *_full_drive(fit, axis)[: len(random.fit.inputs) - 1])

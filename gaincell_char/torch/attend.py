@@ -142,16 +142,16 @@ class Attention(nn.Module):
 
     def _decode(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Fractions of the longest pulse and stored voltages, for inputs that may be codes or voltages of the DAC."""
+        floating = [x.dtype for x in (q, k, v) if isinstance(x, Tensor) and x.is_floating_point()]
+        kind = floating[0] if floating else torch.get_default_dtype()
         if is_code(q):
-            q = check_codes("q", q, self.levels_input).to(torch.get_default_dtype()) / (self.levels_input - 1)
-        check_tensor("q", q, (torch.float16,))
-        return q, self._stored("k", k, q), self._stored("v", v, q)
+            q = check_codes("q", q, self.levels_input).to(kind) / (self.levels_input - 1)
+        return q, self._stored("k", k, kind), self._stored("v", v, kind)
 
-    def _stored(self, name: str, given: Tensor, like: Tensor) -> Tensor:
+    def _stored(self, name: str, given: Tensor, kind: torch.dtype) -> Tensor:
         """Stored voltages of tokens that are given as codes, as voltages of the DAC, or as stored voltages."""
         if is_code(given):
-            stored: Tensor = self.write(self.write.voltage(given, name).to(like))
-            return stored
+            return self.write(self.write.voltage(given, name)).to(kind)  # type: ignore[no-any-return]
         if not self.quantize and not self.from_dac:
             return given
         check_tensor(name, given, (torch.float16,))

@@ -12,6 +12,7 @@ import numpy as np
 from ...declare.attention_head import Head, Operation
 from ...fitting.fitted import FittedModel, parameter
 from .. import polynomial, related_records
+from ..device_data import written_range
 from ..target import Request, Target
 from ..templates import fill_template
 
@@ -57,7 +58,7 @@ def _describe_circuit(request: Request) -> dict[str, object]:
         "a": _find_slope(request, offset) / _MICRO,
         "saturation_qk": scores,
         "saturation_av": values,
-        "weights_bounds": list(fit.valid_range[fit.inputs[0]]),
+        "weights_bounds": list(written_range(request.record, fit)),
         **_find_decay(request, head),
         "quantization_levels_input": head.levels_input,
         "quantization_levels_weights": head.levels_store,
