@@ -115,7 +115,8 @@ def _threshold(output: str, dataset: Dataset) -> DataArray:
     near = (dataset.q_in >= THRESHOLDS[0] * 0.9) & (dataset.q_in <= THRESHOLDS[-1] * 1.1)
     low = dataset.q_in.where(near & (dataset[output] <= 0.0)).max("q_in")
     high = dataset.q_in.where(near & (dataset[output] > 0.0)).min("q_in")
-    return ((low + high) / 2).where((dataset[output].notnull() | ~near).all("q_in"))
+    middle: DataArray = (low + high) / 2
+    return middle.where((dataset[output].notnull() | ~near).all("q_in"))
 
 
 def threshold_feature(output: str, name: str, doc: str) -> Derived:

@@ -19,6 +19,8 @@ from typing import IO, Protocol
 
 from ..storage.child import command
 
+_LOOK_S = 0.05
+"""Longest time [s] until a thread that waits for the end of a process looks again."""
 _FORK_TIMEOUT_S = 60.0
 # Other systems' libraries do not take a fork without a start of a program.
 _FORKS = sys.platform == "linux"
@@ -95,8 +97,9 @@ class _Forked:
 
     def wait(self) -> int:
         while (ended := self._how_it_ended()) is None:
-            with contextlib.suppress(OSError):  # another thread has just heard of its end
-                self._status.poll(None)
+            # Another thread may hear of the end and close the connection meanwhile, which wakes nobody.
+            with contextlib.suppress(OSError):
+                self._status.poll(_LOOK_S)
         return ended
 
     def kill(self) -> None:
