@@ -422,3 +422,20 @@ def test_another_comparison_does_not_overwrite_one(gaincell):
 def test_an_unknown_clamp_is_refused():
     with pytest.raises(ParameterError, match="clamp = 'none'; choose ideal, resistor, passive"):
         array(clamp="none")
+
+
+@pytest.mark.parametrize(("operation", "most"), [("scores", 1.5e-12), ("values", 3e-12)])
+def test_a_charge_that_swings_and_comes_back_gives_the_same_pulse(operation, most, pool):
+    """The auto-zero switch hardly leaks: with the threshold of the other switches it moves pulses ten times as far."""
+    moved = {}
+    for flavour in ("svt", "lvt"):
+        circuit = array(operation)
+        circuit.values["az_flavour"] = flavour
+        part = np.clip((circuit.times - circuit.t_on) / T_MAX, 0.0, 1.0)
+        swing = 0.9e-12 * (1 - np.abs(2 * part - 1))
+        courses = np.array([2e-13 * part, 2e-13 * part + swing, 2e-13 * part - swing])
+        [waves] = run(pool, [circuit.conversions(courses)])
+        pulses = [circuit.outputs(waves, c)[0][circuit.operation.output] for c in range(3)]
+        moved[flavour] = max(abs(pulses[1] - pulses[0]), abs(pulses[2] - pulses[0]))
+    assert moved["svt"] < most
+    assert moved["lvt"] > 5 * moved["svt"]

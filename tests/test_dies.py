@@ -1,5 +1,6 @@
 """Process of cells and converters on one die is drawn together, with the correlations of the technology."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,11 @@ def test_wrong_correlations_are_refused(text, says):
     start, end = toml.index("[correlations]"), toml.index("# Pelgrom")
     with pytest.raises(TechnologyError, match=says):
         parse_technology(f"{toml[:start]}[correlations]\n{text}\n\n{toml[end:]}", lambda _: "", "made up")
+
+
+def test_a_drawn_converter_can_be_pickled():
+    converter = ReLUC2P.from_records()
+    converter.sample_mismatch((2, 3), torch.Generator().manual_seed(1))
+    charge = torch.full((2, 3), 4e-13, dtype=torch.float64)
+    again = pickle.loads(pickle.dumps(converter))  # noqa: S301
+    assert torch.equal(again(charge), converter(charge))

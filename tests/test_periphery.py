@@ -166,3 +166,12 @@ def test_what_has_no_periphery_is_refused(make, says):
 def test_records_without_sagging_word_lines_are_refused():
     with pytest.raises(DataError, match="gain_cell"):
         GainCellArray(torch.ones(2, 2), records="paper", periphery=STRONG)
+
+
+def test_a_sag_beyond_the_fits_is_said():
+    weak = Periphery(r_driver=3000.0, r_wire=0.0, r_supply=0.0)
+    cells, pulses = torch.full((2, 8), 0.9, dtype=torch.float64), torch.full((2,), 5e-9, dtype=torch.float64)
+    with pytest.warns(UserWarning, match="the sag of a word line has values from 0.* was fitted from 0 to 0.06"):
+        GainCellArray(cells, periphery=weak)(pulses)
+    with pytest.raises(ParameterError, match="the sag of a word line has values"):
+        GainCellArray(cells, periphery=weak, outside="refuse")(pulses)

@@ -10,6 +10,7 @@ from gaincell_char.declare.bench import Tran
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.sweeping.run import simulate
 from gaincell_char.torch import Decay, GainCellArray, ReLUC2P, Write, attention
+from gaincell_char.validation import written
 
 TENSOR = torch.rand(8, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 GENERATOR = torch.Generator().manual_seed(3)
@@ -179,3 +180,20 @@ def test_a_write_needs_a_model_at_the_condition():
 def test_what_cannot_be_written_is_refused(options, says):
     with pytest.raises(ParameterError, match=says):
         gc.compare(tokens=4, dim=4, **options)
+
+
+def test_quantised_attention_needs_no_model_of_the_write(tmp_path):
+    for name in ("gain_cell.dc", "relu_c2p.transfer", "signed_c2p.transfer"):
+        (tmp_path / f"{name}.json").write_text(registry.load_record("gc28", name).to_json())
+    levels = Write.from_records("paper").voltage(CODES)
+    assert attention(TENSOR, levels, levels, records=tmp_path, quantize=True).shape == TENSOR.shape
+    with pytest.raises(DataError, match=r"gain_cell\.write"):
+        attention(TENSOR, CODES, CODES, records=tmp_path)
+
+
+def test_the_write_is_simulated_once(pool, monkeypatch):
+    calls = []
+    plain = written.simulate_storage
+    monkeypatch.setattr(written, "simulate_storage", lambda *given: calls.append(1) or plain(*given))
+    gc.compare(tokens=4, dim=4, columns=1, write=True, pool=pool)
+    assert calls == [1]

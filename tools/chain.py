@@ -3,9 +3,9 @@
     python tools/chain.py FOLDER --simulate
     python tools/chain.py FOLDER
 
-The first command simulates what FOLDER lacks (two minutes with an ideal periphery, an hour with a finite one, on two
-cores), the second writes the table of docs/benchmarks.md.  Tensors are drawn from the levels of the hardware, after the
-fits.
+The first command simulates what FOLDER lacks (four minutes with an ideal periphery, up to an hour with a finite one,
+on two cores), the second writes the table of docs/benchmarks.md.  Tensors are drawn from the levels of the hardware,
+after the fits.
 """
 
 import argparse
@@ -72,17 +72,16 @@ def simulate(case: Case, folder: Path, workers: int, *, finite: bool) -> list[di
         )
     found = [row for row in result.summary.to_dict("records") if row["form"] == FORM]
     for row in found:
-        row |= beyond_threshold(result.rows[result.rows["operation"] == row["operation"]], row["operation"])
+        row |= beyond_threshold(case, result.rows[result.rows["operation"] == row["operation"]], row["operation"])
     return found
 
 
-def beyond_threshold(rows: pd.DataFrame, operation: str) -> dict[str, Any]:
+def beyond_threshold(case: Case, rows: pd.DataFrame, operation: str) -> dict[str, Any]:
     """Rms error, in percent of t_max, of columns with a pulse and a charge at least `NEAR` from the threshold."""
     chosen = registry.load_head("attention").operation(operation)
     name = chosen.forms[FORM]
-    coefficients = registry.load_model(
-        registry.load_record("gc28", f"{chosen.converter}.{name.study}"), name.model
-    ).fit.values()
+    records = gc.records_at("gc28", temp=case.temp, corner=case.corner)
+    coefficients = registry.find_record(records, f"{chosen.converter}.{name.study}").fit(name.model).values()
     threshold = coefficients.get("q_dead", coefficients.get("q_0"))
     pulses = rows[(rows["output"] != 0) | (rows[f"output_{FORM}"] != 0)]
     far = pulses[(pulses["q_bl"] - threshold).abs() >= NEAR]

@@ -132,7 +132,7 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
 
 
 def _range_at(fit: Fit, model: PvtModel, name: str, supply: float) -> tuple[float, float]:
-    """Valid range of an input [its SI unit] at a supply [V]: a voltage also has to lie between the rails."""
+    """Valid range of an input [its SI unit] at a supply [V]: a voltage is limited to the rails, too."""
     (low, high), (lowest, highest) = fit.valid_range[name], model.limits(name, supply)
     return max(low, float(lowest)), min(high, float(highest))
 

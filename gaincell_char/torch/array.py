@@ -16,7 +16,7 @@ from .decay import Decay
 from .dies import Dies
 from .elements import GainCell, best_form, longest_pulse
 from .noise import RECORD, ReadNoise, check_read_noise, draw
-from .random_numbers import RANDOM, draw_parts
+from .random_numbers import draw_parts, keep_random, kept_random
 from .surroundings import Rows, Surroundings
 
 
@@ -89,7 +89,7 @@ class GainCellArray(nn.Module):
         if self.periphery is not None and gradient == "surrogate":
             raise ParameterError("an array with a periphery has no surrogate gradient; use gradient='true'")
         self._moving = MovingCell.from_records(records, head) if self.bitline.kind != "ideal" else None
-        self._surroundings = None if self.periphery is None else Surroundings(self.periphery, records, head)
+        self._surroundings = None if self.periphery is None else Surroundings(self.periphery, records, head, outside)
         self.random: RandomCircuits | None = None
         self.t_max = longest_pulse(records, head)
         kept = "refuse" if outside == "refuse" else "clamp"
@@ -174,11 +174,7 @@ class GainCellArray(nn.Module):
             )
         shape = tuple(self.v_store.shape)
         total = draw_parts(self.random.fit, shape, generator, process=process, mismatch=mismatch, dies=dies)
-        for index, coefficient in enumerate(self.random.fit.coefficients):
-            self.register_buffer(f"{RANDOM}{coefficient.name}", total[..., index].to(self.v_store))
-
-    def _coefficients(self) -> dict[str, Tensor]:
-        return {n.removeprefix(RANDOM): b for n, b in self.named_buffers(recurse=False) if n.startswith(RANDOM)}
+        keep_random(self, self.random.fit, total.to(self.v_store))
 
     def currents(self) -> tuple[Tensor, Tensor | None]:
         """Return the current of every cell during its pulse, and the charge of the pulse edges.
@@ -202,7 +198,7 @@ class GainCellArray(nn.Module):
         if self.random is None:
             current, edges = self.cell.split(self.cell.model, v_store)
         else:
-            current, edges = self.cell.split(self.random, v_store, **self._coefficients())
+            current, edges = self.cell.split(self.random, v_store, **kept_random(self))
         return (current if rows is None else current + rows.change), edges
 
     def forward(self, t_pulse: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -13,7 +13,7 @@ from ..registry import DEFAULT_TECHNOLOGY, Records, find_record, load_head, reco
 from .attention_options import AttentionOptions, Options
 from .checks import Guard, check_flag, check_tensor, check_together, exact
 from .converters import ReLUC2P, SignedC2P
-from .dac import Write, check_codes, is_code
+from .dac import Write, check_codes, find_supply, is_code
 from .elements import GainCell, longest_pulse
 from .noise import HeadNoise
 from .query_block import QueryBlock, StoredTokens
@@ -94,7 +94,8 @@ class Attention(nn.Module):
         self.noise = HeadNoise.of(chosen.read_noise, records, head)
         self._levels: dict[str, Guard] = {}
         if self.quantize or self.from_dac:
-            top, why = self.write.supply, "the DAC has levels"
+            top, why = find_supply(records, form, head), "the DAC has levels"
+            self._step = top / (declared.levels_store - 1)
             self._levels = {name: Guard(name, 0.0, top, outside, why) for name in ("k", "v")}
         self._fraction = Guard("q", 0.0, 1.0, outside, "a fraction of the longest pulse must be")
 
@@ -158,7 +159,7 @@ class Attention(nn.Module):
         level = given.float() if given.dtype == torch.float16 else given
         level = self._levels[name](level)
         if self.quantize:
-            level = rounded(level, self.write.step)
+            level = rounded(level, self._step)
         return (self.write(level) if self.from_dac else level).to(given.dtype)
 
     def _prepare(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

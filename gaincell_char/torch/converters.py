@@ -1,17 +1,19 @@
 """Charge-to-pulse converters as modules, with random coefficients on request."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from ..declare.attention_head import Operation
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import FittedModel, RandomCircuits
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_random
 from .dies import Dies
 from .elements import Element, best_form, choose_model, find_model
-from .random_numbers import RANDOM, draw_parts
+from .random_numbers import draw_parts, keep_random, kept_random
 
 
 class _Converter(Element):
@@ -38,12 +40,8 @@ class _Converter(Element):
         """Load the converter of an attention head; `records`, `form`, `head`, `outside` as of `GainCell`."""
         operation = load_head(head).operation(cls.operation)
         name = choose_model(operation.forms, form or best_form(records, head))
-        random = operation.random
-
-        def load() -> RandomCircuits:
-            return load_random(find_record(records, f"{operation.converter}.{random.study}"), random.model)
-
-        return cls(find_model(records, operation.converter, name), outside, load)
+        spread = partial(_load_spread, records, operation)
+        return cls(find_model(records, operation.converter, name), outside, spread)
 
     def sample_mismatch(
         self,
@@ -86,16 +84,21 @@ class _Converter(Element):
             found.fit, (*leading, 1, converters), generator, process=process, mismatch=mismatch, dies=dies
         )
         self.random = found
-        for index, coefficient in enumerate(found.fit.coefficients):
-            self.register_buffer(f"{RANDOM}{coefficient.name}", drawn[..., 0, :, index])
+        keep_random(self, found.fit, drawn[..., 0, :, :])
 
     def evaluate(self, *inputs: Tensor) -> Tensor:
         """Evaluate the model elementwise, without checks, with the random coefficients if any are drawn; SI units."""
         if self.random is None:
             return super().evaluate(*inputs)
-        drawn = {n.removeprefix(RANDOM): b.to(inputs[-1]) for n, b in self.named_buffers(recurse=False)}
+        drawn = {name: coefficient.to(inputs[-1]) for name, coefficient in kept_random(self).items()}
         result: Tensor = self.random(*inputs, **drawn)
         return result
+
+
+def _load_spread(records: Records, operation: Operation) -> RandomCircuits:
+    """The converter with random coefficients; a function of the module, so that a converter can be pickled."""
+    record = find_record(records, f"{operation.converter}.{operation.random.study}")
+    return load_random(record, operation.random.model)
 
 
 class ReLUC2P(_Converter):

@@ -36,6 +36,24 @@ def check_codes(name: str, codes: Tensor, levels: int) -> Tensor:
     return codes
 
 
+def find_supply(records: Records, form: str | None, head: str) -> float:
+    """Highest level of the DAC [V], the supply in the record of the cell; arguments as of `Write.from_records`.
+
+    Parameters
+    ----------
+    records, form, head
+        Set of records, form of the cell's model, attention head.
+
+    Raises
+    ------
+    DataError
+        If the records lack the cell, or its record states no supply.
+    """
+    declared = load_head(head)
+    cell = choose_model(declared.forms, form or best_form(records, head))
+    return parameter(find_record(records, f"{declared.cell}.{cell.study}"), "vdd")
+
+
 class Write(nn.Module):
     """Stored voltage [V] of a cell after a write: ``write(codes)`` or ``write(v_dac)``.
 
@@ -83,12 +101,9 @@ class Write(nn.Module):
             If the form is unknown.
         """
         declared = load_head(head)
-        chosen = form or best_form(records, head)
-        cell = choose_model(declared.forms, chosen)
-        name = declared.write_forms.get(chosen)
+        name = declared.write_forms.get(form or best_form(records, head))
         model = None if name is None else find_model(records, declared.cell, name)
-        supply = parameter(find_record(records, f"{declared.cell}.{cell.study}"), "vdd")
-        return cls(model, declared.levels_store, supply, outside)
+        return cls(model, declared.levels_store, find_supply(records, form, head), outside)
 
     @property
     def step(self) -> float:
@@ -118,8 +133,8 @@ class Write(nn.Module):
         Raises
         ------
         ParameterError
-            If it is no tensor of integers or real numbers, a code is out of range, or a voltage is NaN or out of range
-            with ``outside="refuse"``.
+            If it is not a tensor of integers or real numbers, a code is out of range, or a voltage is NaN or out of
+            range with ``outside="refuse"``.
         """
         v_dac = self.voltage(given) if is_code(given) else check_tensor("v_dac", given)
         return v_dac if self.element is None else self.element(v_dac)

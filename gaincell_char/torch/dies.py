@@ -99,7 +99,7 @@ def check_dies(dies: object, shape: tuple[int, ...]) -> Dies | None:
     Raises
     ------
     ParameterError
-        If it is neither a `Dies` nor None, or its shape does not broadcast to the dies.
+        If it is neither a `Dies` nor None, or its shape is another one.
     """
     if dies is None:
         return None

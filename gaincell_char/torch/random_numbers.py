@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..fitting.variation import RandomFit
 from .dies import Dies, check_dies
 
-RANDOM = "random_"
+_RANDOM = "random_"
 """Prefix of the buffers with random coefficients."""
 Covariance = Sequence[Sequence[float]]
 
@@ -86,3 +86,31 @@ def draw_parts(
         if wanted:
             total = total + draw_normal(fit.covariance[part], drawn, generator)
     return total
+
+
+def keep_random(module: nn.Module, fit: RandomFit, drawn: Tensor) -> None:
+    """Store drawn coefficients in the buffers of a module.
+
+    Parameters
+    ----------
+    module : Module
+        The module.
+    fit : RandomFit
+        The random model, which names the coefficients.
+    drawn : Tensor, shape (..., n)
+        The n coefficients, in the order and the units of `fit`.
+    """
+    for index, coefficient in enumerate(fit.coefficients):
+        module.register_buffer(f"{_RANDOM}{coefficient.name}", drawn[..., index])
+
+
+def kept_random(module: nn.Module) -> dict[str, Tensor]:
+    """Return the coefficients that `keep_random` stored in a `module`.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (...)
+        Name -> coefficient of every circuit, in its unit.
+    """
+    buffers = module.named_buffers(recurse=False)
+    return {name.removeprefix(_RANDOM): buffer for name, buffer in buffers if name.startswith(_RANDOM)}

@@ -18,6 +18,7 @@ from ..declare.periphery import Periphery
 from ..errors import DataError
 from ..registry import Records, load_head
 from .bitline import MovingCell
+from .checks import Guard
 from .elements import find_model
 
 _ITERATIONS = 6
@@ -32,17 +33,17 @@ class SaggingCell:
     ----------
     supply, ground : callable
         Current from the word line that is active at the supply, and into the one that is active at ground [A].
-    most : float
-        Largest sag of the fits [V].
+    inside : Guard
+        Check of a sag [V] against the range of the fits; a larger one is treated as any input outside its range.
     """
 
     supply: Callable[..., Any]
     ground: Callable[..., Any]
-    most: float
+    inside: Guard
 
     @classmethod
-    def from_records(cls, records: Records, head: str) -> "SaggingCell":
-        """Load the models of the cell of a head from a set of records.
+    def from_records(cls, records: Records, head: str, outside: str) -> "SaggingCell":
+        """Load the models of the cell of a `head` from a set of `records`; `outside` is as of `Guard`.
 
         Raises
         ------
@@ -57,7 +58,8 @@ class SaggingCell:
             find_model(records, declared.cell, ModelName(study=declared.sag.study, model=name)) for name in names
         )
         most = min(supply.fit.valid_range[name][1] for name in supply.fit.inputs[1:])
-        return cls(supply=supply, ground=ground, most=most)
+        inside = Guard("the sag of a word line", 0.0, most, outside, f"{supply.fit.model} was fitted")
+        return cls(supply=supply, ground=ground, inside=inside)
 
     def current(self, v_store: Tensor, sags: tuple[Tensor, Tensor]) -> Tensor:
         """Current from the bitline [A] at stored voltages [V] and `sags` of both word lines [V], elementwise."""
@@ -90,10 +92,11 @@ class Rows:
         none = torch.zeros_like(wide)
         sags = (none, none)
         for _ in range(_ITERATIONS):
-            currents = (cell.supply(wide, *sags), cell.ground(wide, *sags))
-            high, low = (_sag(periphery, current).clamp(max=cell.most) for current in currents)
-            sags = (high, low)
-        step = cell.most / 10
+            reached = [_sag(periphery, current(wide, *sags)) for current in (cell.supply, cell.ground)]
+            # The first steps overshoot; only the solution has to lie in the range of the fits.
+            sags = (reached[0].clamp(max=cell.inside.high), reached[1].clamp(max=cell.inside.high))
+        sags = (cell.inside(reached[0]), cell.inside(reached[1]))
+        step = cell.inside.high / 10
         further = (sags[0] + step, sags[1])
         there = cell.current(wide, sags)
         found = (there - cell.current(wide, (none, none)), cell.supply(wide, *sags))
@@ -167,7 +170,7 @@ class Surroundings:
     ----------
     periphery : Periphery
         Resistances.
-    records, head
+    records, head, outside
         As of `GainCell.from_records`.
 
     Raises
@@ -176,9 +179,9 @@ class Surroundings:
         If the records lack a model.
     """
 
-    def __init__(self, periphery: Periphery, records: Records, head: str) -> None:
+    def __init__(self, periphery: Periphery, records: Records, head: str, outside: str = "clamp") -> None:
         self.periphery = periphery
-        self._sagging = None if load_head(head).sag is None else SaggingCell.from_records(records, head)
+        self._sagging = None if load_head(head).sag is None else SaggingCell.from_records(records, head, outside)
         self._moving = MovingCell.from_records(records, head)
 
     def rows(self, v_store: Tensor) -> Rows:

@@ -295,7 +295,7 @@ class ArrayCircuit:
     def conversions(self, courses: Floats) -> Deck:
         """Return the deck of converters that are driven by charges over time.
 
-        The waveform of a charge has a small effect: the leakage of the precharge gate depends on the bitline voltage.
+        The waveform of a charge has a small effect: the leakage of the switches depends on the bitline voltage.
 
         Parameters
         ----------

@@ -181,7 +181,8 @@ def judge(
         Random arrays per pass for the intervals, with mismatch.
     """
     began = time.perf_counter()
-    predicted = [_predicted(case, models[case.operation.name]) for case in todo]
+    whole_array = comparison.periphery is not None
+    predicted = [_predicted(case, models[case.operation.name], whole=whole_array) for case in todo]
     model_s = time.perf_counter() - began
     if comparison.mismatch:
         drawn = [_ranks(case, models[case.operation.name], rows, draws, comparison.seed) for case in todo]
@@ -208,10 +209,14 @@ def _scales(comparison: Validation, name: str) -> Scales:
     return Scales(t_max=t_max, q_full=circuit["n_units"] * circuit["i_bias"] * t_max, lsb=t_max / _OUTPUT_STEPS)
 
 
-def _predicted(case: Case, model: ModelUnderTest) -> pd.DataFrame:
+def _predicted(case: Case, model: ModelUnderTest, *, whole: bool) -> pd.DataFrame:
+    """Predictions for the columns of a case; with `whole` all columns of its array load the rows."""
     found: dict[str, object] = {"sample": case.number, "point": list(case.columns)}
     for form in model.forms:
-        charge = model.charge(form, case.array, case.t_pulse)[list(case.columns)]
+        if whole:
+            charge = model.charge(form, case.array, case.t_pulse)[list(case.columns)]
+        else:
+            charge = model.charge(form, case.v_store, case.t_pulse)
         found |= {
             f"q_{form}": charge,
             f"output_{form}": model.output(form, charge),

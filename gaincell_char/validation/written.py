@@ -18,7 +18,7 @@ _MOST_LEVELS = 256
 
 
 def with_stored(comparison: Validation, todo: Sequence[Case], pool: Pool) -> Iterator[Case]:
-    """Yield the cases with the stored voltages, for cases whose arrays contain voltages of the DAC.
+    """Yield cases with their stored voltages; those that have them already are not simulated again.
 
     Parameters
     ----------
@@ -36,9 +36,11 @@ def with_stored(comparison: Validation, todo: Sequence[Case], pool: Pool) -> Ite
     SimulationError
         If a simulation fails.
     """
-    if not todo:
+    left = [case for case in todo if case.stored is None]
+    if not left:
+        yield from todo
         return
-    v_dac = np.unique(np.concatenate([np.unique(case.array) for case in todo]))
+    v_dac = np.unique(np.concatenate([np.unique(case.array) for case in left]))
     if len(v_dac) > _MOST_LEVELS:
         raise ParameterError(
             f"the tensors contain {len(v_dac)} different voltages of the DAC; each is simulated, and the maximum is "
@@ -46,7 +48,8 @@ def with_stored(comparison: Validation, todo: Sequence[Case], pool: Pool) -> Ite
         )
     stored = simulate_storage(comparison, v_dac, pool)
     for case in todo:
-        yield replace(case, stored=stored[np.searchsorted(v_dac, case.array)])
+        here = case.stored is not None
+        yield case if here else replace(case, stored=stored[np.searchsorted(v_dac, case.array)])
 
 
 def simulate_storage(comparison: Validation, v_dac: Floats, pool: Pool) -> Floats:

@@ -195,6 +195,8 @@ def simulate_cases(
     StorageError
         If a file could not be written.
     """
+    if comparison.write:
+        todo = list(with_stored(comparison, todo, pool))
     with watcher.stopping(pool), watcher.progress("comparing", len(todo)) as tick:
         done = simulate.run_validation(comparison, todo, out, pool, tick=tick, say=watcher.say)
         _keep_inputs(comparison, out)
@@ -219,8 +221,7 @@ def _waves(
 ) -> tuple[dict[str, tuple[pd.DataFrame, Deck]], list[str]]:
     """Waveforms of one column of each operation, and reasons for missing ones."""
     waves, missing = {}, []
-    first = _first(todo)
-    for case in with_stored(comparison, first, pool) if comparison.write else first:
+    for case in _first(todo):
         try:
             waves[case.operation.name] = waveforms(comparison, case, pool)
         except SimulationError as error:
