@@ -110,7 +110,7 @@ def kept_random(module: nn.Module) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor, shape (...)
-        Name -> coefficient of every circuit, in its unit.
+        Name -> coefficient of every circuit [its unit].
     """
     buffers = module.named_buffers(recurse=False)
     return {name.removeprefix(_RANDOM): buffer for name, buffer in buffers if name.startswith(_RANDOM)}
