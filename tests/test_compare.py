@@ -192,6 +192,8 @@ def test_compare_agrees_leaves_everything_and_goes_on(compared, there, gaincell)
     best = {row["operation"]: row for row in told["summary"] if row["form"] == "pulsed"}
     assert best["scores"]["rms_percent"] < 0.1
     assert best["values"]["rms_percent"] < 0.1
+    assert best["scores"]["noise_percent"] == pytest.approx(0.125, rel=0.1)
+    assert best["values"]["noise_percent"] == pytest.approx(0.21, rel=0.1)
     first = (there / "tables" / "outcomes.csv").read_text()
     status, out, _ = gaincell("compare", "-o", "there", "--instances", 2, *SMALL)
     assert (status, "0 of 4 passes simulated" in out) == (0, True)
@@ -231,6 +233,7 @@ def test_a_clamp_with_resistance_needs_the_sliced_form(gaincell, tmp_path):
     status, out, _ = gaincell("compare", "-o", "there", *SMALL, "--clamp", "resistor", "--operation", "scores")
     assert status == 0, out
     rows = {r["form"]: r for r in json.loads((tmp_path / "there" / "compare.json").read_text())["summary"]}
+    assert np.isnan(rows["sliced"]["noise_percent"])
     assert rows["sliced"]["charge_percent"] < 0.2
     assert rows["sliced"]["rms_percent"] < rows["pulsed"]["rms_percent"]
 
@@ -260,7 +263,10 @@ class Fake:
     def charge(self, _form, v_store, _t_pulse):
         return np.zeros(v_store.shape[1])
 
-    def output(self, _form, charge):
+    def swing(self, _form, v_store, _t_pulse):
+        return np.zeros(v_store.shape[1])
+
+    def output(self, _form, charge, _swing):
         return np.arange(len(charge)) * 1e-9 + self.off
 
     def stated(self, _form, charge, _t_pulse):
@@ -303,10 +309,11 @@ def test_columns_without_a_pulse_do_not_make_an_rms_smaller():
     [line] = _judged(30e-12, 1e-11).summary.to_dict("records")
     assert (line["n"], line["n_silent"]) == (300, 0)
     table = pd.DataFrame({"status": ["ok"] * 4, "output": [0.0, 0.0, 2e-9, 4e-9], "q_bl": [1e-15, 0.0, 0.0, 0.0]})
-    table = table.assign(output_x=[0.0, 1e-9, 2e-9, 3e-9], stated_x=1e-9, q_x=0.0)
+    table = table.assign(output_x=[0.0, 1e-9, 2e-9, 3e-9], stated_x=1e-9, q_x=0.0, noise=[9e-9, 1e-9, 1e-9, 2e-9])
     line = score._line(table, "scores", "x", score.Scales(t_max=10e-9, q_full=1e-12, lsb=1e-9))
     assert (line["n"], line["n_silent"]) == (3, 1)
     assert line["rms_ns"] == pytest.approx(np.sqrt(2 / 3))
+    assert line["noise_ns"] == pytest.approx(np.sqrt(6 / 3))
     assert line["ratio"] == pytest.approx(np.sqrt(2 / 3))
     assert line["r2"] == pytest.approx(1 - 2 / 8)
     assert line["charge_percent"] == pytest.approx(100 * 1e-3 / 2), "every column has a charge"

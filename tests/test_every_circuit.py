@@ -53,11 +53,12 @@ def grids(circuit, bench):
 
 
 def axes_of(circuit, model):
-    """Input -> values: those of the sweep, and three temperatures and supplies for a model over conditions."""
+    """Input -> values: those of the sweep, and three temperatures and supplies or biases of a model over conditions."""
     over = isinstance(model, PvtModel)
+    reference = parameters(circuit, circuit.bench(model.bench))
     values = {
         **grids(circuit, circuit.bench(model.bench)),
-        **({"temp": TEMPS, "vdd": (0.81, 0.9, 0.99)} if over else {}),
+        **({"temp": TEMPS, model.supply: np.array([0.9, 1.0, 1.1]) * reference[model.supply]} if over else {}),
     }
     return {
         name: np.asarray(values[name], dtype=float)[:: 4 if over and len(values[name]) > 8 else 1]
@@ -238,12 +239,14 @@ def test_models_refer_to_what_exists(circuit):
 
 
 def test_noise_floors_refer_to_what_exists(circuit):
-    studies = {study.key: study for study in circuit.all_studies}
     for bench, floor in circuit.noise_floors.items():
-        noise = circuit.model(floor.model)
-        assert noise in models_of(circuit, studies[floor.study]), bench
+        source = floor.circuit or circuit
+        noise = source.model(floor.model)
+        [study] = [study for study in source.all_studies if study.key == floor.study]
+        assert noise in models_of(source, study), bench
+        assert source == registry.load_circuit(source.name), bench
         assert set(floor.inputs) == set(noise.inputs), bench
-        of_noise = circuit.bench(noise.bench).output(noise.output).unit
+        of_noise = source.bench(noise.bench).output(noise.output).unit
         per = {"C": {1.0: "C"}, "V": {1.0: "V"}, "s": {1.0: "s"}}
         for model in (model for model in circuit.models if model.bench == bench):
             assert {name for name in floor.inputs.values() if isinstance(name, str)} <= set(model.inputs), model.name
@@ -425,7 +428,7 @@ def compare(stored, model, selection, new):
 LARGE = (
     "gain_cell.bitline", "gain_cell.dc_corners", "gain_cell_switched.bitline", "gain_cell_switched.dc",
     "gain_cell_switched.dc_corners", "relu_c2p.transfer", "signed_c2p.transfer",
-    *(name for name in RECORDS if name.endswith("_pvt")),
+    *(name for name in RECORDS if name.endswith(("_pvt", "_bias"))),
 )  # fmt: skip
 
 

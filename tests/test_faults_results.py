@@ -369,7 +369,8 @@ def test_a_comparison_says_on_the_terminal_what_its_gate_counted(gaincell):
     )
     assert status == 0, out
     plain = " ".join(out.split())
-    assert "stated ps, median" in plain
+    assert re.search(r"stated ps, .*median", plain)
+    assert re.search(r"noise .*floor .*ps", plain)
     assert re.search(r"scores, \w+: 4 columns, \d of them without a pulse in SPICE and model", plain)
     assert re.search(
         r"the worst is column \d+ of query \d+, with an error of \S+ ps at \S+ fC, where the records state", plain

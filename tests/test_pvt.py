@@ -190,10 +190,11 @@ def test_a_study_over_conditions_is_optional_and_covers_its_models(circuit, stud
         assert fit.valid_range["temp"] == (-40.0, 125.0)
         for name in model.nominal.inputs:
             assert fit.valid_range[name] == (min(plan.sweep[name]), max(plan.sweep[name])), name
+    supply = circuit.models_of(study)[0].supply
     rails = [model.rails for model in circuit.models_of(study)]
     for _, at in draw_runs(plan, record.fits):
         for name in rails[0]:
-            low, high = circuit.models_of(study)[0].limits(name, at["vdd"])
+            low, high = circuit.models_of(study)[0].limits(name, at[supply])
             assert low <= at[name] <= high
 
 

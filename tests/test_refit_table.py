@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gaincell_char import registry
+from gaincell_char.fitting.noise_floor import compute_noise_floor
 from gaincell_char.fitting.record import Record
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +57,11 @@ def test_the_worst_is_listed_on_top_with_every_coefficient_below(table):
     assert "cubic_charge" in rows[1]
     assert "| fits whose predictions moved by less than the stated error | 2 | 1 |" in page
     assert "`x/z` gone: only in the older record" in page
+    row = next(row for row in table.errors(changes[1]))
+    noise = registry.load_record("gc28", "gain_cell.noise").fits
+    floor = compute_noise_floor(registry.load_circuit("gain_cell"), new.fits[1], noise)
+    assert row.endswith(f"| {table.show(floor, 'C')} |")
+    assert row in page.splitlines()
     was, now = (record.fits[1].coefficients["k_n"].value for record in (old, new))
     assert any(f"| `k_n` | {was:.6g} | {now:.6g} |" in row for row in rows)
     assert sum("| `" in row[5:] for row in rows) == sum(len(fit.coefficients) for fit in new.fits)

@@ -195,7 +195,7 @@ def test_a_window_and_an_array_longer_than_the_tokens_hide_nothing():
         ("shape", lambda: Decay.sample_leaks((3,))),
         ("time", lambda: GainCellArray(K).age(full(1e-4, 2, 6, 4), Decay.from_records("gc28"))),
         ("decay", lambda: GainCellArray(K).age(1e-4, None)),
-        ("q_in", lambda: ReLUC2P.from_records("gc28")(T, T)),
+        ("q_swing", lambda: ReLUC2P.from_records("gc28")(T, 3e-13)),
         ("form", lambda: attention(Q, K, V, form=["dc"])),
         ("form", lambda: GainCell.from_records("gc28", ["dc"])),
     ],

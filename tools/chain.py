@@ -1,6 +1,6 @@
 """Codes of the DAC in, pulses out: columns of 64 cells in SPICE and in the software model.
 
-    python tools/chain.py FOLDER --simulate
+    python tools/chain.py FOLDER --simulate ideal
     python tools/chain.py FOLDER
 
 The first command simulates what FOLDER lacks (four minutes with an ideal periphery, up to an hour with a finite one,
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markdown_table import table
+from markdown_table import NONE, table
 from marked_block import rewrite
 
 import gaincell_char as gc
@@ -106,6 +106,7 @@ def rows(folder: Path) -> Iterator[tuple[str, ...]]:
                     f"{one['rms_percent']:.2g} %",
                     f"{one['n_near']}",
                     f"{one['rms_beyond']:.2g} %",
+                    NONE if np.isnan(one["noise_percent"]) else f"{one['noise_percent']:.2g} %",
                     f"{one['worst_percent']:.2g} %",
                     f"{one['charge_percent']:.2g} %",
                 )
@@ -129,7 +130,7 @@ def main() -> None:
         return
     heads = (
         "condition", "periphery", "operation", "hold", "columns with a pulse", "without", "target, rms",
-        "measured, rms", "near the threshold", "rms without them", "measured, worst", "charge, rms",
+        "measured, rms", "near the threshold", "rms without them", "noise floor", "measured, worst", "charge, rms",
     )  # fmt: skip
     text = table(heads, list(rows(arguments.folder)))
     rewrite("docs/benchmarks.md", "chain", text)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markdown_table import table
+from markdown_table import NONE, table
 from marked_block import rewrite
 
 import gaincell_char as gc
 from gaincell_char import registry
+from gaincell_char.workflows.noise_floors import find_packaged_noise
 
 TOKEN, WRITE, VDD = 65e-9, 10e-9, 0.9
 LEVELS = tuple(VDD * n / 7 for n in range(8))
@@ -54,6 +55,11 @@ class Case:
         values = found.v_store.isel(corner=0, temp=0).transpose("v_init", "tokens").to_numpy()
         return {"title": self.title, "simulator": found.attrs["simulator"], "v_store": values.tolist()}
 
+    def noise_floor(self) -> float | None:
+        """Rms noise of the stored voltage [V]; None if it is not known."""
+        record = registry.load_record("gc28", "capacitor_decay.decay")
+        return find_packaged_noise(record, record.fit("four_leaks", temp=self.temp))
+
     def predict(self) -> np.ndarray[Any, Any]:
         """Stored voltage [V] by the model, shape (levels, times)."""
         model = gc.load_model(registry.load_record("gc28", "capacitor_decay.decay"), "four_leaks", temp=self.temp)
@@ -76,8 +82,9 @@ def cases() -> Iterator[Case]:
 
 
 def rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """Write bitline, temperature, levels, time, drift in SPICE, error of the model."""
+    """Write bitline, temperature, levels, time, drift in SPICE, error of the model, noise floor."""
     for case, result in zip(cases(), found, strict=True):
+        noise = case.noise_floor()
         simulated, predicted = np.array(result["v_store"]), case.predict()
         for index, time in enumerate(case.times):
             drift, error = simulated[:, index] - case.levels, predicted[:, index] - simulated[:, index]
@@ -90,6 +97,7 @@ def rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
                 f"{1e3 * np.sqrt(np.mean(drift**2)):.3g}",
                 f"{1e3 * np.sqrt(np.mean(error**2)):.2g}",
                 f"{1e3 * np.abs(error).max():.2g}",
+                NONE if noise is None else f"{1e3 * noise:.2g}",
             )
 
 
@@ -107,7 +115,7 @@ def main() -> None:
     found = json.loads(arguments.results.read_text(encoding="utf-8"))
     heads = (
         "write bitline", "degC", "levels", "tokens", "time, us", "drift in SPICE, mV rms", "error of the model, mV rms",
-        "worst, mV",
+        "worst, mV", "noise floor, mV rms",
     )  # fmt: skip
     text = table(heads, list(rows(found)))
     rewrite("docs/benchmarks.md", "decay", f"{text}\n\nSimulated with {found[0]['simulator']}.")

@@ -29,7 +29,7 @@ def rows() -> Iterator[Row]:
         f"{cell}",
     )
     yield (
-        "lines of code that declare both converters, without noise and models over conditions",
+        "lines of code that declare both converters, without noise and what belongs to their use in an array",
         f"≤ {found['LONGEST_CONVERTERS']}",
         f"{converters}",
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markdown_table import table
+from markdown_table import NONE, table
 from marked_block import rewrite
 from stated_errors import fitted
 
@@ -24,6 +24,7 @@ from gaincell_char.fitting.fit import Fit
 from gaincell_char.fitting.record import Record
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweeping.run import characterize
+from gaincell_char.workflows.noise_floors import find_packaged_noise
 
 TECHNOLOGY = registry.DEFAULT_TECHNOLOGY
 RECORDS = ("gain_cell.pulse", "gain_cell_switched.pulse", "relu_c2p.transfer", "signed_c2p.transfer")
@@ -66,13 +67,20 @@ HEADS = {
 }  # fmt: skip
 
 
+def noise_floor(row: dict[str, Any], digits: int) -> str:
+    """Rms noise of the output of an exported subcircuit, with so many digits."""
+    record = registry.load_record(TECHNOLOGY, row["record"])
+    floor = find_packaged_noise(record, record.fit(row["model"]))
+    return NONE if floor is None else units.show(floor, row["unit"], digits)
+
+
 def page(rows: list[dict[str, Any]], simulator: str) -> str:
     """The table, with technology and simulator."""
     found = table(
-        ("record", "model", *HEADS.values(), "relative time"),
+        ("record", "model", *HEADS.values(), "noise floor", "relative time"),
         (
             (f"`{row['record']}`", f"`{row['model']}`", *(units.show(row[k], row["unit"], 3) for k in HEADS),
-             f"{row['macro_s'] / row['transistors_s']:.2f}")
+             noise_floor(row, 3), f"{row['macro_s'] / row['transistors_s']:.2f}")
             for row in rows
         ),
     )  # fmt: skip

@@ -120,11 +120,12 @@ PANELS = (
         "linear: 25.8, then 22.5 at 10,000; nonlinear from GPT-2: 47.6 at 6,000; from scratch: 237 at 6,200",
         f"{CODE} (results file)", NONE, ABSENT, "training of a model"),
     Row("5a", "phi(Q K^T) of a 64x64 array, SPICE against software", "error not readable", f"content {HERE}",
-        "cubic, the published form: {scores_cubic} % of 15 ns rms; fitted form: {scores_best} %; {columns} columns; "
-        "[picture](images/compare.png)", PARTLY, "published error; the foundry's transistors"),
-    Row("5b", "phi(S) V of a 64x64 array, SPICE against software", "error not readable", f"content {HERE}",
-        "cubic: {values_cubic} %; fitted form: {values_best} %; {columns} columns", PARTLY,
+        "cubic, the published form: {scores_cubic} % of 15 ns rms; fitted form: {scores_best} %; noise floor: "
+        "{scores_noise} %; {columns} columns; [picture](images/compare.png)", PARTLY,
         "published error; the foundry's transistors"),
+    Row("5b", "phi(S) V of a 64x64 array, SPICE against software", "error not readable", f"content {HERE}",
+        "cubic: {values_cubic} %; fitted form: {values_best} %; noise floor: {values_noise} %; {columns} columns",
+        PARTLY, "published error; the foundry's transistors"),
     Row("5c", "latency against GPUs", "x300 RTX 4090 (their data: {rtx_s}), x7,000 Jetson Nano ({jetson_s}), x100 H100",
         f"ratios {THIRD}; data {CODE}", NONE, ABSENT, "a GPU measured by us; a latency of our arrays"),
     Row("5d", "energy against GPUs", "x90,000 RTX 4090 (their data: {rtx_j}), x40,000 Jetson Nano ({jetson_j}), "
@@ -346,7 +347,8 @@ def from_arrays(pool: gc.Pool) -> dict[str, str]:
     summary = score.judge(comparison, models, rows, todo).summary.set_index(["operation", "form"])
     names = {(o, f): f"{o}_{n}" for o in ("scores", "values") for f, n in (("cubic", "cubic"), ("pulsed", "best"))}
     errors = {name: f"{summary.rms_percent[place]:.2g}" for place, name in names.items()}
-    return {**errors, "columns": str(summary.n["scores", "pulsed"])}
+    noise = {f"{o}_noise": f"{summary.noise_percent[o, 'pulsed']:.2g}" for o in ("scores", "values")}
+    return {**errors, **noise, "columns": str(summary.n["scores", "pulsed"])}
 
 
 PUBLISHED = {"color": "#D55E00", "ls": "--", "lw": 2}  # Okabe and Ito

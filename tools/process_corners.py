@@ -10,13 +10,15 @@ import argparse
 from collections.abc import Iterator
 
 import numpy as np
-from markdown_table import table
+from markdown_table import NONE, table
 from marked_block import rewrite
+from stated_errors import fitted
 
 import gaincell_char as gc
 from gaincell_char import registry
 from gaincell_char.spice.pool import Pool
 from gaincell_char.torch import Dies
+from gaincell_char.workflows.noise_floors import find_packaged_noise
 
 DIES, SEED, CHARGES = 64, 20261202, 48
 CORNERS = ("ss", "ff", "sf", "fs")
@@ -36,6 +38,7 @@ def rows(pool: Pool) -> Iterator[tuple[str, ...]]:
         sampled = gc.monte_carlo(circuit, "transfer", n=DIES, vary="process", seed=SEED, pool=pool)
         [fit] = sampled.record.spread.random if sampled.record.spread else []
         random = registry.load_random(sampled.record, fit.model)
+        noise = noise_floor(circuit)
         q_in = np.sort(rng.uniform(BEND, 0.95 * full, CHARGES) * rng.choice(signs, CHARGES))
         for corner in CORNERS:
             drawn = dict(
@@ -55,10 +58,18 @@ def rows(pool: Pool) -> Iterator[tuple[str, ...]]:
                 corner,
                 f"{counted.sum()}",
                 f"{1e12 * np.sqrt(np.mean(moved**2)):.3g} ps",
-                f"{TARGET_PS:g} ps" if corner in ("ss", "ff") else "none",
+                f"{TARGET_PS:g} ps" if corner in ("ss", "ff") else NONE,
                 f"{1e12 * np.sqrt(np.mean(error**2)):.2g} ps",
                 f"{1e12 * np.abs(error).max():.2g} ps",
+                noise,
             )
+
+
+def noise_floor(circuit: str) -> str:
+    """Rms jitter of the pulse of a converter at tt and 27 degC."""
+    record = registry.load_record("gc28", f"{circuit}.transfer")
+    floor = find_packaged_noise(record, fitted(record))
+    return NONE if floor is None else f"{1e12 * floor:.2g} ps"
 
 
 def main() -> None:
@@ -68,7 +79,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with Pool(arguments.workers, timeout_s=120) as pool:
         found = list(rows(pool))
-    heads = ("converter", "corner", "charges", "shift from tt, rms", "target", "measured, rms", "measured, worst")
+    heads = ("converter", "corner", "charges", "shift from tt, rms", "target", "measured, rms", "measured, worst",
+             "noise floor at tt, 27 degC")  # fmt: skip
     text = table(heads, found)
     rewrite("docs/benchmarks.md", "process-corners", text)
     print(text)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markdown_table import table
+from markdown_table import NONE, table
 from marked_block import rewrite
 
 import gaincell_char as gc
@@ -29,6 +29,7 @@ from gaincell_char.spice.pool import Pool
 from gaincell_char.sweeping.run import OK
 from gaincell_char.sweeping.scattered import characterize_scattered
 from gaincell_char.workflows.characterize_all import plan_study
+from gaincell_char.workflows.noise_floors import find_packaged_noise
 
 CIRCUITS = ("gain_cell", "relu_c2p", "signed_c2p")
 SEED, COUNT = 20261130, 96
@@ -139,13 +140,27 @@ def _beyond(circuit: Circuit, fit: Any, good: pd.DataFrame, error: Any) -> dict[
 
 
 def rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """One row per model: rms errors at every place."""
+    """One row per model: rms errors at every place, and the noise floor at the conditions at which it is known."""
     for study, model in dict.fromkeys((one["study"], one["model"]) for one in found):
         own = {one["place"]: one for one in found if (one["study"], one["model"]) == (study, model)}
-        yield (f"`{study}`", f"`{model}`", *(_show(own[str(place)]) for place in PLACES))
+        noise = noise_floor(study, model)
+        yield (f"`{study}`", f"`{model}`", *(_show(own[str(place)]) for place in PLACES), noise)
         if "rms_beyond" in next(iter(own.values())):
             beyond = [{**own[str(place)], "rms": own[str(place)]["rms_beyond"]} for place in PLACES]
-            yield (f"`{study}`", f"`{model}`, without charges near the threshold", *map(_show, beyond))
+            yield (f"`{study}`", f"`{model}`, without charges near the threshold", *map(_show, beyond), noise)
+
+
+def noise_floor(study: str, name: str) -> str:
+    """Rms noise of the output of a model over conditions at tt and 27 degC, in the unit of its errors."""
+    circuit = registry.load_circuit(study.partition(".")[0])
+    model = circuit.model(name)
+    assert isinstance(model, PvtModel)
+    own = circuit.study_of(model.nominal)
+    assert own is not None
+    record = registry.load_record("gc28", f"{circuit.name}.{own.key}")
+    fit = record.fit(model.nominal.name)
+    floor = find_packaged_noise(record, fit)
+    return NONE if floor is None else _show({"unit": fit.unit, "rms": floor, "full": fit.full_range})
 
 
 def _show(one: dict[str, Any]) -> str:
@@ -178,6 +193,7 @@ def columns(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
             f"{one['n_silent']}",
             f"{1e3 * one['rms_ns']:.2g}",
             f"{100 * one['rms_ns'] / T_MAX_NS:.2g}",
+            NONE if np.isnan(one["noise_percent"]) else f"{one['noise_percent']:.2g}",
             f"{1e3 * one['stated_ns']:.2g}",
         )
 
@@ -197,7 +213,7 @@ def main() -> None:
         arguments.results.write_text(json.dumps(found, default=float), encoding="utf-8")
         return
     found = json.loads(arguments.results.read_text(encoding="utf-8"))
-    heads = ("study", "model", *map(str, PLACES))
+    heads = ("study", "model", *map(str, PLACES), "noise floor at tt, 27 degC")
     counts = [one["n"] for one in found["errors"] if one["unit"] == "s"]
     text = "\n\n".join(
         [
@@ -209,7 +225,7 @@ def main() -> None:
     rewrite("docs/benchmarks.md", "pvt", text)
     heads = (
         "operation", "corner", "degC", "supply", "columns with a pulse", "without", "rms, ps", "rms, % of t_max",
-        "stated, ps",
+        "noise floor, % of t_max", "stated, ps",
     )  # fmt: skip
     more = table(heads, list(columns(found["columns"])))
     rewrite("docs/benchmarks.md", "pvt-columns", more)

@@ -73,15 +73,20 @@ def other_rows(records: dict[str, Record]) -> list[Row]:
     decay = records["capacitor_decay.decay"]
     rows = []
     for temp in (27.0, 85.0):
-        error = stated(decay.fit("four_leaks", temp=temp))
-        rows.append((f"capacitor decay at {temp:g} degC: rms", "2.5 mV", f"{1e3 * error.rms:.2f} mV", NONE))
+        fit = decay.fit("four_leaks", temp=temp)
+        shown = scaled(noise_floor(decay, fit, records["gain_cell.noise"]), 1e3, "mV", 2)
+        rows.append((f"capacitor decay at {temp:g} degC: rms", "2.5 mV", f"{1e3 * stated(fit).rms:.2f} mV", shown))
     for name, circuit in (("ReLU", "relu_c2p"), ("signed", "signed_c2p")):
         record = records[f"{circuit}.transfer"]
         error = stated(fitted(record))
-        floor = noise_floor(record, fitted(record), records[f"{circuit}.noise"])
-        shown = NONE if floor is None else f"{1e12 * floor:.1f} ps"
+        shown = scaled(noise_floor(record, fitted(record), records[f"{circuit}.noise"]), 1e12, "ps", 1)
         rows.append((f"{name} converter: rms", "10 ps", f"{1e12 * error.rms:.1f} ps", shown))
     return rows
+
+
+def scaled(floor: float | None, factor: float, unit: str, decimals: int) -> str:
+    """A noise floor [SI], in a unit that is so many times smaller."""
+    return NONE if floor is None else f"{factor * floor:.{decimals}f} {unit}"
 
 
 def percent(record: Record, fit: Fit, noise: Record) -> str:

@@ -9,20 +9,15 @@ A table whose parts are not in the folder is left as it is.  No number of the ta
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import headline
-import torch
 from markdown_table import NONE, digits, power, table
 from marked_block import rewrite
-
-from gaincell_char.registry import DEFAULT_TECHNOLOGY
-from gaincell_char.torch import GainCellArray
-from gaincell_char.torch.elements import longest_pulse
-from gaincell_char.torch.noise import InputNoise, ReadNoise
 
 FIGURE = ("figure", "target", "measured")
 OPERATIONS = ("scores", "values")
@@ -44,17 +39,10 @@ def both(found: dict[str, Any], form: str, what: str) -> tuple[str, ...]:
     return tuple(f"{line(found, operation, form)[what]:.2g} %" for operation in OPERATIONS)
 
 
-def column_noise() -> tuple[str, ...]:
-    """Rms noise of the pulse of a column of 64 cells, for both operations [% of t_max], drawn as in the comparison."""
-    draw = torch.Generator().manual_seed(0)
-    v_store = 0.9 * torch.rand(64, 128, generator=draw, dtype=torch.float64)
-    t_max = longest_pulse(DEFAULT_TECHNOLOGY)
-    t_pulse = t_max * torch.rand(32, 64, generator=draw, dtype=torch.float64)
-    cells, charge = ReadNoise(), GainCellArray(v_store)(t_pulse)
-    read = cells.deviation(t_pulse, cells.weights(v_store))
-    inputs = (InputNoise(operation) for operation in OPERATIONS)
-    widths = (torch.hypot(read, noise.deviation(charge)) / noise.charge_per_time / t_max for noise in inputs)
-    return tuple(f"{100 * float((width**2).mean().sqrt()):.2g} %" for width in widths)
+def floor(found: dict[str, Any], form: str) -> tuple[str, ...]:
+    """Rms noise of the pulses of the same columns, for both operations [% of t_max]."""
+    values = (line(found, operation, form)["noise_percent"] for operation in OPERATIONS)
+    return tuple(NONE if math.isnan(value) else f"{value:.2g} %" for value in values)
 
 
 def share(drawn: dict[str, Any], operation: str, kind: str) -> str:
@@ -66,19 +54,20 @@ def share(drawn: dict[str, Any], operation: str, kind: str) -> str:
 
 def agreement(spice: dict[str, Any]) -> str:
     """Columns of an array in SPICE and in PyTorch; the table has two columns for each operation."""
-    noise, without, drawn = column_noise(), (NONE, NONE), spice["mismatch"]
+    without, ideal, drawn = (NONE, NONE), spice["ideal"], spice["mismatch"]
     return table(
         ("figure", "target", "measured, scores", "measured, values", "noise floor, scores", "noise floor, values"),
         [
             ("ideal clamp, `pulsed` form: pulse width, rms", "0.1 %",
-             *both(spice["ideal"], "pulsed", "rms_percent"), *noise),
-            ("the same, every device drawn in SPICE", NONE, *both(drawn, "pulsed", "rms_percent"), *noise),
+             *both(ideal, "pulsed", "rms_percent"), *floor(ideal, "pulsed")),
+            ("the same, every device drawn in SPICE", NONE, *both(drawn, "pulsed", "rms_percent"),
+             *floor(drawn, "pulsed")),
             ("ideal clamp, published form: pulse width, rms", "about 10 %",
-             *both(spice["ideal"], "cubic", "rms_percent"), *noise),
+             *both(ideal, "cubic", "rms_percent"), *floor(ideal, "cubic")),
             ("300 ohm clamp, `sliced` form: charge, rms", "0.2 %",
              *both(spice["resistor"], "sliced", "charge_percent"), *without),
             ("no clamp, switched cell, `sliced` form: pulse width, rms", "0.5 %",
-             *both(spice["passive"], "sliced", "rms_percent"), *without),
+             *both(spice["passive"], "sliced", "rms_percent"), *floor(spice["passive"], "sliced")),
             *(
                 (f"mismatch: {kind} columns inside the model's 90 % interval", "85 to 95 %",
                  *(share(drawn, operation, kind) for operation in OPERATIONS), *without)
@@ -146,13 +135,14 @@ def attention(seconds: dict[str, float]) -> str:
 def forms(spice: dict[str, Any]) -> str:
     """Every form of every comparison."""
     heads = (
-        "bitline", "operation", "form", "rms [ps]", "worst [ps]", "rms [LSB]", "rms [% of t_max]", "R2",
-        "charge, rms [%]", "stated rms [ps]", "rms / stated", "columns", "without a pulse",
+        "bitline", "operation", "form", "rms [ps]", "noise floor [ps]", "worst [ps]", "rms [LSB]",
+        "rms [% of t_max]", "R2", "charge, rms [%]", "stated rms [ps]", "rms / stated", "columns", "without a pulse",
     )  # fmt: skip
     return table(
         heads,
         (
-            (name, r["operation"], r["form"], digits(1e3 * r["rms_ns"], 3), digits(1e3 * r["worst_ns"], 3),
+            (name, r["operation"], r["form"], digits(1e3 * r["rms_ns"], 3),
+             NONE if math.isnan(r["noise_ns"]) else digits(1e3 * r["noise_ns"], 3), digits(1e3 * r["worst_ns"], 3),
              digits(r["rms_lsb"], 2), digits(r["rms_percent"], 2), f"{r['r2']:.7f}", digits(r["charge_percent"], 2),
              digits(1e3 * r["stated_ns"], 3), digits(r["ratio"], 3), str(r["n"]), str(r["n_silent"]))
             for key, name in BITLINES.items() for r in spice[key]["summary"]

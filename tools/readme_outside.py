@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import exports
 import external_data
 import headline
 from markdown_table import NONE, power, table
 from marked_block import rewrite
-from stated_errors import noise_floor, stated
+from stated_errors import noise_percent, stated
 
 from gaincell_char import registry, units
 from gaincell_char.fitting.accuracy import Errors
@@ -32,8 +33,7 @@ def sky130(name: str, model: str) -> Errors:
 def sky130_noise(name: str, model: str, scale: float = 0.0) -> str:
     """Rms noise of the output of a sky130 fit [% of `scale`, or of its full range]."""
     record = registry.load_record("sky130", name)
-    floor = noise_floor(record, record.fit(model), registry.load_record("sky130", f"{record.circuit}.noise"))
-    return NONE if floor is None else f"{100 * floor / (scale or record.fit(model).full_range):.4f} %"
+    return noise_percent(record, record.fit(model), scale)
 
 
 def rows(macros: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -50,7 +50,7 @@ def rows(macros: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
         target, measured = (
             units.show(float(f"{macro[key]:.2g}"), macro["unit"]) for key in ("formula_rms", "rms")
         )  # fmt: skip
-        yield f"exported subcircuit, `{macro['record']}`: rms", target, measured, NONE
+        yield f"exported subcircuit, `{macro['record']}`: rms", target, measured, exports.noise_floor(macro, 2)
     refit = power(external_data.refit())
     yield "cubic fitted to a table of the published polynomial: worst coefficient", "1e-9", refit, NONE
 

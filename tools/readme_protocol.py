@@ -21,7 +21,8 @@ from stated_errors import stated
 from gaincell_char import units
 from gaincell_char.fitting.fit import FITTED, Fit
 from gaincell_char.fitting.record import Record, read_record
-from gaincell_char.registry import load_circuit
+from gaincell_char.registry import load_circuit, load_record
+from gaincell_char.workflows.noise_floors import find_packaged_noise
 
 LARGEST_RATIO = 1.1
 UNDETERMINED = "not determined"
@@ -32,16 +33,28 @@ def percent(value: float) -> str:
     return f"{digits(100 * value, 3)} %"
 
 
-def dense(rows: Sequence[dict[str, Any]]) -> str:
+def noise(record: Record, fit: Fit) -> str:
+    """Rms noise of the output of a fit, relative to its full range."""
+    floor = find_packaged_noise(record, fit)
+    return NONE if floor is None else percent(floor / fit.full_range)
+
+
+def noise_of(row: dict[str, Any], records: Sequence[Record]) -> str:
+    """Rms noise of the output of the fit of a row, relative to its full range."""
+    [record] = [one for one in records if (one.circuit, one.study) == (row["circuit"], row["study"])]
+    return noise(record, record.fit(row["model"], **row["conditions"]))
+
+
+def dense(rows: Sequence[dict[str, Any]], records: Sequence[Record]) -> str:
     """Stated and dense largest error of every model, at the condition with the largest ratio."""
     worst: dict[tuple[str, str], dict[str, Any]] = {}
     for row in sorted(rows, key=lambda row: row["ratio"]):
         worst[f"{row['circuit']}.{row['study']}", row["model"]] = row
     heads = ("study", "model", "stated worst", "dense worst", "dense / stated", "points behind it", "dense points",
-             "worst of fresh points")  # fmt: skip
+             "worst of fresh points", "noise floor, rms")  # fmt: skip
     lines = [
         (f"`{study}`", model, percent(row["stated"]), percent(row["dense"]), f"{row['ratio']:.3f}",
-         str(row["n_stated"]), str(row["n_dense"]), percent(row["fresh"]))
+         str(row["n_stated"]), str(row["n_dense"]), percent(row["fresh"]), noise_of(row, records))
         for (study, model), row in sorted(worst.items())
     ]  # fmt: skip
     return table(heads, lines)
@@ -72,7 +85,7 @@ def each(records: Sequence[Record]) -> Iterator[tuple[Record, Fit]]:
 def ends(records: Sequence[Record]) -> str:
     """Errors at the left-out ends of the range of each input, beside those of cross-validation and of fresh points."""
     heads = ("study", "model", "input", "lower end", "error, lower end", "upper end", "error, upper end",
-             "cross-validation", "fresh points")  # fmt: skip
+             "cross-validation", "fresh points", "noise floor")  # fmt: skip
     lines = []
     for record, fit in each(records):
         found = list(fit.end_blocks or ())
@@ -82,7 +95,7 @@ def ends(records: Sequence[Record]) -> str:
             off = [UNDETERMINED if end.errors is None else percent(end.errors.nrmse) for end in (lower, upper)]
             crossed = percent(fit.cross_validation.nrmse) if fit.cross_validation else NONE
             lines.append((f"`{record.circuit}.{record.study}`", fit.model, f"`{lower.input}`", at[0], off[0], at[1],
-                          off[1], crossed, percent(stated(fit).nrmse)))  # fmt: skip
+                          off[1], crossed, percent(stated(fit).nrmse), noise(record, fit)))  # fmt: skip
     return table(heads, lines)
 
 
@@ -94,14 +107,15 @@ def show_range(low: float, high: float, unit: str) -> str:
 def rows(records: Sequence[Record]) -> str:
     """Errors in the row in which they are largest relative to its own range, beside the global ones."""
     heads = ("study", "model", "row", "error relative to its range", "error relative to the full range",
-             "rows compared", "rows below 1 % of the full range")  # fmt: skip
+             "noise floor relative to the full range", "rows compared", "rows below 1 % of the full range")  # fmt: skip
     lines = []
     for record, fit in each(records):
         row = fit.row_error
         if row is not None:
             at = f"`{row.input}` = {units.show(row.at, unit_of(record, row.input))}"
             lines.append((f"`{record.circuit}.{record.study}`", fit.model, at, percent(row.nrmse),
-                          percent(stated(fit).nrmse), str(row.n_rows), str(row.n_flat)))  # fmt: skip
+                          percent(stated(fit).nrmse), noise(record, fit), str(row.n_rows),
+                          str(row.n_flat)))  # fmt: skip
     return table(heads, lines)
 
 
@@ -116,12 +130,13 @@ def unit_of(record: Record, name: str) -> str:
 def blind(found: Sequence[dict[str, Any]]) -> str:
     """Two rows of a table predict the others."""
     heads = ("technology", "model", "rows of the fit, `v_in`", "error in the other rows", "worst in the other rows",
-             "error in the rows of the fit")  # fmt: skip
+             "error in the rows of the fit", "noise floor")  # fmt: skip
     lines = []
     for row in found:
         used = " and ".join(units.show(value, "V") for value in row["used"])
         errors = [percent(row[name]) if name in row else UNDETERMINED for name in ("nrmse", "worst", "fitted_nrmse")]
-        lines.append((row["technology"], row["model"], used, *errors))
+        record = load_record(row["technology"], "gain_cell.dc")
+        lines.append((row["technology"], row["model"], used, *errors, noise(record, record.fit(row["model"]))))
     return table(heads, lines)
 
 
@@ -136,7 +151,7 @@ def main() -> None:
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.measured.glob("protocol_*")}
     texts = {"left-out ends": ends(records), "rows": rows(records)}
     if "protocol_dense" in found:
-        texts |= {"worst": summary(found["protocol_dense"]), "dense": dense(found["protocol_dense"])}
+        texts |= {"worst": summary(found["protocol_dense"]), "dense": dense(found["protocol_dense"], records)}
     if "protocol_blind" in found:
         texts["blind"] = blind(found["protocol_blind"])
     for name, text in texts.items():

@@ -10,7 +10,7 @@ import argparse
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from gaincell_char import registry, units
 from gaincell_char.fitting.accuracy import Errors
 from gaincell_char.fitting.fit import Fit
 from gaincell_char.fitting.record import Record, read_record
+from gaincell_char.workflows.noise_floors import find_packaged_noise
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "refit.md"
@@ -32,13 +33,15 @@ Function = Callable[..., object]
 class Change:
     """One model at one condition in the older and in the present record.
 
-    ``moved`` is the largest change of a prediction over the valid range of both.
+    ``moved`` is the largest change of a prediction over the valid range of both, and ``noise`` the rms noise of the
+    output, both in its unit; None if the noise is not known.
     """
 
     record: str
     old: Fit
     new: Fit
     moved: float
+    noise: float | None = None
 
     @property
     def name(self) -> str:
@@ -75,7 +78,11 @@ def compare_records(
 ) -> tuple[list[Change], list[str]]:
     """Changes of every model that both contain, and descriptions of models that only one contains."""
     before, after = ({(fit.model, frozenset(fit.conditions.items())): fit for fit in r.fits} for r in (old, new))
-    changes = [compare_fits(name, before[key], after[key], find(key[0])) for key in after if key in before]
+    changes = [
+        replace(compare_fits(name, before[key], fit, find(key[0])), noise=find_packaged_noise(new, fit))
+        for key, fit in after.items()
+        if key in before
+    ]
     only = [f"`{name}` {model}: only in the older record" for model, at in before if (model, at) not in after]
     return changes, only + [
         f"`{name}` {model}: only in today's record" for model, at in after if (model, at) not in before
@@ -109,8 +116,9 @@ def write_page(changes: list[Change], only: list[str], revision: str) -> str:
         "",
         "Root mean square. Held out: every fourth point, in the older records.",
         "",
-        "| model | fitted, before | held out, before | fitted to all points | cross-validation | fresh points |",
-        "|---|---|---|---|---|---|",
+        "| model | fitted, before | held out, before | fitted to all points | cross-validation | fresh points "
+        "| noise floor |",
+        "|---|---|---|---|---|---|---|",
         *(row for change in changes for row in errors(change)),
         "",
         "## Coefficients",
@@ -125,7 +133,8 @@ def errors(change: Change) -> Iterator[str]:
     """Rows of the table of errors."""
     old, new = change.old, change.new
     found = (old.fitted, old.held_out or old.stated, new.fitted, new.cross_validation, new.fresh)
-    yield f"| {change.name} | {' | '.join(_rms(one, new.unit) for one in found)} |"
+    noise = "none" if change.noise is None else show(change.noise, new.unit)
+    yield f"| {change.name} | {' | '.join(_rms(one, new.unit) for one in found)} | {noise} |"
 
 
 def coefficients(change: Change) -> Iterator[str]:

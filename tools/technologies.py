@@ -12,13 +12,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from markdown_table import NONE, table
+from markdown_table import table
 from marked_block import rewrite
-from stated_errors import noise_floor, stated
+from stated_errors import noise_percent, stated
 
 from gaincell_char import registry, units
-from gaincell_char.fitting.fit import Fit
-from gaincell_char.fitting.record import Record
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweeping.run import characterize
 
@@ -94,17 +92,8 @@ def fit_rows() -> Iterator[tuple[str, ...]]:
         for technology in ("gc28", "sky130"):
             record = registry.load_record(technology, study)
             errors = stated(record.fit(model))
-            row += [f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %", noise(record, record.fit(model))]
+            row += [f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %", noise_percent(record, record.fit(model))]
         yield tuple(row)
-
-
-def noise(record: Record, fit: Fit) -> str:
-    """Rms noise of the output of a fit, divided by its full range."""
-    name = f"{record.circuit}.noise"
-    if name not in registry.record_names(record.technology):
-        return NONE
-    floor = noise_floor(record, fit, registry.load_record(record.technology, name))
-    return NONE if floor is None else f"{100 * floor / fit.full_range:.4f} %"
 
 
 FITS = (

@@ -9,6 +9,7 @@ One sign convention: ``q_in`` is positive when the cells sink charge from the bi
 
 import numpy as np
 
+from gaincell_char.declare.attention_head import fill_line
 from gaincell_char.declare.bench import Bench, Numbers, Output, Tran, Waveforms
 from gaincell_char.declare.parameters import Params, flavour, number
 from gaincell_char.declare.sweep_values import Grid, Joined, Listed, join, linspace, listed
@@ -60,7 +61,7 @@ TIMING = Params(
     t_edge=number(50e-12, "s", "rise and fall time of the controls", low=1e-12, high=100e-12),
     t_cycle=number("t_reset+2*t_max+3*t_gap", "s", "one conversion after the other", low=0, high=1),
 )
-_OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-10, "vntol": 1e-6, "chgtol": 1e-17, "trtol": 1}
+OPTIONS = {"gmin": 1e-15, "reltol": 1e-4, "abstol": 1e-10, "vntol": 1e-6, "chgtol": 1e-17, "trtol": 1}
 CONTROLS = """
 vdd vdd 0 {vdd}
 vpre vpre 0 {v_pre}
@@ -79,35 +80,35 @@ iin bl 0 pulse(0 {{q_in/t_max}} {{t_start+t_reset+t_gap}} {{t_edge}} {{t_edge}} 
 _PREVIOUS = "iprev bl 0 pulse(0 {q_prev/t_max} {t_reset+t_gap} {t_edge} {t_edge} {t_max-t_edge} 1)\n"
 
 
-def transfer(dut: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_in: Grid) -> Bench:
-    """Pulse of one charge; `dut` is the instance line of the converter."""
+def transfer(line: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_in: Grid) -> Bench:
+    """Pulse of one charge; `line` is the instance of the converter, as in `Operation`."""
     return Bench(
         name="transfer",
         doc="output pulse by charge on the bitline",
-        stimulus=_PHASES + dut,
-        params=TIMING | _charge(t_start=0.0),
+        stimulus=_PHASES + fill_line(line, c="", b="") + "\n",
+        params=TIMING | charge(t_start=0.0),
         sweep={"q_in": q_in},
         analysis=Tran(stop="t_cycle", max_step=200e-12),
         save=save,
         outputs=outputs,
-        options=_OPTIONS,
+        options=OPTIONS,
         requires=_CYCLE,
     )
 
 
-def memory(dut: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_prev: Grid, q_in: Grid) -> Bench:
+def memory(line: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_prev: Grid, q_in: Grid) -> Bench:
     """Pulse of one charge after the conversion of another: what the reset leaves behind."""
     previous = Params(q_prev=number(0.0, "C", "charge of the conversion before", low=-1e-9, high=1e-9))
     return Bench(
         name="memory",
         doc="output pulse of the second of two conversions",
-        stimulus=_PHASES + _PREVIOUS + dut,
-        params=TIMING | previous | _charge(t_start="t_cycle"),
+        stimulus=_PHASES + _PREVIOUS + fill_line(line, c="", b="") + "\n",
+        params=TIMING | previous | charge(t_start="t_cycle"),
         sweep={"q_prev": q_prev, "q_in": q_in},
         analysis=Tran(stop="2*t_cycle", max_step=200e-12),
         save=save,
         outputs=outputs,
-        options=_OPTIONS,
+        options=OPTIONS,
         requires=_CYCLE,
     )
 
@@ -115,9 +116,10 @@ def memory(dut: str, outputs: tuple[Output, ...], *, save: tuple[str, ...], q_pr
 _CYCLE = {"t_cycle-t_reset-2*t_max-2*t_gap": "t_cycle is too short for reset, charge and conversion window"}
 
 
-def _charge(*, t_start: float | str) -> Params:
+def charge(*, t_start: float | str, q_in: float | str = 0.0) -> Params:
+    """Parameters of the conversion that is measured: its start [s] and its charge [C], numbers or expressions."""
     return Params(
-        q_in=number(0.0, "C", "charge the cells sink from the bitline", low=-1e-9, high=1e-9),
+        q_in=number(q_in, "C", "charge the cells sink from the bitline", low=-1e-9, high=1e-9),
         t_start=number(t_start, "s", "start of the conversion that is measured", low=0.0, high=1.0),
     )
 

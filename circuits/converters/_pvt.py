@@ -1,10 +1,12 @@
-"""Models of both charge-to-pulse converters over corner, supply and temperature, and the studies they are fitted to."""
+"""Models of both charge-to-pulse converters over corner, temperature, supply or bias, and their studies."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.datasheet import Study
 from gaincell_char.declare.pvt import Law, PvtModel, Threshold, over_conditions
 from gaincell_char.declare.sweep_values import Grid, join, linspace, listed
 
@@ -28,22 +30,46 @@ _KNEE = (2, 4, 5, *np.arange(5.5, 10.1, 0.25).tolist(), *np.arange(10.5, 14.1, 0
 """Charges [fC] along the bend after the threshold, which moves with the condition."""
 
 
-def _side(suffix: str = "") -> dict[str, Law]:
-    return {f"{name}{suffix}": law for name, law in _SIDE.items()}
+_BIASED = {name: replace(law, supply=2, cross=1) if law.relative else law for name, law in _SIDE.items()}
+"""The same over temperature and bias: what the current of the ramp changes is relative."""
+_BIASES = listed(0.9, 1, 1.1, scale="i_bias")
+
+
+def _side(suffix: str = "", laws: Mapping[str, Law] = _SIDE) -> dict[str, Law]:
+    return {f"{name}{suffix}": law for name, law in laws.items()}
+
+
+_RELU_THRESHOLD = Threshold(coefficient="q_dead", input="q_in", output="t_pulse", margin=0.1e-15)
+_SIGNED_THRESHOLD = Threshold(coefficient="q_0", input="q_in", output="sign", margin=0.4e-15)
 
 
 RELU_KNEE = over_conditions(
     _models.RELU_KNEE,
     {**_side(), "q_dead": _THRESHOLD, "t_sat": _SATURATION},
     supply="vdd",
-    threshold=Threshold(coefficient="q_dead", input="q_in", output="t_pulse", margin=0.1e-15),
+    threshold=_RELU_THRESHOLD,
 )
 SIGNED_KNEE = over_conditions(
     _models.SIGNED_KNEE,
     {**_side("_p"), **_side("_n"), "q_0": _THRESHOLD, "t_sat": _SATURATION},
     supply="vdd",
-    threshold=Threshold(coefficient="q_0", input="q_in", output="sign", margin=0.4e-15),
+    threshold=_SIGNED_THRESHOLD,
     # At -40 degC and a low supply the comparator is so slow that its knee has another form.
+    robust=1e-4,
+)
+RELU_BIAS = over_conditions(
+    _models.RELU_KNEE,
+    {**_side(laws=_BIASED), "q_dead": _THRESHOLD, "t_sat": _SATURATION},
+    supply="i_bias",
+    kind="bias",
+    threshold=_RELU_THRESHOLD,
+)
+SIGNED_BIAS = over_conditions(
+    _models.SIGNED_KNEE,
+    {**_side("_p", _BIASED), **_side("_n", _BIASED), "q_0": _THRESHOLD, "t_sat": _SATURATION},
+    supply="i_bias",
+    kind="bias",
+    threshold=_SIGNED_THRESHOLD,
     robust=1e-4,
 )
 _AFTER = join(
@@ -60,7 +86,23 @@ BOTH = join(
 )
 
 
-def with_pvt(circuit: Circuit, model: PvtModel, q_in: Grid) -> Circuit:
-    """A converter with its model over corner, supply and temperature, fitted at some charges."""
-    study = _conditions.study("transfer", [model], {"q_in": q_in})
-    return replace(circuit, models=(*circuit.models, model), studies=(*circuit.all_studies, study))
+def with_pvt(circuit: Circuit, models: tuple[PvtModel, PvtModel], q_in: Grid) -> Circuit:
+    """A converter with its models over supply and over bias, fitted at some charges."""
+    over_supply, over_bias = models
+    return replace(
+        circuit,
+        models=(*circuit.models, *models),
+        studies=(
+            *circuit.all_studies,
+            _conditions.study("transfer", [over_supply], {"q_in": q_in}),
+            Study(
+                bench="transfer",
+                name="transfer_bias",
+                models=(over_bias.name,),
+                sweep={"i_bias": _BIASES, "q_in": q_in},
+                temps=_conditions.TEMPS,
+                own_sweep=False,
+                optional=True,
+            ),
+        ),
+    )

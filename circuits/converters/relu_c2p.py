@@ -12,9 +12,10 @@ from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Stud
 from gaincell_char.declare.sweep_values import join, listed
 
 from .._conditions import ALL_CORNERS, EXTREMES
-from . import _benches, _macros, _models, _noise, _page, _pvt
+from . import _benches, _in_use, _macros, _models, _page
 
-DUT = "xc bl out rst rstb az azb conv vbp vpre vdd 0 relu_c2p\n"
+LINE = "xc<c> bl<c> out<c> rst rstb az azb conv vbp<b> vpre vdd 0 relu_c2p"
+"""Instance of the converter in an array, as in `Operation`."""
 OUTPUTS, SAVE = (_benches.T_PULSE,), ("v(out)",)
 NEGATIVE = join(_benches.of_full_scale(-0.17, -0.08), listed(-20e-15, -5e-15, offset=_benches.MOVED))
 CHARGES = join(NEGATIVE, _benches.positive_charges(24))
@@ -35,9 +36,9 @@ _TRANSFER = Circuit(
     title="ReLU charge-to-pulse converter",
     params=_benches.converter_params(n_units=8),
     benches=(
-        _benches.transfer(DUT, OUTPUTS, save=SAVE, q_in=CHARGES),
+        _benches.transfer(LINE, OUTPUTS, save=SAVE, q_in=CHARGES),
         _benches.memory(
-            DUT,
+            LINE,
             OUTPUTS,
             save=SAVE,
             q_prev=_benches.of_full_scale(-0.17, 0.0, 0.5, 1.0),
@@ -85,5 +86,4 @@ _TRANSFER = Circuit(
     ),
     macros=_macros.RELU,
 )
-_NOISY = _noise.with_noise(_TRANSFER, q_in=_benches.of_full_scale(0.01, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0))
-CIRCUIT = _pvt.with_pvt(_NOISY, _pvt.RELU_KNEE, _pvt.POSITIVE)
+CIRCUIT = _in_use.relu_in_use(_TRANSFER, LINE)

@@ -11,12 +11,13 @@ from gaincell_char.declare.bench import Numbers, Output
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasets import Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
-from gaincell_char.declare.sweep_values import join, linspace
+from gaincell_char.declare.sweep_values import join
 
 from .._conditions import ALL_CORNERS, EXTREMES
-from . import _benches, _macros, _models, _noise, _page, _pvt
+from . import _benches, _in_use, _macros, _models, _page
 
-DUT = "xc bl out sgn rst rstb az azb conv convb vbp vbn vpre vdd 0 signed_c2p\n"
+LINE = "xc<c> bl<c> out<c> sgn<c> rst rstb az azb conv convb vbp<b> vbn<b> vpre vdd 0 signed_c2p"
+"""Instance of the converter in an array, as in `Operation`."""
 SAVE = ("v(out)", "v(sgn)")
 OUTPUTS = (
     _benches.T_PULSE,
@@ -49,9 +50,9 @@ _TRANSFER = Circuit(
     title="Signed charge-to-pulse converter",
     params=_benches.converter_params(n_units=4),
     benches=(
-        _benches.transfer(DUT, OUTPUTS, save=SAVE, q_in=CHARGES),
+        _benches.transfer(LINE, OUTPUTS, save=SAVE, q_in=CHARGES),
         _benches.memory(
-            DUT,
+            LINE,
             OUTPUTS,
             save=SAVE,
             q_prev=_benches.of_full_scale(-1.0, 0.0, 1.0),
@@ -104,5 +105,4 @@ _TRANSFER = Circuit(
     ),
     macros=_macros.SIGNED,
 )
-_NOISY = _noise.with_noise(_TRANSFER, q_in=linspace(f"-{_benches.FULL}", _benches.FULL, 10))
-CIRCUIT = _pvt.with_pvt(_NOISY, _pvt.SIGNED_KNEE, _pvt.BOTH)
+CIRCUIT = _in_use.signed_in_use(_TRANSFER, LINE)

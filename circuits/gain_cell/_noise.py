@@ -160,7 +160,7 @@ FIGURES = tuple(
         ("v_noise", "", "Noise of the stored voltage after a write", "write_noise", {"t_pulse": T_MAX}),
     )
 )
-_OF_WRITE = NoiseFloor(study="noise", model="write_noise", inputs={"v_store": "v_dac"})
+_OF_WRITE = NoiseFloor(study="noise", model="write_noise", inputs={"v_store": "v_dac"}, thermal=True)
 _OF_CHARGE = NoiseFloor(study="noise", model="charge_noise", inputs={"v_store": "v_store", "t_pulse": "t_pulse"})
 # The mean current of the longest pulse, at full input.
 _OF_CURRENT = replace(_OF_CHARGE, inputs={"v_store": "v_store", "t_pulse": T_MAX}, per=T_MAX)

@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from gaincell_char.declare.bench import Bench, Curve, Derived, Floats, Numbers, Op, Output, Tran, Waveforms
-from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.circuit import Circuit, NoiseFloor
 from gaincell_char.declare.datasets import DataArray, Dataset
 from gaincell_char.declare.datasheet import Figure, Merit, MonteCarloBench, Study
 from gaincell_char.declare.measures import at_end
@@ -226,6 +226,10 @@ FIGURES = (
         at={"v_wbl": "vdd/2"},
     ),
 )
+# kT/C of the write; the noise of the leakage keeps it at that size.
+_FLOOR = NoiseFloor(
+    circuit=gain_cell.CIRCUIT, study="noise", model="write_noise", inputs={"v_store": "v_init"}, thermal=True
+)
 CIRCUIT = Circuit(
     name="capacitor_decay",
     title="Storage capacitor of an idle cell",
@@ -262,4 +266,5 @@ CIRCUIT = Circuit(
             models=(_leaks.RANDOM_LEAKS,),
         ),
     ),
+    noise_floors={"decay": _FLOOR},
 )

@@ -2,10 +2,12 @@
 
 from gaincell_char.declare.attention_head import Head, ModelName, Operation, Sag, Sliced
 
+from ..converters import relu_c2p, signed_c2p
 from ..converters._benches import CONTROLS
 
 _BIAS = "xbias<b> vbp<b> vbn<b> vdd 0 bias"
 JITTER = ModelName(study="noise", model="jitter")
+PATH = ModelName(study="path", model="path_leak")
 
 SCORES = Operation(
     name="scores",
@@ -21,8 +23,10 @@ SCORES = Operation(
     bench="transfer",
     controls=CONTROLS,
     bias_line=_BIAS,
-    converter_line="xc<c> bl<c> out<c> rst rstb az azb conv vbp<b> vpre vdd 0 relu_c2p",
+    converter_line=relu_c2p.LINE,
     noise=JITTER,
+    shared=ModelName(study="shared", model="shared_source"),
+    path=PATH,
 )
 VALUES = Operation(
     name="values",
@@ -38,8 +42,10 @@ VALUES = Operation(
     bench="transfer",
     controls=CONTROLS,
     bias_line=_BIAS,
-    converter_line="xc<c> bl<c> out<c> sgn<c> rst rstb az azb conv convb vbp<b> vbn<b> vpre vdd 0 signed_c2p",
+    converter_line=signed_c2p.LINE,
     noise=JITTER,
+    shared=ModelName(study="shared", model="shared_source_and_sink"),
+    path=PATH,
 )
 
 

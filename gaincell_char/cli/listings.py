@@ -12,7 +12,9 @@ from ..declare.circuit import Circuit
 from ..declare.parameters import Choice, Params, Values
 from ..declare.sweep_values import show_grid
 from ..fitting.accuracy import CrossValidation, Errors
+from ..fitting.fit import Fit
 from ..fitting.record import Record
+from ..workflows.noise_floors import find_packaged_noise
 from .console import table
 
 
@@ -94,8 +96,9 @@ def _parameters(title: str, params: Params, values: Values) -> Table:
 
 
 def fits(record: Record) -> Table:
-    """Table of the errors of each model of a record."""
-    rows = table("model", "at", "coefficients", "R2", "NRMSE, fitted", "NRMSE, cross-validation", "worst", "refits")
+    """Table of the errors of each model of a record, with the noise floor of its output."""
+    errors_of = ("R2", "NRMSE, fitted", "NRMSE, cross-validation", "noise floor", "worst")
+    rows = table("model", "at", "coefficients", *errors_of, "refits")
     for found in record.fits:
         errors, crossed = found.stated, found.cross_validation
         at = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in found.conditions.items())
@@ -107,6 +110,7 @@ def fits(record: Record) -> Table:
                 "" if errors.r2 is None else f"{errors.r2:.7f}",
                 _percent(found.fitted),
                 _percent(crossed),
+                _noise_floor(record, found),
                 units.show(errors.worst, found.unit),
                 _refits(crossed),
             )
@@ -115,6 +119,12 @@ def fits(record: Record) -> Table:
 
 def _percent(errors: Errors | None) -> str:
     return "none" if errors is None else f"{100 * errors.nrmse:.4f} %"
+
+
+def _noise_floor(record: Record, fit: Fit) -> str:
+    """Rms noise of the output of a fit, in percent of its full range, by the packaged records of its technology."""
+    floor = find_packaged_noise(record, fit)
+    return "none" if floor is None else f"{100 * floor / fit.full_range:.4f} %"
 
 
 def _refits(crossed: CrossValidation | None) -> str:

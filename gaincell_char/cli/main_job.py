@@ -22,11 +22,11 @@ from .sweeping import describe_failures
 _ON_THE_PAGE_ONLY = ("form", "R2", "wall time")
 """Columns of the summary that a terminal has no room for."""
 _SHORT = {"fitted to all points": "fitted", "cross-validation": "crossed", "fresh points": "fresh"}
-_SHORT |= {"noise floor": "noise", "numerics floor": "floor", "figure of merit": "merit"}
+_SHORT |= {"numerics floor": "numerics", "figure of merit": "merit"}
 _LEGEND = (
     "NRMSE at the points of the fit (fitted), in cross-validation (crossed) and at fresh random points (fresh); "
-    "rms noise of the output (noise); numerical error of the simulator (floor); largest error at any simulated point "
-    "(worst); first figure of merit (merit)"
+    "rms noise of the output (noise floor); numerical error of the simulator (numerics); largest error at any "
+    "simulated point (worst); first figure of merit (merit)"
 )
 
 

@@ -67,6 +67,11 @@ class Operation:
         Instance of a column's converter; ``<c>`` is the suffix of the column's nodes, ``<b>`` that of its bias.
     noise : ModelName, optional
         The jitter of the converter's pulse by charge.
+    shared : ModelName, optional
+        Charge whose part of the pulse is missing if several converters with the same charge share one bias, by charge
+        and number of converters.
+    path : ModelName, optional
+        Charge that is lost on the way, by charge and by the height of the triangle that is added to its steady course.
     """
 
     name: str
@@ -80,6 +85,8 @@ class Operation:
     bias_line: str
     converter_line: str
     noise: ModelName | None = None
+    shared: ModelName | None = None
+    path: ModelName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from .pvt import PvtModel
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseFloor:
-    """Where the noise of what a bench measures is found: a model of the same circuit gives its standard deviation.
+    """Where the noise of what a bench measures is found: a model gives its standard deviation.
 
     Attributes
     ----------
@@ -25,12 +25,18 @@ class NoiseFloor:
         Input of the noise model -> input of the models of the bench, or a number in its SI unit.
     per : float
         The noise is divided by this number: by a pulse width [s], if a charge belongs to a current.
+    circuit : Circuit, optional
+        Circuit of the study and of the noise model; by default the circuit that declares the floor.
+    thermal : bool
+        The noise is kT/C: its square is proportional to the absolute temperature, so it is known at every temperature.
     """
 
     study: str
     model: str
     inputs: Mapping[str, float | str]
     per: float = 1.0
+    circuit: "Circuit | None" = None
+    thermal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +107,18 @@ class Circuit:
         """Return the first study to which a `model` is fitted, if there is one."""
         return next((study for study in self.all_studies if model in self.models_of(study)), None)
 
-    def pvt_model(self, nominal: Model) -> PvtModel | None:
-        """Return the model over conditions whose model at one condition is `nominal`, if the circuit has one."""
-        found = (model for model in self.models if isinstance(model, PvtModel))
+    def pvt_model(self, nominal: Model, kind: str = "supply") -> PvtModel | None:
+        """Return the model over conditions of a `kind` whose model at one condition is `nominal`, if there is one."""
+        found = (model for model in self.models if isinstance(model, PvtModel) and model.kind == kind)
         return next((model for model in found if model.nominal.name == nominal.name), None)
 
     def spread(self, bench: str) -> MonteCarloBench | None:
         """Return what Monte Carlo of a bench measures, if that is declared."""
         return next((spread for spread in self.all_spreads if spread.bench == bench), None)
+
+    def noise_floor(self, model: str) -> NoiseFloor | None:
+        """Return where the noise of the output of a `model` is found, if that is declared."""
+        return self.noise_floors.get(self.model(model).bench)
 
     def bench(self, name: str) -> Bench:
         """Return the bench called `name`.

@@ -91,6 +91,9 @@ class Law:
 
 
 CONSTANT = Law()
+_UNIT, _SUFFIX = {"supply": "V", "bias": "A"}, {"supply": "pvt", "bias": "bias"}
+_STEP = {"V": 1.0, "A": 1e-5}
+"""Typical size of a supply [V] and of a bias [A]."""
 LEAK = ("a", "av", "e")
 """Suffixes of the coefficients of a leakage term."""
 _LITTLE = 1e-4
@@ -127,7 +130,9 @@ class PvtModel(Model):
         The model at one condition.  A coefficient that it takes from an expression of the temperature or the supply
         (the thermal voltage, half the supply) is computed from the inputs.
     supply : str
-        Name of the supply among the parameters of the circuit.
+        Name of the supply among the parameters of the circuit, or of the current of its bias.
+    kind : {"supply", "bias"}
+        What `supply` is.
     laws : mapping of str to Law
         Coefficient -> its dependence; a coefficient that is not named is constant.
     threshold : Threshold, optional
@@ -141,6 +146,7 @@ class PvtModel(Model):
 
     nominal: Model
     supply: str
+    kind: str = "supply"
     laws: Mapping[str, Law] = field(default_factory=dict)
     threshold: Threshold | None = None
     rails: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -226,8 +232,11 @@ def over_conditions(
     threshold: Threshold | None = None,
     rails: Mapping[str, tuple[str, str]] | None = None,
     robust: float = 0.0,
+    kind: str = "supply",
 ) -> PvtModel:
     """Declare the model of a `nominal` model over temperature and supply, called ``<nominal>_pvt``.
+
+    Of `kind` "bias" it is one over temperature and the current of a bias, called ``<nominal>_bias``.
 
     Parameters
     ----------
@@ -236,7 +245,7 @@ def over_conditions(
     laws : mapping of str to Law
         Dependence of each coefficient; one that is not named is constant, and one that the nominal model does not fit
         is fitted.
-    supply, threshold, rails, robust
+    supply, threshold, rails, robust, kind
         As of `PvtModel`.
 
     Raises
@@ -251,10 +260,10 @@ def over_conditions(
     for name, coefficient in nominal.coefficients.items():
         if not is_computed(coefficient, supply):
             arguments[name] = replace(coefficient, fixed=coefficient.fixed and name not in laws)
-            arguments |= dict(_terms(name, coefficient, laws.get(name, CONSTANT), supply))
-    reference = Coefficient(unit="V", doc="supply at the reference", start=supply, fixed=True)
+            arguments |= dict(_terms(name, coefficient, laws.get(name, CONSTANT), supply, _UNIT[kind]))
+    reference = Coefficient(unit=_UNIT[kind], doc=f"{kind} at the reference", start=supply, fixed=True)
     return PvtModel(
-        name=f"{nominal.name}_pvt",
+        name=f"{nominal.name}_{_SUFFIX[kind]}",
         form=nominal.form,
         bench=nominal.bench,
         function=nominal.function,
@@ -262,10 +271,11 @@ def over_conditions(
         equation=f"{nominal.equation}; {_describe(laws, supply)}",
         arguments={**arguments, f"{supply}_0": reference},
         held_at={name: value for name, value in nominal.held_at.items() if not _depends(value, supply)},
-        linear=nominal.linear and not any(law.relative for law in laws.values()),
+        linear=nominal.linear and not any(law.relative or law.leak for law in laws.values()),
         relative_from=nominal.relative_from,
         nominal=nominal,
         supply=supply,
+        kind=kind,
         laws=laws,
         threshold=threshold,
         rails=rails or {},
@@ -273,7 +283,7 @@ def over_conditions(
     )
 
 
-def _terms(name: str, coefficient: Coefficient, law: Law, supply: str) -> Iterator[tuple[str, Coefficient]]:
+def _terms(name: str, coefficient: Coefficient, law: Law, supply: str, per: str) -> Iterator[tuple[str, Coefficient]]:
     """Coefficient of every term of a law."""
     unit = "1" if law.relative else coefficient.unit
     size = (
@@ -285,28 +295,31 @@ def _terms(name: str, coefficient: Coefficient, law: Law, supply: str) -> Iterat
         yield (
             f"{name}_{suffix}",
             Coefficient(
-                unit=_divided(unit, 0 if law.relative else power, other),
+                unit=_divided(unit, 0 if law.relative else power, other, per),
                 doc=f"{coefficient.doc}: term {_product(power, other, relative=law.relative)}",
                 start=0.0,
-                scale=size if law.relative else size / 100**power,
+                scale=(size if law.relative else size / 100**power) / _STEP[per] ** other,
             ),
         )
     if law.leak:
         doc = f"{coefficient.doc}: leakage"
         yield f"{name}_a", Coefficient(unit=unit, doc=f"{doc} at T_0", start=_LITTLE * size, scale=size)
-        yield f"{name}_av", Coefficient(unit=_divided(unit, 0, 1), doc=f"{doc} at T_0 by supply", start=0.0, scale=size)
+        yield (
+            f"{name}_av",
+            Coefficient(unit=_divided(unit, 0, 1, per), doc=f"{doc} at T_0 by supply", start=0.0, scale=size),
+        )
         yield (
             f"{name}_e",
             Coefficient(unit="1", doc=f"{doc}: activation energy over k T_0", start=13.0, low=3.0, high=40.0),
         )
 
 
-def _divided(unit: str, kelvins: int, volts: int) -> str:
-    """Unit per power of kelvin and volt: ``A/V`` per volt is ``A/V^2``, and per kelvin ``A/(V K)``."""
+def _divided(unit: str, kelvins: int, others: int, per: str) -> str:
+    """Unit per power of kelvin and of `per`: ``A/V`` per volt is ``A/V^2``, and per kelvin ``A/(V K)``."""
     top, _, below = unit.partition("/")
     name, _, power = below.partition("^")
     powers = Counter({name: int(power or 1)} if name else {})
-    powers.update({"V": volts, "K": kelvins})
+    powers.update({per: others, "K": kelvins})
     factors = [f"{one}^{n}" if n > 1 else one for one, n in powers.items() if n]
     return top if not factors else f"{top}/{factors[0]}" if len(factors) == 1 else f"{top}/({' '.join(factors)})"
 

@@ -1,12 +1,12 @@
 """A record at another corner, temperature or supply, computed from the fits of its models over conditions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..declare.circuit import Circuit
 from ..declare.parameters import Number
-from ..declare.pvt import T_0, PvtModel
+from ..declare.pvt import CONSTANT, T_0, PvtModel
 from ..errors import DataError, ParameterError
 from .fit import Estimate, Fit
 from .record import Record
@@ -14,16 +14,18 @@ from .record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """Corner, temperature [degC] and supply [V]; without a supply, that of the records."""
+    """Corner, temperature [degC], supply [V] and current of the bias [A]; those of the records if None."""
 
     corner: str = "tt"
     temp: float = T_0
     supply: float | None = None
+    bias: float | None = None
 
     def __str__(self) -> str:
         """The condition as a reader would write it."""
         supply = "" if self.supply is None else f", supply {self.supply:g} V"
-        return f"corner {self.corner}, {self.temp:g} degC{supply}"
+        bias = "" if self.bias is None else f", bias {1e6 * self.bias:g} uA"
+        return f"corner {self.corner}, {self.temp:g} degC{supply}{bias}"
 
 
 NOMINAL = Condition()
@@ -32,7 +34,7 @@ NOMINAL = Condition()
 
 @dataclass(frozen=True, kw_only=True)
 class RecordsAt:
-    """A set of records at another corner, temperature or supply; from `records_at`.
+    """A set of records at another corner, temperature, supply or bias; from `records_at`.
 
     ``base`` is a packaged set by name, or a folder of records by path.
     """
@@ -81,7 +83,7 @@ def record_at(record: Record, circuit: Circuit, find: Callable[[str], Record], c
     # Without a model over conditions it is not known which parameter the supply is.
     unknown = condition.supply is not None and not changed
     moved = unknown or any(record.parameters[name] != value for name, value in changed.items())
-    same = replace(condition, supply=None)
+    same = replace(condition, supply=None, bias=None)
     for name in dict.fromkeys(fit.model for fit in record.fits):
         model = circuit.pvt_model(circuit.model(name))
         study = circuit.study_of(model) if model else None
@@ -91,6 +93,8 @@ def record_at(record: Record, circuit: Circuit, find: Callable[[str], Record], c
         else:
             there = find(f"{circuit.name}.{study.key}").fit(model.name, corner=condition.corner)
             fits.append(fit_at(there, model, condition))
+    if condition.bias is not None:
+        fits = [one for fit in fits for one in _at_bias(fit, circuit, find, condition)]
     if record.fits and not fits:
         raise DataError(f"{_name(record)}: no model is known at {condition}{_known_at(record)}")
     return record.model_copy(update={"fits": fits, "parameters": record.parameters | changed})
@@ -108,12 +112,7 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
     """
     values = fit.values()
     supply = values[model.reference] if condition.supply is None else condition.supply
-    for name, value in zip(model.conditions, (condition.temp, supply), strict=True):
-        low, high = fit.valid_range[name]
-        if not low <= value <= high:
-            raise ParameterError(
-                f"{name} = {value:g} is outside {low:g} to {high:g}, over which {fit.model} was fitted"
-            )
+    _check_inside(fit, model, (condition.temp, supply))
     declared = model.nominal.coefficients
     coefficients = {
         name: Estimate(value=float(value), stderr=None, unit=declared[name].unit, doc=declared[name].doc)
@@ -129,6 +128,38 @@ def fit_at(fit: Fit, model: PvtModel, condition: Condition) -> Fit:
         "valid_range": {name: _range_at(fit, model, name, supply) for name in model.nominal.inputs},
     }
     return fit.model_copy(update={**changed, "end_blocks": None, "row_error": None, "largest": None})
+
+
+def _at_bias(fit: Fit, circuit: Circuit, find: Callable[[str], Record], condition: Condition) -> Iterator[Fit]:
+    """The `fit` at the bias of a `condition`; none if it depends on a bias in an unknown way."""
+    biased = [model for model in circuit.models if isinstance(model, PvtModel) and model.kind == "bias"]
+    model = circuit.pvt_model(circuit.model(fit.model), "bias")
+    study = circuit.study_of(model) if model else None
+    if not biased:
+        yield fit
+    if model is None or study is None or condition.bias is None:
+        return
+    there = find(f"{circuit.name}.{study.key}").fit(model.name)
+    _check_inside(there, model, (condition.temp, condition.bias))
+    values = there.values()
+    before, after = (model.at(condition.temp, bias, **values) for bias in (values[model.reference], condition.bias))
+    coefficients = {}
+    for name, estimate in fit.coefficients.items():
+        law, value = model.laws.get(name, CONSTANT), estimate.value
+        moved = value * after[name] / before[name] if law.relative else value + after[name] - before[name]
+        coefficients[name] = estimate.model_copy(update={"value": float(moved)})
+    conditions = {**fit.conditions, model.supply: condition.bias}
+    yield fit.model_copy(update={"coefficients": coefficients, "conditions": conditions, "covariance": []})
+
+
+def _check_inside(fit: Fit, model: PvtModel, where: tuple[float, float]) -> None:
+    """Raise `ParameterError` if a temperature [degC], or a supply [V] or bias [A], is outside the range of a fit."""
+    for name, value in zip(model.conditions, where, strict=True):
+        low, high = fit.valid_range[name]
+        if not low <= value <= high:
+            raise ParameterError(
+                f"{name} = {value:g} is outside {low:g} to {high:g}, over which {fit.model} was fitted"
+            )
 
 
 def _range_at(fit: Fit, model: PvtModel, name: str, supply: float) -> tuple[float, float]:
@@ -155,10 +186,12 @@ def _condition_of(fit: Fit) -> Condition:
 
 def _moved(record: Record, circuit: Circuit, condition: Condition) -> dict[str, float | str]:
     """Parameters of the record that change with the supply: those that have their defaults, which depend on it."""
-    names = {model.supply for model in circuit.models if isinstance(model, PvtModel)} & record.parameters.keys()
-    if condition.supply is None or not names:
+    given = {"supply": condition.supply, "bias": condition.bias}
+    over = (model for model in circuit.models if isinstance(model, PvtModel) and model.supply in record.parameters)
+    changed = {model.supply: value for model in over if (value := given[model.kind]) is not None}
+    if not changed:
         return {}
-    params, changed = circuit.params | circuit.bench(record.bench).params, dict.fromkeys(names, condition.supply)
+    params = circuit.params | circuit.bench(record.bench).params
     tied = [name for name, p in params.items() if isinstance(p, Number) and isinstance(p.default, str)]
     own = {name: value for name, value in record.parameters.items() if name in params and name not in tied}
     here, there = params.resolve(own), params.resolve({**own, **changed})

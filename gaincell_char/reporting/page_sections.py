@@ -110,7 +110,7 @@ def _describe_model(result: CircuitResult, study: StudyResult, fits: Sequence[Fi
         "largest": first.largest,
         "numerics": study.numerics.get(first.output),
         "noise": page_tables.show_noise_floor(result, fits),
-        "others": _list_conditions(fits, units) if len(fits) > 1 else [],
+        "others": _list_conditions(result, fits, units) if len(fits) > 1 else [],
     }
 
 
@@ -148,10 +148,13 @@ def _describe_row(fit: Fit, units: Mapping[str, str]) -> Section | None:
     return {"at": at, "nrmse": text.show_percent(row.nrmse), "n_rows": row.n_rows, "n_flat": row.n_flat}
 
 
-def _list_conditions(fits: Sequence[Fit], units: Mapping[str, str]) -> list[Section]:
+def _list_conditions(result: CircuitResult, fits: Sequence[Fit], units: Mapping[str, str]) -> list[Section]:
     """Rows of a model's table of conditions; only conditions that differ between its fits are named."""
     varied = [name for name in fits[0].conditions if len({fit.conditions[name] for fit in fits}) > 1]
-    return [_describe_condition(fit, varied, units) for fit in fits]
+    return [
+        {**_describe_condition(fit, varied, units), "noise": page_tables.show_noise_floor(result, [fit])}
+        for fit in fits
+    ]
 
 
 def _describe_condition(fit: Fit, varied: Sequence[str], units: Mapping[str, str]) -> Section:

@@ -13,12 +13,15 @@ from ..sweeping.run import OK
 from ..sweeping.scattered import RUN
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from ..workflows.fresh_points import FreshPoints
+from ..workflows.noise_floors import find_noise_in_job
 from . import text
 
 Row = Mapping[str, object]
 Rows = Iterator[Row]
 _ACCURACY = ("fitted to all points", "cross-validation", "fresh points", "noise floor", "numerics floor")
 """Columns with the NRMSE of a model on three sets of points, and the floors of noise and numerics beside them."""
+NO_NOISE = "none"
+"""Noise floor of an output whose noise is not known."""
 
 
 def tabulate_fits(results: Sequence[CircuitResult]) -> pd.DataFrame:
@@ -97,7 +100,7 @@ def _describe_fit(result: CircuitResult, study: StudyResult, fit: Fit) -> Row:
 
 def _describe_noise(result: CircuitResult, fit: Fit) -> Row:
     """Rms noise of the output, in its unit and in percent of the full range of the fit; empty if not known."""
-    floor = result.noise_floor(fit)
+    floor = find_noise_in_job(result, fit)
     return {} if floor is None else {"noise floor": floor, "noise floor %": 100 * floor / fit.full_range}
 
 
@@ -201,12 +204,13 @@ def _describe_worst(result: CircuitResult, study: StudyResult, fits: Sequence[Fi
 
 
 def show_noise_floor(result: CircuitResult, fits: Sequence[Fit]) -> str:
-    """Rms noise of the output of a model of a circuit, `result`, in percent of full range.
+    """Rms noise of the output of a model of a circuit, `result`, in percent of full range; "none" if it is not known.
 
     It is the smallest of its `fits`, at the conditions at which it is known.
     """
-    floors = [(result.noise_floor(fit), fit.full_range) for fit in fits]
-    return text.show_percent(min((floor / full for floor, full in floors if floor is not None), default=None))
+    floors = [(find_noise_in_job(result, fit), fit.full_range) for fit in fits]
+    known = [floor / full for floor, full in floors if floor is not None]
+    return text.show_percent(min(known)) if known else NO_NOISE
 
 
 def show_nrmse(*errors: Errors | None) -> str:

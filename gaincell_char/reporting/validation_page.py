@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -223,18 +224,19 @@ def _select_finished(agreement: ValidationResult, operation: str) -> pd.DataFram
 
 
 def tabulate_comparison(agreement: ValidationResult) -> pd.DataFrame:
-    """Table of the errors of every form, for a terminal."""
+    """Table of the errors of every form and the noise floor of the same columns, for a terminal."""
     return pd.DataFrame(
         {
             "operation": row["operation"],
             "form": row["form"],
             "rms ps": f"{1e3 * row['rms_ns']:.3g}",
+            "noise floor ps": f"{1e3 * row['noise_ns']:.3g}" if np.isfinite(row["noise_ns"]) else "none",
             "worst ps": f"{1e3 * row['worst_ns']:.3g}",
             "rms LSB": f"{row['rms_lsb']:.2g}",
             "rms % t_max": f"{row['rms_percent']:.2g}",
             "R2": f"{row['r2']:.7f}",
             "stated ps, median": f"{1e3 * row['stated_ns']:.3g}",
-            "error/stated": f"{row['ratio']:.3g}",
+            "error / stated": f"{row['ratio']:.3g}",
             "columns": str(row["n"]),
             "without pulse": str(row["n_silent"]),
         }

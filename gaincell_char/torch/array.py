@@ -16,6 +16,7 @@ from .decay import Decay
 from .dies import Dies
 from .elements import GainCell, best_form, longest_pulse
 from .noise import RECORD, ReadNoise, check_read_noise, draw
+from .products import pulses, surrogate, weights_of
 from .random_numbers import draw_parts, keep_random, kept_random
 from .surroundings import Rows, Surroundings
 
@@ -236,6 +237,33 @@ class GainCellArray(nn.Module):
                 charge = charge + self._surroundings.charge(rows, v_store, current, t_pulse)
         return charge if self.read_noise == 0 else charge + draw(self._deviation(t_pulse, charge), generator)
 
+    def swing(self, t_pulse: Tensor) -> Tensor:
+        """Return how the charge of every bitline reaches its end, for `ReLUC2P` and `SignedC2P`.
+
+        All pulses begin together, so that more current flows at first than later, and the charge is beyond a steady
+        course to the same end.  Its mean distance from that course is half the height of a triangle.
+
+        Parameters
+        ----------
+        t_pulse : Tensor, shape (..., rows)
+            Pulse widths [s].
+
+        Returns
+        -------
+        Tensor, shape (..., columns)
+            Height of the triangle [C].
+
+        Raises
+        ------
+        ParameterError
+            As of `forward`.
+        """
+        self._check(t_pulse)
+        t_pulse = self._pulse(t_pulse)
+        with exact(t_pulse):
+            current, _ = self.currents()
+            return (t_pulse * (1 - t_pulse / self.t_max)) @ current
+
     def _deviation(self, t_pulse: Tensor, charge: Tensor) -> Tensor:
         """Standard deviation [C] of the charges of a read."""
         if self._noise is None:
@@ -269,64 +297,3 @@ class GainCellArray(nn.Module):
             edge=slices.edge if edges is None else torch.cat([edges[None], slices.edge[1:]]),
         )
         return integrate_slices(slices, self.bitline, t_pulse, self.t_max)[0]
-
-
-def pulses(t_pulse: Tensor, edges: bool) -> Tensor:
-    """Left factor of the matrix product with `weights_of`.
-
-    Parameters
-    ----------
-    t_pulse : Tensor, shape (..., rows)
-        Pulse widths [s].
-    edges : bool
-        Whether the model has a charge of the pulse edges.
-
-    Returns
-    -------
-    Tensor, shape (..., rows or 2 rows)
-        Pulse widths [s]; with `edges` followed by 1 where there is a pulse and 0 where there is none.
-    """
-    return torch.cat([t_pulse, (t_pulse > 0).to(t_pulse.dtype)], -1) if edges else t_pulse
-
-
-def weights_of(current: Tensor, edges: Tensor | None, dim: int) -> Tensor:
-    """Right factor of the matrix product with `pulses`.
-
-    Parameters
-    ----------
-    current : Tensor, shape (..., rows, columns)
-        Current during a pulse [A].
-    edges : Tensor, shape (..., rows, columns), or None
-        Charge of the pulse edges [C].
-    dim : int
-        Dimension of the rows, along which the two are concatenated.
-
-    Returns
-    -------
-    Tensor, shape (..., rows or 2 rows, columns)
-        Currents [A]; charges [C] in the second half.
-    """
-    return current if edges is None else torch.cat([current, edges], dim)
-
-
-def surrogate(product: Tensor, line_left: Tensor, line_right: Tensor) -> Tensor:
-    """Value of `product`, with the gradient of ``line_left @ line_right``.
-
-    Parameters
-    ----------
-    product : Tensor, shape (..., n, columns)
-        Charge [C].
-    line_left : Tensor, shape (..., n, rows)
-        Pulse widths [s].
-    line_right : Tensor, shape (..., rows, columns)
-        Current of the linear model [A].
-
-    Returns
-    -------
-    Tensor, shape (..., n, columns)
-        Charge [C].
-    """
-    if not torch.is_grad_enabled():
-        return product
-    line = line_left @ line_right
-    return product.detach() + (line - line.detach())

@@ -11,9 +11,11 @@ from ..declare.attention_head import Operation
 from ..errors import DataError, ParameterError
 from ..fitting.fitted import FittedModel, RandomCircuits
 from ..registry import DEFAULT_HEAD, DEFAULT_TECHNOLOGY, Records, find_record, load_head, load_random
+from .checks import check_broadcast, check_tensor
 from .dies import Dies
 from .elements import Element, best_form, choose_model, find_model
 from .random_numbers import draw_parts, keep_random, kept_random
+from .shared_bias import SharedBias
 
 
 class _Converter(Element):
@@ -22,10 +24,17 @@ class _Converter(Element):
     operation = ""
 
     def __init__(
-        self, model: FittedModel, outside: str = "clamp", random: Callable[[], RandomCircuits] | None = None
+        self,
+        model: FittedModel,
+        outside: str = "clamp",
+        random: Callable[[], RandomCircuits] | None = None,
+        shared: SharedBias | None = None,
+        path: Callable[[], FittedModel] | None = None,
     ) -> None:
         super().__init__(model, outside)
         self._load_random = random
+        self._load_path = path
+        self._shared = shared
         self.random: RandomCircuits | None = None
 
     @classmethod
@@ -36,12 +45,53 @@ class _Converter(Element):
         *,
         head: str = DEFAULT_HEAD,
         outside: str = "extrapolate",
+        shared_bias: bool = False,
     ) -> Self:
-        """Load the converter of an attention head; `records`, `form`, `head`, `outside` as of `GainCell`."""
+        """Load the converter of an attention head; `records`, `form`, `head`, `outside` as of `GainCell`.
+
+        With `shared_bias` the converters along the last dimension of the charges share one bias, which couples their
+        pulses; otherwise each has its own.
+
+        Raises
+        ------
+        DataError
+            If the records lack a model.
+        """
         operation = load_head(head).operation(cls.operation)
         name = choose_model(operation.forms, form or best_form(records, head))
         spread = partial(_load_spread, records, operation)
-        return cls(find_model(records, operation.converter, name), outside, spread)
+        model = find_model(records, operation.converter, name)
+        shared = SharedBias.from_records(records, operation, model) if shared_bias else None
+        return cls(model, outside, spread, shared, partial(_load_path, records, operation))
+
+    def forward(self, q_in: Tensor, q_swing: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Pulse width [s] of charges.
+
+        Parameters
+        ----------
+        q_in : Tensor
+            Charges [C].
+        q_swing : Tensor, shape broadcast with `q_in`, optional
+            How the charge gets there: the height [C] of the triangle that is added to a steady course, from
+            `GainCellArray.swing`.  By default the course is steady, and nothing more leaks through the switches of the
+            bitline.
+
+        Raises
+        ------
+        ParameterError
+            If an input is not a tensor of real numbers, is out of range for ``outside="refuse"``, or the two do not
+            broadcast.
+        DataError
+            If `q_swing` is given, and the records contain no model of the course.
+        """
+        if q_swing is None:
+            return super().forward(q_in)
+        if self._load_path is None:
+            raise DataError("the converter was not loaded from records, so the effect of q_swing is not known")
+        check_tensor("q_in", q_in)
+        check_broadcast(q_in=q_in, q_swing=check_tensor("q_swing", q_swing))
+        lost: Tensor = self._load_path()(q_in, q_swing)
+        return super().forward(q_in - lost)
 
     def sample_mismatch(
         self,
@@ -87,7 +137,12 @@ class _Converter(Element):
         keep_random(self, found.fit, drawn[..., 0, :, :])
 
     def evaluate(self, *inputs: Tensor) -> Tensor:
-        """Evaluate the model elementwise, without checks, with the random coefficients if any are drawn; SI units."""
+        """Evaluate the model without checks, with the random coefficients if any are drawn; SI units.
+
+        It is elementwise unless the converters share a bias.
+        """
+        if self._shared is not None:
+            inputs = (*inputs[:-1], self._shared.charge(inputs[-1]))
         if self.random is None:
             return super().evaluate(*inputs)
         drawn = {name: coefficient.to(inputs[-1]) for name, coefficient in kept_random(self).items()}
@@ -99,6 +154,13 @@ def _load_spread(records: Records, operation: Operation) -> RandomCircuits:
     """The converter with random coefficients; a function of the module, so that a converter can be pickled."""
     record = find_record(records, f"{operation.converter}.{operation.random.study}")
     return load_random(record, operation.random.model)
+
+
+def _load_path(records: Records, operation: Operation) -> FittedModel:
+    """The charge that is lost on the way, or raise `DataError`."""
+    if operation.path is None:
+        raise DataError(f"{operation.name}: no model of the course of the charge is declared; omit q_swing")
+    return find_model(records, operation.converter, operation.path)
 
 
 class ReLUC2P(_Converter):

@@ -1,6 +1,6 @@
 """Predictions of the software model for an array and its converters, as NumPy arrays, for comparison with SPICE."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,12 +10,14 @@ from ..declare.bench import Floats
 from ..declare.periphery import Periphery
 from ..errors import DataError
 from ..fitting.fit import Fit
+from ..fitting.fitted import FittedModel
 from ..registry import Records, find_record, load_random
 from .array import GainCellArray
 from .bitline import Bitline
 from .dac import Write
 from .decay import Decay
 from .elements import Element, choose_model, find_model, list_forms
+from .shared_bias import SharedBias
 
 SLICED = "sliced"
 
@@ -70,9 +72,43 @@ class SoftwareModel:
         """
         return np.asarray(self._array(form, torch.from_numpy(v_store))(torch.from_numpy(t_pulse)).numpy())
 
-    def output(self, form: str, charge: Floats) -> Floats:
-        """Pulse width [s] that the converter outputs for `charge` [C], elementwise."""
-        return np.asarray(self.converter(form)(torch.from_numpy(np.asarray(charge))).numpy())
+    def swing(self, form: str, v_store: Floats, t_pulse: Floats) -> Floats:
+        """Course of the charge of every column, as of `GainCellArray.swing` [C], shape (columns,).
+
+        Parameters
+        ----------
+        form : str
+            Form of the cell's model.
+        v_store : ndarray, shape (rows, columns)
+            Stored voltages, or those of the DAC with `write` [V].
+        t_pulse : ndarray, shape (rows,)
+            Pulse widths [s].
+        """
+        return np.asarray(self._array(form, torch.from_numpy(v_store)).swing(torch.from_numpy(t_pulse)).numpy())
+
+    def output(self, form: str, charge: Floats, swing: Floats | None = None) -> Floats:
+        """Pulse widths that the converters output.
+
+        Parameters
+        ----------
+        form : str
+            Form of the cell's model.
+        charge : ndarray, shape (columns,)
+            Charges [C]; with a periphery those of all columns, whose converters share one bias.
+        swing : ndarray, shape (columns,), optional
+            Course of the charge [C]; it is taken as steady by default, and if the records lack its model.
+
+        Returns
+        -------
+        ndarray, shape (columns,)
+            Pulse widths [s].
+        """
+        converter, given = self.converter(form), torch.from_numpy(np.asarray(charge))
+        if swing is not None and (path := self._path()) is not None:
+            given = given - path(given, torch.from_numpy(np.asarray(swing)))
+        if self.periphery is not None:
+            given = SharedBias.from_records(self.records, self.operation, converter.model).charge(given)
+        return np.asarray(converter(given).numpy())
 
     def converter(self, form: str) -> Element:
         """Model of the converter in a form."""
@@ -131,8 +167,18 @@ class SoftwareModel:
         driven = t_pulse[t_pulse > 0]
         lasted = 1.0 if cell.unit == "C" else float(np.sqrt(np.mean(driven**2))) if driven.size else 0.0
         off = np.sqrt(driven.size) * lasted * cell.stated.rms
-        steep = (self.output(form, charge + off) - self.output(form, charge - off)) / 2
+        alone = replace(self, periphery=None)
+        steep = (alone.output(form, charge + off) - alone.output(form, charge - off)) / 2
         return np.asarray(np.hypot(steep, converter.stated.rms))
+
+    def _path(self) -> FittedModel | None:
+        """Charge that is lost on the way, if the records contain its model."""
+        if self.operation.path is None:
+            return None
+        try:
+            return find_model(self.records, self.operation.converter, self.operation.path)
+        except DataError:
+            return None
 
     def _cell(self, form: str) -> Fit:
         if form == SLICED:

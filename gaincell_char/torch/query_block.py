@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .array import pulses, surrogate, weights_of
 from .elements import GainCell
+from .products import pulses, surrogate, weights_of
 from .token_decay import decay_interpolation, key_decay, query_decay
 
 

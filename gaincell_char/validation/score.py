@@ -13,6 +13,7 @@ from ..declare.bench import Floats
 from ..errors import ParameterError
 from ..sweeping.run import OK
 from .cases import Case, Validation
+from .column_noise import NOISE, add_noise
 from .coverage import LEVELS, Coverage, measure_coverage, rank_columns
 
 ALLOWED = 3.0
@@ -34,8 +35,11 @@ class ModelUnderTest(Protocol):
     def charge(self, form: str, v_store: Floats, t_pulse: Floats) -> Floats:
         """Charge of every column [C], shape (columns,), for `v_store` and `t_pulse` in a `form`."""
 
-    def output(self, form: str, charge: Floats) -> Floats:
-        """Output pulse of every column [s], shape (columns,), for `charge` [C] in a `form`."""
+    def swing(self, form: str, v_store: Floats, t_pulse: Floats) -> Floats:
+        """Course of the charge of every column [C], shape (columns,), for `v_store` and `t_pulse` in a `form`."""
+
+    def output(self, form: str, charge: Floats, swing: Floats | None = None) -> Floats:
+        """Output pulse of every column [s], shape (columns,), for `charge` and `swing` [C] in a `form`."""
 
     def stated(self, form: str, charge: Floats, t_pulse: Floats) -> Floats:
         """Expected rms error of every output [s], shape (columns,), for `charge` and `t_pulse` in a `form`."""
@@ -60,11 +64,13 @@ class ValidationResult:
     Attributes
     ----------
     rows : DataFrame
-        One row per column and pass: SPICE results, and for each form ``q_<form>``, ``output_<form>``,
-        ``stated_<form>``; with mismatch also ``rank``, the rank of the SPICE result among the drawn outputs.
+        One row per column and pass: SPICE results, rms noise of the pulse (``noise`` [s], NaN if not known), and for
+        each form ``q_<form>``, ``output_<form>``, ``stated_<form>``; with mismatch also ``rank``, the rank of the SPICE
+        result among the drawn outputs.
     summary : DataFrame
         One row per operation and form.  The ``n_silent`` columns without a pulse in SPICE and model are not among the
-        ``n``; only the error of the charge includes them.
+        ``n``; only the error of the charge includes them.  ``noise_ns`` and ``noise_percent`` are the rms noise of the
+        same columns as the rms error, the noise floor; NaN if it is not known.
     coverage : tuple of Coverage
         Coverage of the intervals; empty without mismatch.
     forms : mapping of str to tuple of str
@@ -187,6 +193,7 @@ def judge(
     if comparison.mismatch:
         drawn = [_ranks(case, models[case.operation.name], rows, draws, comparison.seed) for case in todo]
         predicted = [p.merge(d, on=["sample", "point"]) for p, d in zip(predicted, drawn, strict=True)]
+    rows = add_noise(comparison, rows, todo)
     whole = rows.merge(pd.concat(predicted, ignore_index=True), on=["sample", "point"])
     scales = {name: _scales(comparison, name) for name in comparison.operations}
     forms = {name: models[name].forms for name in comparison.operations}
@@ -210,17 +217,16 @@ def _scales(comparison: Validation, name: str) -> Scales:
 
 
 def _predicted(case: Case, model: ModelUnderTest, *, whole: bool) -> pd.DataFrame:
-    """Predictions for the columns of a case; with `whole` all columns of its array load the rows."""
+    """Predictions for the columns of a case; with `whole` all columns of its array load the rows and the bias."""
     found: dict[str, object] = {"sample": case.number, "point": list(case.columns)}
+    chosen = list(case.columns) if whole else slice(None)
+    v_store = case.array if whole else case.v_store
     for form in model.forms:
-        if whole:
-            charge = model.charge(form, case.array, case.t_pulse)[list(case.columns)]
-        else:
-            charge = model.charge(form, case.v_store, case.t_pulse)
+        charge, swing = model.charge(form, v_store, case.t_pulse), model.swing(form, v_store, case.t_pulse)
         found |= {
-            f"q_{form}": charge,
-            f"output_{form}": model.output(form, charge),
-            f"stated_{form}": model.stated(form, charge, case.t_pulse),
+            f"q_{form}": charge[chosen],
+            f"output_{form}": model.output(form, charge, swing)[chosen],
+            f"stated_{form}": model.stated(form, charge, case.t_pulse)[chosen],
         }
     return pd.DataFrame(found)
 
@@ -254,15 +260,18 @@ def _measure_pulses(rows: pd.DataFrame, form: str, scales: Scales) -> dict[str, 
     spice = rows["output"].to_numpy(dtype=float)
     stated = rows[f"stated_{form}"].to_numpy(dtype=float)
     error = rows[f"output_{form}"].to_numpy(dtype=float) - spice
+    noise = _rms(rows[NOISE].to_numpy(dtype=float))
     rms, worst, ratio = _rms(error), float(np.abs(error).max(initial=0.0)), _rms(error / stated)
     spread = float(((spice - spice.mean()) ** 2).sum()) if spice.size else 0.0
     return {
         "rms_ns": 1e9 * rms,
+        "noise_ns": 1e9 * noise,
         "worst_ns": 1e9 * worst,
         "rms_lsb": rms / scales.lsb,
         "worst_lsb": worst / scales.lsb,
         "rms_percent": 100 * rms / scales.t_max,
         "worst_percent": 100 * worst / scales.t_max,
+        "noise_percent": 100 * noise / scales.t_max,
         "r2": 1 - float((error**2).sum()) / spread if spread > 0 else float("nan"),
         "ratio": ratio,
         "stated_ns": 1e9 * float(np.median(stated)) if stated.size else float("nan"),

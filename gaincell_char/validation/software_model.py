@@ -1,6 +1,7 @@
 """The PyTorch model for a validation against SPICE."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,10 +43,14 @@ def make_software_models(comparison: Validation) -> dict[str, SoftwareModel]:
 
 
 def pulses_of(scores: SoftwareModel) -> Callable[[Floats, Floats], Floats]:
-    """Function from keys and a query to the pulses of the scores, by the best form of the software model."""
+    """Function from keys and a query to the pulses of the scores, by the best form of the software model.
+
+    Each converter has its own bias: the pulses only have to be the same for SPICE and the software model.
+    """
+    alone = replace(scores, periphery=None)
 
     def pulses(v_store: Floats, t_pulse: Floats) -> Floats:
         form = scores.forms[-1]
-        return scores.output(form, scores.charge(form, v_store, t_pulse))
+        return alone.output(form, scores.charge(form, v_store, t_pulse))
 
     return pulses

@@ -17,7 +17,6 @@ from ..declare.datasheet import Merit, Study
 from ..declare.parameters import numbers
 from ..errors import DataError, RequestError
 from ..fitting.fit import Fit, LeftOut, fit_all
-from ..fitting.noise_floor import compute_noise_floor
 from ..fitting.record import Origin, Record, make_record
 from ..spice.pool import Pool
 from ..storage import untrusted
@@ -72,22 +71,22 @@ class StudyResult:
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitResult:
-    """Every study of one circuit, its figures of merit, and in ``problems`` the reasons of studies not run."""
+    """Every study of one circuit, its figures of merit, and in ``problems`` the reasons of studies not run.
+
+    ``noise`` contains the fits of other circuits of the same job that give noise floors: circuit -> its fits.
+    """
 
     circuit: Circuit
     params: Numbers
     studies: Mapping[str, StudyResult]
     merits: tuple[tuple[Merit, float], ...]
     problems: Mapping[str, str] = field(default_factory=dict)
+    noise: Mapping[str, Sequence[Fit]] = field(default_factory=dict)
 
     @property
     def wall_s(self) -> float:
         """Time of all its studies [s]."""
         return sum(result.wall_s for result in self.studies.values())
-
-    def noise_floor(self, fit: Fit) -> float | None:
-        """Rms noise of the output of a `fit` of this circuit, in its unit; None if it is not known."""
-        return compute_noise_floor(self.circuit, fit, [f for study in self.studies.values() for f in study.fits])
 
 
 def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> SweepPlan:

@@ -1,4 +1,4 @@
-"""A set of records at another corner, temperature or supply."""
+"""A set of records at another corner, temperature, supply or bias."""
 
 from pathlib import Path
 
@@ -14,11 +14,12 @@ def records_at(
     corner: str = NOMINAL.corner,
     temp: float = NOMINAL.temp,
     vdd: float | None = NOMINAL.supply,
+    i_bias: float | None = NOMINAL.bias,
 ) -> RecordsAt:
-    """Return a set of records at another corner, temperature or supply.
+    """Return a set of records at another corner, temperature, supply or bias.
 
-    Coefficients are computed from the fits of the studies over conditions, ``<circuit>.<bench>_pvt``, when a record is
-    used.
+    Coefficients are computed from the fits of the studies over conditions, ``<circuit>.<bench>_pvt`` and
+    ``<circuit>.<bench>_bias``, when a record is used.
 
     Parameters
     ----------
@@ -30,6 +31,9 @@ def records_at(
         Temperature [degC].
     vdd : float, optional
         Supply [V]; that of the records by default.
+    i_bias : float, optional
+        Current [A] of one unit of the converters; that of the records by default.  Its effect is that in the typical
+        corner at the supply of the records.
 
     Returns
     -------
@@ -52,4 +56,6 @@ def records_at(
     if not isinstance(corner, str):
         raise ParameterError(f"corner = {corner!r}; it must be the name of a process corner")
     supply = None if vdd is None else check_number("vdd", vdd)
-    return RecordsAt(base=records, condition=Condition(corner=corner, temp=check_number("temp", temp), supply=supply))
+    bias = None if i_bias is None else check_number("i_bias", i_bias)
+    condition = Condition(corner=corner, temp=check_number("temp", temp), supply=supply, bias=bias)
+    return RecordsAt(base=records, condition=condition)

@@ -14,6 +14,7 @@ from ..sweeping.run import as_folder
 from ..technology.schema import Technology
 from . import characterize_all
 from .characterize_all import CircuitPlan, CircuitResult
+from .noise_floors import share_noise
 from .simulators import use_pool
 from .watcher import SILENT, Watcher
 
@@ -102,7 +103,7 @@ def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Po
         results = [characterize_all.run_circuit(one, pool, progress=tick, finished=keep) for one in plan.planned]
     return MainJobResult(
         technology=plan.technology,
-        circuits=tuple(results),
+        circuits=share_noise(results),
         folder=folder,
         simulator=f"ngspice {pool.version}",
         workers=pool.workers,
