@@ -48,9 +48,13 @@ def test_at_the_bias_of_the_records_nothing_changes():
 
 
 def test_a_bias_outside_the_fits_and_a_model_without_one_are_refused():
-    with pytest.raises(ParameterError, match=r"i_bias = 1.2e-05 is outside 9e-06 to 1.1e-05, over which relu_knee_bias"):
+    with pytest.raises(
+        ParameterError, match=r"i_bias = 1.2e-05 is outside 9e-06 to 1.1e-05, over which relu_knee_bias"
+    ):
         ReLUC2P.from_records(gc.records_at(i_bias=12e-6))
-    with pytest.raises(DataError, match=r"record relu_c2p.noise: no model is known at corner tt, 27 degC, bias 10.5 uA"):
+    with pytest.raises(
+        DataError, match=r"record relu_c2p.noise: no model is known at corner tt, 27 degC, bias 10.5 uA"
+    ):
         registry.find_record(gc.records_at(i_bias=10.5e-6), "relu_c2p.noise")
     with pytest.raises(ParameterError, match="i_bias"):
         gc.records_at(i_bias="10u")
