@@ -37,6 +37,7 @@ INSTANCES = 24
 T_MAX_NS = 15.0
 COLUMNS = (("tt", 27.0, None), ("tt", 85.0, None), ("ss", 27.0, None), ("ff", 27.0, None), ("ss", 85.0, 0.85))
 """Corner, temperature [degC] and supply [V] of the columns that are compared with SPICE."""
+IN_USE = ("shared", "path")
 NEAR = 0.2e-15
 """Distance [C] from the threshold within which the width of the shortest pulse decides over the error."""
 SATURATED = 0.98
@@ -69,11 +70,13 @@ PLACES = (
 
 
 def studies() -> Iterator[tuple[Circuit, Study]]:
-    """Every study over conditions of the circuits of the head."""
+    """Every study over supply of the circuits of the head, without those of tools/converters_in_use.py."""
     for name in CIRCUITS:
         circuit = registry.load_circuit(name)
         for study in circuit.all_studies:
-            if study.models and all(isinstance(circuit.model(model), PvtModel) for model in study.models):
+            models = [circuit.model(model) for model in study.models or ()]
+            over = [isinstance(model, PvtModel) and model.kind == "supply" for model in models]
+            if over and all(over) and study.bench not in IN_USE:
                 yield circuit, study
 
 
