@@ -34,6 +34,7 @@ class _Converter(Element):
         super().__init__(model, outside)
         self._load_random = random
         self._load_path = path
+        self._path: FittedModel | None = None
         self._shared = shared
         self.random: RandomCircuits | None = None
 
@@ -86,11 +87,13 @@ class _Converter(Element):
         """
         if q_swing is None:
             return super().forward(q_in)
-        if self._load_path is None:
-            raise DataError("the converter was not loaded from records, so the effect of q_swing is not known")
+        if self._path is None:
+            if self._load_path is None:
+                raise DataError("the converter was not loaded from records, so the effect of q_swing is not known")
+            self._path = self._load_path()
         check_tensor("q_in", q_in)
         check_broadcast(q_in=q_in, q_swing=check_tensor("q_swing", q_swing))
-        lost: Tensor = self._load_path()(q_in, q_swing)
+        lost: Tensor = self._path(q_in, q_swing)
         return super().forward(q_in - lost)
 
     def sample_mismatch(
