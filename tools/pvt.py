@@ -192,7 +192,7 @@ def columns(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
             one["corner"],
             f"{one['temp']:g}",
             supply,
-            f"{one['n'] - one['n_silent']}",
+            f"{one['n']}",
             f"{one['n_silent']}",
             f"{1e3 * one['rms_ns']:.2g}",
             f"{100 * one['rms_ns'] / T_MAX_NS:.2g}",
