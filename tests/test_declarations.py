@@ -180,7 +180,7 @@ def _lines(file):
     return sum(bool(line.strip()) and line.strip()[0] != "#" and number not in documented for number, line in lines)
 
 
-CONVERTER_PARTS = ("_noise", "_in_use", "_pvt", "_path", "_shared", "_three")
+CONVERTER_PARTS = ("_noise", "_in_use", "_pvt", "_needed", "_path", "_shared", "_three")
 LONGEST_CELL, LONGEST_CONVERTERS, LONGEST_PART, MOST_PARAMETERS = 600, 550, 140, 8
 
 

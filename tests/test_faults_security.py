@@ -8,6 +8,7 @@ import json
 import math
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -654,3 +655,12 @@ def test_continuations_are_joined_before_a_card_is_looked_at(gaincell, tmp_path,
     assert (status, err.count("\n")) == (2, 1)
     assert "cell.cir, line 2: '.model m d file" in err
     assert "it opens a file or starts a program" in err
+
+
+def test_a_child_that_computes_too_long_is_told_so_and_one_that_waits_is_not():
+    """The limit is the time of a processor: beside other programs a valid file takes longer, and is not damaged."""
+    code = "from gaincell_char.storage.child import keep_to; keep_to(memory=1 << 34, file=1 << 20, cpu_s=1)\n"
+    busy = subprocess.run([sys.executable, "-c", f"{code}while True: pass"], check=False, timeout=60)
+    assert busy.returncode == -signal.SIGXCPU
+    idle = subprocess.run([sys.executable, "-c", f"{code}import time; time.sleep(1.5)"], check=False, timeout=60)
+    assert idle.returncode == 0

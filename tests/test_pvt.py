@@ -10,8 +10,9 @@ import torch
 
 import gaincell_char as gc
 from gaincell_char import registry
+from gaincell_char.declare.law import Law
 from gaincell_char.declare.model import Coefficient, Model
-from gaincell_char.declare.pvt import Law, PvtModel, Threshold, over_conditions
+from gaincell_char.declare.pvt import PvtModel, Threshold, over_conditions
 from gaincell_char.errors import DataError, FitError, ParameterError
 from gaincell_char.fitting.at_conditions import Condition, record_at
 from gaincell_char.fitting.fit import fit_model

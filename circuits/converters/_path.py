@@ -10,12 +10,14 @@ from gaincell_char.declare.array_math import Array
 from gaincell_char.declare.attention_head import fill_line
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasheet import Study
+from gaincell_char.declare.law import Law
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number
-from gaincell_char.declare.pvt import Law, over_conditions
+from gaincell_char.declare.pvt import over_conditions
 
 from .. import _conditions
 from ._benches import of_full_scale
+from ._needed import NEEDED
 from ._three import BIAS, three
 
 _TRIANGLE = """iup bl1 0 pulse(0 {2*q_swing/t_max} {t_reset+t_gap} {t_edge} {t_edge} {t_max/2-t_edge} 1)
@@ -40,7 +42,7 @@ MODEL = Model(
     arguments={"k": Coefficient(unit="1", doc="part of the triangle's height that is lost", start=1e-4)},
     linear=True,
 )
-PVT = over_conditions(MODEL, {"k": Law(leak=True)}, supply="vdd")
+PVT = over_conditions(MODEL, {"k": Law(leak=True)}, supply="vdd", needed=NEEDED)
 
 
 def with_path(circuit: Circuit, line: str, shares: tuple[float, ...], swings: tuple[float, ...]) -> Circuit:

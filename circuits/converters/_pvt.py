@@ -1,4 +1,7 @@
-"""Models of both charge-to-pulse converters over corner, temperature, supply or bias, and their studies."""
+"""Models of both charge-to-pulse converters over corner, temperature, supply or bias, and their studies.
+
+A law is the one with all terms that were tried; ``_needed`` contains those that remain.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,12 +10,14 @@ import numpy as np
 
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasheet import Study
-from gaincell_char.declare.pvt import Law, PvtModel, Threshold, over_conditions
+from gaincell_char.declare.law import Law
+from gaincell_char.declare.pvt import PvtModel, Threshold, over_conditions
 from gaincell_char.declare.sweep_values import Grid, join, linspace, listed
 
 from .. import _conditions
 from . import _models
 from ._benches import FULL, MOVED
+from ._needed import NEEDED
 
 _THRESHOLD = Law(temp=3, supply=2, cross=1)
 _SIDE = {
@@ -47,12 +52,14 @@ RELU_KNEE = over_conditions(
     _models.RELU_KNEE,
     {**_side(), "q_dead": _THRESHOLD, "t_sat": _SATURATION},
     supply="vdd",
+    needed=NEEDED,
     threshold=_RELU_THRESHOLD,
 )
 SIGNED_KNEE = over_conditions(
     _models.SIGNED_KNEE,
     {**_side("_p"), **_side("_n"), "q_0": _THRESHOLD, "t_sat": _SATURATION},
     supply="vdd",
+    needed=NEEDED,
     threshold=_SIGNED_THRESHOLD,
     # At -40 degC and a low supply the comparator is so slow that its knee has another form.
     robust=1e-4,
@@ -61,6 +68,7 @@ RELU_BIAS = over_conditions(
     _models.RELU_KNEE,
     {**_side(laws=_BIASED), "q_dead": _THRESHOLD, "t_sat": _SATURATION},
     supply="i_bias",
+    needed=NEEDED,
     kind="bias",
     threshold=_RELU_THRESHOLD,
 )
@@ -68,6 +76,7 @@ SIGNED_BIAS = over_conditions(
     _models.SIGNED_KNEE,
     {**_side("_p", _BIASED), **_side("_n", _BIASED), "q_0": _THRESHOLD, "t_sat": _SATURATION},
     supply="i_bias",
+    needed=NEEDED,
     kind="bias",
     threshold=_SIGNED_THRESHOLD,
     robust=1e-4,

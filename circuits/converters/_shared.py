@@ -13,13 +13,15 @@ import numpy as np
 from gaincell_char.declare.array_math import Array, clamp
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.datasheet import Study
+from gaincell_char.declare.law import Law
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number
-from gaincell_char.declare.pvt import Law, over_conditions
+from gaincell_char.declare.pvt import over_conditions
 from gaincell_char.declare.sweep_values import listed
 
 from .. import _conditions
 from ._benches import of_full_scale
+from ._needed import NEEDED
 from ._three import three
 
 # What the second converter draws from its bias is drawn once more for every other converter.
@@ -87,7 +89,7 @@ def with_shared_bias(circuit: Circuit, line: str, model: Model, shares: tuple[fl
         bias=_LOADED,
     )
     laws = {name: _LAW for name in model.coefficients if name.startswith("share")}
-    there = over_conditions(model, laws, supply="vdd")
+    there = over_conditions(model, laws, supply="vdd", needed=NEEDED)
     own = Study(bench="shared", optional=True)
     return replace(
         circuit,

@@ -45,15 +45,14 @@ def bivariate_cubic(v_store: Array, v_in: Array, *, c: Sequence[float], v_ref: f
 def ekv_branch(v_g: Array, v_s: Array, v_d: Array, transistor: Branch, ut: float) -> Array:
     """Drain current [A] of an EKV transistor, terminals referred to its body.
 
-    I = 2 n k ut^2 (F((vp-v_s)/ut) - F((vp-v_d)/ut)) (1 + lam v_ds) / (1 + theta ov), F(x) = log(1+exp(x/2))^2,
+    I = n k/2 (u_s^2 - u_d^2) (1 + lam v_ds) / (1 + theta u_s + q u_s^2), u_x = 2 ut log(1 + exp((vp - v_x)/(2 ut))),
     vp = (v_g - vt)/n; Enz, Krummenacher, Vittoz, Analog Integr. Circuits Signal Process. 8, 83 (1995).
     """
-    k, vt, n, theta, lam = transistor
+    k, vt, n, theta, q, lam = transistor
     vp = (v_g - vt) / n
-    forward = softplus((vp - v_s) / (2 * ut))
-    reverse = softplus((vp - v_d) / (2 * ut))
-    current = 2 * n * k * ut * ut * (forward * forward - reverse * reverse)
-    return current * (1 + lam * (v_d - v_s)) / (1 + theta * 2 * ut * forward)
+    u_s, u_d = (2 * ut * softplus((vp - v) / (2 * ut)) for v in (v_s, v_d))
+    current = n * k / 2 * (u_s * u_s - u_d * u_d) * (1 + lam * (v_d - v_s))
+    return current / (1 + theta * u_s + q * u_s * u_s)
 
 
 def ekv_rails(v_store: Array, v_in: Array, *, n: Branch, p: Branch, vdd: float, v_bl: float, ut: float) -> Array:
@@ -119,6 +118,7 @@ def _ekv_transistor(side: str, k: float) -> CoefficientArray:
         vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
         n=Coefficient(unit="1", doc=f"{who}: slope factor", start=1.1, low=0.8, high=3.0),
         theta=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.3, low=-2.0, high=20.0),
+        q=Coefficient(unit="1/V^2", doc=f"{who}: second-order mobility reduction", start=0.1, low=-2.0, high=20.0),
         lam=Coefficient(unit="1/V", doc=f"{who}: channel-length modulation", start=0.2, low=-2.0, high=5.0),
     )
 

@@ -1,15 +1,20 @@
-"""Models of the gain cell over corner, supply and temperature, and the studies that they are fitted to."""
+"""Models of the gain cell over corner, supply and temperature, and the studies that they are fitted to.
+
+A law is the one with all terms that were tried; ``_needed`` contains those that remain.
+"""
 
 from dataclasses import replace
 
 from gaincell_char.declare.circuit import Circuit
+from gaincell_char.declare.law import Law
 from gaincell_char.declare.model import Model
-from gaincell_char.declare.pvt import Law, PvtModel, over_conditions
+from gaincell_char.declare.pvt import PvtModel, over_conditions
 from gaincell_char.declare.sweep_values import join, linspace, listed
 
 from .. import _conditions
 from . import _models, _sag
 from ._benches import T_MAX
+from ._needed import NEEDED
 
 _DAC = linspace(0, "1.1*vdd", 23)
 """In steps of a twentieth of the supply: every supply is a point of the grid."""
@@ -22,6 +27,7 @@ _THRESHOLD = Law(temp=2, supply=2, cross=1)
 _REDUCTION = Law(temp=2, supply=1, cross=1)
 _VOLTAGE = Law(temp=2, supply=1)
 _LINE = Law(temp=1, supply=1)
+_WARM = Law(temp=1)
 _SERIES = Law(temp=3, supply=2, cross=1)
 
 
@@ -35,12 +41,14 @@ SOFTPLUS_CHARGE = over_conditions(
     _both(k=_GAIN, vt=_THRESHOLD, s=Law(supply=1, proportional=True), theta=_REDUCTION, q=_REDUCTION)
     | {"a0": _VOLTAGE, **dict.fromkeys(("a1", "a2", "a3", "a4"), _LINE)},
     supply="vdd",
+    needed=NEEDED,
     rails=_RAILS,
 )
 EKV_2D = over_conditions(
     _models.EKV_2D,
-    _both(k=Law(temp=2, supply=1, relative=True), vt=_VOLTAGE, n=Law(temp=1), theta=Law(temp=1), lam=Law(temp=1)),
+    _both(k=Law(temp=2, supply=1, relative=True), vt=_VOLTAGE, n=_WARM, theta=_WARM, q=_WARM, lam=_WARM),
     supply="vdd",
+    needed=NEEDED,
     rails={**_RAILS, "v_in": ("vdd/2", "vdd")},
 )
 
@@ -50,7 +58,7 @@ def _series(model: Model) -> PvtModel:
     fitted = [name for name, coefficient in model.coefficients.items() if not coefficient.fixed]
     limits = {"v_store": _STORED, "v_dac": ("0", "vdd")}
     rails = {name: limits[name] for name in model.inputs if name in limits}
-    return over_conditions(model, dict.fromkeys(fitted, _SERIES), supply="vdd", rails=rails)
+    return over_conditions(model, dict.fromkeys(fitted, _SERIES), supply="vdd", rails=rails, needed=NEEDED)
 
 
 def with_pvt(circuit: Circuit) -> Circuit:

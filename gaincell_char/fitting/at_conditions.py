@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..declare.circuit import Circuit
+from ..declare.law import CONSTANT, T_0
 from ..declare.parameters import Number
-from ..declare.pvt import CONSTANT, T_0, PvtModel
+from ..declare.pvt import PvtModel
 from ..errors import DataError, ParameterError
 from .fit import Estimate, Fit
 from .record import Record

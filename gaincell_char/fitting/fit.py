@@ -185,21 +185,12 @@ def fit_model(
     """
     if constant := [name for name, x in selection.inputs.items() if x.min() == x.max()]:
         raise FitError(f"model {model.name}: {constant[0]} has one value only; sweep it, or choose another model")
-    numeric = {name: value for name, value in selection.conditions.items() if not isinstance(value, str)}
-    # A model over conditions begins its search in their middle.
-    middle = {name: float(np.median(np.unique(x))) for name, x in selection.inputs.items()}
-    scope, known, whole = {**middle, **params, **numeric}, dict[str, float](), selection
-    if isinstance(model, PvtModel) and model.threshold is not None and selection.threshold is not None:
-        known = fit_threshold_law(model, model.threshold, selection, scope)
-        selection = beyond_threshold(model.threshold, selection)
-    begin = None
-    if isinstance(model, PvtModel):
-        robust = robust or model.robust
-        begin = None if model.linear else fit_reference(model, selection, whole.full_range, scope)
-    problem = Problem(model, selection, whole.full_range, scope, known=known, begin=begin)
+    problem = pose_problem(model, selection, params)
+    robust = robust or (model.robust if isinstance(model, PvtModel) else 0.0)
+    points = problem.points
     solution = problem.fit(robust)
     values = problem.coefficients(solution)
-    predicted = np.asarray(model(*selection.inputs.values(), **values), dtype=float)
+    predicted = np.asarray(model(*points.inputs.values(), **values), dtype=float)
     return Fit(
         model=model.name,
         form=model.form,
@@ -210,14 +201,43 @@ def fit_model(
         conditions=selection.conditions,
         coefficients=_estimates(model, problem, solution),
         covariance=_covariance(model, solution),
-        valid_range={name: (float(x.min()), float(x.max())) for name, x in whole.inputs.items()},
-        full_range=whole.full_range,
-        fitted=compute_errors(selection, predicted, whole.full_range),
+        valid_range={name: (float(x.min()), float(x.max())) for name, x in selection.inputs.items()},
+        full_range=problem.full_range,
+        fitted=compute_errors(points, predicted, problem.full_range),
         cross_validation=cross_validate(problem, values, robust),
         fresh=None,
         end_blocks=(leave_out_ends(problem, values, robust) or None) if leave_out else None,
-        row_error=find_largest_row(selection, predicted, whole.full_range),
+        row_error=find_largest_row(points, predicted, problem.full_range),
     )
+
+
+def pose_problem(model: Model, selection: Selection, params: Numbers, begin: Numbers | None = None) -> Problem:
+    """Least-squares problem of a model at all points of one selection.
+
+    A measured threshold of a model over conditions is not fitted, and the points near it are left out.
+
+    Parameters
+    ----------
+    model, selection, params
+        As of `fit_model`.
+    begin : mapping of str to float, optional
+        Coefficients at which a nonlinear search begins; those of the nominal model at one condition by default.
+
+    Raises
+    ------
+    FitError
+        If there are too few points, or a threshold is not known at every condition.
+    """
+    numeric = {name: value for name, value in selection.conditions.items() if not isinstance(value, str)}
+    # A model over conditions begins its search in their middle.
+    middle = {name: float(np.median(np.unique(x))) for name, x in selection.inputs.items()}
+    scope, known, full_range = {**middle, **params, **numeric}, dict[str, float](), selection.full_range
+    if isinstance(model, PvtModel) and model.threshold is not None and selection.threshold is not None:
+        known = fit_threshold_law(model, model.threshold, selection, scope)
+        selection = beyond_threshold(model.threshold, selection)
+    if begin is None and isinstance(model, PvtModel) and not model.linear:
+        begin = fit_reference(model, selection, full_range, scope)
+    return Problem(model, selection, full_range, scope, known=known, begin=begin)
 
 
 def _covariance(model: Model, solution: Solution) -> list[list[float]]:

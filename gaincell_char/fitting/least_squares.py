@@ -21,6 +21,8 @@ _SHORT_RANK_TOLERANCE = 1e-7
 # With the default tolerances of SciPy, coefficients differ from the solution by 1e-7.
 _WHOLE_SEARCH: Mapping[str, Any] = {"jac": "3-point", "ftol": 1e-13, "xtol": 1e-11, "gtol": 1e-15, "max_nfev": 3000}
 _SHORT_SEARCH: Mapping[str, Any] = {"jac": "2-point", "ftol": 1e-7, "xtol": 1e-7, "gtol": 1e-9, "max_nfev": 1000}
+_STEP = 1e-5
+"""Step of a derivative, in units of the scale of a coefficient."""
 _FAR = 1e3
 """Residual [full range] of a point at which the model is not a number."""
 _UNDETERMINED_SHARE = 0.1
@@ -71,6 +73,8 @@ class Problem:
         Coefficients that are fitted.
     given : mapping of str to float
         Coefficients that are not fitted.
+    weight : ndarray, shape (n,)
+        Weight of the residual of each point.
 
     Raises
     ------
@@ -101,7 +105,7 @@ class Problem:
         self._low = np.array([coefficient.low for coefficient in unknown])
         self._high = np.array([coefficient.high for coefficient in unknown])
         self._scale = np.array([c.scale or abs(s) or 1.0 for c, s in zip(unknown, typical, strict=True)])
-        self._weight, self._variance = _weights(points, full_range, model.relative_from)
+        self.weight, self._variance = _weights(points, full_range, model.relative_from)
         if points.output.size <= len(self.free):
             raise FitError(
                 f"model {model.name} has {len(self.free)} coefficients for {points.output.size} points; widen the sweep"
@@ -135,6 +139,32 @@ class Problem:
     def coefficients(self, solution: Solution) -> dict[str, float]:
         """Name -> value of every coefficient, first those that are not fitted."""
         return {**self.given, **dict(zip(self.free, solution.values.tolist(), strict=True))}
+
+    def linearise(self, values: Numbers) -> tuple[Floats, Floats, Floats]:
+        """Linear problem near a solution.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            Coefficients [unit of each].
+
+        Returns
+        -------
+        scaled : ndarray, shape (n_free,)
+            The coefficients in units of their scales.
+        predicted : ndarray, shape (n,)
+            Output of the model [full range].
+        jacobian : ndarray, shape (n, n_free)
+            Its derivative by each of `scaled` [full range]; exact for a linear model.
+        """
+        scaled = np.array([values[name] for name in self.free]) / self._scale
+        if self.model.linear:
+            base, columns = self._linear_terms
+            return scaled, (base + columns @ scaled) / self.full_range, columns / self.full_range
+        steps = _STEP * np.eye(scaled.size)
+        differences = [self._predict(scaled + step) - self._predict(scaled - step) for step in steps]
+        jacobian = np.stack(differences, axis=1) / (2 * _STEP * self.full_range)
+        return scaled, self._predict(scaled) / self.full_range, jacobian
 
     def solve(self, robust: float = 0.0) -> Solution:
         """Nonlinear least squares.
@@ -185,9 +215,9 @@ class Problem:
         base, columns = self._linear_terms
         jacobian = columns / self.full_range
         self._check_rank(jacobian, _LINEAR_RANK_TOLERANCE)
-        jacobian = jacobian * self._weight[:, None]
+        jacobian = jacobian * self.weight[:, None]
         norm = np.linalg.norm(jacobian, axis=0)
-        target = self._weight * (self.points.output - base) / self.full_range
+        target = self.weight * (self.points.output - base) / self.full_range
         scaled = np.linalg.lstsq(jacobian / norm, target)[0] / norm
         return self._solution(scaled, jacobian, self._residual(scaled))
 
@@ -206,7 +236,7 @@ class Problem:
             return np.asarray(self.model(*self.points.inputs.values(), **values, **self.given), dtype=float)
 
     def _residual(self, scaled: Floats) -> Floats:
-        return np.asarray(self._weight * (self._predict(scaled) - self.points.output) / self.full_range)
+        return np.asarray(self.weight * (self._predict(scaled) - self.points.output) / self.full_range)
 
     def _finite_residual(self, scaled: Floats) -> Floats:
         return np.nan_to_num(self._residual(scaled), nan=_FAR, posinf=_FAR, neginf=_FAR)

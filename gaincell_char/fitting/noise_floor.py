@@ -6,7 +6,7 @@ import numpy as np
 
 from ..declare.bench import Floats
 from ..declare.circuit import Circuit, NoiseFloor
-from ..declare.pvt import KELVIN, T_0, TEMP
+from ..declare.law import KELVIN, T_0, TEMP
 from .fit import Fit
 
 _POINTS = 33

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..declare.bench import Numbers
-from ..declare.pvt import T_0, PvtModel
+from ..declare.law import T_0
+from ..declare.pvt import PvtModel
 from ..errors import FitError
 from .least_squares import Problem
 from .points import Selection

@@ -51,8 +51,14 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-def keep_to(*, memory: int, file: int) -> None:
-    """Limit `memory` and size of a `file` of this process [B], and disable core dumps; tighter limits are kept."""
+def keep_to(*, memory: int, file: int, cpu_s: int | None = None) -> None:
+    """Limit `memory` and size of a `file` of this process [B], and its time `cpu_s` of a processor [s].
+
+    Core dumps are disabled; tighter limits are kept.
+    """
+    if cpu_s is not None:
+        # At the second limit the kernel would kill the process without saying why.
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(kind)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -5,7 +5,9 @@ files.  The child gets the file on its standard input and returns a Parquet tabl
 """
 
 import io
+import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -22,6 +24,8 @@ from .scratch import Scratch
 from .untrusted import MOST_TABLE, printable
 
 _START_S, _SECONDS_PER_BYTE = 8.0, 1e-7
+_WAIT = 8
+"""Time to wait, in units of the time of a processor: other programs may use the processors, too."""
 _REFUSED = 3
 _ENDING = {"netcdf": ".nc", "raw": ".raw"}
 _MOST_CELLS = 500_000_000
@@ -51,16 +55,17 @@ def read_raw(data: bytes, where: str) -> pd.DataFrame:
 
 def _in_child(kind: str, data: bytes, where: str) -> pd.DataFrame:
     limit_s = _START_S + _SECONDS_PER_BYTE * len(data)
-    words = command("storage.isolated", kind, os.getpid())
+    late = f"{where}: cannot be read as {_ENDING[kind]}: not finished after {limit_s:.0f} s; the file is damaged"
+    words = command("storage.isolated", kind, os.getpid(), math.ceil(limit_s))
     try:
         with Scratch() as scratch:
             done = subprocess.run(
-                words, input=data, capture_output=True, timeout=limit_s, check=False, cwd=scratch.path
+                words, input=data, capture_output=True, timeout=_WAIT * limit_s, check=False, cwd=scratch.path
             )
     except subprocess.TimeoutExpired:
-        raise DataError(
-            f"{where}: cannot be read as {_ENDING[kind]}: not finished after {limit_s:.0f} s; the file is damaged"
-        ) from None
+        raise DataError(late) from None
+    if done.returncode == -signal.SIGXCPU:
+        raise DataError(late)
     if done.returncode == _REFUSED:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise DataError(
@@ -71,10 +76,13 @@ def _in_child(kind: str, data: bytes, where: str) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(done.stdout))
 
 
-def main(kind: str, parent: int) -> None:
-    """Read a file of a `kind` from standard input and write the table to standard output; end with the `parent`."""
+def main(kind: str, parent: int, cpu_s: int) -> None:
+    """Read a file of a `kind` from standard input and write the table to standard output.
+
+    The process ends with the `parent`, or after the time `cpu_s` of a processor [s].
+    """
     die_with(parent)
-    keep_to(memory=physical_memory() // 2, file=MOST_TABLE)
+    keep_to(memory=physical_memory() // 2, file=MOST_TABLE, cpu_s=cpu_s)
     # These libraries raise different exceptions for damaged files.
     try:
         out = io.BytesIO()
@@ -154,4 +162,4 @@ def _real(name: str, column: Any) -> Any:
 _KINDS: Mapping[str, Callable[[bytes], pd.DataFrame]] = {"netcdf": _netcdf, "raw": _raw}
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
