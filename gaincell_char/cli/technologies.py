@@ -43,6 +43,8 @@ def check(technology: str) -> None:
         say(f"{'passed' if found.passed else 'FAILED'}  {found.name}{'' if found.passed else ':'}")
         for reason in found.failures:
             say(f"        - {reason}")
+        for restriction in found.notes:
+            say(f"        note: {restriction}")
         failed += not found.passed
     if failed:
         raise GaincellError(f"technology {loaded.name} fails {failed} of {len(technology_checks.CHECKS)} checks")
