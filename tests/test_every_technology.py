@@ -122,7 +122,7 @@ N_RVT = ".subckt n_rvt d g s b w=100n l=30n dvth=0 dmu=0"
 DEAD_HOOKS = {
     "a source": (
         [(N_RVT, f"{N_RVT}\nbx d s i={{1e-6*dvth}}")],
-        r"n_rvt: subcircuit n_rvt: Monte Carlo cannot vary \{1e-6\*dvth\} of bx, which depends on dvth: it changes only",
+        r"n_rvt: subcircuit n_rvt: Monte Carlo cannot vary \{1e-6\*dvth\} of bx, which depends on dvth: it changes",
     ),
     "no parameter": (
         [(N_RVT, ".subckt n_rvt d g s b w=100n l=30n dmu=0\n.param dvth=0")],
@@ -149,9 +149,11 @@ def test_a_deviation_that_monte_carlo_cannot_apply_is_found(case):
 def test_a_deviation_that_the_simulator_ignores_is_found(monkeypatch):
     """As alter of a source was: the command is accepted, and nothing changes."""
     plain = technology_bench.DeviceBench.simulate
-    monkeypatch.setattr(
-        technology_bench.DeviceBench, "simulate", lambda *args, alters=None, **more: plain(*args, **more)
-    )
+
+    def simulate(*arguments, **more):
+        return plain(*arguments, **{**more, "alters": None})
+
+    monkeypatch.setattr(technology_bench.DeviceBench, "simulate", simulate)
     found = broken("Monte Carlo changes a device", flavours=("svt",), mismatch=Mismatch(a_vt=1e-9, a_beta=1e-9))
     assert re.search(r"n_svt: dvth = 0.01 changes the current by 0 % in Monte Carlo, and by -\S+ % in a netlist", found)
 

@@ -1,6 +1,6 @@
 """Checks of a technology with every circuit: studies and campaigns can be planned, and one sample simulated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .. import registry
 from ..declare.circuit import Circuit
@@ -10,38 +10,47 @@ from ..montecarlo.execute import run_campaign
 from ..spice.pool import Pool
 from ..storage.scratch import Scratch
 from ..technology.schema import Technology
-from .study_plans import Lack, group_by_reason, list_lacks, plan_circuit
+from .study_plans import CircuitPlan, Lack, group_by_reason, list_lacks, plan_circuit
 
 
-def unplanned(technology: Technology) -> Iterator[str]:
+def plan_circuits(technology: Technology) -> tuple[CircuitPlan, ...]:
+    """Plans of all studies of every circuit, those of ``gaincell run --all`` included."""
+    return tuple(
+        plan_circuit(registry.load_circuit(name), technology, optional=True) for name in registry.circuit_names()
+    )
+
+
+def unplanned(technology: Technology, planned: Sequence[CircuitPlan]) -> Iterator[str]:
     """Studies of ``gaincell run`` and campaigns that cannot be planned, grouped by reason."""
-    yield from group_by_reason(_unplanned(technology))
+    yield from group_by_reason(_unplanned(technology, planned))
 
 
-def _unplanned(technology: Technology) -> Iterator[Lack]:
-    for name in registry.circuit_names():
-        planned = plan_circuit(registry.load_circuit(name), technology)
-        yield from list_lacks(planned, planned.problems)
-        for bench in campaigns(planned.circuit):
-            if why := _why_not(name, bench, technology):
-                yield name, f"Monte Carlo of bench {bench}", why
+def _unplanned(technology: Technology, planned: Sequence[CircuitPlan]) -> Iterator[Lack]:
+    for one in planned:
+        yield from list_lacks(one, _problems(one, optional=False))
+        for bench in campaigns(one.circuit):
+            if why := _why_not(one.circuit.name, bench, technology):
+                yield one.circuit.name, f"Monte Carlo of bench {bench}", why
 
 
-def limited(technology: Technology) -> Iterator[str]:
-    """Studies with fewer corners than declared, and studies of ``gaincell run --all`` that would be skipped.
+def limited(planned: Sequence[CircuitPlan]) -> Iterator[str]:
+    """Studies with fewer corners than declared, and studies of ``gaincell run --all`` alone that would be skipped.
 
     A technology may have few corners and a small range of temperatures, so neither is a fault.
     """
-    yield from group_by_reason(_limited(technology))
+    yield from group_by_reason(_limited(planned))
 
 
-def _limited(technology: Technology) -> Iterator[Lack]:
-    for name in registry.circuit_names():
-        circuit = registry.load_circuit(name)
-        planned = plan_circuit(circuit, technology, optional=True)
-        optional = {study.key for study in circuit.all_studies if study.optional}
-        skipped = {key: f"skipped by run --all: {why}" for key, why in planned.problems.items() if key in optional}
-        yield from list_lacks(planned, {**planned.notes, **skipped})
+def _limited(planned: Sequence[CircuitPlan]) -> Iterator[Lack]:
+    for one in planned:
+        skipped = {key: f"skipped by run --all: {why}" for key, why in _problems(one, optional=True).items()}
+        yield from list_lacks(one, {**one.notes, **skipped})
+
+
+def _problems(planned: CircuitPlan, *, optional: bool) -> dict[str, str]:
+    """Reasons of the studies that cannot be run: those that are `optional`, or the others."""
+    chosen = [study.key for study in planned.circuit.all_studies if study.optional == optional]
+    return {key: why for key, why in planned.problems.items() if key in chosen}
 
 
 def failing(technology: Technology, pool: Pool) -> Iterator[str]:

@@ -18,6 +18,8 @@ from ..spice.pool import Pool
 from ..spice.reader import read_netlist
 from ..sweeping.run import simulate
 from ..technology.schema import Technology
+from .circuit_checks import plan_circuits
+from .study_plans import CircuitPlan
 
 _OPTIONS = {"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9}
 _WIDTH_M = 1e-6
@@ -70,6 +72,11 @@ class DeviceBench:
         """Devices that conduct at gate voltages below the supply, so that their response can be tested."""
         current = self.simulate_currents(vgs=(HIGHEST_GATE,), vds=(1.0,)).isel(variant=0, vgs=0, vds=0, drop=True)
         return [device for device in self.devices if not bool(self.is_off(current).sel(device=device))]
+
+    @cached_property
+    def planned(self) -> tuple[CircuitPlan, ...]:
+        """Plans of all studies of every circuit."""
+        return plan_circuits(self.technology)
 
     def is_off(self, current: xr.DataArray) -> xr.DataArray:
         """Whether a current [A], with dimension device, is as small as the leakage of a junction.

@@ -285,11 +285,11 @@ def _sizes(bench: DeviceBench) -> Iterator[str]:
 
 
 def _planned(bench: DeviceBench) -> Iterator[str]:
-    yield from circuit_checks.unplanned(bench.technology)
+    yield from circuit_checks.unplanned(bench.technology, bench.planned)
 
 
 def _limited(bench: DeviceBench) -> Iterator[str]:
-    yield from circuit_checks.limited(bench.technology)
+    yield from circuit_checks.limited(bench.planned)
 
 
 def _sampled(bench: DeviceBench) -> Iterator[str]:
