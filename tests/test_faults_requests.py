@@ -315,9 +315,32 @@ def test_tech_check_notes_what_is_possible_with_restrictions():
     small = ours.model_copy(update={"corners": {"tt": {}}, "temp": Range(low=0.0, high=85.0)})
     [planned] = [name for name in CHECKS if "can be planned" in name]
     [check] = check_technology(small, [planned])
+    assert not check.failures
     said = "\n".join(check.notes)
-    assert re.search(r"skipped by run --all: temp = .* degC is outside \[0, 85\] degC", said), said
-    assert re.search(r"has no corner .*ss.*; add .*\[corners\.ss\].* to technology\.toml", said) or check.failures
+    assert re.search(r"gain_cell, study dc_corners \(bench dc\); .*skipped by run: temp = -40 degC is outside", said), (
+        said
+    )
+    assert re.search(r"study dc_pvt \(bench dc\), .*skipped by run --all: temp = .* \[0, 85\] degC", said), said
+    corners = r"has no corner ff, ss, sf, fs; add \[corners\.ff\], .* to technology\.toml"
+    assert re.search(rf"signed_c2p, study transfer_corners \(bench transfer\): only at tt, .* {corners}", said), said
+
+
+def test_a_missing_device_costs_its_studies_and_is_told_once():
+    """A flavour that technology.toml lists without a p device stops the benches that use it, and no other."""
+    from gaincell_char.workflows import study_plans
+
+    ours = registry.load_technology()
+    lacking = ours.model_copy(update={"text": ours.text.replace(".subckt p_hvt d", ".subckt nobody d")})
+    own = registry.load_circuit("capacitor_decay")
+    [study] = [study for study in own.studies if study.key == "leak_flavours"]
+    planned = study_plans.plan_circuit(own, lacking)
+    missing = (
+        "neither the netlist nor the technology defines .subckt p_hvt; define it in the netlist, or in one of the "
+    )
+    assert planned.problems[study.key].startswith(missing)
+    assert planned.plans.keys() >= {"leak", "decay"}
+    [told] = [told for told in study_plans.problems([planned]) if "p_hvt" in told]
+    assert re.match(r"capacitor_decay, .*study leak_flavours \(bench leak\): neither", told)
 
 
 LEVEL_1 = """.subckt {0}_{1} d g s b w=1u l=0.2u dvth=0 dmu=0

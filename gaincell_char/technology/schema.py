@@ -153,7 +153,7 @@ class Technology(Strict):
         if not self.temp.low <= temp <= self.temp.high:
             raise ParameterError(
                 f"temp = {temp:g} degC is outside [{self.temp.low:g}, {self.temp.high:g}] degC, "
-                f"the valid range of technology {self.name}"
+                f"the valid range of technology {self.name} (temp in its technology.toml)"
             )
         return float(temp)
 

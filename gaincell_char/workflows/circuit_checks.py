@@ -27,30 +27,39 @@ def unplanned(technology: Technology, planned: Sequence[CircuitPlan]) -> Iterato
 
 def _unplanned(technology: Technology, planned: Sequence[CircuitPlan]) -> Iterator[Lack]:
     for one in planned:
-        yield from list_lacks(one, _problems(one, optional=False))
+        dispensable = _dispensable(technology, one)
+        yield from list_lacks(one, {key: why for key, why in one.problems.items() if key not in dispensable})
         for bench in campaigns(one.circuit):
             if why := _why_not(one.circuit.name, bench, technology):
                 yield one.circuit.name, f"Monte Carlo of bench {bench}", why
 
 
-def limited(planned: Sequence[CircuitPlan]) -> Iterator[str]:
-    """Studies with fewer corners than declared, and studies of ``gaincell run --all`` alone that would be skipped.
+def limited(technology: Technology, planned: Sequence[CircuitPlan]) -> Iterator[str]:
+    """Studies with fewer corners than declared, and studies that a technology need not be able to run.
 
     A technology may have few corners and a small range of temperatures, so neither is a fault.
     """
-    yield from group_by_reason(_limited(planned))
+    yield from group_by_reason(_limited(technology, planned))
 
 
-def _limited(planned: Sequence[CircuitPlan]) -> Iterator[Lack]:
+def _limited(technology: Technology, planned: Sequence[CircuitPlan]) -> Iterator[Lack]:
     for one in planned:
-        skipped = {key: f"skipped by run --all: {why}" for key, why in _problems(one, optional=True).items()}
+        by = _dispensable(technology, one)
+        skipped = {key: f"skipped by {by[key]}: {why}" for key, why in one.problems.items() if key in by}
         yield from list_lacks(one, {**one.notes, **skipped})
 
 
-def _problems(planned: CircuitPlan, *, optional: bool) -> dict[str, str]:
-    """Reasons of the studies that cannot be run: those that are `optional`, or the others."""
-    chosen = [study.key for study in planned.circuit.all_studies if study.optional == optional]
-    return {key: why for key, why in planned.problems.items() if key in chosen}
+def _dispensable(technology: Technology, planned: CircuitPlan) -> dict[str, str]:
+    """Studies that a technology need not be able to run, and the command that runs them.
+
+    They are those of ``gaincell run --all`` alone, and those at a temperature outside its range.
+    """
+    found: dict[str, str] = {}
+    for study in planned.circuit.all_studies:
+        inside = all(technology.temp.low <= temp <= technology.temp.high for temp in study.temps)
+        if study.optional or not inside:
+            found[study.key] = "run --all" if study.optional else "run"
+    return found
 
 
 def failing(technology: Technology, pool: Pool) -> Iterator[str]:

@@ -49,15 +49,18 @@ class DeviceBench:
 
     Attributes
     ----------
+    expected : list of str
+        Names of the devices that the technology should have, n and p of each flavour, without absent ones.
     devices : list of str
-        Names of the devices, n and p of each flavour, without absent and missing ones.
+        Those of them that it has.
     """
 
     def __init__(self, technology: Technology, pool: Pool) -> None:
         self.technology, self.pool = technology, pool
         self._blocks = {corner: set(technology.library(corner).subcircuits) for corner in technology.corners}
         every = [f"{kind}_{flavour}" for flavour in technology.flavours for kind in "np"]
-        self.devices = [device for device in every if device not in technology.absent and self.has(device)]
+        self.expected = [device for device in every if device not in technology.absent]
+        self.devices = [device for device in self.expected if self.has(device)]
 
     def has(self, block: str) -> bool:
         """Whether every corner has this subcircuit."""
@@ -218,7 +221,7 @@ class DeviceBench:
         return xr.DataArray(np.array(currents).reshape(shape), coords, dims=("device", "variant", "vgs", "vds"))
 
     def name_failing(self, passed: xr.DataArray, why: str) -> Iterator[str]:
-        """Name the conducting devices for which a condition, with dimension device and others, is false; with `why`."""
+        """Name the conducting devices for which a boolean condition, with dimension device, is false; with `why`."""
         for device in self.conducting:
             if not passed.sel(device=device).all():
                 yield f"{device} {why}"

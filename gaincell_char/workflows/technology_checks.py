@@ -227,8 +227,8 @@ def _process(bench: DeviceBench) -> Iterator[str]:
         vectors = bench.simulate(lines, save, analysis=Tran(stop=0.5e-6, max_step=50e-9), process=process)
         return np.array([vectors[name][-1] for name in save])
 
-    if bench.conducting != bench.devices:
-        return  # a parameter of a device without current has no effect; `_switching` reports the device
+    if bench.conducting != bench.expected:
+        return  # a parameter of a device without current has no effect; other checks report the device
     nominal = bench.technology.corner("tt")
     reference = simulate_final(nominal)
     for name, sigma in bench.technology.process.items():
@@ -289,7 +289,7 @@ def _planned(bench: DeviceBench) -> Iterator[str]:
 
 
 def _limited(bench: DeviceBench) -> Iterator[str]:
-    yield from circuit_checks.limited(bench.planned)
+    yield from circuit_checks.limited(bench.technology, bench.planned)
 
 
 def _sampled(bench: DeviceBench) -> Iterator[str]:
