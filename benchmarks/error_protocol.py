@@ -37,8 +37,8 @@ from gaincell_char.storage.flat import flatten_dataset
 from gaincell_char.sweeping.plan import SweepPlan
 from gaincell_char.sweeping.run import characterize
 from gaincell_char.sweeping.scattered import characterize_scattered
-from gaincell_char.workflows.characterize_all import plan_study
 from gaincell_char.workflows.fresh_points import Place, PlaceTable, draw_values, interpolate_ranks, list_places
+from gaincell_char.workflows.study_plans import plan_study
 
 TIMES = 10
 SEED = 20261130

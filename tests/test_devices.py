@@ -117,6 +117,13 @@ def test_deviations_are_followed_into_the_subcircuits_of_a_foundry():
         ("xp 1 2 pair w={nowhere}", "uses nowhere, which has no value at this place"),
         (".subckt a p\n.model m nmos vth0={process_c}\n.ends\nxa 1 a", "uses process_c, where Monte Carlo cannot"),
         (".subckt a p\nv1 p 0 {process_c}\n.ends\nxa 1 a", r"cannot vary \{process_c\} of v1"),
+        (
+            ".subckt a p\nb1 p 0 i={process_c}\n.ends\nxa 1 a",
+            r"subcircuit a: .* vary \{process_c\} of b1, .* on process_c: ",
+        ),
+        (".subckt a p\nb1 p 0 i = v(p) * (1 + process_c)\n.ends\nxa 1 a", r"vary v\(p\) \* \(1 \+ process_c\) of b1"),
+        (".subckt a p\ne1 q 0 p 0 gain={1+process_c}\n.ends\nxa 1 a", "use the voltage of the resistor in e1"),
+        ("xq 1 q\n.subckt q p dvth=0\nb1 p 0 v=v(p)+{2*dvth}\n.ends", r"cannot vary \{2\*dvth\} of b1, .* on dvth"),
         (".subckt a p\n.if (1)\nc1 p 0 1f\n.endif\n.ends\nxa 1 a", r"cannot evaluate a subcircuit with \.if"),
         (".subckt a p\nxa p a\n.ends\nxa 1 a", "nested more than 30 deep"),
     ],

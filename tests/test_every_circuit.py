@@ -28,8 +28,8 @@ from gaincell_char.spice.names import undeclared
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.flat import flatten_dataset
 from gaincell_char.sweeping.run import OK, characterize
-from gaincell_char.workflows import characterize_all
 from gaincell_char.workflows.characterize_all import thin
+from gaincell_char.workflows.study_plans import plan_study
 from gaincell_char.workflows.thresholds import with_thresholds
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +73,7 @@ def starts(circuit, model):
 
 
 def study_plans(circuit):
-    return {s.key: characterize_all.plan_study(circuit, s, registry.DEFAULT_TECHNOLOGY) for s in circuit.all_studies}
+    return {s.key: plan_study(circuit, s, registry.DEFAULT_TECHNOLOGY) for s in circuit.all_studies}
 
 
 def dimensions(request):
@@ -391,7 +391,7 @@ def fit_again(record, simulate_once, pool):
     """Run the study of a record as the main job does: the same fits, each with the points it was made from."""
     circuit = registry.load_circuit(record.circuit)
     [study] = [study for study in circuit.all_studies if study.key == record.study]
-    request = characterize_all.plan_study(circuit, study, record.technology)
+    request = plan_study(circuit, study, record.technology)
     fixed = pytest.approx(dict(request.fixed), abs=0)
     assert record.parameters == fixed, "regenerate the record: its circuit has changed"
     data, failures = with_thresholds(request, simulate_once(request).dataset, models_of(circuit, study), pool)
@@ -460,7 +460,7 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
     record = registry.load_record(technology, name)
     circuit = registry.load_circuit(record.circuit)
     [study] = [study for study in circuit.all_studies if study.key == record.study]
-    request = characterize_all.plan_study(circuit, study, technology)
+    request = plan_study(circuit, study, technology)
     assert record.provenance.plan_digest == request.digest, f"gaincell run --tech {technology} --records makes it anew"
     best = [stored for stored in record.fits if stored.form == FITTED]
     points = {*thin(request, 6), *(point for stored in best for point in two_points(request, stored))}

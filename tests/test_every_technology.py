@@ -10,7 +10,8 @@ import pytest
 from gaincell_char import registry
 from gaincell_char.errors import ParameterError, TechnologyError
 from gaincell_char.technology.schema import parse_technology
-from gaincell_char.workflows import technology_checks
+from gaincell_char.technology.toml_tables import Mismatch, Range
+from gaincell_char.workflows import technology_bench, technology_checks
 
 pytestmark = pytest.mark.ngspice
 ALL = os.environ.get("GAINCELL_TESTS") == "all"
@@ -53,7 +54,10 @@ def test_a_sample_of_every_campaign_can_be_simulated(load_technology, name):
 DVTH_P, DMU_P = ("-(process_vth_p+dvth)", "-process_vth_p"), ("(1+process_mu_p)*(1+dmu)", "1+process_mu_p")
 CAP, RVT = "{c*(1+process_c)*(1+dcap)}", "m1 d g s b p28rvt"
 BROKEN = {
-    "and a capacitor": ([(".subckt cap p n", ".subckt capacitor p n")], r"corner tt has no cap"),
+    "and a capacitor": (
+        [(".subckt cap p n", ".subckt capacitor p n")],
+        r"cap is missing at tt, ff, ss, sf, fs: add \.subckt cap",
+    ),
     "simulated at every corner": ([("n28hvt w={w}", "n28none w={w}")], "can't find model 'n28none'"),
     "increases with gate": ([(RVT, "m1 d d s b p28rvt")], "p_rvt has a current that decreases with vgs"),
     "every device switches": ([(RVT, f"r1 d s 1meg\n{RVT}")], "p_rvt has an on/off current ratio below 1000"),
@@ -89,6 +93,118 @@ def test_a_failed_check_is_found(check):
         text = text.replace(old, new)
     found = broken(check, text=text)
     assert re.search(says, found), found
+
+
+def test_a_device_that_is_missing_is_told_once_and_the_others_are_checked():
+    ours = registry.load_technology()
+    lacking = ours.model_copy(update={"text": ours.text.replace(".subckt p_hvt d", ".subckt nobody d")})
+    found = list(technology_checks.check_technology(lacking, PLAIN))
+    said = [(check.name, reason) for check in found for reason in check.failures]
+    complete, planned = technology_checks.CHECKS[0], PLAIN[-1]
+    assert {name for name, _ in said} <= {complete, planned}, said
+    assert (
+        complete,
+        "p_hvt is missing at tt, ff, ss, sf, fs: add .subckt p_hvt d g s b to one of the files of technology.toml, or "
+        "remove hvt from its flavours",
+    ) in said
+
+
+def test_one_reason_for_several_checks_is_told_once():
+    text = registry.load_technology().text.replace("n28hvt w={w}", "n28none w={w}")
+    technology = registry.load_technology().model_copy(update={"text": text})
+    names = technology_checks.CHECKS[1:4]
+    first, *others = technology_checks.check_technology(technology, names)
+    assert "n28none" in first.failures[0]
+    assert [check.failures for check in others] == [(f"not possible, for the reason of the check {names[0]!r}",)] * 2
+
+
+N_RVT = ".subckt n_rvt d g s b w=100n l=30n dvth=0 dmu=0"
+DEAD_HOOKS = {
+    "a source": (
+        [(N_RVT, f"{N_RVT}\nbx d s i={{1e-6*dvth}}")],
+        r"n_rvt: subcircuit n_rvt: Monte Carlo cannot vary \{1e-6\*dvth\} of bx, which depends on dvth: it changes",
+    ),
+    "no parameter": (
+        [(N_RVT, ".subckt n_rvt d g s b w=100n l=30n dmu=0\n.param dvth=0")],
+        r"n_rvt has no parameter dvth: add dvth=0 to its \.subckt line .*, or set a_vt = 0 in \[mismatch\]",
+    ),
+    "no capacitor": (
+        [("cap p n c=1f dcap=0", "cap p n c=1f"), ("*(1+dcap)", "")],
+        r"cap has no parameter dcap: add dcap=0 .* or set a_c = 0 in \[mismatch\] of technology\.toml",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEAD_HOOKS)
+def test_a_deviation_that_monte_carlo_cannot_apply_is_found(case):
+    edits, says = DEAD_HOOKS[case]
+    text = registry.load_technology().text
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    found = broken("Monte Carlo changes a device", text=text)
+    assert re.fullmatch(says + ".*", found), found
+
+
+def test_a_deviation_that_the_simulator_ignores_is_found(monkeypatch):
+    """As alter of a source was: the command is accepted, and nothing changes."""
+    plain = technology_bench.DeviceBench.simulate
+
+    def simulate(*arguments, **more):
+        return plain(*arguments, **{**more, "alters": None})
+
+    monkeypatch.setattr(technology_bench.DeviceBench, "simulate", simulate)
+    found = broken("Monte Carlo changes a device", flavours=("svt",), mismatch=Mismatch(a_vt=1e-9, a_beta=1e-9))
+    assert re.search(r"n_svt: dvth = 0.01 changes the current by 0 % in Monte Carlo, and by -\S+ % in a netlist", found)
+
+
+SIMPLE = """.subckt {kind}_svt d g s b w=420n l={length} dvth=0 dmu=0
+.model {kind}m {kind}mos {card} vto={sign}{vto}
+ith 0 th 1
+rth th 0 {{1+process_vth_{kind}+dvth}}
+bg g gi v={sign}(v(th)-1)
+m1 d gi s b {kind}m w={{w*(1+dmu)}} l={{l}}
+.ends
+"""
+CARDS = {  # card, threshold [V], supply [V], channel length, temperatures
+    "constant in saturation": ("level=1 kp=250u", 0.35, 1.2, "180n", (-40, 125)),
+    "a threshold near the supply": ("level=1 kp=250u", 0.7, 0.9, "180n", (-40, 125)),
+    "5 V": ("level=1 kp=50u lambda=0.02 gamma=0.4 phi=0.6", 0.8, 5.0, "1u", (-65, 200)),
+    "series resistance": ("level=1 kp=250u rs=100 rd=100", 0.35, 1.2, "180n", (-40, 125)),
+    "level 3": ("level=3 kp=200u theta=0.1 vmax=1e5 tox=4n nfs=1e11", 0.5, 1.8, "180n", (-40, 125)),
+}
+WEAKER = {"tt": 0.0, "ff": -0.006, "ss": 0.006}
+
+
+def simple(card, vto, supply, length, temps):
+    """What makes gc28 a technology of one flavour with a simple card, with a small spread."""
+    kinds = (("n", ""), ("p", "-"))
+    blocks = [SIMPLE.format(kind=kind, card=card, vto=vto, sign=sign, length=length) for kind, sign in kinds]
+    process = ("process_vth_n", "process_vth_p")
+    return {
+        "text": "\n".join([*blocks, ".subckt cap p n c=1f\nc1 p n {c}\n.ends"]),
+        "flavours": ("svt",),
+        "supply": supply,
+        "temp": Range(low=temps[0], high=temps[1]),
+        "process": dict.fromkeys(process, 0.002),
+        "corners": {name: dict.fromkeys(process, value) for name, value in WEAKER.items()},
+        "correlations": {},
+        "mismatch": Mismatch(a_vt=4e-9, a_beta=1e-8),
+    }
+
+
+@pytest.mark.parametrize("case", CARDS)
+def test_a_simple_card_is_not_accused(case):
+    technology = registry.load_technology().model_copy(update=simple(*CARDS[case]))
+    found = technology_checks.check_technology(technology, technology_checks.CHECKS[:13])
+    assert not [check for check in found if not check.passed]
+
+
+def test_a_device_without_current_at_the_supply_is_told_with_the_entry_to_change():
+    found = broken("every device switches", **simple("level=1 kp=250u", 0.95, 0.9, "180n", (-40, 125)))
+    told = "{}_svt does not conduct at a gate voltage of 0.828 V: make supply = 0.9 in technology.toml larger, or the"
+    assert all(told.format(kind) in found for kind in "np"), found
+    assert "ratio" not in found
 
 
 def test_corners_and_sizes_that_are_wrong_are_found():

@@ -20,8 +20,8 @@ from gaincell_char.exporting.trace import Functions, make_symbol, to_expression,
 from gaincell_char.fitting.record import Record
 from gaincell_char.sweeping.run import characterize
 from gaincell_char.sweeping.scattered import characterize_scattered
-from gaincell_char.workflows.characterize_all import plan_study
 from gaincell_char.workflows.fresh_points import draw_runs
+from gaincell_char.workflows.study_plans import plan_study
 
 MACROS = {"gain_cell.pulse": "softplus_charge", "relu_c2p.transfer": "relu_knee", "signed_c2p.transfer": "signed_knee"}
 ALL = [(records, name) for records in registry.record_sets() for name in registry.record_names(records)]

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import html
 import importlib
 import importlib.util
 import json
@@ -259,17 +260,32 @@ def test_what_a_technology_lacks_costs_its_studies_and_is_told_with_circuit_and_
 
     leak = replace(own.studies[1], sweep={"v_store": [0.0, 0.3, 0.6, 0.9]}, temps=(27.0,), models=())
     lacking = replace(leak, name="leak_nope", fixed={"write_flavour": "nope"})
-    fewer = replace(own, studies=(leak, lacking), figures=(), merits=())
+    cornered = replace(leak, name="leak_corners", corners=("tt", "xx", "yy"))
+    nowhere = replace(leak, name="leak_nowhere", corners=("xx",))
+    fewer = replace(own, studies=(leak, lacking, cornered, nowhere), figures=(), merits=())
     monkeypatch.setattr(registry, "load_circuit", lambda _: fewer)
     status, _, err = gaincell("run", "--circuit", "capacitor_decay", "--workers", 1)
-    assert status == 1
-    assert re.search(
-        r"skipped: capacitor_decay, study leak_nope \(bench leak\): write_flavour = nope: technology gc28 has no such "
-        r"flavour; have .*: choose with --set, or write write_flavour = \.\.\. below \[circuits\.capacitor_decay\] in "
-        r"technology\.toml",
-        err,
-    ), err
-    assert "1 study could not be run in this technology" in err
+    assert status == 0
+    flavour = (
+        r"write_flavour = nope: technology gc28 has no such flavour; have .*: choose with --set, or write "
+        r"write_flavour = \"lvt\" below \[circuits\.capacitor_decay\] in technology\.toml"
+    )
+    corner = r"technology gc28 has none of the corners xx; add \[corners\.xx\] to technology\.toml"
+    fewer_corners = (
+        r"only at tt, because technology gc28 has no corner xx, yy; add \[corners\.xx\], \[corners\.yy\] to "
+        r"technology\.toml"
+    )
+    for said in (
+        rf"skipped: capacitor_decay, study leak_nope \(bench leak\): {flavour}",
+        rf"skipped: capacitor_decay, study leak_nowhere \(bench leak\): {corner}",
+        rf"limited: capacitor_decay, study leak_corners \(bench leak\): {fewer_corners}",
+        "2 studies were skipped, which this technology cannot run",
+    ):
+        assert re.search(said, err), (said, err)
+    page = html.unescape((tmp_path / "results" / "index.html").read_text(encoding="utf-8"))
+    for said in (rf"study leak_nope: {flavour}", rf"study leak_nowhere: {corner}", rf"leak_corners: {fewer_corners}"):
+        assert re.search(said, page), said
+    assert (tmp_path / "results" / "data" / "capacitor_decay.leak_corners.csv").exists()
     assert (tmp_path / "results" / "data" / "capacitor_decay.leak.csv").exists()
 
 
@@ -282,7 +298,49 @@ def test_tech_check_sees_what_cannot_be_planned():
     [check] = check_technology(lacking, [planned])
     assert not check.passed
     said = " ".join(check.failures)
-    assert re.search(r"gain_cell, .*study dc.*, .*Monte Carlo of dc.*: .*no such flavour; have", said)
+    assert re.search(
+        r"gain_cell, .*study dc \(bench dc\), .*Monte Carlo of bench dc, .*: .*no such flavour; have", said
+    )
+    assert re.search(
+        r"signed_c2p, .* write gate_flavour = \"lvt\", .* below \[circuits\.signed_c2p\] in technology\.toml", said
+    )
+
+
+def test_tech_check_notes_what_is_possible_with_restrictions():
+    """A technology with one corner and a small range of temperatures is in order."""
+    from gaincell_char.technology.toml_tables import Range
+    from gaincell_char.workflows.technology_checks import CHECKS, check_technology
+
+    ours = registry.load_technology()
+    small = ours.model_copy(update={"corners": {"tt": {}}, "temp": Range(low=0.0, high=85.0)})
+    [planned] = [name for name in CHECKS if "can be planned" in name]
+    [check] = check_technology(small, [planned])
+    assert not check.failures
+    said = "\n".join(check.notes)
+    assert re.search(r"gain_cell, study dc_corners \(bench dc\); .*skipped by run: temp = -40 degC is outside", said), (
+        said
+    )
+    assert re.search(r"study dc_pvt \(bench dc\), .*skipped by run --all: temp = .* \[0, 85\] degC", said), said
+    corners = r"has no corner ff, ss, sf, fs; add \[corners\.ff\], .* to technology\.toml"
+    assert re.search(rf"signed_c2p, study transfer_corners \(bench transfer\): only at tt, .* {corners}", said), said
+
+
+def test_a_missing_device_costs_its_studies_and_is_told_once():
+    """A flavour that technology.toml lists without a p device stops the benches that use it, and no other."""
+    from gaincell_char.workflows import study_plans
+
+    ours = registry.load_technology()
+    lacking = ours.model_copy(update={"text": ours.text.replace(".subckt p_hvt d", ".subckt nobody d")})
+    own = registry.load_circuit("capacitor_decay")
+    [study] = [study for study in own.studies if study.key == "leak_flavours"]
+    planned = study_plans.plan_circuit(own, lacking)
+    missing = (
+        "neither the netlist nor the technology defines .subckt p_hvt; define it in the netlist, or in one of the "
+    )
+    assert planned.problems[study.key].startswith(missing)
+    assert planned.plans.keys() >= {"leak", "decay"}
+    [told] = [told for told in study_plans.problems([planned]) if "p_hvt" in told]
+    assert re.match(r"capacitor_decay, .*study leak_flavours \(bench leak\): neither", told)
 
 
 LEVEL_1 = """.subckt {0}_{1} d g s b w=1u l=0.2u dvth=0 dmu=0

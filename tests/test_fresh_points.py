@@ -13,7 +13,7 @@ from gaincell_char import registry
 from gaincell_char.spice.ngspice import Outcome
 from gaincell_char.sweeping.run import FAILED, NOT_RUN, OK, characterize
 from gaincell_char.sweeping.scattered import RUN, characterize_scattered
-from gaincell_char.workflows import characterize_all, fresh_points
+from gaincell_char.workflows import fresh_points, study_plans
 from gaincell_char.workflows.fresh_points import draw_curve, draw_runs, list_places, simulate_fresh_points
 
 
@@ -21,7 +21,7 @@ def study(circuit, key):
     """Plan of a study, and the fits that are packaged of it."""
     loaded = registry.load_circuit(circuit)
     [declared] = [study for study in loaded.studies if study.key == key]
-    plan = characterize_all.plan_study(loaded, declared, registry.DEFAULT_TECHNOLOGY)
+    plan = study_plans.plan_study(loaded, declared, registry.DEFAULT_TECHNOLOGY)
     return plan, registry.load_record(registry.DEFAULT_TECHNOLOGY, f"{circuit}.{key}").fits
 
 

@@ -13,9 +13,10 @@ from gaincell_char import registry, reporting
 from gaincell_char.fitting.noise_floor import compute_noise_floor
 from gaincell_char.fitting.record import read_record
 from gaincell_char.reporting import page_sections, text
-from gaincell_char.workflows.characterize_all import CircuitPlan, CircuitResult, StudyResult, plan_study
+from gaincell_char.workflows.characterize_all import CircuitResult, StudyResult
 from gaincell_char.workflows.noise_floors import find_noise_in_job, find_packaged_noise, share_noise
 from gaincell_char.workflows.run_verb import MainJobPlan, run_main_job
+from gaincell_char.workflows.study_plans import CircuitPlan, plan_study
 from gaincell_char.workflows.watcher import SILENT
 
 ROOT = Path(__file__).parents[1]

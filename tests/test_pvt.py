@@ -20,8 +20,8 @@ from gaincell_char.fitting.noise_floor import compute_noise_floor
 from gaincell_char.fitting.points import Selection, select
 from gaincell_char.torch import attention
 from gaincell_char.torch.array import GainCellArray
-from gaincell_char.workflows.characterize_all import plan_circuit, plan_study
 from gaincell_char.workflows.fresh_points import draw_runs
+from gaincell_char.workflows.study_plans import plan_circuit, plan_study
 from gaincell_char.workflows.thresholds import measure_threshold
 
 TEMPS, SUPPLIES = (-40.0, 27.0, 105.0, 125.0), (0.81, 0.9, 0.99)

@@ -28,6 +28,7 @@ COMMANDS = {
     "gaincell show gain_cell": "v_store",
     "gaincell netlist gain_cell dc | head -n 5": "* gain_cell.dc, gc28",
     f"gaincell {SWEEP}": "40 of 40 points",
+    "gaincell new technology mine": "mine/technology.toml is written",
     "gaincell export gc28/gain_cell.dc --to spice --out macro": "gain_cell.cir",
 }
 # A packaged record compared with the sweep above; then the location of every imported module.

@@ -28,8 +28,8 @@ from gaincell_char.declare.pvt import PvtModel
 from gaincell_char.spice.pool import Pool
 from gaincell_char.sweeping.run import OK
 from gaincell_char.sweeping.scattered import characterize_scattered
-from gaincell_char.workflows.characterize_all import plan_study
 from gaincell_char.workflows.noise_floors import find_packaged_noise
+from gaincell_char.workflows.study_plans import plan_study
 
 CIRCUITS = ("gain_cell", "relu_c2p", "signed_c2p")
 SEED, COUNT = 20261130, 96

@@ -9,9 +9,9 @@ import click
 from ..errors import FitError, GaincellError
 from ..spice.pool import Pool
 from ..storage import tables
-from ..workflows import characterize_all
-from ..workflows.characterize_all import CircuitPlan, CircuitResult
+from ..workflows.characterize_all import CircuitResult
 from ..workflows.run_verb import describe_main_job, plan_main_job, run_main_job
+from ..workflows.study_plans import CircuitPlan
 from ..workflows.watcher import Watcher
 from . import command_options, listings
 from .console import OUT, note, say
@@ -76,13 +76,15 @@ def run(
     note(f"{wall_s:.1f} s; open {page.path}")
     for part in page.missing:
         say(f"the page lacks {part}")
+    if skipped := sum(len(one.problems) for one in plan.planned):
+        say(f"{skipped} {'study was' if skipped == 1 else 'studies were'} skipped, which this technology cannot run")
     interrupts.check()
     if failure := _what_failed(plan.planned, job.circuits, out):
         raise failure
 
 
 def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult], out: Path) -> GaincellError | None:
-    """Error of the main job, or None: failed points first, then failed fits, then invalid studies."""
+    """Error of the main job, or None: failed points first, then failed fits; a skipped study is none."""
     studies = [study for result in results for study in result.studies.values()]
     if failures := [failure for study in studies for failure in study.failures]:
         failed = sum(study.counts["failed"] for study in studies)
@@ -90,9 +92,6 @@ def _what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult
         return describe_failures(failures, failed, total, out / "failed")
     if left_out := [reason for study in studies for reason in study.left_out]:
         return FitError(f"{_many(len(left_out), 'model')} could not be fitted; the first: {left_out[0]}")
-    if problems := list(characterize_all.problems(planned)):
-        count = f"{len(problems)} {'study' if len(problems) == 1 else 'studies'}"
-        return GaincellError(f"{count} could not be run in this technology; the first: {problems[0]}")
     return None
 
 

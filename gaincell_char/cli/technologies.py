@@ -1,12 +1,13 @@
-"""The commands ``tech list``, ``tech check`` and ``tech get``."""
+"""The commands ``tech list``, ``tech check`` and ``tech get``, and ``new technology``."""
 
 import click
 
 from .. import registry
 from ..errors import GaincellError
 from ..workflows import fetch_models, technology_checks
+from ..workflows.new_technology import new_technology
 from . import command_options, listings
-from .console import OUT, say
+from .console import OUT, note, say
 
 
 @click.group("tech", cls=command_options.Group)
@@ -43,6 +44,8 @@ def check(technology: str) -> None:
         say(f"{'passed' if found.passed else 'FAILED'}  {found.name}{'' if found.passed else ':'}")
         for reason in found.failures:
             say(f"        - {reason}")
+        for restriction in found.notes:
+            say(f"        note: {restriction}")
         failed += not found.passed
     if failed:
         raise GaincellError(f"technology {loaded.name} fails {failed} of {len(technology_checks.CHECKS)} checks")
@@ -60,4 +63,30 @@ def get(technology: str) -> None:
     say(f"the models of {technology} are in {fetch_models.fetch_models(technology)}")
 
 
-COMMANDS = (technologies,)
+@click.group("new", cls=command_options.Group)
+def new() -> None:
+    """Write the files of a new technology, to be edited.
+
+    \b
+    Example:  gaincell new technology mytech
+    """
+
+
+@new.command()
+@click.argument("name", metavar="NAME")
+def technology(name: str) -> None:
+    """Write a folder NAME with a commented technology.toml and devices.cir, which passes `gaincell tech check`.
+
+    It contains one n and one p device with simple BSIM4 cards, a capacitor, corners, variation, and sizes of every
+    circuit; replace its numbers by those of your process.
+
+    \b
+    Example:  gaincell new technology mytech
+              gaincell tech check mytech
+    """
+    for path in new_technology(name):
+        note(f"{path} is written")
+    note(f"next: edit both files, then gaincell tech check {name}")
+
+
+COMMANDS = (technologies, new)

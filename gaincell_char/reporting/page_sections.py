@@ -59,6 +59,7 @@ def describe_circuit(out: Path, result: CircuitResult, drawn: Sequence[Picture])
         "models": _list_models(result),
         "left_out": _list_left_out(studies),
         "problems": result.problems,
+        "notes": result.notes,
         "numerics": _list_numerics(studies),
         "failures": _list_failures(circuit, studies),
         "studies": [_describe_study(out, circuit, key, study) for key, study in studies.items()],

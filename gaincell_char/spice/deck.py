@@ -168,9 +168,9 @@ def render(
         check_definitions(kept, user, declared)
         check_defaults(user, asked)
         _check_declared(whole, declared)
-        check_instances(whole)
     except NetlistError as error:
         raise NetlistError(f"{title}: {error}") from None
+    check_instances(whole)  # a missing device has one reason in all benches
     options = tuple(conditions.options.items())
     return Template(title=title, temp=conditions.temp, options=options, body=whole.text, save=save)
 

@@ -17,6 +17,9 @@ from .netlist import Item, Netlist, Subcircuit
 MISMATCH = ("dvth", "dmu", "dcap")
 """Parameters of a wrapper device for its mismatch: threshold voltage [V], relative mobility, relative capacitance."""
 _EXPRESSION = re.compile(r"\{[^{}]*\}")
+_ALTERABLE = "rclmjqzdn"
+"""First letters of elements whose values ``alter`` changes; in a source, ngspice leaves the old value in place."""
+_LONGEST_SHOWN = 60
 _DEEPEST = 30
 _MOST_INSTANCES = 100_000
 
@@ -249,7 +252,7 @@ def _walk(items: Iterable[Item], at: _Place, scope: _Scope, library: _Library) -
         elif card.kind == "x":
             inner += _instance(card, at, local, library)
         else:
-            hooks += _hooks(card, at.path, local)
+            hooks += _hooks(card, at, local)
     own = [item for item in inner if item[0] == at.root] if at.root else []
     hooks += [hook for item in own for hook in item[3]]
     yield from (item for item in inner if item not in own)
@@ -286,14 +289,17 @@ def _instance(card: Card, at: _Place, scope: _Scope, library: _Library) -> Itera
     yield from _walk(block.items, place, inner, library)
 
 
-def _hooks(card: Card, path: str, scope: _Scope) -> list[Hook]:
+def _hooks(card: Card, at: _Place, scope: _Scope) -> list[Hook]:
     element = card.words[0]
     if element.startswith("."):
         if names := _random_names(card.lowered, scope):
             said = f"{card.lowered[:60]!r} uses {', '.join(sorted(names))}"
             raise NetlistError(f"{said}, where Monte Carlo cannot vary it")
         return []
-    name = f"{element[0]}.{path}.{element}"
+    if element[0] not in _ALTERABLE:
+        _check_constant(card, at, scope)
+        return []
+    name = f"{element[0]}.{at.path}.{element}"
     hooks = [
         Hook(target=f"@{name}[{parameter}]", value=_Later(expression=expression, scope=scope))
         for parameter, expression in card.assignments.items()
@@ -303,6 +309,25 @@ def _hooks(card: Card, path: str, scope: _Scope) -> list[Hook]:
         if not _random_names(expression, scope):
             continue
         if element[0] not in "rcl":
-            raise NetlistError(f"{path}: Monte Carlo cannot vary {expression} of {element}")
+            raise _not_varied(expression, element, at, scope)
         hooks.append(Hook(target=name, value=_Later(expression=expression, scope=scope)))
     return hooks
+
+
+def _check_constant(card: Card, at: _Place, scope: _Scope) -> None:
+    """Raise `NetlistError` if a value of a source depends on a random parameter, with or without braces."""
+    assigned = card.lowered.partition("=")[2].strip()
+    whole = [assigned.replace("{", "(").replace("}", ")")] if assigned else []
+    for expression in (*_EXPRESSION.findall(card.lowered), *whole):
+        if _random_names(expression, scope):
+            raise _not_varied(expression, card.words[0], at, scope)
+
+
+def _not_varied(expression: str, element: str, at: _Place, scope: _Scope) -> NetlistError:
+    names = ", ".join(sorted(_random_names(expression, scope)))
+    said = expression if len(expression) <= _LONGEST_SHOWN else f"{expression[:_LONGEST_SHOWN]}..."
+    return NetlistError(
+        f"subcircuit {at.kind}: Monte Carlo cannot vary {said} of {element}, which depends on {names}: it changes only "
+        "transistors, diodes, resistors, capacitors and inductors; make it the value of a resistor in which a source "
+        f"of 1 A flows, and use the voltage of the resistor in {element}"
+    )

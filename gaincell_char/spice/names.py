@@ -40,7 +40,10 @@ def check_instances(netlist: Netlist) -> None:
     if alone := next((card for card in instances if len(card.positional) < 2), None):
         raise NetlistError(f"{alone.words[0]} names no subcircuit")
     if missing := {card.positional[-1] for card in instances} - netlist.subcircuits.keys():
-        raise NetlistError(f"neither the netlist nor the technology defines .subckt {', '.join(sorted(missing))}")
+        raise NetlistError(
+            f"neither the netlist nor the technology defines .subckt {', '.join(sorted(missing))}; define it in the "
+            "netlist, or in one of the files of technology.toml"
+        )
     for card in instances:
         name, *nodes, kind = card.positional
         ports = netlist.subcircuits[kind].ports

@@ -144,6 +144,10 @@ class SweepPlan:
         for values in itertools.product(*self.sweep.values()):
             self._resolve(dict(zip(self.sweep, values, strict=True)))
 
+    def check_decks(self) -> None:
+        """Raise `NetlistError` if a deck of the grid lacks a device of the technology, or cannot be written."""
+        _ = self._templates
+
     def _resolve(self, swept: Values) -> dict[str, Value]:
         given = {name: value for name, value in self.given.items() if name not in swept}
         return self.params.resolve({**given, **swept})

@@ -126,11 +126,12 @@ class Technology(Strict):
         """Raise `ParameterError` unless this technology has the flavours chosen for a circuit's parameters."""
         wrong = [(name, value) for name, value in chosen if value not in self.flavours]
         if wrong:
-            names = list(dict.fromkeys(name for name, _ in wrong))
+            instead = self.flavours[0] if self.flavours else "..."
+            entries = ", ".join(f'{name} = "{instead}"' for name in dict.fromkeys(name for name, _ in wrong))
             raise ParameterError(
                 f"{', '.join(f'{name} = {value}' for name, value in wrong)}: technology {self.name} has no such "
-                f"flavour; have {', '.join(self.flavours) or 'none'}: choose with --set, or write "
-                f"{', '.join(f'{name} = ...' for name in names)} below [circuits.{circuit}] in technology.toml"
+                f"flavour; have {', '.join(self.flavours) or 'none'}: choose with --set, or write {entries} below "
+                f"[circuits.{circuit}] in technology.toml"
             )
 
     def corner(self, name: str) -> dict[str, float]:
@@ -152,7 +153,7 @@ class Technology(Strict):
         if not self.temp.low <= temp <= self.temp.high:
             raise ParameterError(
                 f"temp = {temp:g} degC is outside [{self.temp.low:g}, {self.temp.high:g}] degC, "
-                f"the valid range of technology {self.name}"
+                f"the valid range of technology {self.name} (temp in its technology.toml)"
             )
         return float(temp)
 

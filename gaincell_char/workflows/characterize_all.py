@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from .. import __version__, registry
+from .. import __version__
 from ..declare.bench import Numbers
 from ..declare.circuit import Circuit
 from ..declare.datasheet import Merit, Study
@@ -25,8 +25,8 @@ from ..storage.manifest import check_no_folders, check_places
 from ..storage.tables import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
 from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure, characterize
-from ..technology.schema import Technology
 from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
+from .study_plans import CircuitPlan
 from .thresholds import with_thresholds
 from .worst_search import list_known, search_largest
 
@@ -73,6 +73,7 @@ class StudyResult:
 class CircuitResult:
     """Every study of one circuit, its figures of merit, and in ``problems`` the reasons of studies not run.
 
+    ``notes`` maps a study that was run at fewer corners than declared to the reason.
     ``noise`` contains the fits of other circuits of the same job that give noise floors: circuit -> its fits.
     """
 
@@ -81,75 +82,13 @@ class CircuitResult:
     studies: Mapping[str, StudyResult]
     merits: tuple[tuple[Merit, float], ...]
     problems: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     noise: Mapping[str, Sequence[Fit]] = field(default_factory=dict)
 
     @property
     def wall_s(self) -> float:
         """Time of all its studies [s]."""
         return sum(result.wall_s for result in self.studies.values())
-
-
-def plan_study(circuit: Circuit, study: Study, technology: str | Technology) -> SweepPlan:
-    """Plan the grid of a `study` of a `circuit`, at those of its corners that the `technology` has."""
-    have = (technology if isinstance(technology, Technology) else registry.load_technology(technology)).corners
-    return registry.plan_bench(
-        circuit.name,
-        study.bench,
-        technology=technology,
-        sweep=study.sweep,
-        corners=[corner for corner in study.corners if corner in have] or study.corners,
-        temps=study.temps,
-        set_=study.fixed,
-        options=study.options,
-        own_sweep=study.own_sweep,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CircuitPlan:
-    """The studies of one circuit in a technology: their plans, and the reasons of studies that cannot be planned."""
-
-    circuit: Circuit
-    plans: Mapping[str, SweepPlan]
-    problems: Mapping[str, str]
-
-    @property
-    def size(self) -> int:
-        """Number of runs, without checks."""
-        return sum(plan.size for plan in self.plans.values())
-
-
-def plan_circuit(circuit: Circuit, technology: str | Technology, *, optional: bool = False) -> CircuitPlan:
-    """Plan the studies of a `circuit` in a `technology`; those that are `optional` on request.
-
-    A study that cannot be run does not stop the others.
-    """
-    plans: dict[str, SweepPlan] = {}
-    problems: dict[str, str] = {}
-    for study in circuit.all_studies:
-        try:
-            if optional or not study.optional:
-                plans[study.key] = plan_study(circuit, study, technology)
-        except RequestError as error:
-            problems[study.key] = str(error)
-    return CircuitPlan(circuit=circuit, plans=plans, problems=problems)
-
-
-def problems(planned: Sequence[CircuitPlan]) -> Iterator[str]:
-    """Every study that cannot be planned, with the reason; studies with the same reason share a line."""
-    for one in planned:
-        reasons: dict[str, list[str]] = {}
-        for study in one.circuit.all_studies:
-            if study.key in one.problems:
-                reasons.setdefault(one.problems[study.key], []).append(f"study {study.key} (bench {study.bench})")
-        for reason, studies in reasons.items():
-            yield f"{one.circuit.name}, {', '.join(studies)}: {reason}"
-
-
-def check_plans(planned: Sequence[CircuitPlan]) -> None:
-    """Raise `RequestError` if no study can be run."""
-    if not any(one.plans for one in planned):
-        raise RequestError(f"nothing can be run: {'; '.join(problems(planned)) or 'no circuit has a study'}")
 
 
 def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progress: Callable[[], None]) -> StudyResult:
@@ -237,7 +176,14 @@ def run_circuit(
             studies[study.key] = run_study(circuit, study, planned.plans[study.key], pool, progress)
             finished(studies[study.key])
     params, merits = numbers(next(iter(studies.values())).plan.fixed) if studies else {}, _merits(circuit, studies)
-    return CircuitResult(circuit=circuit, params=params, studies=studies, merits=merits, problems=planned.problems)
+    return CircuitResult(
+        circuit=circuit,
+        params=params,
+        studies=studies,
+        merits=merits,
+        problems=planned.problems,
+        notes=planned.notes,
+    )
 
 
 def _merits(circuit: Circuit, studies: Mapping[str, StudyResult]) -> tuple[tuple[Merit, float], ...]:

@@ -12,10 +12,11 @@ from ..storage import tables
 from ..sweeping.arguments import check_flag, check_words, refusal
 from ..sweeping.run import as_folder
 from ..technology.schema import Technology
-from . import characterize_all
-from .characterize_all import CircuitPlan, CircuitResult
+from . import characterize_all, study_plans
+from .characterize_all import CircuitResult
 from .noise_floors import share_noise
 from .simulators import use_pool
+from .study_plans import CircuitPlan
 from .watcher import SILENT, Watcher
 
 
@@ -66,8 +67,8 @@ def plan_main_job(circuits: Sequence[str], technology: str, *, every_study: bool
     names = list(dict.fromkeys(circuits)) or registry.circuit_names()
     chosen = [registry.load_circuit(name) for name in names]
     loaded = registry.load_technology(technology)
-    planned = [characterize_all.plan_circuit(circuit, technology, optional=every_study) for circuit in chosen]
-    characterize_all.check_plans(planned)
+    planned = [study_plans.plan_circuit(circuit, technology, optional=every_study) for circuit in chosen]
+    study_plans.check_plans(planned)
     return MainJobPlan(technology=loaded, planned=tuple(planned))
 
 
@@ -97,8 +98,10 @@ def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Po
     began = time.perf_counter()
     folders = characterize_all.prepare(folder, records, plan.technology.name)
     keep = partial(characterize_all.keep, folders=folders)
-    for problem in characterize_all.problems(plan.planned):
+    for problem in study_plans.problems(plan.planned):
         watcher.say(f"skipped: {problem}")
+    for note in study_plans.notes(plan.planned):
+        watcher.say(f"limited: {note}")
     with watcher.progress("characterizing", sum(one.size for one in plan.planned)) as tick:
         results = [characterize_all.run_circuit(one, pool, progress=tick, finished=keep) for one in plan.planned]
     return MainJobResult(

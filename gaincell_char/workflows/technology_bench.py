@@ -9,13 +9,17 @@ import numpy as np
 import xarray as xr
 
 from ..declare.bench import Analysis, Op, Waveforms
+from ..errors import SimulationError
 from ..spice.blocks import prune
+from ..spice.deck import Deck, Template
 from ..spice.hierarchy import block_defaults
-from ..spice.netlist import as_netlist
+from ..spice.netlist import Netlist, as_netlist
 from ..spice.pool import Pool
 from ..spice.reader import read_netlist
 from ..sweeping.run import simulate
 from ..technology.schema import Technology
+from .circuit_checks import plan_circuits
+from .study_plans import CircuitPlan
 
 _OPTIONS = {"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9}
 _WIDTH_M = 1e-6
@@ -25,6 +29,12 @@ _DEFAULT_LENGTH_M = 200e-9
 _LENGTH_FACTOR = 6.0
 """Ratio of the simulated length to the default length of the wrapper."""
 _PLAIN = {"plain": ""}
+HIGHEST_GATE = 0.92
+"""Largest gate voltage, as a fraction of the supply, of a device whose threshold is tested."""
+_OFF_RATIO = 1e-9
+"""Currents below this fraction of the current at full supply are ignored."""
+_JUNCTION_A = 1e-13
+"""Currents below this value are ignored [A]."""
 
 
 class DeviceBench:
@@ -39,14 +49,44 @@ class DeviceBench:
 
     Attributes
     ----------
+    expected : list of str
+        Names of the devices that the technology should have, n and p of each flavour, without absent ones.
     devices : list of str
-        Names of the devices, n and p of each flavour, without absent ones.
+        Those of them that it has.
     """
 
     def __init__(self, technology: Technology, pool: Pool) -> None:
         self.technology, self.pool = technology, pool
+        self._blocks = {corner: set(technology.library(corner).subcircuits) for corner in technology.corners}
         every = [f"{kind}_{flavour}" for flavour in technology.flavours for kind in "np"]
-        self.devices = [device for device in every if device not in technology.absent]
+        self.expected = [device for device in every if device not in technology.absent]
+        self.devices = [device for device in self.expected if self.has(device)]
+
+    def has(self, block: str) -> bool:
+        """Whether every corner has this subcircuit."""
+        return not self.missing_at(block)
+
+    def missing_at(self, block: str) -> list[str]:
+        """Corners without this subcircuit."""
+        return [corner for corner, blocks in self._blocks.items() if block not in blocks]
+
+    @cached_property
+    def conducting(self) -> list[str]:
+        """Devices that conduct at gate voltages below the supply, so that their response can be tested."""
+        current = self.simulate_currents(vgs=(HIGHEST_GATE,), vds=(1.0,)).isel(variant=0, vgs=0, vds=0, drop=True)
+        return [device for device in self.devices if not bool(self.is_off(current).sel(device=device))]
+
+    @cached_property
+    def planned(self) -> tuple[CircuitPlan, ...]:
+        """Plans of all studies of every circuit."""
+        return plan_circuits(self.technology)
+
+    def is_off(self, current: xr.DataArray) -> xr.DataArray:
+        """Whether a current [A], with dimension device, is as small as the leakage of a junction.
+
+        A level-1 model has no current below its threshold; the saturation current of its junctions is 1e-14 A.
+        """
+        return current < np.maximum(_OFF_RATIO * self.full_current, _JUNCTION_A)
 
     @cached_property
     def _lengths(self) -> dict[str, float]:
@@ -74,6 +114,7 @@ class DeviceBench:
         analysis: Analysis | None = None,
         process: Mapping[str, float] | None = None,
         temp: float = 27.0,
+        alters: Mapping[str, float] | None = None,
     ) -> Waveforms:
         """Simulate netlist lines with the library of the technology.
 
@@ -91,18 +132,35 @@ class DeviceBench:
             Process parameters; those of the corner by default.
         temp : float
             Temperature [degC].
+        alters : mapping of str to float, optional
+            Values changed by the command ``alter`` before the analysis, in SI units.
 
         Raises
         ------
         SimulationError
             If the simulation fails.
         """
-        user = read_netlist("\n".join(lines))
-        netlist = prune(self.technology.library(corner), user) + user
         given = self.technology.corner(corner) if process is None else process
-        return simulate(
-            netlist, analysis or Op(), list(save), options=_OPTIONS, params=given, temp=temp, pool=self.pool
+        netlist, asked = self.netlist(lines, corner), analysis or Op()
+        if not alters:
+            return simulate(netlist, asked, list(save), options=_OPTIONS, params=given, temp=temp, pool=self.pool)
+        template = Template(
+            title="gaincell-char",
+            temp=temp,
+            options=tuple(_OPTIONS.items()),
+            body=f"{netlist.text}\n.save {' '.join(save)}",
+            save=tuple(save),
         )
+        deck = Deck(template=template, params=given, analysis=asked, initial={}, alters=alters)
+        [(_, outcome)] = self.pool.map([deck], lambda d: d, count=1)
+        if outcome.reason:
+            raise SimulationError(f"ngspice: {outcome.reason}", deck=deck.text, log=outcome.log)
+        return outcome.vectors
+
+    def netlist(self, lines: Sequence[str], corner: str) -> Netlist:
+        """Netlist lines with the part of the library that they use, at a corner."""
+        user = read_netlist("\n".join(lines))
+        return prune(self.technology.library(corner), user) + user
 
     def instance_lines(self, number: int, device: str, vgs: float, vds: float, parameters: str = "") -> list[str]:
         """Netlist lines of one transistor with its source at ground.
@@ -163,7 +221,7 @@ class DeviceBench:
         return xr.DataArray(np.array(currents).reshape(shape), coords, dims=("device", "variant", "vgs", "vds"))
 
     def name_failing(self, passed: xr.DataArray, why: str) -> Iterator[str]:
-        """Name the devices for which a boolean condition, with dimension device and others, is false; with `why`."""
-        for device in self.devices:
+        """Name the conducting devices for which a boolean condition, with dimension device, is false; with `why`."""
+        for device in self.conducting:
             if not passed.sel(device=device).all():
                 yield f"{device} {why}"
