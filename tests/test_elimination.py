@@ -25,9 +25,8 @@ def _line(x, *, gain, offset):
 
 
 def _nominal(*, linear):
-    arguments = {
-        "gain": Coefficient(unit="A/V", doc="gain", start=1.0), "offset": Coefficient(unit="A", doc="offset", start=0.1),
-    }  # fmt: skip
+    gain, offset = (Coefficient(unit="A", doc=name, start=start) for name, start in (("gain", 1.0), ("offset", 0.1)))
+    arguments = {"gain": gain, "offset": offset}
     return Model(
         name="line", form="fitted", bench="b", function=_line, output="y", equation="y = gain x + offset",
         arguments=arguments, linear=linear,
@@ -94,7 +93,7 @@ def test_every_corner_counts():
 def test_a_leakage_term_goes_as_a_whole(size, remains):
     law = {"gain": Law(leak=True)}
     model = over_conditions(_nominal(linear=False), law, supply="vdd")
-    points = _points(3, lambda x, dt, dv: x + 0.1 + size * np.exp(13 * (1 - 300.15 / (dt + 300.15))) * x * 1e-1)
+    points = _points(3, lambda x, dt, dv: x + 0.1 + 0 * dv + size * np.exp(13 * (1 - 300.15 / (dt + 300.15))) * x / 10)
     values = {"gain": 1.0, "gain_a": 0.1 * size or 1e-4, "gain_av": 0.0, "gain_e": 13.0, "offset": 0.1, "vdd_0": 0.9}
     _, steps = eliminate([linear_problem(model, pose_problem(model, points, {"vdd": 0.9}), values, 0.0)], law)
     assert [step.law for step in steps] == ([] if remains else [Law()])

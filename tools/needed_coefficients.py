@@ -48,7 +48,7 @@ from gaincell_char.fitting.threshold_law import threshold_points
 from gaincell_char.spice.pool import Pool
 from gaincell_char.storage.tables import read_table, write_dataset
 from gaincell_char.sweeping.run import characterize
-from gaincell_char.workflows.characterize_all import plan_study
+from gaincell_char.workflows.study_plans import plan_study
 from gaincell_char.workflows.thresholds import with_thresholds
 
 TECHNOLOGY = "gc28"

@@ -8,8 +8,8 @@ import xarray as xr
 
 from .. import registry
 from ..declare.bench import Floats, Tran
+from ..declare.law import KELVIN
 from ..declare.parameters import Params, Value
-from ..declare.pvt import KELVIN
 from ..errors import GaincellError, ParameterError
 from ..spice.hierarchy import MISMATCH
 from ..spice.pool import Pool
