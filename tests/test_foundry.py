@@ -155,7 +155,8 @@ def write_technology(folder):
     before, _, after = toml.partition("[models.wheel]\n")
     places = [f"$PDK_ROOT/{tree}gf180mcu[A-D]/libs.tech/ngspice" for tree in ("", "ciel/gf180mcu/versions/*/")]
     folder.mkdir()
-    (folder / "technology.toml").write_text(f"{before}folders = {places}\n[models.edits]\n{after.partition('edits]')[2]}")
+    edits = after.partition("[models.edits]")[2]
+    (folder / "technology.toml").write_text(f"{before}folders = {places}\n[models.edits]{edits}")
     (folder / "devices.cir").write_text((own / "devices.cir").read_text(encoding="utf-8"))
     registry.load_technology.cache_clear()
     return str(folder)

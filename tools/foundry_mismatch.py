@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,8 @@ class Foundry:
         Widths and lengths [um].
     metres : float
         Unit of the foundry's widths and lengths [m].
-    edit : tuple of str
-        Text of the library and its replacement, in a copy of it; empty for the library itself.
+    edit : tuple of str, optional
+        Text of the library and its replacement, in a copy of it; none for the library itself.
     doc : str
         What of the foundry's numbers is drawn, for the table.
     parameters : tuple of str
@@ -73,25 +73,26 @@ class Foundry:
     devices: dict[str, str]
     sizes: tuple[tuple[float, float], ...]
     metres: float = 1.0
-    edit: tuple[str, ...] = ()
+    edit: tuple[str, str] | None = None
     doc: str = "as shipped"
     parameters: tuple[str, ...] = ("dvth", "dmu")
 
 
-_GF180 = {
-    "name": "gf180mcu",
-    "supply": 3.3,
-    "head": '.include "{models}/design.ngspice"\n.lib "{models}/sm141064.ngspice" statistical\n'
+_USED = "delvto='mis_vth*sw_stat_mismatch'"
+_GF180MCU = Foundry(
+    name="gf180mcu",
+    supply=3.3,
+    head='.include "{models}/design.ngspice"\n.lib "{models}/sm141064.ngspice" statistical\n'
     ".param sw_stat_global=0 sw_stat_mismatch=1",
-    "devices": {"n_svt": "nmos_3p3", "p_svt": "pmos_3p3"},
-    "sizes": ((0.3, 9.0), (0.44, 0.28)),
-}
+    devices={"n_svt": "nmos_3p3", "p_svt": "pmos_3p3"},
+    sizes=((0.3, 9.0), (0.44, 0.28)),
+)
 CASES = (
-    Foundry(**_GF180, parameters=("dvth",)),
-    Foundry(
-        **_GF180,
+    replace(_GF180MCU, parameters=("dvth",)),
+    replace(
+        _GF180MCU,
         doc="with the current factor",
-        edit=("delvto='mis_vth*sw_stat_mismatch'", "delvto='mis_vth*sw_stat_mismatch' mulu0='1+mis_k*sw_stat_mismatch'"),
+        edit=(f"{_USED}  sa", f"{_USED} mulu0='1+mis_k*sw_stat_mismatch' sa"),
     ),
     Foundry(
         name="sky130",
@@ -116,14 +117,14 @@ def sources(number: int, volts: float) -> str:
 def draw_by_foundry(case: Foundry, device: str, size: tuple[float, float], n: int, seed: int) -> Values:
     """Drain currents of `n` devices with the random numbers of ngspice [A], shape (gates, n)."""
     models = registry.model_folder(case.name)
+    assert models, f"run gaincell tech get {case.name}"
     sign = 1.0 if device[0] == "n" else -1.0
     w, length = (value * 1e-6 / case.metres for value in size)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if case.edit:
             for file in models.iterdir():
-                old, new = case.edit
-                text = file.read_text(encoding="utf-8").replace(f"{old}  sa", f"{new}  sa")
+                text = file.read_text(encoding="utf-8").replace(*case.edit)
                 (folder / file.name).write_text(text, encoding="utf-8")
         deck = ["* mismatch", case.head.format(models=folder if case.edit else models), "vg g 0 0"]
         for i in range(n):
@@ -140,9 +141,7 @@ def draw_by_foundry(case: Foundry, device: str, size: tuple[float, float], n: in
     return np.array(found, dtype=float).reshape(len(GATES), n)
 
 
-def draw_by_wrapper(
-    pool: Pool, case: Foundry, device: str, size: tuple[float, float], n: int, seed: int
-) -> Values:
+def draw_by_wrapper(pool: Pool, case: Foundry, device: str, size: tuple[float, float], n: int, seed: int) -> Values:
     """Drain currents of `n` wrapper devices with the random numbers of this package [A], shape (gates, n)."""
     technology = registry.load_technology(case.name)
     sign = 1.0 if device[0] == "n" else -1.0
