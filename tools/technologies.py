@@ -89,7 +89,7 @@ def fit_rows() -> Iterator[tuple[str, ...]]:
         ("signed_c2p.transfer", "signed_knee", "signed pulse width"),
     ):
         row = [f"`{study}`", output, f"`{model}`"]
-        for technology in ("gc28", "sky130"):
+        for technology in ("gc28", "sky130", "gf180mcu"):
             record = registry.load_record(technology, study)
             errors = stated(record.fit(model))
             row += [f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %", noise_percent(record, record.fit(model))]
@@ -98,7 +98,7 @@ def fit_rows() -> Iterator[tuple[str, ...]]:
 
 FITS = (
     "record", "output", "model", "R2, gc28", "NRMSE, gc28", "noise floor, gc28", "R2, sky130", "NRMSE, sky130",
-    "noise floor, sky130",
+    "noise floor, sky130", "R2, gf180mcu", "NRMSE, gf180mcu", "noise floor, gf180mcu",
 )  # fmt: skip
 
 

@@ -66,12 +66,9 @@ def _limited(read: Read, budget: Budget) -> Read:
 def _texts(text: str, file: str, section: str, read: Read, where: str, depth: int) -> Iterator[str]:
     if depth > _DEEPEST:
         raise TechnologyError(f"{where}: {file}: libraries include each other more than {_DEEPEST} deep")
-    for pattern, simulator in _FOREIGN:
-        if found := pattern.search(text):
-            raise TechnologyError(
-                f"{where}: {file} is written for {simulator} ({found[0].strip()!r}); use the files for ngspice"
-            )
-    lines = split_lines(text)
+    if foreign := _foreign(text):
+        raise TechnologyError(f"{where}: {file} is written for {foreign}; use the files for ngspice")
+    lines = _lines(text)
     first, last = _section(text, file, section, where)
     for card in _cards(text):
         if first < card.line < last and (asked := _asked(card)):
@@ -107,7 +104,21 @@ def _section(text: str, file: str, section: str, where: str) -> tuple[int, int]:
     raise TechnologyError(f"{where}: {file} has no section {section!r}; have {', '.join(have) or 'none'}")
 
 
-# A file is parsed once for all its sections.
+# A file is split, searched and parsed once for all its sections.
+@lru_cache(maxsize=256)
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(split_lines(text))
+
+
+@lru_cache(maxsize=256)
+def _foreign(text: str) -> str:
+    """Simulator that a file is written for, with what says so; empty for ngspice."""
+    for pattern, simulator in _FOREIGN:
+        if found := pattern.search(text):
+            return f"{simulator} ({found[0].strip()!r})"
+    return ""
+
+
 @lru_cache(maxsize=256)
 def _cards(text: str) -> tuple[Card, ...]:
     return tuple(split_cards(text, commands=True))

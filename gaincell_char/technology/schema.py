@@ -108,8 +108,8 @@ class Technology(Strict):
         }
         plain = {name: True for name in ("devices", "factor", "a_c") if not getattr(self.mismatch, name)}
         mismatch = {"mismatch": plain} if plain else {}
-        # The location of the files does not affect results.
-        places = {"models": {"folders": True}} if self.models else {}
+        # The location of the files and the way to get them do not affect results.
+        places: dict[str, Any] = {"models": {"folders": True, "wheel": {"ignore_python": True}}} if self.models else {}
         said = self.model_dump_json(exclude={**unsaid, **mismatch, **places})
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 

