@@ -4,7 +4,7 @@
     python tools/chain.py FOLDER
 
 The first command simulates what FOLDER lacks (four minutes with an ideal periphery, up to an hour with a finite one,
-on two cores), the second writes the table of docs/benchmarks.md.  Tensors are drawn from the levels of the hardware,
+on two cores), the second writes the table of docs/benchmarks.md, in which rows without results in FOLDER remain.  Tensors are drawn from the levels of the hardware,
 after the fits.
 """
 
@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markdown_table import NONE, table
-from marked_block import rewrite
+from markdown_table import NONE, cells, table
+from marked_block import read, rewrite
 
 import gaincell_char as gc
 from gaincell_char import registry
@@ -90,14 +90,19 @@ def beyond_threshold(case: Case, rows: pd.DataFrame, operation: str) -> dict[str
 
 
 def rows(folder: Path) -> Iterator[tuple[str, ...]]:
-    """One row per case, periphery and operation."""
+    """One row per case, periphery and operation; those of the page for a case that is not in the folder."""
+    on_page = cells(read("docs/benchmarks.md", "chain"))[1:]
     for case in CASES:
         for finite in (False, True):
             found = folder / f"{case.name(finite=finite)}.json"
-            for one in json.loads(found.read_text(encoding="utf-8")) if found.exists() else []:
+            condition, periphery = f"{case.corner}, {case.temp:g} degC", "finite" if finite else "ideal"
+            if not found.exists():
+                yield from (tuple(row) for row in on_page if row[:2] == [condition, periphery])
+                continue
+            for one in json.loads(found.read_text(encoding="utf-8")):
                 yield (
-                    f"{case.corner}, {case.temp:g} degC",
-                    "finite" if finite else "ideal",
+                    condition,
+                    periphery,
                     one["operation"],
                     f"{1e6 * case.hold:g} µs" if case.hold else "none",
                     f"{one['n']}",
@@ -117,12 +122,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--simulate", choices=("ideal", "finite"))
+    parser.add_argument("--case", action="append", help="only this case, such as tt_85_finite; may be repeated")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     if arguments.simulate:
         finite = arguments.simulate == "finite"
-        for case in CASES:
+        chosen = [case for case in CASES if not arguments.case or case.name(finite=finite) in arguments.case]
+        for case in chosen:
             found = simulate(case, arguments.folder, arguments.workers, finite=finite)
             place = arguments.folder / f"{case.name(finite=finite)}.json"
             place.write_text(json.dumps(found, default=float), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Run the Monte Carlo campaigns whose records are packaged in ``fits/``, and draw the picture of the docs.
 
-``python tools/spread_records.py FOLDER`` stores the campaigns in FOLDER, so a second call simulates only the
-missing samples.
+``python tools/spread_records.py FOLDER [--tech NAME]`` stores the campaigns in FOLDER, so a second call simulates only
+the missing samples.  The picture is that of gc28.
 """
 
 import argparse
@@ -30,14 +30,20 @@ def main() -> None:
     """Run all campaigns and copy their records."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--tech", default="gc28")
+    parser.add_argument("--circuit", action="append", help="only this circuit; may be repeated")
+    arguments = parser.parse_args()
+    folder, tech = arguments.folder, arguments.tech
     folder.mkdir(parents=True, exist_ok=True)
     for circuit, bench, vary, n in CAMPAIGNS:
+        if arguments.circuit and circuit not in arguments.circuit:
+            continue
         name = f"{circuit}.{bench}_{vary}"
-        subprocess.run(
-            [GAINCELL, "mc", circuit, bench, "-n", str(n), "--vary", vary, "-o", str(folder / name)], check=True
-        )
-        shutil.copy(folder / name / "record.json", ROOT / "fits" / "gc28" / f"{name}.json")
+        request = ["-n", str(n), "--vary", vary, "--tech", tech, "-o", str(folder / name)]
+        subprocess.run([GAINCELL, "mc", circuit, bench, *request], check=True)
+        shutil.copy(folder / name / "record.json", ROOT / "fits" / tech / f"{name}.json")
+    if tech != "gc28" or arguments.circuit:
+        return
     picture = folder / "{}.{}_{}".format(*PICTURE) / "figures" / "band_0_0.png"
     shutil.copy(picture, ROOT / "docs" / "images" / "spread.png")
 
