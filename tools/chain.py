@@ -4,8 +4,8 @@
     python tools/chain.py FOLDER
 
 The first command simulates what FOLDER lacks (four minutes with an ideal periphery, up to an hour with a finite one,
-on two cores), the second writes the table of docs/benchmarks.md, in which rows without results in FOLDER remain.  Tensors are drawn from the levels of the hardware,
-after the fits.
+on two cores), the second writes the table of docs/benchmarks.md, in which rows without results in FOLDER remain.
+Tensors are drawn from the levels of the hardware, after the fits.
 """
 
 import argparse

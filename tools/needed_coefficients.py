@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markdown_table import table
 from marked_block import ROOT, rewrite
 
@@ -36,15 +37,12 @@ from gaincell_char.fitting.cross_validation import predict_block
 from gaincell_char.fitting.elimination import (
     CONDITIONS,
     ROWS,
-    LinearProblem,
     eliminate,
     linear_problem,
-    threshold_problem,
 )
 from gaincell_char.fitting.fit import pose_problem
 from gaincell_char.fitting.least_squares import Problem
 from gaincell_char.fitting.points import Selection, select
-from gaincell_char.fitting.threshold_law import threshold_points
 from gaincell_char.spice.pool import Pool
 from gaincell_char.storage.tables import read_table, write_dataset
 from gaincell_char.sweeping.run import characterize
@@ -134,7 +132,12 @@ def fits(job: Job, model: PvtModel) -> Iterator[tuple[Selection, Problem, dict[s
     for selection in points:
         begin = near(job, model, str(selection.conditions.get("corner", "tt")))
         problem = pose_problem(model, selection, params, begin)
-        yield selection, problem, problem.coefficients(problem.fit(model.robust))
+        try:
+            solution = problem.fit(model.robust)
+        except FitError:  # a leakage term that the record lacks begins too far away
+            problem = pose_problem(model, selection, params)
+            solution = problem.fit(model.robust)
+        yield selection, problem, problem.coefficients(solution)
 
 
 def near(job: Job, model: PvtModel, corner: str) -> dict[str, float] | None:
@@ -147,7 +150,11 @@ def near(job: Job, model: PvtModel, corner: str) -> dict[str, float] | None:
 
 
 def search(job: Job) -> dict[str, Law]:
-    """Laws that remain of those with all terms."""
+    """Laws that remain of those with all terms.
+
+    That of a measured threshold remains as it is: its seven terms nearly interpolate twelve measured conditions, and
+    without one of them the pulses at 60 degC, which is not fitted, have errors of 8 to 15 ps instead of 6 ps.
+    """
     _, _, model = job.load()
     model = with_laws(model, {})
     found = list(fits(job, model))
@@ -155,14 +162,6 @@ def search(job: Job) -> dict[str, Law]:
     measured = model.threshold.coefficient if model.threshold else ""
     laws = {name: law for name, law in model.widest.items() if name != measured}
     first, steps = eliminate(problems, laws)
-    if model.threshold:
-        limits = [
-            threshold_points(model, model.threshold, points, {model.supply: problem.given[model.reference]})
-            for points, problem, _ in found
-        ]
-        own: list[LinearProblem] = [threshold_problem(one, model.threshold.margin) for one in limits]
-        _, more = eliminate(own, {measured: model.widest[measured]})
-        steps += more
     print(f"{job.circuit}.{job.study} {job.model}: {len(steps)} steps; {first}, {[one.errors for one in steps[-1:]]}")
     return {**model.widest, **{step.coefficient: step.law for step in steps}}
 
@@ -198,22 +197,21 @@ def measure(job: Job) -> list[dict[str, Any]]:
     _, _, model = job.load()
     found = []
     for kind, one in (("all", with_laws(model, {})), ("needed", model)):
-        squares, counts = dict.fromkeys(WAYS, 0.0), dict.fromkeys(WAYS, 0)
+        squares: dict[tuple[str, tuple[float, ...]], list[float]] = {}
         count = 0
         for _, problem, values in fits(job, one):
             count = len(values)
-            linear = linear_problem(one, problem, values, one.robust)
-            for way, block in linear.blocks:
+            for block in linear_problem(one, problem, values, one.robust).blocks:
                 try:
-                    predicted = predict_block(problem, block, values, one.robust)
+                    predicted = predict_block(problem, block.mask, values, one.robust)
                 except FitError:
                     continue
-                error = (predicted - problem.points.output[block]) / problem.full_range
-                squares[way] += float(error @ error)
-                counts[way] += error.size
+                error = (predicted - problem.points.output[block.mask]) / problem.full_range
+                squares.setdefault((block.way, block.place), []).extend((error**2).tolist())
+        errors = {way: np.exp(np.mean([np.log(np.mean(e)) / 2 for key, e in squares.items() if key[0] == way]))
+                  for way in dict.fromkeys(key[0] for key in squares)}  # fmt: skip
         found.append({
-            "study": f"{job.circuit}.{job.study}", "model": job.model, "kind": kind, "coefficients": count,
-            **{way: (squares[way] / counts[way]) ** 0.5 for way in WAYS if counts[way]}, "n": counts,
+            "study": f"{job.circuit}.{job.study}", "model": job.model, "kind": kind, "coefficients": count, **errors,
         })  # fmt: skip
         print(found[-1], flush=True)
     return found

@@ -24,7 +24,7 @@ from gaincell_char.sweeping.scattered import characterize_scattered
 
 CIRCUIT, BENCH, MODEL, OUTPUT = "gain_cell", "dc", "ekv_2d", "i_bl"
 INPUTS = ("v_store", "v_in")
-TECHNOLOGIES = ("gc28", "sky130")
+TECHNOLOGIES = ("gc28", "sky130", "gf180mcu")
 PLACES = (("tt", 27.0), ("ss", -40.0), ("ss", 125.0), ("ff", -40.0), ("ff", 125.0), ("sf", 27.0), ("fs", 27.0))
 """Corners, and temperatures [degC]."""
 COUNT, SEED = 400, 20261201

@@ -5,26 +5,27 @@ from gaincell_char.declare.law import Law, by_law
 NEEDED = {
     "relu_knee_pvt": by_law(
         {
-            Law(temp=1, supply=2, cross=1, relative=True): "gain",
-            Law(leak=True): "bend",
+            Law(temp=1, supply=2, relative=True, leak=True): "gain",
+            Law(): "bend",
             Law(temp=2, supply=2, cross=1, relative=True): "t_0",
-            Law(temp=2, supply=1, cross=1): "share",
-            Law(temp=2, relative=True): "q_1",
+            Law(temp=1, supply=1, cross=1): "share",
+            Law(temp=2, supply=1, cross=1, relative=True): "q_1",
             Law(temp=1, supply=1, cross=1, relative=True): "q_2",
-            Law(supply=1): "step",
-            Law(temp=2, supply=2, cross=1): "q_dead",
-            Law(relative=True): "t_sat",
+            Law(temp=1, supply=1): "step",
+            Law(temp=3, supply=2, cross=1): "q_dead",
+            Law(temp=2, supply=1, relative=True): "t_sat",
         }
     ),
     "relu_knee_bias": by_law(
         {
-            Law(temp=1, supply=2, cross=1, relative=True, leak=True): "gain",
-            Law(): "bend step",
+            Law(temp=1, supply=2, relative=True, leak=True): "gain",
+            Law(): "bend",
             Law(temp=3, supply=2, cross=1, relative=True): "t_0",
-            Law(temp=1): "share",
-            Law(temp=2, relative=True): "q_1 q_2",
-            Law(temp=3): "q_dead",
-            Law(relative=True): "t_sat",
+            Law(temp=1, supply=1, cross=1): "share",
+            Law(temp=2, supply=1, relative=True): "q_1 q_2",
+            Law(temp=2, supply=1): "step",
+            Law(temp=3, supply=2, cross=1): "q_dead",
+            Law(temp=1, relative=True): "t_sat",
         }
     ),
     "shared_source_pvt": by_law(
@@ -39,19 +40,15 @@ NEEDED = {
     ),
     "signed_knee_pvt": by_law(
         {
-            Law(temp=1, supply=2, cross=1, relative=True, leak=True): "gain_p",
+            Law(temp=1, supply=2, cross=1, relative=True, leak=True): "gain_p gain_n",
             Law(leak=True): "bend_p bend_n",
-            Law(temp=2, supply=2, cross=2, relative=True): "t_0_p",
-            Law(temp=2, supply=1, cross=1): "share_p",
-            Law(temp=2, supply=1, relative=True): "q_1_p",
-            Law(temp=2, supply=1, cross=1, relative=True): "q_2_p q_1_n q_2_n",
-            Law(): "step_p",
-            Law(temp=1, supply=2, relative=True): "gain_n",
-            Law(temp=3, supply=2, cross=2, relative=True): "t_0_n",
-            Law(temp=1, supply=1, cross=1): "share_n",
-            Law(supply=1): "step_n",
-            Law(temp=2, supply=2, cross=1): "q_0",
-            Law(relative=True): "t_sat",
+            Law(temp=2, supply=2, cross=2, relative=True): "t_0_p t_0_n",
+            Law(temp=2, supply=1, cross=1): "share_p share_n",
+            Law(temp=2, supply=1, cross=1, relative=True): "q_1_p q_2_p q_1_n q_2_n",
+            Law(supply=1): "step_p",
+            Law(temp=2, supply=1): "step_n",
+            Law(temp=3, supply=2, cross=1): "q_0",
+            Law(supply=1, relative=True): "t_sat",
         }
     ),
     "signed_knee_bias": by_law(
@@ -59,22 +56,22 @@ NEEDED = {
             Law(temp=1, supply=2, cross=1, relative=True, leak=True): "gain_p gain_n",
             Law(leak=True): "bend_p bend_n",
             Law(temp=3, supply=1, cross=1, relative=True): "t_0_p",
-            Law(temp=2, supply=1, cross=1): "share_p share_n",
+            Law(temp=2, supply=1): "share_p",
             Law(temp=1, supply=2, cross=1, relative=True): "q_1_p",
             Law(temp=2, supply=2, relative=True): "q_2_p",
             Law(): "step_p",
             Law(temp=2, supply=2, cross=1, relative=True): "t_0_n",
+            Law(temp=2, supply=1, cross=1): "share_n",
             Law(temp=1, supply=1, relative=True): "q_1_n",
             Law(temp=2, supply=1, relative=True): "q_2_n",
             Law(temp=2): "step_n",
-            Law(temp=3): "q_0",
-            Law(relative=True): "t_sat",
+            Law(temp=3, supply=2, cross=1): "q_0",
+            Law(temp=1, relative=True): "t_sat",
         }
     ),
     "shared_source_and_sink_pvt": by_law(
         {
-            Law(temp=2, supply=2, cross=1, relative=True): "share_p",
-            Law(temp=2, supply=1, cross=1, relative=True): "share_n",
+            Law(temp=2, supply=2, cross=1, relative=True): "share_p share_n",
         }
     ),
 }

@@ -1,8 +1,9 @@
 """Backward elimination: terms of the laws of a model over conditions that the error of a prediction does not need.
 
 Terms are removed one at a time.  A term goes if the cross-validated error does not become larger without it.  Points
-are left out in two ways: all points of one condition, and those with one value of an input.  The cross-validated error
-is the geometric mean of both rms errors.
+are left out in two ways: all points of one condition, and those with one value of an input.  An error is the geometric
+mean of the rms errors of the blocks, so that every condition counts, not those alone at which a form is at its limit;
+the cross-validated error is the geometric mean of the errors of both ways.
 Near the solution the fit is a linear problem, in which a fit without some points and without one more coefficient is
 known in closed form (Seber and Lee, Linear Regression Analysis, 2003, sections 3.8 and 10.1).
 """
@@ -19,14 +20,27 @@ from ..declare.pvt import PvtModel
 from .cross_validation import blocks
 from .least_squares import Problem
 from .points import Mask
-from .threshold_law import ThresholdPoints
 
 CONDITIONS, ROWS = "conditions", "rows"
 """The two ways of leaving points out."""
 _RAISED = 1e-4
 """Relative growth of an error that counts as none: numerical error."""
+_EXACT = 1e-12
+"""Error that counts as none."""
 _DETERMINED = 1e-9
 """Smallest eigenvalue of the normal equations without a block, relative to those with it, at which it is predicted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Points that are left out together: the way of leaving out, their place, and their mask, shape (n,).
+
+    Blocks of one way and place at several corners have one rms error.
+    """
+
+    way: str
+    place: tuple[float, ...]
+    mask: Mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +59,8 @@ class LinearProblem:
         Weight of each residual.
     removed : ndarray, shape (n_coefficients,)
         Value of each coefficient after its removal, in units of its scale.
-    blocks : sequence of (str, ndarray)
-        Way of leaving out, and the mask of the points, shape (n,).
+    blocks : sequence of Block
+        What is left out.
     """
 
     names: list[str]
@@ -54,12 +68,12 @@ class LinearProblem:
     target: Floats
     weight: Floats
     removed: Floats
-    blocks: Sequence[tuple[str, Mask]]
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One removal: the coefficient, its law after it, and the rms errors [full range] by the way of leaving out."""
+    """One removal: the coefficient, its law after it, and the errors [full range] by the way of leaving out."""
 
     coefficient: str
     law: Law
@@ -93,31 +107,21 @@ def linear_problem(model: PvtModel, problem: Problem, values: Numbers, robust: f
         target=target,
         weight=problem.weight * soft,
         removed=np.where(stays, scaled, 0.0),
-        blocks=[*_conditions(model, problem.points.inputs), *((ROWS, one) for one in blocks(problem.points.inputs))],
+        blocks=[*_conditions(model, problem.points.inputs), *_rows(problem.points.inputs)],
     )
 
 
-def _conditions(model: PvtModel, inputs: Mapping[str, Floats]) -> Iterator[tuple[str, Mask]]:
-    """Masks of the points of each temperature and supply."""
+def _conditions(model: PvtModel, inputs: Mapping[str, Floats]) -> Iterator[Block]:
+    """Points of each temperature and supply."""
     where = np.stack([inputs[name] for name in model.conditions], axis=1)
-    _, codes = np.unique(where, axis=0, return_inverse=True)
-    yield from ((CONDITIONS, codes == code) for code in range(codes.max() + 1))
+    places, codes = np.unique(where, axis=0, return_inverse=True)
+    for code, place in enumerate(places.tolist()):
+        yield Block(way=CONDITIONS, place=tuple(place), mask=codes == code)
 
 
-def threshold_problem(points: ThresholdPoints, unit: float) -> LinearProblem:
-    """Linear problem of the law of a measured threshold, with each condition left out in turn.
-
-    Errors are in units of `unit` [that of the threshold].
-    """
-    count = points.measured.size
-    return LinearProblem(
-        names=points.terms,
-        jacobian=points.matrix / unit,
-        target=points.measured / unit,
-        weight=np.ones(count),
-        removed=np.zeros(len(points.terms)),
-        blocks=[(CONDITIONS, np.arange(count) == one) for one in range(count)],
-    )
+def _rows(inputs: Mapping[str, Floats]) -> Iterator[Block]:
+    for number, mask in enumerate(blocks(inputs)):
+        yield Block(way=ROWS, place=(number,), mask=mask)
 
 
 def eliminate(problems: Sequence[LinearProblem], laws: Mapping[str, Law]) -> tuple[dict[str, float], list[Step]]:
@@ -133,11 +137,11 @@ def eliminate(problems: Sequence[LinearProblem], laws: Mapping[str, Law]) -> tup
     Returns
     -------
     errors : dict of str to float
-        Way of leaving out -> rms error with all terms [full range].
+        Way of leaving out -> error with all terms [full range].
     steps : list of Step
         The removals in their order.
     """
-    known = [[block for block in one.blocks if _is_determined(one, block[1])] for one in problems]
+    known = [[block for block in one.blocks if _is_determined(one, block.mask)] for one in problems]
     left, gone, steps = dict(laws), set[str](), list[Step]()
     first = errors = _errors(problems, known, gone, [])[0]
     while choices := [(name, law) for name, law in left.items() for law in law.simpler()]:
@@ -167,20 +171,26 @@ def _is_determined(problem: LinearProblem, block: Mask) -> bool:
 
 def _errors(
     problems: Sequence[LinearProblem],
-    known: Sequence[Sequence[tuple[str, Mask]]],
+    known: Sequence[Sequence[Block]],
     gone: Iterable[str],
     without: Sequence[set[str]],
 ) -> list[dict[str, float]]:
-    """Rms errors by the way of leaving out: of the problems without the coefficients `gone`, and without more."""
-    squares: dict[str, Floats] = {}
-    counts: dict[str, int] = {}
+    """Errors by the way of leaving out: of the problems without the coefficients `gone`, and without more."""
+    squares: dict[tuple[str, tuple[float, ...]], Floats] = {}
+    counts: dict[tuple[str, tuple[float, ...]], int] = {}
     for problem, own in zip(problems, known, strict=True):
         reduced = _Reduced(problem, gone)
         constraints = [reduced.constraint(names) for names in without]
-        for way, block in own:
-            squares[way] = squares.get(way, 0.0) + reduced.squares(block, constraints)
-            counts[way] = counts.get(way, 0) + int(block.sum())
-    return [{way: float(np.sqrt(squares[way][i] / counts[way])) for way in squares} for i in range(len(without) + 1)]
+        for block in own:
+            key = block.way, block.place
+            squares[key] = squares.get(key, 0.0) + reduced.squares(block.mask, constraints)
+            counts[key] = counts.get(key, 0) + int(block.mask.sum())
+    ways = dict.fromkeys(way for way, _ in squares)
+    logs = {
+        way: np.mean([np.log(_EXACT**2 + squares[key] / counts[key]) for key in squares if key[0] == way], axis=0) / 2
+        for way in ways
+    }
+    return [{way: float(np.exp(logs[way][i])) for way in ways} for i in range(len(without) + 1)]
 
 
 class _Reduced:

@@ -1,7 +1,6 @@
 """First stage of a fit over conditions: the law of a measured threshold, by linear least squares."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,25 +8,6 @@ from ..declare.bench import Floats, Numbers
 from ..declare.pvt import PvtModel, Threshold
 from ..errors import FitError
 from .points import Selection
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThresholdPoints:
-    """Measured thresholds at every condition, and the linear problem of their law.
-
-    Attributes
-    ----------
-    terms : list of str
-        Coefficients of the law.
-    matrix : ndarray, shape (n_conditions, n_terms)
-        Threshold at every condition if one coefficient is 1 and the others are 0.
-    measured : ndarray, shape (n_conditions,)
-        Measured thresholds [unit of the threshold].
-    """
-
-    terms: list[str]
-    matrix: Floats
-    measured: Floats
 
 
 def fit_threshold_law(model: PvtModel, threshold: Threshold, points: Selection, params: Numbers) -> dict[str, float]:
@@ -54,30 +34,6 @@ def fit_threshold_law(model: PvtModel, threshold: Threshold, points: Selection, 
     FitError
         If the threshold is unknown at a condition, or there are too few conditions.
     """
-    found = threshold_points(model, threshold, points, params)
-    name, terms, matrix = threshold.coefficient, found.terms, found.matrix
-    size = np.linalg.norm(matrix, axis=0)
-    scaled, _, rank, _ = np.linalg.lstsq(matrix / size, found.measured)
-    if rank < len(terms):
-        raise FitError(
-            f"model {model.name}: {found.measured.size} conditions do not determine the {len(terms)} terms of {name}"
-        )
-    return dict(zip(terms, (scaled / size).tolist(), strict=True))
-
-
-def threshold_points(model: PvtModel, threshold: Threshold, points: Selection, params: Numbers) -> ThresholdPoints:
-    """Measured thresholds at every condition, and the terms of their law.
-
-    Parameters
-    ----------
-    model, threshold, points, params
-        As of `fit_threshold_law`.
-
-    Raises
-    ------
-    FitError
-        If the threshold is unknown at a condition.
-    """
     name, law = threshold.coefficient, model.laws[threshold.coefficient]
     columns = [points.inputs[condition] for condition in model.conditions]
     where, first = np.unique(np.column_stack(columns), axis=0, return_index=True)
@@ -89,7 +45,11 @@ def threshold_points(model: PvtModel, threshold: Threshold, points: Selection, p
     terms = [name, *(f"{name}_{suffix}" for suffix in law.names)]
     reference = model.coefficients[model.reference].start_value(params)
     matrix = np.stack([_column(model, name, term, terms, where, reference) for term in terms], axis=1)
-    return ThresholdPoints(terms=terms, matrix=matrix, measured=measured)
+    size = np.linalg.norm(matrix, axis=0)
+    scaled, _, rank, _ = np.linalg.lstsq(matrix / size, measured)
+    if rank < len(terms):
+        raise FitError(f"model {model.name}: {len(where)} conditions do not determine the {len(terms)} terms of {name}")
+    return dict(zip(terms, (scaled / size).tolist(), strict=True))
 
 
 def _column(model: PvtModel, name: str, term: str, terms: list[str], where: Floats, reference: float) -> Floats:
