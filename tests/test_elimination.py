@@ -11,7 +11,7 @@ from gaincell_char import registry
 from gaincell_char.declare.law import Law, by_law
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.pvt import PvtModel, over_conditions
-from gaincell_char.fitting.elimination import CONDITIONS, ROWS, eliminate, linear_problem
+from gaincell_char.fitting.elimination import CONDITIONS, ROWS, eliminate, errors_with, linear_problem
 from gaincell_char.fitting.fit import pose_problem
 from gaincell_char.fitting.points import Selection
 
@@ -74,6 +74,7 @@ def test_terms_of_the_data_remain_and_others_go_and_the_errors_are_those_of_whol
     smaller = over_conditions(_nominal(linear=True), WIDEST, supply="vdd", needed={"line_pvt": left})
     assert first == pytest.approx(_left_out(model, corners[0], model), rel=1e-6)
     assert steps[-1].errors == pytest.approx(_left_out(smaller, corners[0], model), rel=1e-6)
+    assert errors_with([_problem(model, one)[1] for one in corners], WIDEST, left) == pytest.approx(steps[-1].errors)
     errors = [math.prod(one.values()) for one in (first, *(step.errors for step in steps))]
     assert all(b <= 1.0001 * a for a, b in itertools.pairwise(errors)), "no step raises the error"
 

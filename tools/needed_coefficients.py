@@ -6,13 +6,14 @@
 
 The first command simulates every study over conditions (ten minutes on two cores).  The second removes terms
 of each law as long as no error of left-out points becomes larger, and writes the laws that remain into
-circuits/*/_needed.py.  The third fits the models with all terms and with those that remain, leaves points out of both,
-and writes the table of docs/benchmarks.md.  Studies whose results are in the folder are not simulated again.
+circuits/*/_needed.py.  The third compares the errors of left-out points with all terms and with those that remain, and
+writes the table of docs/benchmarks.md.  Studies whose results are in the folder are not simulated again.
 """
 
 import argparse
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 import textwrap
@@ -22,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markdown_table import table
 from marked_block import ROOT, rewrite
 
@@ -33,11 +33,12 @@ from gaincell_char.declare.law import Law
 from gaincell_char.declare.parameters import numbers
 from gaincell_char.declare.pvt import PvtModel, over_conditions
 from gaincell_char.errors import DataError, FitError
-from gaincell_char.fitting.cross_validation import predict_block
 from gaincell_char.fitting.elimination import (
     CONDITIONS,
     ROWS,
+    LinearProblem,
     eliminate,
+    errors_with,
     linear_problem,
 )
 from gaincell_char.fitting.fit import pose_problem
@@ -53,6 +54,8 @@ TECHNOLOGY = "gc28"
 CIRCUITS = {"gain_cell": "gain_cell", "relu_c2p": "converters", "signed_c2p": "converters"}
 """Circuits of the head, and the folders of their declarations."""
 WAYS = (CONDITIONS, ROWS)
+LARGER = 1.001
+"""Cross-validated error of whole fits without the terms over that with them, above which the terms remain."""
 _HEAD = '''"""Laws over conditions without the terms that no error needs; written by tools/needed_coefficients.py."""
 
 from gaincell_char.declare.law import Law, by_law
@@ -150,20 +153,27 @@ def near(job: Job, model: PvtModel, corner: str) -> dict[str, float] | None:
 
 
 def search(job: Job) -> dict[str, Law]:
-    """Laws that remain of those with all terms.
+    """Laws that remain of those with all terms; all of them if whole fits do not confirm that the error is not larger.
 
     That of a measured threshold remains as it is: its seven terms nearly interpolate twelve measured conditions, and
     without one of them the pulses at 60 degC, which is not fitted, have errors of 8 to 15 ps instead of 6 ps.
     """
     _, _, model = job.load()
     model = with_laws(model, {})
-    found = list(fits(job, model))
-    problems = [linear_problem(model, problem, values, model.robust) for _, problem, values in found]
+    problems = linear_problems(job, model)
     measured = model.threshold.coefficient if model.threshold else ""
-    laws = {name: law for name, law in model.widest.items() if name != measured}
-    first, steps = eliminate(problems, laws)
-    print(f"{job.circuit}.{job.study} {job.model}: {len(steps)} steps; {first}, {[one.errors for one in steps[-1:]]}")
-    return {**model.widest, **{step.coefficient: step.law for step in steps}}
+    first, steps = eliminate(problems, {name: law for name, law in model.widest.items() if name != measured})
+    laws = {**model.widest, **{step.coefficient: step.law for step in steps}}
+    confirmed = errors_with(linear_problems(job, with_laws(model, laws)), laws, laws, problems)
+    print(
+        f"{job.circuit}.{job.study} {job.model}: {len(steps)} steps, {first}, {confirmed} after whole fits", flush=True
+    )
+    return laws if math.prod(confirmed.values()) <= LARGER * math.prod(first.values()) else dict(model.widest)
+
+
+def linear_problems(job: Job, model: PvtModel) -> list[LinearProblem]:
+    """Linear problem near a whole fit, at each corner."""
+    return [linear_problem(model, problem, values, model.robust) for _, problem, values in fits(job, model)]
 
 
 def write_laws(found: dict[str, dict[str, dict[str, Law]]]) -> None:
@@ -192,37 +202,22 @@ def show(law: Law) -> str:
     return f"Law({', '.join(f'{name}={value}' for name, value in given.items())})"
 
 
-def measure(job: Job) -> list[dict[str, Any]]:
-    """Errors at left-out points, of the model with all terms and with those that remain, each fitted without them."""
+def measure(job: Job) -> dict[str, Any]:
+    """Errors at left-out points, with all terms and with those that remain."""
     _, _, model = job.load()
-    found = []
-    for kind, one in (("all", with_laws(model, {})), ("needed", model)):
-        squares: dict[tuple[str, tuple[float, ...]], list[float]] = {}
-        count = 0
-        for _, problem, values in fits(job, one):
-            count = len(values)
-            for block in linear_problem(one, problem, values, one.robust).blocks:
-                try:
-                    predicted = predict_block(problem, block.mask, values, one.robust)
-                except FitError:
-                    continue
-                error = (predicted - problem.points.output[block.mask]) / problem.full_range
-                squares.setdefault((block.way, block.place), []).extend((error**2).tolist())
-        errors = {way: np.exp(np.mean([np.log(np.mean(e)) / 2 for key, e in squares.items() if key[0] == way]))
-                  for way in dict.fromkeys(key[0] for key in squares)}  # fmt: skip
-        found.append({
-            "study": f"{job.circuit}.{job.study}", "model": job.model, "kind": kind, "coefficients": count, **errors,
-        })  # fmt: skip
-        print(found[-1], flush=True)
-    return found
+    widest = with_laws(model, {})
+    problems = linear_problems(job, widest)
+    counts = [sum(not c.fixed for c in one.coefficients.values()) for one in (widest, model)]
+    errors = [errors_with(problems, model.widest, laws) for laws in (model.widest, model.laws)]
+    print(job.circuit, job.study, job.model, counts, errors, flush=True)
+    return {"study": f"{job.circuit}.{job.study}", "model": job.model, "coefficients": counts, "errors": errors}
 
 
 def rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     """One row per model."""
-    for every, needed in zip(found[::2], found[1::2], strict=True):
-        counts = [str(one["coefficients"]) for one in (every, needed)]
-        errors = [f"{100 * one[way]:.2g} %" for way in WAYS for one in (every, needed)]
-        yield f"`{every['study']}`", f"`{every['model']}`", *counts, *errors
+    for one in found:
+        errors = [f"{100 * errors[way]:.2g} %" for way in WAYS for errors in one["errors"]]
+        yield f"`{one['study']}`", f"`{one['model']}`", *map(str, one["coefficients"]), *errors
 
 
 def main() -> None:
@@ -244,7 +239,7 @@ def main() -> None:
                 laws.setdefault(CIRCUITS[job.circuit], {})[job.model] = left
             write_laws(laws)
             return
-        found = [row for rows in executor.map(measure, every) for row in rows]
+        found = list(executor.map(measure, every))
     (arguments.folder / "needed.json").write_text(json.dumps(found), encoding="utf-8")
     heads = (
         "study", "model", "coefficients: all", "coefficients: needed", "conditions: all", "conditions: needed",

@@ -207,11 +207,17 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--simulate", action="store_true")
     parser.add_argument("--records", default="gc28")
+    parser.add_argument("--circuit", action="append", help="only its studies, and the columns; may be repeated")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.simulate:
         with Pool(arguments.workers, timeout_s=120) as pool:
-            errors = [row for one in studies() for row in simulate(*one, arguments.records, pool)]
+            chosen = [one for one in studies() if not arguments.circuit or one[0].name in arguments.circuit]
+            errors = [row for one in chosen for row in simulate(*one, arguments.records, pool)]
+        if arguments.circuit:
+            again = {row["study"] for row in errors}
+            before = json.loads(arguments.results.read_text(encoding="utf-8"))["errors"]
+            errors = [*(row for row in before if row["study"] not in again), *errors]
         found = {"errors": errors, "columns": compare_columns(arguments.workers)}
         arguments.results.write_text(json.dumps(found, default=float), encoding="utf-8")
         return

@@ -42,13 +42,11 @@ NEEDED = {
         {
             Law(temp=1, supply=2, cross=1, relative=True, leak=True): "gain_p gain_n",
             Law(leak=True): "bend_p bend_n",
-            Law(temp=2, supply=2, cross=2, relative=True): "t_0_p t_0_n",
+            Law(temp=3, supply=2, cross=2, relative=True): "t_0_p t_0_n",
             Law(temp=2, supply=1, cross=1): "share_p share_n",
-            Law(temp=2, supply=1, cross=1, relative=True): "q_1_p q_2_p q_1_n q_2_n",
-            Law(supply=1): "step_p",
-            Law(temp=2, supply=1): "step_n",
+            Law(temp=2, supply=1, cross=1, relative=True): "q_1_p q_2_p q_1_n q_2_n t_sat",
+            Law(temp=2, supply=1): "step_p step_n",
             Law(temp=3, supply=2, cross=1): "q_0",
-            Law(supply=1, relative=True): "t_sat",
         }
     ),
     "signed_knee_bias": by_law(

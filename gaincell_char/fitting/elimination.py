@@ -158,6 +158,35 @@ def eliminate(problems: Sequence[LinearProblem], laws: Mapping[str, Law]) -> tup
     return first, steps
 
 
+def errors_with(
+    problems: Sequence[LinearProblem],
+    widest: Mapping[str, Law],
+    laws: Mapping[str, Law],
+    like: Sequence[LinearProblem] | None = None,
+) -> dict[str, float]:
+    """Errors of left-out points with some of the terms.
+
+    Parameters
+    ----------
+    problems : sequence of LinearProblem
+        Problem of the same model at each corner.
+    widest, laws : mapping of str to Law
+        Coefficient -> its law with all terms of `problems`, and with those that remain.
+    like : sequence of LinearProblem, optional
+        Problems that decide which blocks count: those without which the points determine all terms; `problems` by
+        default.
+
+    Returns
+    -------
+    dict of str to float
+        Way of leaving out -> error [full range].
+    """
+    wide = problems if like is None else like
+    known = [[block for block in one.blocks if _is_determined(one, block.mask)] for one in wide]
+    gone = set[str]().union(*(_terms(name, law) - _terms(name, laws[name]) for name, law in widest.items()))
+    return _errors(problems, known, gone, [])[0]
+
+
 def _terms(name: str, law: Law) -> set[str]:
     return {f"{name}_{suffix}" for suffix in law.names}
 
