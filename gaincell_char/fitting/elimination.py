@@ -56,7 +56,7 @@ class LinearProblem:
     target : ndarray, shape (n,)
         Output to be fitted [full range].
     weight : ndarray, shape (n,)
-        Weight of each residual.
+        Weight of each residual [dimensionless].
     removed : ndarray, shape (n_coefficients,)
         Value of each coefficient after its removal, in units of its scale.
     blocks : sequence of Block
