@@ -1,8 +1,8 @@
 """Backward elimination of the terms of laws over conditions, and the laws that it left in the declarations."""
 
-import importlib
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -131,4 +131,5 @@ def test_a_declared_law_has_no_term_that_was_not_tried(model):
 def test_the_laws_that_remain_are_those_of_declared_models():
     for folder, circuits in (("gain_cell", ["gain_cell"]), ("converters", ["relu_c2p", "signed_c2p"])):
         models = {m.name for name in circuits for m in registry.load_circuit(name).models if isinstance(m, PvtModel)}
-        assert importlib.import_module(f"circuits.{folder}._needed").NEEDED.keys() == models
+        [needed] = [module for name, module in sys.modules.items() if name.endswith(f"{folder}._needed")]
+        assert needed.NEEDED.keys() == models
