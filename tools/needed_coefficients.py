@@ -5,7 +5,7 @@
     python tools/needed_coefficients.py FOLDER
 
 The first command simulates every study over conditions (ten minutes on two cores).  The second removes terms
-of each law as long as no error of left-out points becomes larger, and writes the laws that remain into
+of each law as long as the cross-validated error does not become larger, and writes the laws that remain into
 circuits/*/_needed.py.  The third compares the errors of left-out points with all terms and with those that remain, and
 writes the table of docs/benchmarks.md.  Studies whose results are in the folder are not simulated again.
 """

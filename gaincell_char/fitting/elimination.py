@@ -125,7 +125,7 @@ def _rows(inputs: Mapping[str, Floats]) -> Iterator[Block]:
 
 
 def eliminate(problems: Sequence[LinearProblem], laws: Mapping[str, Law]) -> tuple[dict[str, float], list[Step]]:
-    """Remove terms of laws until every further removal raises an error.
+    """Remove terms of laws until every further removal makes the cross-validated error larger.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ _DRIVE_ORDER = (
 class TechnologyCheck:
     """Result of one check: its name, and the devices or circuits that fail, each with the reason.
 
-    ``notes`` describes what is possible with restrictions, which is no failure.
+    ``notes`` describes what is possible with restrictions; a note is not a failure.
     """
 
     name: str
