@@ -2,8 +2,8 @@
 
     python tools/foundry_mismatch.py [-n 400] [--seed 11]
 
-`gaincell tech get` has to have fetched the model files.  The deck of the foundry's devices is written here and run by
-``ngspice -b``, which draws the numbers; those of the wrapper devices are drawn by this package.  The table of
+The model files must have been fetched by `gaincell tech get`.  The deck of the foundry's devices is written here and
+run by ``ngspice -b``, which draws the numbers; those of the wrapper devices are drawn by this package.  The table of
 docs/benchmarks.md is rewritten.
 """
 
