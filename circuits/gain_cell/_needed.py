@@ -26,7 +26,10 @@ NEEDED = {
     ),
     "feed_through_pvt": by_law(
         {
-            Law(temp=1, supply=1, cross=1): "f0 f1 f2 f3",
+            Law(temp=2): "f0",
+            Law(temp=1, supply=2, cross=1): "f1",
+            Law(temp=3): "f2",
+            Law(temp=3, supply=2, cross=1): "f3",
         }
     ),
     "cell_energy_pvt": by_law(

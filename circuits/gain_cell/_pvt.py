@@ -53,12 +53,14 @@ EKV_2D = over_conditions(
 )
 
 
-def _series(model: Model) -> PvtModel:
+def _series(model: Model, robust: float = 0.0) -> PvtModel:
     """A polynomial, each of whose coefficients is one in temperature and supply."""
     fitted = [name for name, coefficient in model.coefficients.items() if not coefficient.fixed]
     limits = {"v_store": _STORED, "v_dac": ("0", "vdd")}
     rails = {name: limits[name] for name in model.inputs if name in limits}
-    return over_conditions(model, dict.fromkeys(fitted, _SERIES), supply="vdd", rails=rails, needed=NEEDED)
+    return over_conditions(
+        model, dict.fromkeys(fitted, _SERIES), supply="vdd", rails=rails, robust=robust, needed=NEEDED
+    )
 
 
 def with_pvt(circuit: Circuit) -> Circuit:
@@ -66,7 +68,8 @@ def with_pvt(circuit: Circuit) -> Circuit:
     bitline = [_series(model) for model in circuit.models if model.bench == "bitline"]
     energy = [_series(model) for model in circuit.models if model.bench == "energy"]
     sag = [_series(model) for model in circuit.models if model.bench == "sag"]
-    write = _series(_models.FEED_THROUGH)
+    # In the corner ss at -40 degC and a low supply a write is not complete: its errors must not move the others.
+    write = _series(_models.FEED_THROUGH, robust=2e-4)
     studies = (
         _conditions.study("dc", [EKV_2D], {"v_store": _STORE, "v_in": linspace("0.45*vdd", "1.1*vdd", 14)}),
         _conditions.study("pulse", [SOFTPLUS_CHARGE], {"v_store": _STORE, "t_pulse": listed(0.25e-9, T_MAX)}),
