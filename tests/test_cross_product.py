@@ -35,10 +35,6 @@ NOT_FITTED = {
         "model four_leaks: the data do not determine",
         "the transistors leak so little that no voltage of the sweep falls within the time axis",
     ),
-    ("gf180mcu", "capacitor_decay.decay: four_leaks"): Refusal(
-        "could not be fitted",
-        "at 85 degC the search ends where the leaks near both rails are 0, and their slope is not determined",
-    ),
     ("gf180mcu", "gain_cell.noise: charge_noise"): Refusal(
         "could not be fitted", "the search for the thresholds of the noise does not end"
     ),

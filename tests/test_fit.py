@@ -15,7 +15,7 @@ from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.errors import DataError, FitError
 from gaincell_char.fitting.accuracy import FreshErrors, compute_errors
 from gaincell_char.fitting.cross_validation import MOST_BLOCKS, blocks
-from gaincell_char.fitting.fit import fit_model
+from gaincell_char.fitting.fit import fit_all, fit_model
 from gaincell_char.fitting.points import Selection, select
 
 X = np.linspace(-1.0, 2.0, 25)
@@ -309,12 +309,13 @@ def test_a_start_may_depend_on_where_the_points_were_taken():
     assert found.values()["a"] == 85.9
 
 
+def power(x, *, a, b):
+    with np.errstate(invalid="ignore"):
+        return a * (x - 1.0 + b) ** 1.5
+
+
 def test_a_search_turns_back_where_the_model_is_not_a_number():
     """The solution lies on the edge of a region without numbers: differences on both sides of it cross the edge."""
-
-    def power(x, *, a, b):
-        with np.errstate(invalid="ignore"):
-            return a * (x - 1.0 + b) ** 1.5
 
     data = points(power(X, a=2.0, b=2.0))
     found = fit_model(model(power, a=1.0, b=3.0), data, {}, "V")
@@ -373,6 +374,21 @@ def test_a_table_becomes_one_fit_per_condition():
         expected = X * (1 + selection.conditions["temp"]) + (selection.conditions["corner"] == "ss")
         np.testing.assert_array_equal(selection.inputs["x"], X)
         np.testing.assert_array_equal(selection.output, expected)
+
+
+def test_a_search_that_fails_is_repeated_from_the_solution_at_another_condition():
+    """At 85 degC the model is not a number at the start; from the solution at 27 degC it is one."""
+    from_the_edge = model(power, a=1.0, b="0.4 + (85 - temp)/20")
+    rows = pd.DataFrame(
+        [{"x": x, "temp": t, "y": power(x, a=2 + t / 100, b=2.0), "status": "ok"} for t in (85.0, 27.0) for x in X]
+    )
+    fits, left_out = fit_all([from_the_edge], rows, ("x", "temp"), {}, {"y": "V"})
+    assert not left_out
+    assert [fit.conditions["temp"] for fit in fits] == [85.0, 27.0]
+    assert fits[0].values() == pytest.approx({"a": 2.85, "b": 2.0}, rel=1e-4)
+    fits, [why] = fit_all([from_the_edge], rows[rows.temp == 85.0], ("x", "temp"), {"temp": 85.0}, {"y": "V"})
+    assert not fits
+    assert "the model is not a number where the search" in why.reason
 
 
 def test_failed_points_are_left_out_of_a_fit():

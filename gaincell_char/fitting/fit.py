@@ -153,7 +153,14 @@ def check_ranges(ranges: Mapping[str, object], inputs: Sequence[str]) -> None:
 
 
 def fit_model(
-    model: Model, selection: Selection, params: Numbers, unit: str, robust: float = 0.0, *, leave_out: bool = True
+    model: Model,
+    selection: Selection,
+    params: Numbers,
+    unit: str,
+    robust: float = 0.0,
+    *,
+    leave_out: bool = True,
+    begin: Numbers | None = None,
 ) -> Fit:
     """Least-squares fit of a model to all points of one selection, its cross-validation, and its extrapolations.
 
@@ -172,6 +179,8 @@ def fit_model(
         0 for plain least squares.
     leave_out : bool
         Whether the ends of the range are left out in turn, too.
+    begin : mapping of str to float, optional
+        As of `pose_problem`.
 
     Returns
     -------
@@ -185,7 +194,7 @@ def fit_model(
     """
     if constant := [name for name, x in selection.inputs.items() if x.min() == x.max()]:
         raise FitError(f"model {model.name}: {constant[0]} has one value only; sweep it, or choose another model")
-    problem = pose_problem(model, selection, params)
+    problem = pose_problem(model, selection, params, begin)
     robust = robust or (model.robust if isinstance(model, PvtModel) else 0.0)
     points = problem.points
     solution = problem.fit(robust)
@@ -303,11 +312,33 @@ def fit_all(
         except DataError as error:
             left_out.append(LeftOut(model=model.name, reason=str(error)))
             continue
-        for selection in selections:
-            try:
-                few = len(selections) <= MANY_CONDITIONS
-                fits.append(fit_model(model, selection, params, units[model.output], leave_out=few))
-            except FitError as error:
-                at = ", ".join(f"{name} = {value}" for name, value in selection.conditions.items())
-                left_out.append(LeftOut(model=model.name, reason=f"{error} (at {at})" if at else str(error)))
+        found = _fit_selections(model, selections, params, units[model.output])
+        fits += [one for one in found if isinstance(one, Fit)]
+        left_out += [one for one in found if isinstance(one, LeftOut)]
     return fits, left_out
+
+
+def _fit_selections(model: Model, selections: Sequence[Selection], params: Numbers, unit: str) -> list[Fit | LeftOut]:
+    """Fit of a model to every selection, or the reason why there is none.
+
+    A search that fails is repeated from the coefficients of the first selection for which one succeeded.
+    """
+    few = len(selections) <= MANY_CONDITIONS
+
+    def search(selection: Selection, begin: Numbers | None = None) -> Fit | LeftOut:
+        try:
+            return fit_model(model, selection, params, unit, leave_out=few, begin=begin)
+        except FitError as error:
+            at = ", ".join(f"{name} = {value}" for name, value in selection.conditions.items())
+            return LeftOut(model=model.name, reason=f"{error} (at {at})" if at else str(error))
+
+    found = [search(selection) for selection in selections]
+    begin = next((one.values() for one in found if isinstance(one, Fit)), None)
+    if begin is None or model.linear:
+        return found
+    again = [
+        one if isinstance(one, Fit) else search(selection, begin)
+        for one, selection in zip(found, selections, strict=True)
+    ]
+    # The reason for the first failure is the one that a reader can act on.
+    return [second if isinstance(second, Fit) else first for first, second in zip(found, again, strict=True)]

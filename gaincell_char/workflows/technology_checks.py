@@ -50,6 +50,9 @@ _LEAST_CORNER_STEP = 1e-3
 """Smallest relative difference of the drive current between a stronger corner and a weaker one."""
 _LEAST_PROCESS_EFFECT = 1e-4
 """Smallest relative change of at least one current by three sigma of a process parameter."""
+_OFF_DRAIN = 0.5
+"""Drain voltage, as a fraction of the supply, of leakage: at the supply, the leakage that a gate induces at the drain,
+which hardly depends on temperature, can exceed that of the channel."""
 _LEAST_LEAKAGE_RATIO = 10.0
 """Smallest ratio of the leakage currents at the highest and the lowest temperature."""
 _MOST_DRIVE_RATIO = 2.5
@@ -249,21 +252,21 @@ def _capacitor(bench: DeviceBench) -> Iterator[str]:
 
 def _temperatures(bench: DeviceBench) -> Iterator[str]:
     low, high = (
-        bench.simulate_currents(vgs=(0.0, 1.0), vds=(1.0,), temp=temp)
+        bench.simulate_currents(vgs=(0.0, 1.0), vds=(_OFF_DRAIN, 1.0), temp=temp)
         for temp in (bench.technology.temp.low, bench.technology.temp.high)
     )
     yield from bench.name_failing(
         (abs(low) < np.inf) & (abs(high) < np.inf), "has no finite current at a limit of temp"
     )
     # At low temperature, tunnelling exceeds the subthreshold current of devices with the highest threshold.
-    leakage = high.sel(vgs=0.0)
+    leakage = high.sel(vgs=0.0, vds=_OFF_DRAIN)
     off = bench.is_off(leakage)
-    leaks_more = leakage > _LEAST_LEAKAGE_RATIO * low.sel(vgs=0.0)
+    leaks_more = leakage > _LEAST_LEAKAGE_RATIO * low.sel(vgs=0.0, vds=_OFF_DRAIN)
     yield from bench.name_failing(leaks_more | off, "has no larger leakage at high temperature")
     # The drive of a device close to its threshold at the supply grows with temperature, too.
     current = bench.simulate_currents(vgs=(_HARDLY_ON_GATE, 1.0), vds=(1.0,))
     hardly_on = current.sel(vgs=1.0) > _HARDLY_ON_RATIO * current.sel(vgs=_HARDLY_ON_GATE)
-    ratio = high.sel(vgs=1.0) / low.sel(vgs=1.0)
+    ratio = (high / low).sel(vgs=1.0, vds=1.0)
     coldest, hottest = bench.technology.temp.low + KELVIN, bench.technology.temp.high + KELVIN
     most = max(_MOST_DRIVE_RATIO, (hottest / coldest) ** _DRIVE_EXPONENT)
     steady = (ratio > 1 / most) & (ratio < most)
