@@ -28,7 +28,7 @@ from gaincell_char.spice.pool import Pool
 SEED = 20261201
 T_MAX_NS = 15.0
 FORM = "pulsed"
-LONGEST_S = 900
+LONGEST_S = 3600
 NEAR = 1e-15
 """Distance [C] from the threshold within which a femtocoulomb decides whether there is a pulse, or its sign."""
 

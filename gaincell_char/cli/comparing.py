@@ -99,7 +99,7 @@ def compare_(
 
     \b
     Example:  gaincell compare -o compare --instances 24 --columns 1
-              gaincell compare -o codes --write --periphery finite --timeout 900
+              gaincell compare -o codes --write --periphery finite --timeout 3600
               gaincell compare -o swing --head attention_switched --clamp passive --gate
     """
     _check_effect(context)
