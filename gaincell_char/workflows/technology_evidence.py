@@ -1,0 +1,143 @@
+"""Records of a technology -> values for the figures of merit of one circuit."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import registry
+from ..declare.circuit import Circuit
+from ..errors import DataError
+from ..fitting.fit import Fit
+from ..fitting.fitted import FittedModel, parameter, random_model
+from ..fitting.log_normal import changes_covariance
+from ..fitting.record import Record
+from ..fitting.variation import RandomFit, basis
+from ..storage.tables import read_table
+from ..sweeping.run import OK
+from .technology_records import LackingRecordError, TechnologyRecords
+
+MISMATCH = "mismatch"
+_VARIED = (MISMATCH, "both")
+"""What varies in a campaign whose record contains the part by mismatch, best first."""
+_SAMPLES = 512
+_NOMINAL = {"corner": "tt", "temp": 27.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitEvidence:
+    """What the records of a technology state about a circuit, as `Evidence` declares it.
+
+    ``origins`` collects the origins of the records that were used, as `TechnologyRecords.find` returns them.
+    """
+
+    circuit: Circuit
+    records: TechnologyRecords
+    origins: list[str] = field(default_factory=list)
+
+    def parameter(self, study: str, name: str) -> float:
+        """Value [SI unit] of the parameter called `name` in the record of a `study`."""
+        return parameter(self._record(study), name)
+
+    def model(self, study: str, model: str, /, **conditions: float | str) -> Callable[..., Any]:
+        """Function of the inputs of a `model` fitted in a `study`, in SI units, elementwise."""
+        fitted = FittedModel(fit=self._fit(study, model, conditions), function=self.circuit.model(model))
+
+        def evaluate(*inputs: Any) -> Any:
+            # The functions of models take arrays.
+            return fitted(*(np.asarray(value, dtype=float) for value in inputs))
+
+        return evaluate
+
+    def coefficient(self, study: str, model: str, name: str, /, **conditions: float | str) -> float:
+        """Value [unit of the coefficient] of the coefficient called `name` of a `model` fitted in a `study`."""
+        return self._fit(study, model, conditions).values()[name]
+
+    def valid_range(self, study: str, model: str, name: str, /, **conditions: float | str) -> tuple[float, float]:
+        """Ends [SI unit] of the range of the input called `name` in which a `model` of a `study` was fitted."""
+        return self._fit(study, model, conditions).valid_range[name]
+
+    def error(self, study: str, model: str, /, **conditions: float | str) -> float:
+        """Stated rms error of a `model` of a `study`, as a fraction of full range [dimensionless]."""
+        stated = self._fit(study, model, conditions).stated
+        if stated is None:
+            raise LackingRecordError(f"record {self.circuit.name}.{study} states no error of {model}")
+        return stated.nrmse
+
+    def spread(self, bench: str, model: str, *inputs: float) -> float:
+        """Sigma of the output of a random `model` of a `bench` under mismatch [its unit] at `inputs` [SI units]."""
+        record, fit, covariance = self._random(bench, model)
+        nominal = record.fit(fit.nominal, **fit.conditions).values()
+        columns = basis(random_model(record, self.circuit, fit), nominal, [np.array([value]) for value in inputs])
+        return float(np.sqrt(columns[0] @ covariance @ columns[0]))
+
+    def coefficient_spread(self, bench: str, model: str, name: str) -> float:
+        """Sigma under mismatch [its unit] of the random number called `name` of a random `model` of a `bench`."""
+        _, fit, covariance = self._random(bench, model)
+        place = [coefficient.name for coefficient in fit.coefficients].index(name)
+        return float(np.sqrt(covariance[place, place]))
+
+    def points(self, study: str) -> Mapping[str, Any]:
+        """Simulated points of a `study` in the folder of the run: column -> values [SI units], shape (n_points,)."""
+        name, folder = f"{self.circuit.name}.{study}", self.records.folder
+        path = folder / "data" / f"{name}.csv" if folder is not None else None
+        if path is None or not path.is_file():
+            raise LackingRecordError(f"no simulated points of {name}", self._run())
+        frame = read_table(path).frame
+        if frame.empty or "status" not in frame or (frame["status"] != OK).any():
+            raise LackingRecordError(f"points of {name} have failed", self._run())
+        return {str(column): frame[column].to_numpy() for column in frame}
+
+    def _record(self, study: str) -> Record:
+        return self._find(f"{self.circuit.name}.{study}", self._run())
+
+    def _find(self, name: str, how: str) -> Record:
+        """Return a record; the error names the command that makes it."""
+        try:
+            record, origin = self.records.find(name)
+        except DataError as error:
+            raise LackingRecordError(str(error), how) from None
+        self.origins.append(origin)
+        return record
+
+    def _fit(self, study: str, model: str, conditions: Mapping[str, float | str]) -> Fit:
+        where = {**_NOMINAL, **conditions}
+        record = self._record(study)
+        for fit in record.fits:
+            if fit.model == model and where.items() <= fit.conditions.items():
+                return fit
+        told = f"corner {where['corner']} and {where['temp']:g} degC"
+        raise LackingRecordError(f"record {self.circuit.name}.{study} has no fit of {model} at {told}")
+
+    def _random(self, bench: str, model: str) -> tuple[Record, RandomFit, NDArray[np.float64]]:
+        """Random model of a campaign: its record, its fit, and the covariance of its changes by mismatch."""
+        for vary in _VARIED:
+            name = f"{self.circuit.name}.{bench}_{vary}"
+            try:
+                record = self._find(name, "")
+            except LackingRecordError:
+                continue
+            for fit in record.spread.random if record.spread else ():
+                if fit.model == model and MISMATCH in fit.covariance:
+                    declared = random_model(record, self.circuit, fit)
+                    return record, fit, changes_covariance(declared, np.array(fit.covariance[MISMATCH]))
+        raise LackingRecordError("no record of mismatch", self._campaign(bench))
+
+    def _run(self) -> str:
+        records = self.records
+        return f"gaincell run --circuit {self.circuit.name} --tech {records.tech} -o {records.place.as_posix()}"
+
+    def _campaign(self, bench: str) -> str:
+        name = f"{self.circuit.name} {bench}"
+        out = (self.records.place / f"{self.circuit.name}.{bench}_{MISMATCH}").as_posix()
+        return f"gaincell mc {name} -n {_SAMPLES} --vary {MISMATCH} --tech {self.records.tech} -o {out}"
+
+
+def list_circuits() -> list[Circuit]:
+    """Circuits with figures of merit or curves: those of the heads first, in the order of the signal, then others."""
+    heads = [registry.load_head(name) for name in registry.head_names()]
+    names = [name for head in heads for name in (head.cell, head.decay, *(o.converter for o in head.operations))]
+    ordered = [registry.load_circuit(name) for name in dict.fromkeys((*names, *registry.circuit_names()))]
+    return [circuit for circuit in ordered if circuit.record_merits or circuit.record_curves]
