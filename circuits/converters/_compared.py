@@ -52,21 +52,28 @@ def _side(model: str, random: str, side: int, suffix: str, of: str) -> tuple[Rec
     straight = f"between {_SPAN[0]:g} and {_SPAN[1]:g} of full scale"
     return (
         RecordMerit(
-            name=f"gain{of}", unit="s/C", doc=f"pulse per charge {straight}", compute=partial(_gain, model, side)
+            key=side > 0,
+            name=f"gain{of}",
+            unit="s/C",
+            doc=f"pulse per charge {straight}",
+            compute=partial(_gain, model, side),
         ),
         RecordMerit(
+            key=side > 0,
             name=f"spread of the gain{of}",
             unit="%",
             doc="sigma under mismatch, relative",
             compute=partial(_spread, random, f"d_gain{suffix}", 100),
         ),
         RecordMerit(
+            key=side > 0,
             name=f"offset{of}",
             unit="s",
             doc=f"where the line {straight} meets no charge",
             compute=partial(_offset, model, side),
         ),
         RecordMerit(
+            key=side > 0,
             name=f"spread of the offset{of}",
             unit="s",
             doc="sigma under mismatch of the width at the threshold",
@@ -88,9 +95,14 @@ def _merits(model: str, random: str, threshold: str, *sides: tuple[RecordMerit, 
         ),
         *(merit for side in sides for merit in side),
         RecordMerit(
-            name="threshold", unit="C", doc="of the comparator", compute=partial(_coefficient, model, threshold)
+            key=True,
+            name="threshold",
+            unit="C",
+            doc="of the comparator",
+            compute=partial(_coefficient, model, threshold),
         ),
         RecordMerit(
+            key=True,
             name="spread of the threshold",
             unit="C",
             doc="sigma under mismatch",

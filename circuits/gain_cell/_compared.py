@@ -84,28 +84,35 @@ def _iv_curve(evidence: Evidence) -> tuple[Floats, Floats]:
 
 def _cell_merits(devices: Sequence[tuple[str, str, int]]) -> tuple[RecordMerit, ...]:
     return (
-        RecordMerit(name="supply", unit="V", doc="vdd", compute=_supply),
-        RecordMerit(name="storage capacitor", unit="F", doc="c_store", compute=_storage),
+        RecordMerit(key=True, name="supply", unit="V", doc="vdd", compute=_supply),
+        RecordMerit(key=True, name="storage capacitor", unit="F", doc="c_store", compute=_storage),
         RecordMerit(
+            key=True,
             name="gate area of a cell",
             unit="um^2",
             doc="w l of all its transistors, as drawn; without the capacitor and wires",
             compute=partial(_gate_area, devices),
         ),
         RecordMerit(
-            name="largest current", unit="A", doc="i_bl at v_store = v_in = vdd", compute=partial(_current, 1.0)
+            key=True,
+            name="largest current",
+            unit="A",
+            doc="i_bl at v_store = v_in = vdd",
+            compute=partial(_current, 1.0),
         ),
         RecordMerit(
             name="smallest current", unit="A", doc="i_bl at v_store = 0, v_in = vdd", compute=partial(_current, 0.0)
         ),
         RecordMerit(name="zero of the current", unit="%", doc="v_store without current, of vdd", compute=_zero),
         RecordMerit(
+            key=True,
             name="error of the current's model",
             unit="%",
             doc="rms error of softplus, of full range",
             compute=partial(_error, "dc", "softplus"),
         ),
         RecordMerit(
+            key=True,
             name="spread of the largest current",
             unit="%",
             doc="sigma under mismatch, of the largest current",
@@ -124,6 +131,7 @@ def _cell_merits(devices: Sequence[tuple[str, str, int]]) -> tuple[RecordMerit, 
             compute=_write_noise,
         ),
         RecordMerit(
+            key=True,
             name="energy per operation",
             unit="J",
             doc="cell and drivers, one pulse of 7.5 ns, mean over the eight levels of v_store",
@@ -178,8 +186,8 @@ def _moved(temp: float, evidence: Evidence) -> tuple[Floats, Floats]:
     except DataError as lack:
         try:
             return _moved_in_points(temp, evidence)
-        except DataError:
-            raise lack from None
+        except DataError as other:
+            raise other from lack
 
 
 def _retention(temp: float, evidence: Evidence) -> float:
@@ -198,6 +206,7 @@ def _move_curve(temp: float, evidence: Evidence) -> tuple[Floats, Floats]:
 
 def _retention_merit(temp: float) -> RecordMerit:
     return RecordMerit(
+        key=True,
         name=f"retention at {temp:g} degC",
         unit="s",
         doc="time until one of the eight levels has moved by half an LSB of 3 bits; write bitline at vdd/2",

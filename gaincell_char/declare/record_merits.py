@@ -10,8 +10,9 @@ from .bench import Floats
 class Evidence(Protocol):
     """What the records of a technology state about one circuit.
 
-    Every method raises `DataError` if the records lack what is asked for; the message names it.  ``conditions`` are
-    those of a fit: ``corner="tt", temp=27.0``.
+    Every method raises `DataError` if the records lack what is asked for; the message names it.  If a substitute is
+    lacking, too, its error is raised from the first one, and both are told.  ``conditions`` are those of a fit:
+    ``corner="tt", temp=27.0``.
     """
 
     def parameter(self, study: str, name: str) -> float:
@@ -59,6 +60,8 @@ class RecordMerit:
         Evidence -> value, in `unit`; infinite if it is beyond the end of what was simulated.
     end : callable, optional
         Evidence -> this end, in `unit`; needed if the value may be infinite.
+    key : bool
+        Whether it is in the summary.
     """
 
     name: str
@@ -66,6 +69,7 @@ class RecordMerit:
     doc: str
     compute: Callable[[Evidence], float]
     end: Callable[[Evidence], float] | None = None
+    key: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,21 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
 from .. import __version__, registry
 from ..errors import TechnologyError
 from ..storage import tables
+from ..workflows.characterize_all import COMPARED
 from ..workflows.technology_comparison import ComparedCurves, ComparedRow, ComparedValue, TechnologyComparison
 from ..workflows.technology_records import TechnologyRecords
 from . import page, text
 from .parts import PageParts, Written
 from .technologies_figures import draw_curves
-
-TABLE = "technologies.csv"
-FOLDERS = ("figures", "tables")
-"""Folders of the comparison, which no technology of it may be named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,23 +58,25 @@ def write_technologies(out: Path, comparison: TechnologyComparison) -> Written:
         If a file cannot be written.
     """
     tables.make_folder(out)
-    tables.make_inside(out, *FOLDERS)
+    tables.make_inside(out, "figures", "tables")
     parts = PageParts(out=out)
     names = [one.name for one in comparison.technologies]
     pictures = [_draw(parts, picture, names) for picture in comparison.pictures]
-    tables.write_frame(tabulate_technologies(comparison), out / "tables" / TABLE)
+    tables.write_frame(tabulate_technologies(comparison), out / "tables" / COMPARED)
     notes = _Notes()
-    groups = _list_groups(comparison, notes)
+    # The summary first: its notes have the first numbers.
+    summary = _list_groups(comparison, notes, [row for row in comparison.rows if row.key])
+    groups = _list_groups(comparison, notes, comparison.rows)
     page_text = page.fill(
         "technologies.html.j2",
         version=__version__,
         technologies=[_describe_technology(out, one) for one in comparison.technologies],
         failures={one.name: one.failure for one in comparison.technologies if one.failure},
-        groups=groups,
+        tables=[("Summary", summary), ("All figures of merit", groups)],
         notes=notes.rows(),
         pictures=[picture for picture in pictures if picture is not None],
         missing=parts.missing,
-        table=f"tables/{TABLE}",
+        table=f"tables/{COMPARED}",
     )
     tables.write_text(out / "index.html", page_text)
     return parts.finish()
@@ -98,11 +98,13 @@ def _draw(parts: PageParts, picture: ComparedCurves, names: Sequence[str]) -> Ma
     return {"name": name, "title": title, "data": data, "lacking": lacking}
 
 
-def _list_groups(comparison: TechnologyComparison, notes: _Notes) -> list[Mapping[str, object]]:
-    """Rows of the table by circuit or head, with its title."""
+def _list_groups(
+    comparison: TechnologyComparison, notes: _Notes, chosen: Sequence[ComparedRow]
+) -> list[Mapping[str, object]]:
+    """Chosen rows by circuit or head, with its title."""
     names = [one.name for one in comparison.technologies]
     groups: dict[str, list[Mapping[str, object]]] = {}
-    for row in comparison.rows:
+    for row in chosen:
         cells = [
             {"text": show_value(row, value), "note": notes.number(name, value)}
             for name, value in zip(names, row.values, strict=True)
@@ -129,7 +131,8 @@ def _describe_technology(out: Path, records: TechnologyRecords) -> Mapping[str, 
         "name": records.name,
         "title": _technology_title(records.tech),
         "source": "packaged records" if records.folder is None else tables.shown_path(records.folder),
-        "link": own_page.relative_to(out).as_posix() if linked and own_page is not None else "",
+        # Quoted, for a folder may be named like an address.
+        "link": quote(own_page.relative_to(out).as_posix()) if linked and own_page is not None else "",
         "simulator": first.provenance.simulator if first else "",
         "package": first.provenance.package if first else "",
         "digest": first.provenance.technology_digest if first else "",
@@ -170,10 +173,11 @@ def tabulate_technologies(comparison: TechnologyComparison) -> pd.DataFrame:
 
 
 def tabulate_side_by_side(comparison: TechnologyComparison) -> pd.DataFrame:
-    """Table for a terminal: one row per figure, one column per technology; a dash if there is no value."""
+    """Summary for a terminal: one row per figure, one column per technology; a dash if there is no value."""
     names = [one.name for one in comparison.technologies]
     return pd.DataFrame(
         {"circuit": row.group, "figure": row.name}
         | {name: show_value(row, value) for name, value in zip(names, row.values, strict=True)}
         for row in comparison.rows
+        if row.key
     )

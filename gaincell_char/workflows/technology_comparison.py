@@ -11,7 +11,7 @@ from ..declare.circuit import Circuit
 from ..declare.record_merits import RecordCurves, RecordMerit
 from ..errors import DataError, ParameterError
 from .column_errors import ColumnError, find_column_errors
-from .technology_evidence import CircuitEvidence, list_circuits
+from .technology_evidence import CircuitEvidence, list_circuits, list_parts
 from .technology_records import LackingRecordError, TechnologyRecords
 
 COLUMN = "error of a column"
@@ -42,13 +42,14 @@ class ComparedValue:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedRow:
-    """A figure of merit with its value in each technology, in the order of the comparison."""
+    """A figure of merit with its value in each technology, in their order; ``key`` is whether it is in the summary."""
 
     group: str
     name: str
     unit: str
     doc: str
     values: tuple[ComparedValue, ...]
+    key: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +107,10 @@ def compare_technologies(technologies: Sequence[TechnologyRecords]) -> Technolog
 
 
 def _row(circuit: Circuit, merit: RecordMerit, technologies: Sequence[TechnologyRecords]) -> ComparedRow:
+    head = registry.load_head(registry.DEFAULT_HEAD)
+    key = merit.key and circuit.name in list_parts(head)
     values = tuple(_value(merit, CircuitEvidence(circuit=circuit, records=one)) for one in technologies)
-    return ComparedRow(group=circuit.name, name=merit.name, unit=merit.unit, doc=merit.doc, values=values)
+    return ComparedRow(group=circuit.name, name=merit.name, unit=merit.unit, doc=merit.doc, values=values, key=key)
 
 
 def _value(merit: RecordMerit, evidence: CircuitEvidence) -> ComparedValue:
@@ -115,12 +118,18 @@ def _value(merit: RecordMerit, evidence: CircuitEvidence) -> ComparedValue:
         value = merit.compute(evidence)
         end = merit.end(evidence) if merit.end is not None and math.isinf(value) else math.inf
     except LackingRecordError as lack:
-        return ComparedValue(reason=_because(evidence.records, str(lack)), how=lack.how)
+        return ComparedValue(reason=_because(evidence.records, _tell(lack)), how=lack.how)
     except (DataError, ArithmeticError, LookupError, ValueError) as error:
-        return ComparedValue(reason=_because(evidence.records, str(error) or type(error).__name__))
+        return ComparedValue(reason=_because(evidence.records, _tell(error)))
     if math.isnan(value) or (math.isinf(value) and math.isinf(end)):
         return ComparedValue(reason=_because(evidence.records, "the records give no finite number"))
     return ComparedValue(value=value, end=end, basis=next(filter(None, evidence.origins), ""))
+
+
+def _tell(error: Exception) -> str:
+    """Words of an error, after those of the lack for which a substitute was searched in vain."""
+    said = str(error) or type(error).__name__
+    return f"{error.__cause__}; {said}" if isinstance(error.__cause__, DataError) else said
 
 
 def _because(records: TechnologyRecords, reason: str) -> str:
@@ -141,7 +150,7 @@ def _line(records: TechnologyRecords, label: str, compute: Callable[[], tuple[Fl
     try:
         x, y = compute()
     except (DataError, ArithmeticError, LookupError, ValueError) as error:
-        return ComparedLine(technology=records.name, label=label, reason=str(error) or type(error).__name__)
+        return ComparedLine(technology=records.name, label=label, reason=_tell(error))
     return ComparedLine(technology=records.name, label=label, x=x, y=y)
 
 
@@ -155,6 +164,7 @@ def _column_rows(technologies: Sequence[TechnologyRecords]) -> Iterator[Compared
             name=f"{COLUMN}: {operation.name}",
             unit="%",
             doc=f"rms error of a pulse of {operation.doc}, PyTorch against SPICE, of the longest pulse",
+            key=True,
             values=tuple(_column_value(one[operation.name], t) for one, t in zip(found, technologies, strict=True)),
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import registry
+from ..declare.attention_head import Head
 from ..declare.circuit import Circuit
 from ..errors import DataError
 from ..fitting.fit import Fit
@@ -136,8 +137,13 @@ class CircuitEvidence:
 
 
 def list_circuits() -> list[Circuit]:
-    """Circuits with figures of merit or curves: those of the heads first, in the order of the signal, then others."""
-    heads = [registry.load_head(name) for name in registry.head_names()]
-    names = [name for head in heads for name in (head.cell, head.decay, *(o.converter for o in head.operations))]
-    ordered = [registry.load_circuit(name) for name in dict.fromkeys((*names, *registry.circuit_names()))]
+    """Circuits with figures of merit or curves: those of the default head first, of the other heads, then others."""
+    heads = dict.fromkeys((registry.DEFAULT_HEAD, *registry.head_names()))
+    parts = [part for name in heads for part in list_parts(registry.load_head(name))]
+    ordered = map(registry.load_circuit, dict.fromkeys((*parts, *registry.circuit_names())))
     return [circuit for circuit in ordered if circuit.record_merits or circuit.record_curves]
+
+
+def list_parts(head: Head) -> tuple[str, ...]:
+    """Names of the circuits of a `head`, in the order of the signal."""
+    return (head.cell, head.decay, *(operation.converter for operation in head.operations))
