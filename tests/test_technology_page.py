@@ -144,6 +144,17 @@ def test_spread_is_the_part_of_mismatch(packaged):
     assert threshold < both.coefficients[at].sigma
 
 
+def test_spread_of_the_offset_is_that_of_drawn_converters(packaged):
+    """Gain, width at the threshold and threshold vary together: against lines through drawn converters."""
+    random = gc.load_random(registry.load_record("gc28", "relu_c2p.transfer_both"), "random_relu")
+    drawn = random.draw(1, 4000, 5, parts=("mismatch",))
+    charges = 1.2e-12 * np.array([[0.1], [0.85]])
+    low, high = random(charges, **{name: values.ravel() for name, values in drawn.items()})
+    offset = low - (high - low) / 0.75 * 0.1
+    spread = _row(packaged, "relu_c2p", "spread of the offset")["gc28"].value
+    assert spread == pytest.approx(offset.std(), rel=0.05)
+
+
 def test_what_is_missing_states_the_reason_and_the_command(packaged):
     lacking = _row(packaged, "relu_c2p", "spread of the gain")["sky130"]
     if math.isnan(lacking.value):  # until sky130 has a record
@@ -174,7 +185,7 @@ def test_column_errors_of_records_are_called_stated(packaged):
     for operation in ("scores", "values"):
         for technology, value in _row(packaged, "attention", f"error of a column: {operation}").items():
             assert 0.001 < value.value < 1, technology
-            assert value.basis == "stated by the records, not compared with SPICE"
+            assert value.basis == "stated by the records, median of the columns; not compared with SPICE"
             assert value.how == f"gaincell compare --tech {technology} --columns 8 -o results/{technology}/compare"
 
 

@@ -1,6 +1,6 @@
 """Figures of merit by which technologies are compared: gain, threshold, offset, their spread, and noise."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gaincell_char.declare.circuit import Circuit
@@ -8,6 +8,16 @@ from gaincell_char.declare.record_merits import Evidence, RecordMerit
 
 _SPAN = (0.1, 0.85)
 """Part of full scale, on which the line is straight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One side of a converter: its threshold, sign, suffix of its coefficients, and what is appended to names."""
+
+    threshold: str
+    sign: int = 1
+    suffix: str = ""
+    of: str = ""
 
 
 def _full_scale(evidence: Evidence) -> float:
@@ -39,61 +49,74 @@ def _error(model: str, evidence: Evidence) -> float:
     return 100 * evidence.error("transfer", model)
 
 
-def _spread(model: str, name: str, factor: float, evidence: Evidence) -> float:
-    return factor * evidence.coefficient_spread("transfer", model, name)
+def _spread(random: str, name: str, factor: float, evidence: Evidence) -> float:
+    return evidence.combined_spread("transfer", random, {name: factor})
+
+
+def _offset_spread(model: str, random: str, side: Side, evidence: Evidence) -> float:
+    """Sigma [s] of where the line meets no charge: t_0 less gain times threshold, or plus on the negative side."""
+    gain, threshold = (_coefficient(model, name, evidence) for name in (f"gain{side.suffix}", side.threshold))
+    weights = {
+        f"d_t_0{side.suffix}": 1.0,
+        f"d_gain{side.suffix}": -side.sign * gain * threshold,
+        f"d_{side.threshold}": -side.sign * gain,
+    }
+    return evidence.combined_spread("transfer", random, weights)
 
 
 def _jitter(evidence: Evidence) -> float:
     return float(evidence.model("noise", "jitter")(_full_scale(evidence) / 2))
 
 
-def _side(model: str, random: str, side: int, suffix: str, of: str) -> tuple[RecordMerit, ...]:
-    """Gain, offset and their spread on one side; `suffix` is that of its coefficients, `of` is appended to names."""
+def _of_side(model: str, random: str, side: Side) -> tuple[RecordMerit, ...]:
+    """Gain, offset and their spread on one side."""
     straight = f"between {_SPAN[0]:g} and {_SPAN[1]:g} of full scale"
+    key = side.sign > 0
     return (
         RecordMerit(
-            key=side > 0,
-            name=f"gain{of}",
+            key=key,
+            name=f"gain{side.of}",
             unit="s/C",
             doc=f"pulse per charge {straight}",
-            compute=partial(_gain, model, side),
+            compute=partial(_gain, model, side.sign),
         ),
         RecordMerit(
-            key=side > 0,
-            name=f"spread of the gain{of}",
+            key=key,
+            name=f"spread of the gain{side.of}",
             unit="%",
             doc="sigma under mismatch, relative",
-            compute=partial(_spread, random, f"d_gain{suffix}", 100),
+            compute=partial(_spread, random, f"d_gain{side.suffix}", 100.0),
         ),
         RecordMerit(
-            key=side > 0,
-            name=f"offset{of}",
+            key=key,
+            name=f"offset{side.of}",
             unit="s",
             doc=f"where the line {straight} meets no charge",
-            compute=partial(_offset, model, side),
+            compute=partial(_offset, model, side.sign),
         ),
         RecordMerit(
-            key=side > 0,
-            name=f"spread of the offset{of}",
+            key=key,
+            name=f"spread of the offset{side.of}",
             unit="s",
-            doc="sigma under mismatch of the width at the threshold",
-            compute=partial(_spread, random, f"d_t_0{suffix}", 1),
+            doc="sigma under mismatch, with that of gain and threshold",
+            compute=partial(_offset_spread, model, random, side),
         ),
         RecordMerit(
-            name=f"knee{of}",
+            name=f"knee{side.of}",
             unit="C",
             doc="charge beyond the threshold by which the slow part of the delay has fallen to 1/e",
-            compute=partial(_coefficient, model, f"q_1{suffix}"),
+            compute=partial(_coefficient, model, f"q_1{side.suffix}"),
         ),
     )
 
 
-def _merits(model: str, random: str, threshold: str, *sides: tuple[RecordMerit, ...]) -> tuple[RecordMerit, ...]:
+def _merits(model: str, random: str, *sides: Side) -> tuple[RecordMerit, ...]:
+    threshold = sides[0].threshold
     return (
         RecordMerit(
             name="full-scale charge", unit="C", doc="n_units i_bias t_max, of the ideal converter", compute=_full_scale
         ),
-        *(merit for side in sides for merit in side),
+        *(merit for side in sides for merit in _of_side(model, random, side)),
         RecordMerit(
             key=True,
             name="threshold",
@@ -106,7 +129,7 @@ def _merits(model: str, random: str, threshold: str, *sides: tuple[RecordMerit, 
             name="spread of the threshold",
             unit="C",
             doc="sigma under mismatch",
-            compute=partial(_spread, random, f"d_{threshold}", 1),
+            compute=partial(_spread, random, f"d_{threshold}", 1.0),
         ),
         RecordMerit(
             name="error of the pulse's model",
@@ -118,13 +141,12 @@ def _merits(model: str, random: str, threshold: str, *sides: tuple[RecordMerit, 
     )
 
 
-_RELU = _merits("relu_knee", "random_relu", "q_dead", _side("relu_knee", "random_relu", 1, "", ""))
+_RELU = _merits("relu_knee", "random_relu", Side(threshold="q_dead"))
 _SIGNED = _merits(
     "signed_knee",
     "random_signed",
-    "q_0",
-    _side("signed_knee", "random_signed", 1, "_p", ", positive charge"),
-    _side("signed_knee", "random_signed", -1, "_n", ", negative charge"),
+    Side(threshold="q_0", suffix="_p", of=", positive charge"),
+    Side(threshold="q_0", sign=-1, suffix="_n", of=", negative charge"),
 )
 
 

@@ -36,8 +36,11 @@ class Evidence(Protocol):
         It is from a Monte Carlo campaign of the `bench`.
         """
 
-    def coefficient_spread(self, bench: str, model: str, name: str) -> float:
-        """Sigma under mismatch [its unit] of the random number called `name` of a random `model`; as `spread`."""
+    def combined_spread(self, bench: str, model: str, weights: Mapping[str, float]) -> float:
+        """Sigma under mismatch of a sum of the random numbers of a random `model` of a `bench`, each times its weight.
+
+        `weights` maps names to factors; the result is in the unit of the products.  As `spread` otherwise.
+        """
 
     def points(self, study: str) -> Mapping[str, Any]:
         """Simulated points of a `study`, if the folder of the run has them: column -> values [SI], shape (n_points,).

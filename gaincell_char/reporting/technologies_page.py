@@ -12,6 +12,7 @@ import pandas as pd
 
 from .. import __version__, registry
 from ..errors import TechnologyError
+from ..exporting.escape import escape_cell
 from ..storage import tables
 from ..workflows.characterize_all import COMPARED
 from ..workflows.technology_comparison import ComparedCurves, ComparedRow, ComparedValue, TechnologyComparison
@@ -163,7 +164,7 @@ def tabulate_technologies(comparison: TechnologyComparison) -> pd.DataFrame:
             "at least": math.isinf(value.value),
             "as text": show_value(row, value),
             "basis": value.basis,
-            "missing": value.reason,
+            "missing": escape_cell(value.reason),
             "command": value.how,
         }
         for row in comparison.rows

@@ -71,7 +71,9 @@ def _state(records: TechnologyRecords, head: Head, how: str) -> dict[str, Column
 
     stated = state_column_errors(records.records_folder or records.name, head)
     return {
-        name: ColumnError(percent=100 * error, basis="stated by the records, not compared with SPICE", how=how)
+        name: ColumnError(
+            percent=100 * error, basis="stated by the records, median of the columns; not compared with SPICE", how=how
+        )
         for name, error in stated.items()
     }
 

@@ -163,7 +163,7 @@ def _column_rows(technologies: Sequence[TechnologyRecords]) -> Iterator[Compared
             group=head.name,
             name=f"{COLUMN}: {operation.name}",
             unit="%",
-            doc=f"rms error of a pulse of {operation.doc}, PyTorch against SPICE, of the longest pulse",
+            doc=f"rms error of the software model in a pulse of {operation.doc}, of the longest pulse",
             key=True,
             values=tuple(_column_value(one[operation.name], t) for one, t in zip(found, technologies, strict=True)),
         )

@@ -16,7 +16,7 @@ from ..fitting.fitted import FittedModel, parameter, random_model
 from ..fitting.log_normal import changes_covariance
 from ..fitting.record import Record
 from ..fitting.variation import RandomFit, basis
-from ..storage.tables import read_table
+from ..storage.tables import read_table, shown_path
 from ..sweeping.run import OK
 from .technology_records import LackingRecordError, TechnologyRecords
 
@@ -74,18 +74,20 @@ class CircuitEvidence:
         columns = basis(random_model(record, self.circuit, fit), nominal, [np.array([value]) for value in inputs])
         return float(np.sqrt(columns[0] @ covariance @ columns[0]))
 
-    def coefficient_spread(self, bench: str, model: str, name: str) -> float:
-        """Sigma under mismatch [its unit] of the random number called `name` of a random `model` of a `bench`."""
+    def combined_spread(self, bench: str, model: str, weights: Mapping[str, float]) -> float:
+        """Sigma under mismatch of a sum of random numbers of a `model` of a `bench`, as `Evidence` declares it."""
         _, fit, covariance = self._random(bench, model)
-        place = [coefficient.name for coefficient in fit.coefficients].index(name)
-        return float(np.sqrt(covariance[place, place]))
+        factors = np.array([weights.get(coefficient.name, 0.0) for coefficient in fit.coefficients])
+        return float(np.sqrt(factors @ covariance @ factors))
 
     def points(self, study: str) -> Mapping[str, Any]:
         """Simulated points of a `study` in the folder of the run: column -> values [SI units], shape (n_points,)."""
         name, folder = f"{self.circuit.name}.{study}", self.records.folder
         path = folder / "data" / f"{name}.csv" if folder is not None else None
-        if path is None or not path.is_file():
+        if folder is None or path is None or not path.is_file():
             raise LackingRecordError(f"no simulated points of {name}", self._run())
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise LackingRecordError(f"{shown_path(path)} is a link out of its folder", self._run())
         frame = read_table(path).frame
         if frame.empty or "status" not in frame or (frame["status"] != OK).any():
             raise LackingRecordError(f"points of {name} have failed", self._run())
