@@ -3,17 +3,20 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import FitError, GaincellError
-from ..reporting.parts import Written
 from ..storage import tables
 from ..workflows.characterize_all import CircuitResult
 from ..workflows.run_verb import MainJobResult, describe_main_job
 from ..workflows.study_plans import CircuitPlan
 from .sweeping import describe_failures
 
+if TYPE_CHECKING:
+    from ..reporting import Written
 
-def write_results(job: MainJobResult, began: float) -> tuple[Written, float]:
+
+def write_results(job: MainJobResult, began: float) -> "tuple[Written, float]":
     """Write the page and ``run.json`` of the main job to its folder.
 
     Parameters
@@ -40,7 +43,17 @@ def write_results(job: MainJobResult, began: float) -> tuple[Written, float]:
 
 
 def what_failed(planned: Sequence[CircuitPlan], results: Sequence[CircuitResult], out: Path) -> GaincellError | None:
-    """Error of the main job, or None: failed points first, then failed fits; a skipped study is none."""
+    """Error of the main job, or None: failed points first, then failed fits; a skipped study is none.
+
+    Parameters
+    ----------
+    planned : sequence of CircuitPlan
+        The plans.
+    results : sequence of CircuitResult
+        What they gave.
+    out : Path
+        Folder of the results, with the decks and logs of failed points.
+    """
     studies = [study for result in results for study in result.studies.values()]
     if failures := [failure for study in studies for failure in study.failures]:
         failed = sum(study.counts["failed"] for study in studies)

@@ -19,16 +19,16 @@ class Evidence(Protocol):
         """Value [SI unit] of the parameter called `name`, which was not swept in a `study`."""
 
     def model(self, study: str, model: str, /, **conditions: float | str) -> Callable[..., Any]:
-        """Function of the inputs of a `model` fitted in a `study`, at its coefficients, in SI units, elementwise."""
+        """Function of the inputs [SI units] of a `model` fitted in a `study` at `conditions`, elementwise."""
 
     def coefficient(self, study: str, model: str, name: str, /, **conditions: float | str) -> float:
-        """Value [unit of the coefficient] of the coefficient called `name` of a `model` fitted in a `study`."""
+        """Value [its unit] of the coefficient called `name` of a `model` fitted in a `study` at `conditions`."""
 
     def valid_range(self, study: str, model: str, name: str, /, **conditions: float | str) -> tuple[float, float]:
-        """Ends [SI unit] of the range of the input called `name` in which a `model` of a `study` was fitted."""
+        """Ends [SI unit] of the valid range of the input called `name` of a `model` of a `study` at `conditions`."""
 
     def error(self, study: str, model: str, /, **conditions: float | str) -> float:
-        """Rms error that the record of a `study` states for a `model`, as a fraction of full range [dimensionless]."""
+        """Stated rms error of a `model` of a `study` at `conditions`, as a fraction of full range [dimensionless]."""
 
     def spread(self, bench: str, model: str, *inputs: float) -> float:
         """Sigma of the output of a random `model` under mismatch [unit of the output] at `inputs` [SI units].

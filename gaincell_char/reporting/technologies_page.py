@@ -13,6 +13,7 @@ import pandas as pd
 from .. import __version__, registry
 from ..errors import TechnologyError
 from ..exporting.escape import escape_cell
+from ..fitting.record import Provenance
 from ..storage import tables
 from ..workflows.characterize_all import COMPARED
 from ..workflows.technology_comparison import ComparedCurves, ComparedRow, ComparedValue, TechnologyComparison
@@ -68,11 +69,12 @@ def write_technologies(out: Path, comparison: TechnologyComparison) -> Written:
     # The summary first: its notes have the first numbers.
     summary = _list_groups(comparison, notes, [row for row in comparison.rows if row.key])
     groups = _list_groups(comparison, notes, comparison.rows)
+    failures = {one.name: one.failure for one in comparison.technologies if one.failure}
     page_text = page.fill(
         "technologies.html.j2",
         version=__version__,
         technologies=[_describe_technology(out, one) for one in comparison.technologies],
-        failures={one.name: one.failure for one in comparison.technologies if one.failure},
+        failures=failures,
         tables=[("Summary", summary), ("All figures of merit", groups)],
         notes=notes.rows(),
         pictures=[picture for picture in pictures if picture is not None],
@@ -125,19 +127,21 @@ def show_value(row: ComparedRow, value: ComparedValue) -> str:
 
 
 def _describe_technology(out: Path, records: TechnologyRecords) -> Mapping[str, object]:
+    source = "packaged records" if records.folder is None else tables.shown_path(records.folder)
+    told = {"name": records.name, "title": _technology_title(records.tech), "source": source}
     first = records.read_first()
-    own_page = records.folder / "index.html" if records.folder is not None else None
-    linked = own_page is not None and own_page.is_file() and own_page.is_relative_to(out)
-    return {
-        "name": records.name,
-        "title": _technology_title(records.tech),
-        "source": "packaged records" if records.folder is None else tables.shown_path(records.folder),
-        # Quoted, for a folder may be named like an address.
-        "link": quote(own_page.relative_to(out).as_posix()) if linked and own_page is not None else "",
-        "simulator": first.provenance.simulator if first else "",
-        "package": first.provenance.package if first else "",
-        "digest": first.provenance.technology_digest if first else "",
-    }
+    origin = first.provenance if first is not None else Provenance()
+    told |= {"simulator": origin.simulator, "digest": origin.technology_digest}
+    return {**told, "link": _link_page(out, records.folder)}
+
+
+def _link_page(out: Path, folder: Path | None) -> str:
+    """Address of the page of a run in a folder below that of the comparison; empty if there is none."""
+    own_page = folder / "index.html" if folder is not None else None
+    if own_page is None or not own_page.is_file() or not own_page.is_relative_to(out):
+        return ""
+    # Quoted, for a folder may be named like an address.
+    return quote(own_page.relative_to(out).as_posix())
 
 
 def _technology_title(tech: str) -> str:

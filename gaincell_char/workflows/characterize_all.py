@@ -260,7 +260,13 @@ def check_results(out: Path, records: Path | None, technology: str) -> Folders:
 
 
 def prepare(out: Path, records: Path | None, technology: str) -> Folders:
-    """Make the folders of the main job before the first simulation; arguments and errors are as of `check_results`."""
+    """Make the folders `out` and `records` of a `technology`, as of `check_results`, before the first simulation.
+
+    Raises
+    ------
+    RequestError
+        If a folder cannot be made or written, or contains other results.
+    """
     folders = check_results(out, records, technology)
     make_folder(out)
     make_inside(out, "data", "records")

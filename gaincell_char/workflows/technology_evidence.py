@@ -43,7 +43,7 @@ class CircuitEvidence:
         return parameter(self._record(study), name)
 
     def model(self, study: str, model: str, /, **conditions: float | str) -> Callable[..., Any]:
-        """Function of the inputs of a `model` fitted in a `study`, in SI units, elementwise."""
+        """Function of the inputs [SI units] of a `model` fitted in a `study` at `conditions`, elementwise."""
         fitted = FittedModel(fit=self._fit(study, model, conditions), function=self.circuit.model(model))
 
         def evaluate(*inputs: Any) -> Any:
@@ -53,15 +53,15 @@ class CircuitEvidence:
         return evaluate
 
     def coefficient(self, study: str, model: str, name: str, /, **conditions: float | str) -> float:
-        """Value [unit of the coefficient] of the coefficient called `name` of a `model` fitted in a `study`."""
+        """Value [its unit] of the coefficient called `name` of a `model` fitted in a `study` at `conditions`."""
         return self._fit(study, model, conditions).values()[name]
 
     def valid_range(self, study: str, model: str, name: str, /, **conditions: float | str) -> tuple[float, float]:
-        """Ends [SI unit] of the range of the input called `name` in which a `model` of a `study` was fitted."""
+        """Ends [SI unit] of the valid range of the input called `name` of a `model` of a `study` at `conditions`."""
         return self._fit(study, model, conditions).valid_range[name]
 
     def error(self, study: str, model: str, /, **conditions: float | str) -> float:
-        """Stated rms error of a `model` of a `study`, as a fraction of full range [dimensionless]."""
+        """Stated rms error of a `model` of a `study` at `conditions`, as a fraction of full range [dimensionless]."""
         stated = self._fit(study, model, conditions).stated
         if stated is None:
             raise LackingRecordError(f"record {self.circuit.name}.{study} states no error of {model}")
@@ -75,7 +75,7 @@ class CircuitEvidence:
         return float(np.sqrt(columns[0] @ covariance @ columns[0]))
 
     def combined_spread(self, bench: str, model: str, weights: Mapping[str, float]) -> float:
-        """Sigma under mismatch of a sum of random numbers of a `model` of a `bench`, as `Evidence` declares it."""
+        """Sigma under mismatch of random numbers of a `model` of a `bench`, times their `weights`, as in `Evidence`."""
         _, fit, covariance = self._random(bench, model)
         factors = np.array([weights.get(coefficient.name, 0.0) for coefficient in fit.coefficients])
         return float(np.sqrt(factors @ covariance @ factors))

@@ -39,9 +39,18 @@ class PlannedTechnology:
 def plan_technologies(
     techs: Sequence[str], circuits: Sequence[str], *, every_study: bool = False
 ) -> tuple[PlannedTechnology, ...]:
-    """Plan the studies of the named `circuits`, or of all, in several technologies given by name or folder.
+    """Plan the studies of some circuits in several technologies.
 
     A technology that cannot be used, for example because its model files are missing, does not stop the others.
+
+    Parameters
+    ----------
+    techs : sequence of str
+        Technologies: names or folders.
+    circuits : sequence of str
+        Names of circuits; all if there is none.
+    every_study : bool
+        Include the optional studies.
 
     Raises
     ------
@@ -75,6 +84,15 @@ def _plan(name: str, tech: str, circuits: Sequence[str], *, every_study: bool) -
 
 def check_technology_folders(planned: Sequence[PlannedTechnology], out: Path, records: Path | None) -> None:
     """Check, before the first simulation, that the results of every technology can be written; creates nothing.
+
+    Parameters
+    ----------
+    planned : sequence of PlannedTechnology
+        The technologies.
+    out : Path
+        Folder of the comparison, which contains those of the technologies.
+    records : Path, optional
+        Another folder for copies of the records, in a folder for each technology.
 
     Raises
     ------
