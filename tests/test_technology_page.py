@@ -492,3 +492,20 @@ def test_circuits_of_the_default_head_come_first():
     names = [circuit.name for circuit in technology_evidence.list_circuits()]
     head = registry.load_head(registry.DEFAULT_HEAD)
     assert tuple(names[:4]) == technology_evidence.list_parts(head)
+
+
+def test_a_campaign_of_the_run_goes_before_a_packaged_one_and_a_damaged_one_is_told(tmp_path):
+    run = _folder(tmp_path / "a run")
+    there = run / "gain_cell.dc_both"
+    there.mkdir()
+    shutil.copy(FITS / "gc28" / "gain_cell.dc_both.json", there / "record.json")
+    evidence = CircuitEvidence(circuit=registry.load_circuit("gain_cell"), records=find_technology_records(run))
+    evidence.spread("dc", "random_cell", 0.9)
+    assert evidence.origins == [""]
+    for path in (run / "records").iterdir():  # another version of the technology: no packaged record stands in
+        path.write_text(path.read_text().replace("28d4dde7bd677929", "0" * 16))
+    (there / "record.json").write_text("[1")
+    again = CircuitEvidence(circuit=evidence.circuit, records=find_technology_records(run))
+    with pytest.raises(DataError, match=r"no record of mismatch; .*record\.json: not JSON") as lack:
+        again.spread("dc", "random_cell", 0.9)
+    assert lack.value.how.endswith(f"-o '{run}/gain_cell.dc_mismatch'")

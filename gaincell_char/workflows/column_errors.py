@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from .. import registry
@@ -61,9 +62,9 @@ def find_column_errors(records: TechnologyRecords, head: Head) -> dict[str, Colu
 
 
 def _command(records: TechnologyRecords) -> str:
-    place = records.place
-    own = "" if records.folder is None else f" --records {(place / 'records').as_posix()}"
-    return f"gaincell compare --tech {records.tech}{own} --columns 8 -o {(place / COMPARISON).as_posix()}"
+    inner = "records" if records.records_folder != records.folder else ""
+    own = "" if records.folder is None else f" --records {records.show_place(inner)}"
+    return f"gaincell compare --tech {quote(records.tech)}{own} --columns 8 -o {records.show_place(COMPARISON)}"
 
 
 def _state(records: TechnologyRecords, head: Head, how: str) -> dict[str, ColumnError]:

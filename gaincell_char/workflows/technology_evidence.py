@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -116,26 +117,36 @@ class CircuitEvidence:
 
     def _random(self, bench: str, model: str) -> tuple[Record, RandomFit, NDArray[np.float64]]:
         """Random model of a campaign: its record, its fit, and the covariance of its changes by mismatch."""
-        for vary in _VARIED:
-            name = f"{self.circuit.name}.{bench}_{vary}"
-            try:
-                record = self._find(name, "")
-            except LackingRecordError:
-                continue
+        found, problems = self._find_campaigns(bench)
+        for record, origin in found:
             for fit in record.spread.random if record.spread else ():
                 if fit.model == model and MISMATCH in fit.covariance:
                     declared = random_model(record, self.circuit, fit)
+                    self.origins.append(origin)
                     return record, fit, changes_covariance(declared, np.array(fit.covariance[MISMATCH]))
-        raise LackingRecordError("no record of mismatch", self._campaign(bench))
+        raise LackingRecordError("; ".join(["no record of mismatch", *problems]), self._campaign(bench))
+
+    def _find_campaigns(self, bench: str) -> tuple[list[tuple[Record, str]], list[str]]:
+        """Records of campaigns of a bench with their origins, those of the run first; and why others are not used."""
+        found, problems = [], []
+        for vary in _VARIED:
+            try:
+                found.append(self.records.find(f"{self.circuit.name}.{bench}_{vary}"))
+            except LackingRecordError:
+                continue
+            except DataError as error:
+                problems.append(str(error))
+        return sorted(found, key=lambda one: bool(one[1])), problems
 
     def _run(self) -> str:
-        records = self.records
-        return f"gaincell run --circuit {self.circuit.name} --tech {records.tech} -o {records.place.as_posix()}"
+        return f"gaincell run --circuit {self.circuit.name} {self._where()}"
 
     def _campaign(self, bench: str) -> str:
-        name = f"{self.circuit.name} {bench}"
-        out = (self.records.place / f"{self.circuit.name}.{bench}_{MISMATCH}").as_posix()
-        return f"gaincell mc {name} -n {_SAMPLES} --vary {MISMATCH} --tech {self.records.tech} -o {out}"
+        name = f"{self.circuit.name}.{bench}_{MISMATCH}"
+        return f"gaincell mc {self.circuit.name} {bench} -n {_SAMPLES} --vary {MISMATCH} {self._where(name)}"
+
+    def _where(self, inner: str = "") -> str:
+        return f"--tech {quote(self.records.tech)} -o {self.records.show_place(inner)}"
 
 
 def list_circuits() -> list[Circuit]:

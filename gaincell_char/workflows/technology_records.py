@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from .. import registry
 from ..errors import DataError, RequestError
@@ -61,10 +62,9 @@ class TechnologyRecords:
         inside = self.folder / _RECORDS
         return inside if inside.is_dir() else self.folder
 
-    @property
-    def place(self) -> Path:
-        """Folder for results of this technology in commands: that of the run, or a proposal."""
-        return self.folder or Path("results") / self.name
+    def show_place(self, inner: str = "") -> str:
+        """Folder for results of this technology, or `inner` in it, for a command: that of the run, or a proposal."""
+        return quote(printable(((self.folder or Path("results") / self.name) / inner).as_posix()))
 
     def find(self, name: str) -> tuple[Record, str]:
         """Return a record and its origin, `PACKAGED` or empty.
@@ -91,9 +91,7 @@ class TechnologyRecords:
             record = registry.checked_record(path, self.folder)
             there = f"{record.circuit}.{record.study}"
             if (record.technology, there) != (self.name, name):
-                raise LackingRecordError(
-                    f"{printable(str(path))} is the record {there} of technology {record.technology}"
-                )
+                raise DataError(f"{printable(str(path))} is the record {there} of technology {record.technology}")
             return record, ""
         elif (packaged := self._packaged(name)) is not None:
             return packaged, PACKAGED
