@@ -4,8 +4,10 @@ import json
 import math
 import re
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,17 +15,19 @@ import pytest
 
 import gaincell_char as gc
 from gaincell_char import registry
-from gaincell_char.cli import cli
+from gaincell_char.cli import cli, compared_runs
 from gaincell_char.declare.datasheet import Study
 from gaincell_char.declare.sweep_values import linspace
-from gaincell_char.errors import DataError, RequestError
+from gaincell_char.errors import DataError, RequestError, StorageError
 from gaincell_char.montecarlo.results import OK
 from gaincell_char.technology import folder as technology_folder
 from gaincell_char.workflows import technology_evidence
 from gaincell_char.workflows.column_errors import find_column_errors
+from gaincell_char.workflows.run_verb import MainJobPlan
 from gaincell_char.workflows.technology_comparison import compare_technologies
 from gaincell_char.workflows.technology_evidence import CircuitEvidence
 from gaincell_char.workflows.technology_records import PACKAGED, TechnologyRecords, find_technology_records
+from gaincell_char.workflows.technology_runs import PlannedTechnology
 
 FITS = Path(str(registry.files("gaincell_char.fits")))
 GC28 = Path(str(registry.files("gaincell_char.netlists"))) / "tech" / "gc28"
@@ -509,3 +513,19 @@ def test_a_campaign_of_the_run_goes_before_a_packaged_one_and_a_damaged_one_is_t
     with pytest.raises(DataError, match=r"no record of mismatch; .*record\.json: not JSON") as lack:
         again.spread("dc", "random_cell", 0.9)
     assert lack.value.how.endswith(f"-o '{run}/gain_cell.dc_mismatch'")
+
+
+def test_an_error_while_one_technology_runs_is_kept_as_its_failure(monkeypatch, tmp_path):
+    planned = PlannedTechnology(
+        name="gc28", tech="gc28", plan=MainJobPlan(technology=registry.load_technology(), planned=())
+    )
+    options = compared_runs.RunOptions(
+        out=tmp_path, circuits=(), records=None, every_study=False, workers=1, timeout=60.0
+    )
+
+    def full(*_):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(compared_runs, "run_main_job", full)
+    found = compared_runs._characterize(planned, options, SimpleNamespace(stop=threading.Event()))
+    assert (found.name, found.folder, found.failure) == ("gc28", tmp_path / "gc28", "the disk is full")
