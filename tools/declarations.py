@@ -33,9 +33,13 @@ def rows() -> Iterator[Row]:
         f"≤ {found['LONGEST_CONVERTERS']}",
         f"{converters}",
     )
-    for part, title in (("_noise", "the noise"), ("_pvt", "the models over conditions")):
+    for part, title, limit in (
+        ("_noise", "the noise", "LONGEST_PART"),
+        ("_pvt", "the models over conditions", "LONGEST_PART"),
+        ("_compared", "the figures of merit by record", "LONGEST_COMPARED"),
+    ):
         for what, lines in zip(("gain cells", "converters"), found["lines_of"](part), strict=True):
-            yield f"lines of code that declare {title} of {what}", f"≤ {found['LONGEST_PART']}", f"{lines}"
+            yield f"lines of code that declare {title} of {what}", f"≤ {found[limit]}", f"{lines}"
     yield (
         "parameters of a function in `circuits/`, most",
         f"≤ {found['MOST_PARAMETERS']}",

@@ -16,7 +16,7 @@ from gaincell_char.declare.measures import at_end
 from gaincell_char.declare.parameters import Params, number
 from gaincell_char.declare.sweep_values import Flavours, geomspace, linspace, listed
 
-from . import _benches, _leaks, gain_cell
+from . import _benches, _compared, _leaks, gain_cell
 
 _CELL = """
 vdd vdd 0 {vdd}
@@ -267,4 +267,6 @@ CIRCUIT = Circuit(
         ),
     ),
     noise_floors={"decay": _FLOOR},
+    record_merits=_compared.RETENTION,
+    record_curves=(_compared.DECAY,),
 )

@@ -8,7 +8,7 @@ at ``vdd/2`` like the bitline and no current flows; active, ``wlr`` rises to ``v
 
 from gaincell_char.declare.circuit import Circuit
 
-from . import _benches, _macros, _models, _noise, _page, _pvt, _sag
+from . import _benches, _compared, _macros, _models, _noise, _page, _pvt, _sag
 
 PARAMS = _benches.cell_params(w_n=100e-9, l_n=460e-9, w_p=120e-9, l_p=137e-9, read_flavour="rvt", v_idle="vdd/2")
 _READ = Circuit(
@@ -23,4 +23,4 @@ _READ = Circuit(
     spreads=_page.SPREADS,
     macros=_macros.MACROS,
 )
-CIRCUIT = _pvt.with_pvt(_noise.with_noise(_sag.with_sag(_READ)))
+CIRCUIT = _compared.with_compared(_pvt.with_pvt(_noise.with_noise(_sag.with_sag(_READ))))

@@ -9,7 +9,7 @@ from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.model import Coefficient, CoefficientArray, Model, group
 from gaincell_char.declare.parameters import Params, number
 
-from . import _benches, _macros, _models, _noise, _page
+from . import _benches, _compared, _macros, _models, _noise, _page
 from ._models import Branch, branch
 
 
@@ -69,4 +69,4 @@ _READ = Circuit(
     spreads=_page.SPREADS,
     macros=_macros.MACROS,
 )
-CIRCUIT = _noise.with_noise(_READ)
+CIRCUIT = _compared.with_compared(_noise.with_noise(_READ), switched=True, drawn=False)

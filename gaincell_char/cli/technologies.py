@@ -1,4 +1,7 @@
-"""The commands ``tech list``, ``tech check`` and ``tech get``, and ``new technology``."""
+"""The commands ``tech list``, ``tech check``, ``tech compare`` and ``tech get``, and ``new technology``."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -6,13 +9,17 @@ from .. import registry
 from ..errors import GaincellError
 from ..workflows import fetch_models, technology_checks
 from ..workflows.new_technology import new_technology
+from ..workflows.technology_comparison import compare_technologies
+from ..workflows.technology_records import find_technology_records
+from ..workflows.technology_runs import check_comparison_folder
 from . import command_options, listings
+from .compared_runs import print_comparison
 from .console import OUT, note, say
 
 
 @click.group("tech", cls=command_options.Group)
 def technologies() -> None:
-    """List technologies, check them, and download model files.
+    """List technologies, check and compare them, and download model files.
 
     \b
     Example:  gaincell tech list
@@ -50,6 +57,26 @@ def check(technology: str) -> None:
     if failed:
         raise GaincellError(f"technology {loaded.name} fails {failed} of {len(technology_checks.CHECKS)} checks")
     say(f"technology {loaded.name} passes all {len(technology_checks.CHECKS)} checks")
+
+
+@technologies.command()
+@click.argument("sources", metavar="NAME|PATH...", nargs=-1, required=True)
+@click.option(
+    "-o", "--out", default="technologies", show_default=True, type=click.Path(path_type=Path), help="Folder to write."
+)
+def compare(sources: Sequence[str], out: Path) -> None:
+    """Compare technologies on one page, without simulation.
+
+    NAME is a set of packaged records, PATH a folder of `gaincell run`, in which results of `gaincell mc` and
+    `gaincell compare` are found, too.
+
+    \b
+    Example:  gaincell tech compare gc28 sky130
+              gaincell tech compare gc28 results/mine -o compared
+    """
+    check_comparison_folder(out)
+    found = [find_technology_records(source) for source in sources]
+    print_comparison(out, compare_technologies(found))
 
 
 @technologies.command()

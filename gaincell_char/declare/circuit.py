@@ -11,6 +11,7 @@ from .macro_model import Macro
 from .model import Model
 from .parameters import Params
 from .pvt import PvtModel
+from .record_merits import RecordCurves, RecordMerit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class Circuit:
     Three fields have defaults, which None stands for.  ``studies``: every bench over its own sweep.  ``figures``: every
     output of a study, over the first input of its models, or the first dimension that is swept.  ``spreads`` (Monte
     Carlo): every bench over its own sweep.  ``noise_floors``: bench -> noise of its first output, which tables print
-    beside the errors of its models.
+    beside the errors of its models.  ``record_merits`` and ``record_curves``: what technologies are compared by.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Circuit:
     spreads: tuple[MonteCarloBench, ...] | None = None
     macros: tuple[Macro, ...] = ()
     noise_floors: Mapping[str, NoiseFloor] = field(default_factory=dict)
+    record_merits: tuple[RecordMerit, ...] = ()
+    record_curves: tuple[RecordCurves, ...] = ()
 
     @cached_property
     def all_studies(self) -> tuple[Study, ...]:

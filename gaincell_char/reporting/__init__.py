@@ -8,6 +8,7 @@ from .campaign_page import tabulate_campaign, write_campaign
 from .page_tables import tabulate_fits, tabulate_models
 from .parts import Written
 from .report_verb import report
+from .technologies_page import tabulate_side_by_side, write_technologies
 from .validation_page import tabulate_comparison, write_comparison
 from .write import write_report
 
@@ -18,7 +19,9 @@ __all__ = [
     "tabulate_comparison",
     "tabulate_fits",
     "tabulate_models",
+    "tabulate_side_by_side",
     "write_campaign",
     "write_comparison",
     "write_report",
+    "write_technologies",
 ]

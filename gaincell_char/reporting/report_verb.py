@@ -1,4 +1,4 @@
-"""The verb ``report``: results of a campaign or of the main job -> HTML page."""
+"""The verb ``report``: results of a campaign, of the main job, or of several technologies -> HTML page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,18 @@ from ..workflows.kept_failures import keep_failures
 from ..workflows.run_verb import MainJobResult
 from ..workflows.sampled import MonteCarloResult, analyse_samples
 from ..workflows.simulators import use_pool
+from ..workflows.technology_comparison import compare_technologies
+from ..workflows.technology_records import find_technology_records
+from ..workflows.technology_runs import check_comparison_folder
 from ..workflows.watcher import SILENT
 from .campaign_page import write_campaign
 from .parts import Written
+from .technologies_page import write_technologies
 from .write import write_report
 
 
 def report(
-    results: MonteCarloResult | MainJobResult | Path | str,
+    results: MonteCarloResult | MainJobResult | Path | str | Sequence[Path | str],
     *,
     folder: Path | str | None = None,
     specs: Sequence[str] = (),
@@ -30,14 +34,16 @@ def report(
     timeout_s: float | None = None,
     pool: Pool | None = None,
 ) -> Written:
-    """Write the HTML page of a campaign or of the main job, with pictures and tables.
+    """Write the HTML page of a campaign, of the main job, or of several technologies, with pictures and tables.
 
-    The commands ``gaincell mc``, ``gaincell merge`` and ``gaincell run`` write the same page.
+    The commands ``gaincell mc``, ``gaincell merge``, ``gaincell run`` and ``gaincell tech compare`` write the same
+    pages.
 
     Parameters
     ----------
-    results : MonteCarloResult, MainJobResult, Path or str
-        Result of `monte_carlo` or `run`, or the folder of a campaign, which is analysed again.
+    results : MonteCarloResult, MainJobResult, Path, str or sequence
+        Result of `monte_carlo` or `run`, or the folder of a campaign, which is analysed again.  A sequence of
+        technologies is compared on one page: each is the folder of a `run`, or a packaged set of records by name.
     folder : Path or str, optional
         Folder of the page; the folder of the results by default.
     specs : sequence of str
@@ -75,6 +81,9 @@ def report(
     if isinstance(results, MonteCarloResult | MainJobResult):
         _check_effect(specs=specs or None, technology=technology, workers=workers, timeout_s=timeout_s, pool=pool)
         return _write_page(results, results.folder if folder is None else as_folder(folder))
+    if isinstance(results, Sequence) and not isinstance(results, str):
+        _check_effect(specs=specs or None, technology=technology, workers=workers, timeout_s=timeout_s, pool=pool)
+        return _compare(results, folder)
     if not isinstance(results, Path | str):
         raise ParameterError(
             f"results is of type {type(results).__name__}; it must be a result of monte_carlo or run, or a folder"
@@ -83,6 +92,14 @@ def report(
     with use_pool(pool, workers, timeout_s) as simulators:
         found = _analyse_folder(there, check_words("specs", specs), technology, simulators)
     return _write_page(found, there if folder is None else as_folder(folder))
+
+
+def _compare(sources: Sequence[Path | str], folder: Path | str | None) -> Written:
+    if folder is None:
+        raise ParameterError("technologies are compared in a folder of their own; give it with folder=")
+    out = as_folder(folder)
+    check_comparison_folder(out)
+    return write_technologies(out, compare_technologies([find_technology_records(source) for source in sources]))
 
 
 def _check_effect(**given: object) -> None:

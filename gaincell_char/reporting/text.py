@@ -14,6 +14,8 @@ _JOIN = "\N{NO-BREAK SPACE}"
 NOTHING = "\N{EM DASH}"
 _UNSCALED = ("", "1", "%", "degC")
 _UNITS = {"degC": "°C", "Ohm": "\N{GREEK CAPITAL LETTER OMEGA}", "1": ""}
+_AREA = "um^2"
+"""Unit of drawn areas; it contains a prefix already."""
 # Fractions below this are rounding noise of double precision.
 _NOISE = 1e-11
 # A sweep with more values is shown by its ends.
@@ -65,7 +67,7 @@ def show(value: float | None, unit: str = "", digits: int = 4, end: float = math
         return NOTHING
     if unit == "degC":
         return f"{_minus(f'{value:g}')}{_JOIN}°C"
-    if unit.startswith("1/"):
+    if unit.startswith("1/") or unit == _AREA:
         return f"{_minus(f'{value:.{digits}g}')}{_JOIN}{show_unit(unit)}"
     number, _, rest = units.show(value, "" if unit == "1" else unit, digits).partition(" ")
     if "e" in number and rest:

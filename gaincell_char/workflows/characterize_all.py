@@ -30,6 +30,8 @@ from .study_plans import CircuitPlan
 from .thresholds import with_thresholds
 from .worst_search import list_known, search_largest
 
+COMPARED = "technologies.csv"
+"""Table of a comparison of technologies, in the folder ``tables/`` of its results."""
 _TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
 
 
@@ -233,8 +235,8 @@ class Folders:
     records: tuple[Path, ...]
 
 
-def prepare(out: Path, records: Path | None, technology: str) -> Folders:
-    """Make the folders of the main job before the first simulation: `out`, and `records` for a second copy of records.
+def check_results(out: Path, records: Path | None, technology: str) -> Folders:
+    """Check that the main job can write to `out`, and to `records` a second copy of the records; creates nothing.
 
     Raises
     ------
@@ -245,10 +247,27 @@ def prepare(out: Path, records: Path | None, technology: str) -> Folders:
     for folder in (out, *([records] if records else [])):
         check_folder(folder)
     check_places(out, "data", "records", "figures", "tables")
+    if (out / "tables" / COMPARED).exists():
+        raise RequestError(
+            f"{shown_path(out)} contains a comparison of technologies, whose page this run would replace; "
+            "choose another folder"
+        )
     if records:
         check_no_folders(records)
     _check_technology((out / "run.json", *_files(folders.data, "*.csv.json")), technology)
     _check_technology((path for folder in folders.records for path in _files(folder, "*.json")), technology)
+    return folders
+
+
+def prepare(out: Path, records: Path | None, technology: str) -> Folders:
+    """Make the folders `out` and `records` of a `technology`, as of `check_results`, before the first simulation.
+
+    Raises
+    ------
+    RequestError
+        If a folder cannot be made or written, or contains other results.
+    """
+    folders = check_results(out, records, technology)
     make_folder(out)
     make_inside(out, "data", "records")
     if records:
