@@ -42,6 +42,7 @@ _LEGEND = (
 @command_options.TECH
 @command_options.WORKERS
 @command_options.TIMEOUT
+@command_options.NGSPICE
 @command_options.INTERRUPTS
 def run(
     interrupts: Interrupts,

@@ -31,6 +31,7 @@ def list_() -> None:
 
 @technologies.command()
 @click.argument("technology", metavar="NAME|PATH")
+@command_options.NGSPICE
 def check(technology: str) -> None:
     """Simulate every wrapper device and check it; status 1 if a check fails.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ..declare.bench import Floats
 from ..spice.batch import Batch
 from ..spice.ngspice import Outcome
-from ..spice.pool import Simulator
+from ..spice.simulator import Simulator
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,12 @@ class Outcome:
     spent_s: float = 0.0
 
 
+def named_library() -> str:
+    """Absolute path of the library that ``NGSPICE_LIBRARY_PATH`` or ``--ngspice`` names; empty if none is named."""
+    chosen = os.environ.get(LIBRARY_PATH)
+    return str(Path(chosen).absolute()) if chosen else ""
+
+
 def find_library() -> str:
     """Path or name of the ngspice shared library.
 
@@ -95,7 +101,7 @@ def find_library() -> str:
                 f"{LIBRARY_PATH} = {chosen} is a folder; it must be the path of the library itself, such as "
                 f"{Path(chosen) / 'libngspice.so.0'}"
             )
-        return str(Path(chosen).absolute())  # a child process has another working directory
+        return named_library()  # a child process has another working directory
     roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
     for root in roots:
         for name in ("lib/libngspice.so.0", "lib/libngspice.so", "lib/libngspice.dylib"):
