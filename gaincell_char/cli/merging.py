@@ -39,7 +39,7 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     wanted = read_specs(planned, specs)
     manifest.check_places(folder, *manifest.FOLDERS)
     with Pool(workers, timeout_s=timeout) as pool:
-        manifest.check_simulator(folder, pool.start())
+        manifest.check_simulator(folder, pool.start(planned.plan.technology.compiled_files))
         began = time.perf_counter()
         finished = collect_samples(planned, n, folder, (), say)
         finish(analyse_samples(planned, finished, n, folder, pool=pool, specs=wanted), folder, began)

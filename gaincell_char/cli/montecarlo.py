@@ -118,7 +118,7 @@ def _tell(planned: Campaign, done: execute.CampaignProgress, out: Path) -> None:
 def _replay(planned: Campaign, out: Path, text: str, timeout: float) -> None:
     sample, point = parse_id(planned, text)
     if (out / manifest.MANIFEST).exists():
-        manifest.compare(out, planned.manifest(0, start_anywhere()))
+        manifest.compare(out, planned.manifest(0, start_anywhere(planned.plan.technology.compiled_files)))
     again = replay(planned, sample, point, timeout_s=timeout)
     click.echo(again.deck.text, nl=False)
     where = f" (its copy in the deck is {again.instance})" if again.instance else ""

@@ -6,7 +6,7 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Self, TypeVar
 
@@ -14,7 +14,7 @@ from ..errors import NgspiceMissingError, ParameterError
 from ..storage.scratch import remove_leftovers
 from .deck import Deck
 from .ngspice import Outcome, find_library, named_library
-from .simulator import Simulator
+from .simulator import Simulator, check_loads
 
 _LARGEST_CHUNK = 32
 _SHORTEST_TIMEOUT_S, _LONGEST_TIMEOUT_S = 0.1, 1e6
@@ -98,13 +98,20 @@ class Pool:
         """Name and version of the simulator, and the path of its library if one was named: attributes of results."""
         return {"simulator": f"ngspice {self.version}", **({"library": self.library} if self.library else {})}
 
-    def start(self) -> str:
+    def start(self, compiled: Collection[str] = ()) -> str:
         """Start a simulator unless one is running, and return its name and version: ``"ngspice 39"``.
+
+        Parameters
+        ----------
+        compiled : collection of str
+            Files of compiled models that it must be able to load.
 
         Raises
         ------
         NgspiceMissingError
             If no simulator starts.
+        RequestError
+            If this version does not load compiled models.
         """
         if not self.version:
             simulator = self._free.get()
@@ -112,6 +119,7 @@ class Pool:
                 simulator.start()
             finally:
                 self._free.put(simulator)
+        check_loads(self.version, compiled)
         return self.provenance["simulator"]
 
     def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck], *, count: int) -> Iterator[tuple[Any, Outcome]]:

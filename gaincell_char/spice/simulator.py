@@ -3,10 +3,10 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe
 
-from ..errors import NgspiceMissingError
+from ..errors import NgspiceMissingError, RequestError
 from ..storage.scratch import Scratch
 from ..storage.untrusted import printable
 from .batch import Batch
@@ -19,6 +19,31 @@ _START_TIMEOUT_S = 60.0
 _MOST_DEATHS = 3
 Work = Sequence[Deck] | Batch
 """Work for a child process: decks to simulate, or a batch to simulate and measure."""
+
+_OLDEST_WITH_COMPILED = 43
+"""First version of ngspice that loads compiled Verilog-A by default, by its release notes."""
+
+
+def check_loads(version: str, compiled: Collection[str]) -> None:
+    """Check that a version of ngspice loads compiled models.
+
+    Parameters
+    ----------
+    version : str
+        Version of ngspice, for example ``"39"``.
+    compiled : collection of str
+        Files of compiled models; none is needed if it is empty.
+
+    Raises
+    ------
+    RequestError
+        If it does not; the message states what is needed.
+    """
+    if compiled and int(version.partition(".")[0]) < _OLDEST_WITH_COMPILED:
+        raise RequestError(
+            f"the models of this technology are compiled Verilog-A, which needs ngspice {_OLDEST_WITH_COMPILED} or "
+            f"newer; the library is ngspice {version}: name a newer one with --ngspice PATH, or in {LIBRARY_PATH}"
+        )
 
 
 class Simulator:
@@ -88,6 +113,7 @@ class Simulator:
             # It started before, so memory or disk is full.  Finished points must be kept.
             yield Outcome(vectors={}, reason=f"ngspice does not start again: {error}", fatal=True)
             return
+        check_loads(self.version, _compiled(decks))
         with contextlib.suppress(OSError):  # a child that has ended is detected in _receive
             connection.send(decks)
         for _ in range(len(decks)):
@@ -156,3 +182,9 @@ class Simulator:
             self._process.wait()
             return self._last_words()[-500:]
         return hello
+
+
+def _compiled(work: Work) -> set[str]:
+    """Files of compiled models of decks."""
+    decks = work.decks if isinstance(work, Batch) else work
+    return {file for deck in decks for file in deck.template.compiled}

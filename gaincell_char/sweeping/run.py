@@ -178,6 +178,7 @@ def _any_template(
         options=tuple(options.items()),
         body=f"{read.text}\n.save {' '.join(map(_vector, vectors))}" if vectors else read.text,
         save=tuple(vectors),
+        compiled=read.compiled,
     )
 
 
