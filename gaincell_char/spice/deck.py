@@ -102,7 +102,7 @@ class Deck:
         options = " ".join(f"{name}={value:g}" for name, value in t.options)
         head = [f"* {t.title}", f".temp {t.temp:g}", *([f".options {options}"] if options else [])]
         params = [f".param {name}={value!r}" for name, value in self.params.items()]
-        first = _control(f'pre_osdi "{file}"' for file in compiled)
+        first = _control(f"pre_osdi {file}" for file in compiled)
         last = _control(alter(target, value) for target, value in alters.items())
         # ngspice runs the analyses of a deck from the last to the first.
         analyses = [f".{command}" for command in reversed(self.analysis.commands())]

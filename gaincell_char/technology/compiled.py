@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +22,7 @@ _INCLUDE = re2.compile(r'`include\b[ \t]*(?:"([^"\n]{1,400})")?')
 _MOST_FILES = 200
 _MOST_COMPILED = 256 * untrusted.MIB
 _HASH = 16
+_PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
 # Included files that a compiler brings along, by the reference manual of Verilog-AMS.
 _STANDARD = frozenset(("disciplines.vams", "discipline.h", "disciplines.h", "constants.vams", "constants.h"))
 
@@ -105,7 +107,7 @@ def _compiled(source: str, texts: Mapping[str, str], where: str) -> CompiledMode
     key, home, compiler = origin.hexdigest(), compiled_folder(), find_compiler()
     if compiler is None:
         if before := sorted(home.glob(f"{stem}-{key[:_HASH]}-*.osdi")):
-            return CompiledModel(file=str(before[-1]), origin=key)
+            return CompiledModel(file=_plain(before[-1], where), origin=key)
         raise TechnologyError(
             f"technology {printable(where)}: {name} must be compiled with openvaf-r, which is not found: "
             f"gaincell tech get {printable(where)} downloads it where the technology names a package, "
@@ -115,7 +117,7 @@ def _compiled(source: str, texts: Mapping[str, str], where: str) -> CompiledMode
     target = home / f"{stem}-{key[:_HASH]}-{version[:_HASH]}.osdi"
     if not target.exists():
         compile_source(compiler, texts, name, target, where)
-    return CompiledModel(file=str(target), origin=key)
+    return CompiledModel(file=_plain(target, where), origin=key)
 
 
 def compiled_folder() -> Path:
@@ -132,4 +134,14 @@ def _trusted(file: Path, folder: Path, where: str) -> CompiledModel:
             f"technology {printable(where)}: {shown(file.name)} is a program, which ngspice would run; if you trust "
             f"it, set {TRUSTED}={origin}, or name its Verilog-A source in veriloga instead"
         )
-    return CompiledModel(file=str(file.resolve()), origin=origin)
+    return CompiledModel(file=_plain(file.resolve(), where), origin=origin)
+
+
+def _plain(file: Path, where: str) -> str:
+    """Path of a compiled model, which a printed deck contains: ngspice reads blanks and some characters as commands."""
+    if not _PLAIN.fullmatch(str(file)):
+        raise TechnologyError(
+            f"technology {printable(where)}: {shown(str(file))} has a blank or another character that ngspice cannot "
+            "read in a path; set XDG_CACHE_HOME to a folder of letters, digits and _.+-, or move the technology there"
+        )
+    return str(file)
