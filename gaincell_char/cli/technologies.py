@@ -63,9 +63,8 @@ def get(technology: str) -> None:
     \b
     Example:  gaincell tech get sky130
     """
-    say(f"the models of {technology} are in {fetch_models.fetch_models(technology)}")
-    for file in fetch_models.compile_sources(technology):
-        say(f"compiled Verilog-A is in {file}")
+    for sentence in fetch_models.fetch(technology):
+        say(sentence)
 
 
 @click.group("new", cls=command_options.Group)

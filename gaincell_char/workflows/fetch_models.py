@@ -9,6 +9,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from .. import registry
@@ -22,6 +23,23 @@ _TIMEOUT_S = 600.0
 _LARGEST_PACKAGE = 1024 * 2**20
 # Exceptions of zipfile for a damaged, encrypted (RuntimeError) or unsupported member.
 _NOT_UNPACKED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError)
+
+
+def fetch(name: str) -> Iterator[str]:
+    """Download what a technology needs and compile its Verilog-A sources; yield a sentence for each result.
+
+    Raises
+    ------
+    RequestError
+        If the technology needs nothing, or names no package with its model files.
+    TechnologyError
+        If a download or a compilation fails.
+    """
+    described = registry.describe_technology(name)
+    if described.models or not described.veriloga:
+        yield f"the models of {printable(name)} are in {fetch_models(name)}"
+    for file in compile_sources(name):
+        yield f"compiled Verilog-A is in {file}"
 
 
 def fetch_models(name: str) -> Path:
