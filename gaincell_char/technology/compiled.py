@@ -11,6 +11,7 @@ import re2
 
 from ..errors import TechnologyError
 from ..storage import untrusted
+from ..storage.tables import write_atomically
 from ..storage.untrusted import printable, shown
 from .compiler import OPENVAF, compile_source, compiler_version, find_compiler
 from .toml_tables import CompiledModel, VerilogA
@@ -125,7 +126,7 @@ def compiled_folder() -> Path:
 
 
 def _trusted(file: Path, folder: Path, where: str) -> CompiledModel:
-    """Return a model that came compiled, if the user trusts it: loading it runs its program."""
+    """Return a copy of a model that came compiled, if the user trusts it: loading it runs its program."""
     data = untrusted.read_bytes(file, "compiled model", most=_MOST_COMPILED, error=TechnologyError, below=folder)
     origin = hashlib.sha256(data).hexdigest()
     if origin not in os.environ.get(TRUSTED, "").split():
@@ -133,7 +134,11 @@ def _trusted(file: Path, folder: Path, where: str) -> CompiledModel:
             f"technology {printable(where)}: {shown(file.name)} is a program, which ngspice would run; if you trust "
             f"it, set {TRUSTED}={origin}, or name its Verilog-A source in veriloga instead"
         )
-    return CompiledModel(file=_plain(file.resolve(), where), origin=origin)
+    # The copy cannot change after the check, and its name states its content, as the hash of a deck needs it.
+    target = compiled_folder() / f"{file.stem}-{origin[:_HASH]}.osdi"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, lambda part: part.write_bytes(data))
+    return CompiledModel(file=_plain(target, where), origin=origin)
 
 
 def _plain(file: Path, where: str) -> str:

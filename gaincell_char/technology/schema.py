@@ -283,7 +283,7 @@ def line_of(toml: str, place: Sequence[str]) -> int:
     return found
 
 
-def with_compiled(technology: Technology, compiled: Sequence[CompiledModel]) -> Technology:
+def with_compiled(technology: Technology, compiled: Iterable[CompiledModel]) -> Technology:
     """Return the technology with its compiled models."""
     return technology.model_copy(update={"compiled": tuple(compiled)})
 
