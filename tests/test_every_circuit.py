@@ -449,7 +449,7 @@ OTHERS = [
 
 
 BETWEEN_VERSIONS = 3e-4
-"""Allowed difference of results of ngspice 39 and 46, as a fraction of the full range: 1e-4 for the current of a cell."""
+"""Allowed difference of ngspice 39 and 46, as a fraction of the full range: 1e-4 for the current of a cell."""
 
 
 @pytest.mark.parametrize(
