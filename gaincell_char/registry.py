@@ -137,8 +137,10 @@ def _base_text(name: str, manifest: Path) -> str:
             f"{manifest}: base: no built-in technology {name!r}; have {', '.join(technology_names())}"
         )
     base = describe_technology(name)
-    if base.base or base.models:
-        raise TechnologyError(f"{manifest}: base: {base.name} needs foundry model files; only its text can be shared")
+    if base.base or base.models or base.veriloga or base.osdi:
+        raise TechnologyError(
+            f"{manifest}: base: {base.name} needs model files or compiled models; only its text can be shared"
+        )
     return base.text
 
 

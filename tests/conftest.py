@@ -139,6 +139,57 @@ def _check_little(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verify, "_POINTS", 1)
 
 
+NEWER = Path(os.environ.get("GAINCELL_NGSPICE46") or Path(__file__).parents[1] / ".ngspice46/lib/libngspice.so.0")
+"""Library of ngspice 46, which `./go test` puts here."""
+
+
+@pytest.fixture(scope="session")
+def newer_ngspice() -> Path:
+    """Library of an ngspice that loads compiled models; the program of the same version is ``../bin/ngspice``."""
+    if not NEWER.exists():
+        if os.environ.get("GAINCELL_REQUIRE_NGSPICE46") == "1":
+            pytest.fail(f"{NEWER} is missing", pytrace=False)
+        pytest.skip("no ngspice 46: tools/unpack_ngspice46.sh .ngspice46")
+    return NEWER
+
+
+@pytest.fixture
+def other_ngspice(newer_ngspice: Path) -> Path:
+    """Library of another version than the one that other tests run."""
+    if os.environ.get("NGSPICE_LIBRARY_PATH") == str(newer_ngspice):
+        pytest.skip("this run has one version of ngspice")
+    return newer_ngspice
+
+
+def _needs_newer(value: object) -> bool:
+    """Whether a parameter of a test is the name of a technology with compiled models."""
+    return isinstance(value, str) and value in registry.technology_names() and bool(_sources(value))
+
+
+@cache
+def _sources(technology: str) -> tuple[str, ...]:
+    models = registry.technology_models(technology)
+    return models.veriloga if models else ()
+
+
+@pytest.fixture(autouse=True)
+def _newer_where_needed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests of a technology with compiled models run a version that loads them."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec and request.node.get_closest_marker("ngspice") and any(map(_needs_newer, callspec.params.values())):
+        monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(request.getfixturevalue("newer_ngspice")))
+
+
+@pytest.fixture(scope="session")
+def newer_pool(newer_ngspice: Path) -> Iterator[Pool]:
+    """One simulator that loads compiled models."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NGSPICE_LIBRARY_PATH", str(newer_ngspice))
+        with Pool(1) as simulators:
+            simulators.start()
+            yield simulators
+
+
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Pool]:
     """One simulator: pytest-xdist runs as many test processes as there are cores."""

@@ -167,7 +167,7 @@ def test_each_power_has_one_holder():
     wrong += _misused(
         imported=starts,
         said=r"\bos\.(system|popen|fork|exec|spawn|posix_spawn)",
-        by=("spice.preloaded", "spice.worker", "workflows.fetch_models", "storage.isolated"),
+        by=("spice.preloaded", "spice.worker", "workflows.fetch_models", "storage.isolated", "technology.compiler"),
     )
     wrong += _misused(
         imported=r"(click|rich)\b", said=r"(?<![\w.])print\(|\bsys\.std(out|err)", by=("cli", "storage.isolated")

@@ -17,7 +17,7 @@ from gaincell_char.spice.copies import inside, probe, stacked, unstacked
 from gaincell_char.spice.hierarchy import find_devices
 from gaincell_char.spice.measure import measure
 from gaincell_char.spice.netlist import as_netlist
-from gaincell_char.spice.pool import Simulator
+from gaincell_char.spice.simulator import Simulator
 
 PROCESS = ("process_vth_n", "process_c")
 LIBRARY = """

@@ -448,6 +448,10 @@ OTHERS = [
 ]
 
 
+BETWEEN_VERSIONS = 3e-4
+"""Allowed difference of ngspice 39 and 46, as a fraction of the full range: 1e-4 for the current of a cell."""
+
+
 @pytest.mark.parametrize(
     ("technology", "name"),
     [*OTHERS, *((registry.DEFAULT_TECHNOLOGY, name) for name in RECORDS)],
@@ -473,7 +477,9 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
         [selection] = [selection for selection in found if selection.conditions == stored.conditions]
         error = model(*selection.inputs.values(), **stored.values()) - selection.output
         worst = max(abs(e.worst) for e in (stored.fitted, stored.cross_validation, stored.fresh))
-        assert np.abs(error).max() <= 1.05 * worst, stored.model
+        same = record.provenance.simulator == pool.provenance["simulator"]
+        version = 0.0 if same else BETWEEN_VERSIONS * np.ptp(selection.output)
+        assert np.abs(error).max() <= 1.05 * worst + version, stored.model
 
 
 def two_points(request, stored):

@@ -25,6 +25,7 @@ from gaincell_char.declare.bench import Op, Output, Tran
 from gaincell_char.errors import NgspiceMissingError, RequestError, SimulationError, StorageError
 from gaincell_char.spice import ngspice, preloaded
 from gaincell_char.spice import pool as pools
+from gaincell_char.spice import simulator as simulators
 from gaincell_char.spice.deck import Deck, Template
 from gaincell_char.spice.ngspice import Outcome
 from gaincell_char.spice.pool import Pool
@@ -285,7 +286,7 @@ def test_a_simulator_that_dies_while_idle_is_replaced():
 
 @pytest.mark.ngspice
 def test_a_simulator_that_somebody_ends_while_it_starts_is_started_again(monkeypatch):
-    start, begun = pools.start_worker, []
+    start, begun = simulators.start_worker, []
 
     def killed_at_once(*words, **how):
         process = start(*words, **how)
@@ -295,7 +296,7 @@ def test_a_simulator_that_somebody_ends_while_it_starts_is_started_again(monkeyp
         return process
 
     with Pool(1) as pool:
-        monkeypatch.setattr(pools, "start_worker", killed_at_once)
+        monkeypatch.setattr(simulators, "start_worker", killed_at_once)
         assert outcomes(pool, [GOOD])[0].reason == ""
     assert len(begun) == 2
 

@@ -13,7 +13,8 @@ import pytest
 from gaincell_char import registry
 from gaincell_char.errors import NgspiceMissingError
 from gaincell_char.spice import preloaded
-from gaincell_char.spice.pool import Pool, Simulator
+from gaincell_char.spice.pool import Pool
+from gaincell_char.spice.simulator import Simulator
 from gaincell_char.sweeping.run import characterize
 
 pytestmark = [
@@ -137,7 +138,7 @@ def test_how_one_ended_is_known():
 
 COPIED = """
 import os
-from gaincell_char.spice.pool import Simulator
+from gaincell_char.spice.simulator import Simulator
 
 def parent(pid):
     return int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])

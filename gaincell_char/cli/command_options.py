@@ -3,6 +3,8 @@
 Invalid options are rejected before any simulation starts.
 """
 
+import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from click.types import FloatParamType, IntParamType
 
 from .. import registry
 from ..errors import ParameterError
+from ..spice.ngspice import LIBRARY_PATH
 from ..spice.pool import check_timeout
+from ..storage.untrusted import printable
 from .assignments import assignments
 
 
@@ -78,12 +82,53 @@ def _timeout(_context: click.Context, _parameter: click.Parameter, value: float)
     return check_timeout(value)
 
 
+def _use_library(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Let every simulator of the command load a library: option and variable name it in one way."""
+    if path is None:
+        return
+    try:
+        with path.open("rb") as file:
+            found = file.read(4)
+    except OSError as error:
+        why = "is a folder" if path.is_dir() else f"cannot be read ({error.strerror})"
+        raise ParameterError(f"--ngspice {printable(str(path))} {why}; {_LIBRARY_WANTED}") from None
+    if found not in _LIBRARY_MAGIC:
+        raise ParameterError(f"--ngspice {printable(str(path))} is not a shared library; {_LIBRARY_WANTED}")
+    context.with_resource(_named_library(path.parent.resolve() / path.name))
+
+
+@contextlib.contextmanager
+def _named_library(path: Path) -> Iterator[None]:
+    """Set the variable that names the library, and restore it at the end of the command."""
+    before = os.environ.get(LIBRARY_PATH)
+    os.environ[LIBRARY_PATH] = str(path)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[LIBRARY_PATH]
+        else:
+            os.environ[LIBRARY_PATH] = before
+
+
+_LIBRARY_WANTED = "give the library of ngspice itself, such as /usr/lib/libngspice.so.0"
+_LIBRARY_MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""First bytes of a shared library: ELF, Mach-O of one architecture, Mach-O of several."""
+
 TECH = click.option(
     "--tech", default=registry.DEFAULT_TECHNOLOGY, show_default=True, help="Technology: name or folder."
 )
 WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Simulator processes; one per core by default.")
 TIMEOUT = click.option(
     "--timeout", default=60.0, show_default=True, callback=_timeout, help="Time limit of one simulation [s]."
+)
+NGSPICE = click.option(
+    "--ngspice",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    callback=_use_library,
+    expose_value=False,
+    help="Library of ngspice, a file libngspice.so.0; by default the one that is found.",
 )
 SET = assignments("--set", "settings", help="Set a parameter to a fixed value.")
 NETLIST = click.option(

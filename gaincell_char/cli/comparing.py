@@ -79,6 +79,7 @@ if TYPE_CHECKING:
 @command_options.TECH
 @command_options.WORKERS
 @command_options.TIMEOUT
+@command_options.NGSPICE
 @click.pass_context
 def compare_(
     context: click.Context,

@@ -48,6 +48,7 @@ _TECHS = click.option(
 @_TECHS
 @command_options.WORKERS
 @command_options.TIMEOUT
+@command_options.NGSPICE
 @command_options.INTERRUPTS
 def run(
     interrupts: Interrupts,

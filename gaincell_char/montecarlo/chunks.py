@@ -1,13 +1,13 @@
 """Groups of samples for one simulator, and their results."""
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..declare.bench import Floats
 from ..spice.batch import Batch
 from ..spice.ngspice import Outcome
-from ..spice.pool import Simulator
+from ..spice.simulator import Simulator, check_loads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,10 +111,23 @@ def simulate_pickled(payload: bytes, timeout_s: float) -> list[Group]:
         simulator.close()
 
 
-def start_anywhere() -> str:
-    """Start a simulator in a new process, and return its name and version: ``"ngspice 39"``."""
+def start_anywhere(compiled: Collection[str] = ()) -> str:
+    """Start a simulator in a new process, and return its name and version: ``"ngspice 39"``.
+
+    Parameters
+    ----------
+    compiled : collection of str
+        Files of compiled models that it must be able to load.
+
+    Raises
+    ------
+    RequestError
+        If this version does not load compiled models.
+    """
     simulator = Simulator()
     try:
-        return f"ngspice {simulator.start()}"
+        version = simulator.start()
+        check_loads(version, compiled)
+        return f"ngspice {version}"
     finally:
         simulator.close()

@@ -120,7 +120,7 @@ def run_campaign(
     timeout_s = _timeout(timeout_s, pool)
     folder, part, n = as_folder(folder), check_part(part), campaign.check_samples(check_count("n", n))
     with Pool(timeout_s=timeout_s) if pool is None else contextlib.nullcontext(pool) as where:
-        simulator = _simulator_of(where)
+        simulator = _simulator_of(where, campaign.plan.technology.compiled_files)
         manifest.open_folder(folder, campaign.manifest(n, simulator))
         began = time.perf_counter()
         work = _Work(campaign, n)
@@ -167,9 +167,9 @@ def _timeout(timeout_s: float | None, pool: Pool | Executor | None) -> float:
     return timeout_s
 
 
-def _simulator_of(pool: Pool | Executor) -> str:
-    """Name and version of the simulator: ``"ngspice 39"``."""
-    return pool.start() if isinstance(pool, Pool) else pool.submit(start_anywhere).result()
+def _simulator_of(pool: Pool | Executor, compiled: Sequence[str]) -> str:
+    """Name and version of the simulator, ``"ngspice 39"``, which loads the compiled models."""
+    return pool.start(compiled) if isinstance(pool, Pool) else pool.submit(start_anywhere, compiled).result()
 
 
 def _simulate_elsewhere(executor: Executor, chunks: Iterable[Chunk], timeout_s: float) -> Iterator[Group]:

@@ -11,7 +11,7 @@ from ..errors import ParameterError, SimulationError
 from ..spice.batch import Batch
 from ..spice.copies import copy_name
 from ..spice.deck import Deck
-from ..spice.pool import Simulator
+from ..spice.simulator import Simulator
 from ..storage.untrusted import shown
 from .campaign import Campaign
 

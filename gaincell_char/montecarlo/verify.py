@@ -11,7 +11,7 @@ from ..declare.bench import Floats
 from ..errors import SimulationError
 from ..spice.deck import Deck
 from ..spice.measure import measure
-from ..spice.pool import Simulator
+from ..spice.simulator import Simulator
 from ..sweeping.run import OK
 from .campaign import Campaign
 

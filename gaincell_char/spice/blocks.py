@@ -45,7 +45,7 @@ def _selected(library: Netlist, kept: set[str]) -> Netlist:
     blocks: dict[str, list[Item]] = {"": []}
     for item in library.items:
         blocks.setdefault(block_name(item), []).append(item)
-    return Netlist(tuple(item for name, items in blocks.items() if name in kept for item in items))
+    return Netlist(tuple(item for name, items in blocks.items() if name in kept for item in items), library.compiled)
 
 
 def _words(items: Iterable[Item]) -> set[str]:

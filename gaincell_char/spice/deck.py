@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from textwrap import dedent
 
 from ..declare.bench import Analysis, Bench, Noise
@@ -38,6 +39,8 @@ class Template:
         Models, wrapper devices, subcircuits, stimulus, ``.ic`` and ``.save``.
     save : tuple of str
         Vectors to return.
+    compiled : tuple of str
+        Files of compiled Verilog-A models, loaded before the deck.
     """
 
     title: str
@@ -45,6 +48,7 @@ class Template:
     options: tuple[tuple[str, float], ...]
     body: str
     save: tuple[str, ...]
+    compiled: tuple[str, ...] = ()
 
     @property
     def netlist(self) -> Netlist:
@@ -86,20 +90,29 @@ class Deck:
     @property
     def text(self) -> str:
         """The deck, first line to ``.end``."""
+        return self._text(self.template.compiled, self.alters)
+
+    @property
+    def plain(self) -> str:
+        """The deck without commands: compiled models are loaded and device values are set by the session."""
+        return self._text((), {})
+
+    def _text(self, compiled: Sequence[str], alters: Mapping[str, float]) -> str:
         t = self.template
         options = " ".join(f"{name}={value:g}" for name, value in t.options)
         head = [f"* {t.title}", f".temp {t.temp:g}", *([f".options {options}"] if options else [])]
         params = [f".param {name}={value!r}" for name, value in self.params.items()]
-        alters = [alter(target, value) for target, value in self.alters.items()]
-        control = [".control", *alters, ".endc"] if alters else []
+        first = _control(f"pre_osdi {file}" for file in compiled)
+        last = _control(alter(target, value) for target, value in alters.items())
         # ngspice runs the analyses of a deck from the last to the first.
         analyses = [f".{command}" for command in reversed(self.analysis.commands())]
-        return "\n".join([*head, *params, t.body, *analyses, *control, ".end", ""])
+        return "\n".join([*head, *first, *params, t.body, *analyses, *last, ".end", ""])
 
     @property
     def digest(self) -> str:
-        """Hash of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        """Hash of the text; of a compiled model its name, which states what it was compiled from, and no folder."""
+        text = self._text([PurePath(file).name for file in self.template.compiled], self.alters)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +121,12 @@ class Conditions:
 
     temp: float
     options: Mapping[str, float]
+
+
+def _control(commands: Iterable[str]) -> list[str]:
+    """Lines of a block of commands; none without commands."""
+    lines = list(commands)
+    return [".control", *lines, ".endc"] if lines else []
 
 
 def alter(target: str, value: float) -> str:
@@ -172,7 +191,9 @@ def render(
         raise NetlistError(f"{title}: {error}") from None
     check_instances(whole)  # a missing device has one reason in all benches
     options = tuple(conditions.options.items())
-    return Template(title=title, temp=conditions.temp, options=options, body=whole.text, save=save)
+    return Template(
+        title=title, temp=conditions.temp, options=options, body=whole.text, save=save, compiled=kept.compiled
+    )
 
 
 def _bench(bench: Bench, save: Sequence[str]) -> Netlist:

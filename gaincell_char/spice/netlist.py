@@ -43,9 +43,18 @@ Item = Card | Subcircuit
 
 @dataclass(frozen=True)
 class Netlist:
-    """Cards and subcircuits, in order."""
+    """Cards and subcircuits, in order.
+
+    Attributes
+    ----------
+    items : tuple of Card or Subcircuit
+        The cards and subcircuits.
+    compiled : tuple of str
+        Files of compiled Verilog-A models that its elements need; only a technology names them.
+    """
 
     items: tuple[Item, ...] = ()
+    compiled: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, cards: Iterable[Card]) -> Self:
@@ -73,7 +82,8 @@ class Netlist:
         return cls(tuple(top))
 
     def __add__(self, other: "Netlist") -> "Netlist":
-        return Netlist((*self.items, *other.items))
+        compiled = tuple(dict.fromkeys((*self.compiled, *other.compiled)))
+        return Netlist((*self.items, *other.items), compiled)
 
     @cached_property
     def text(self) -> str:

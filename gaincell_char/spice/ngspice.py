@@ -74,6 +74,12 @@ class Outcome:
     spent_s: float = 0.0
 
 
+def named_library() -> str:
+    """Absolute path of the library that ``NGSPICE_LIBRARY_PATH`` or ``--ngspice`` names; empty if none is named."""
+    chosen = os.environ.get(LIBRARY_PATH)
+    return str(Path(chosen).absolute()) if chosen else ""
+
+
 def find_library() -> str:
     """Path or name of the ngspice shared library.
 
@@ -95,7 +101,7 @@ def find_library() -> str:
                 f"{LIBRARY_PATH} = {chosen} is a folder; it must be the path of the library itself, such as "
                 f"{Path(chosen) / 'libngspice.so.0'}"
             )
-        return str(Path(chosen).absolute())  # a child process has another working directory
+        return named_library()  # a child process has another working directory
     roots = [Path(root) for root in (os.environ.get("CONDA_PREFIX"), sys.prefix, "/opt/homebrew", "/usr/local") if root]
     for root in roots:
         for name in ("lib/libngspice.so.0", "lib/libngspice.so", "lib/libngspice.dylib"):
@@ -176,6 +182,7 @@ class Session:
         self._parsed: dict[str, float] = {}
         self._current: dict[str, float] = {}
         self._altered: tuple[str, ...] = ()
+        self._compiled: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -186,6 +193,9 @@ class Session:
         """Simulate one deck and return its saved vectors, or the reason of a failure."""
         self._binding.messages.clear()
         self._binding._stdout.clear()  # the list of PySpice would grow without limit
+        if self._compiled and deck.template.compiled not in ((), self._compiled):
+            # Two technologies may compile different sources to one device; a new process knows neither.
+            return Outcome(vectors={}, reason="other compiled models are loaded", fatal=True, died=True)
         if not all(map(math.isfinite, (*deck.params.values(), *deck.alters.values()))):
             # ngspice would silently keep the previous value.
             return self._failed("a parameter is not a finite number")
@@ -235,13 +245,22 @@ class Session:
             self._command("remcirc")
             self._binding.messages.clear()
         self._loaded = True
-        text = replace(deck, alters={}).text
-        lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in text.split("\n")]
+        self._load_compiled(deck.template.compiled)
+        lines = [ffi.new("char[]", line.encode("ascii", "replace")) for line in deck.plain.split("\n")]
         self._library.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
         self._template = deck.template
         self._sources = deck.template.alterable
         self._parsed = dict(deck.params)
         self._altered = tuple(deck.alters)
+
+    def _load_compiled(self, files: Sequence[str]) -> None:
+        """Load compiled models, each once: their devices stay known to ngspice until its process ends."""
+        for number, file in enumerate(files if not self._compiled else ()):
+            # Under a plain name in the own folder: a path could contain characters that ngspice reads as commands.
+            name = f"model{number}.osdi"
+            Path(name).symlink_to(file)
+            self._command(f"osdi ./{name}")
+        self._compiled = self._compiled or tuple(files)
 
     def _command(self, text: str) -> None:
         self._commands += 1

@@ -42,7 +42,7 @@ _IGNORED = _ANALYSES | _PRINTED
 # With fewer words ngspice silently assumes 1 mOhm for a resistor, or crashes.
 _FEWEST_WORDS = {"r": 4, "c": 4, "l": 4, "v": 3, "i": 3, ".model": 3, ".ends": 1, ".else": 1, ".endif": 1}
 # Number of names before the first value; an m may have three nodes.
-_FEWEST_NAMES = {"m": 5, "k": 3, "x": 2, ".subckt": 1, ".global": 1}
+_FEWEST_NAMES = {"m": 5, "k": 3, "n": 3, "x": 2, ".subckt": 1, ".global": 1}
 # A block that is not closed ends the process of ngspice.
 _CLOSED_BY = {".subckt": ".ends", ".if": ".endif"}
 # Number of nodes, models or other elements after the name of an element; for an x, all words before its parameters.
@@ -152,7 +152,7 @@ def _names(card: Card) -> Sequence[str]:
             return card.positional[1:]
         case ".model":
             return card.words[1:2]
-        case "x":
+        case "x" | "n":
             return card.positional
         case kind if kind.startswith("."):
             return ()

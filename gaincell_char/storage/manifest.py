@@ -189,10 +189,37 @@ def compare(folder: Path, here: Manifest) -> None:
             "old and new results are not mixed"
         )
     elif not why_not and other_simulator:
-        why_not = f"it was simulated by {_short(there.simulator)}, not by {here.simulator}"
+        why_not = _other_simulator(there.simulator, here.simulator)
     why_not = why_not or "the netlist, the technology or the records have changed since"
     raise RequestError(
         f"{shown_path(folder)} contains a different campaign: {why_not}; choose another folder, or the same request"
+    )
+
+
+def check_simulator(folder: Path, simulator: str) -> None:
+    """Check that the points in a folder were simulated by the version that is to continue with them.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a campaign.
+    simulator : str
+        Name and version, for example ``"ngspice 39"``.
+
+    Raises
+    ------
+    RequestError
+        If they were simulated by another version.
+    """
+    there = read_manifest(folder).simulator
+    if there != simulator:
+        raise RequestError(f"{shown_path(folder)}: {_other_simulator(there, simulator)}")
+
+
+def _other_simulator(there: str, here: str) -> str:
+    return (
+        f"it was simulated by {_short(there)}, not by {here}, and results of different versions are not mixed: "
+        "name the library of that version with --ngspice"
     )
 
 

@@ -93,7 +93,7 @@ def characterize(
         table.add(point, outcome)
         progress()
     return Result(
-        dataset=table.dataset(pool.version), failures=tuple(failure for _, failure in sorted(table.failures.items()))
+        dataset=table.dataset(pool.provenance), failures=tuple(failure for _, failure in sorted(table.failures.items()))
     )
 
 
@@ -178,6 +178,7 @@ def _any_template(
         options=tuple(options.items()),
         body=f"{read.text}\n.save {' '.join(map(_vector, vectors))}" if vectors else read.text,
         save=tuple(vectors),
+        compiled=read.compiled,
     )
 
 
@@ -281,7 +282,7 @@ class _GridTable:
             self.values[name][point.index] = value
         return reason
 
-    def dataset(self, version: str) -> xr.Dataset:
+    def dataset(self, simulator: Mapping[str, str]) -> xr.Dataset:
         plan, bench = self.plan, self.plan.bench
         dims = tuple(plan.dims)
         coords: dict[str, Any] = {
@@ -308,7 +309,7 @@ class _GridTable:
         }
         data["status"] = (dims, self.status, {"long_name": "ok, failed or not run"})
         data["reason"] = (dims, self.reason, {"long_name": "why a point has no result"})
-        return self._derive(xr.Dataset(data, coords, self._attrs(version)))
+        return self._derive(xr.Dataset(data, coords, self._attrs(simulator)))
 
     def _derive(self, dataset: xr.Dataset) -> xr.Dataset:
         for derived in self.plan.bench.derived:
@@ -317,7 +318,7 @@ class _GridTable:
                 dataset[derived.name].attrs = {"units": derived.unit, "long_name": derived.doc}
         return dataset
 
-    def _attrs(self, version: str) -> dict[str, Any]:
+    def _attrs(self, simulator: Mapping[str, str]) -> dict[str, Any]:
         plan = self.plan
         return {
             "circuit": plan.circuit.name,
@@ -327,7 +328,7 @@ class _GridTable:
             "plan_digest": plan.digest,
             "parameters": json.dumps(dict(plan.fixed)),
             "options": json.dumps(dict(plan.options)),
-            "simulator": f"ngspice {version}",
+            **simulator,
             "package": f"gaincell-char {__version__}",
             "n_points": plan.size,
             "n_ok": int((self.status == OK).sum()),

@@ -7,10 +7,11 @@ from ..errors import NetlistError, TechnologyError
 from ..spice.netlist_files import reader_below
 from ..spice.reader import read_netlist
 from ..storage import untrusted
+from .compiled import compile_models
 from .library import assemble, section_files
 from .locate import find_models, how_to_get, pdk_root
 from .mismatch import mismatch_faults
-from .schema import Fault, Technology, parse_technology, with_libraries
+from .schema import Fault, Technology, parse_technology, with_compiled, with_libraries
 
 MANIFEST = "technology.toml"
 
@@ -52,7 +53,7 @@ def describe_folder(
 
 
 def with_models(described: Technology, folder: Path, name: str) -> Technology:
-    """Add the foundry model files to a technology, if it needs any.
+    """Add the foundry model files and the compiled models to a technology, if it needs any.
 
     Parameters
     ----------
@@ -66,14 +67,15 @@ def with_models(described: Technology, folder: Path, name: str) -> Technology:
     Raises
     ------
     TechnologyError
-        If the model files are missing or have another version.
+        If the model files are missing or have another version, or a Verilog-A source cannot be compiled.
     """
     models = described.models
     if models is None:
-        return described
+        return with_compiled(described, compile_models([(folder, described)], name))
     home = find_models(folder, models)
     if home is None:
         raise TechnologyError(how_to_get(name, models))
+    compiled = compile_models([(folder, described), (home, models)], name)
     read = reader_below(home, within=pdk_root(home))
     before = [text for file in models.before for text in section_files(file, "", read, name)]
     texts = {
@@ -81,7 +83,7 @@ def with_models(described: Technology, folder: Path, name: str) -> Technology:
         for section in dict.fromkeys(models.sections.values())
     }
     return with_libraries(
-        described,
+        with_compiled(described, compiled),
         {
             corner: assemble(texts[section], described.text, models.edits, models.hoist, name)
             for corner, section in models.sections.items()

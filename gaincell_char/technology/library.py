@@ -1,7 +1,7 @@
 """Model files of a foundry -> the blocks used by the wrapper devices of a technology."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -22,6 +22,7 @@ _FOREIGN = (
     ),
     (re.compile(r"^[ \t]*\.(?:prot(?:ect)?|alter|data)\b", re.IGNORECASE | re.MULTILINE), "HSPICE"),
 )
+_BLOCK = re.compile(r"^[ \t]*\.(subckt|ends)\b", re.IGNORECASE | re.MULTILINE)
 _DEEPEST = 20
 _MOST_MATCHES = 100_000
 
@@ -47,7 +48,7 @@ def section_files(lib: str, section: str, read: Read, where: str) -> list[str]:
     """
     budget = Budget()
     try:
-        return list(_texts(read(lib), lib, section, _limited(read, budget), where, depth=0))
+        return list(_whole(_texts(read(lib), lib, section, _limited(read, budget), where, depth=0)))
     except NetlistError as error:
         raise TechnologyError(f"{where}: {error}") from None
 
@@ -77,6 +78,20 @@ def _texts(text: str, file: str, section: str, read: Read, where: str, depth: in
             beside = str(PurePosixPath(file).parent / asked[0])
             yield from _texts(read(beside), beside, asked[1], read, where, depth + 1)
     yield "\n".join(lines[first : last - 1])
+
+
+def _whole(texts: Iterable[str]) -> Iterator[str]:
+    """Join texts of which the first ends inside a subcircuit: a file is included there."""
+    parts: list[str] = []
+    open_ = 0
+    for text in texts:
+        parts.append(text)
+        open_ += sum(1 if word.lower() == "subckt" else -1 for word in _BLOCK.findall(text))
+        if open_ <= 0:
+            yield "\n".join(parts)
+            parts, open_ = [], 0
+    if parts:
+        yield "\n".join(parts)
 
 
 def _asked(card: Card) -> tuple[str, str] | None:

@@ -21,20 +21,23 @@ from ..storage.schema_fields import Finite, Label, Name, RelativePath, Text
 from ..storage.untrusted import printable, shown
 from .correlations import Correlation, correlation_matrix, faults_of_correlations
 from .fields import Flavour, ParameterValue, Positive, distinct
-from .toml_tables import Mismatch, Models, Range, Strict
+from .toml_tables import CompiledModel, Mismatch, Models, Range, VerilogA
 
 _HEADER = re.compile(r"\s{0,80}\[([^\[\]]{1,300})\]")
 _KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]{0,80}=")
 _MOST_TOLD = 3
 _MOST_KEY_PARTS = 50
 _DEEP_KEY = re2.compile(rf"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{_MOST_KEY_PARTS}}}")
+_UNSAID = ("base", "correlations", "axes", "options", "models", "supply", "absent", "libraries")
+_UNSAID += ("veriloga", "osdi", "compiled")
+"""Fields that do not enter the hash with their default."""
 Fault = tuple[tuple[str, ...], str]
 """Place in a ``technology.toml``, and the error."""
 # Fields filled from the files, not allowed in a technology.toml.
-_FROM_FILES = ("text", "libraries")
+_FROM_FILES = ("text", "libraries", "compiled")
 
 
-class Technology(Strict):
+class Technology(VerilogA):
     """Content of ``netlists/tech/<name>/technology.toml``, with the SPICE text of its files.
 
     Attributes
@@ -59,6 +62,10 @@ class Technology(Strict):
         Largest voltage [V] in the checks of the wrapper devices.
     absent : tuple of str
         Wrapper devices without a transistor in the process; they conduct no current.
+    veriloga, osdi : tuple of str
+        Verilog-A sources, and compiled models, in the folder of the technology.
+    compiled : tuple of CompiledModel
+        Compiled models of `veriloga` and `osdi`, here and in `models`.
     text : str
         Wrapper devices, and models that do not depend on the corner.
     libraries : mapping of str to str
@@ -83,6 +90,7 @@ class Technology(Strict):
     absent: Annotated[tuple[Name, ...], AfterValidator(distinct)] = ()
     text: str
     libraries: Mapping[str, str] = {}
+    compiled: tuple[CompiledModel, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -101,22 +109,26 @@ class Technology(Strict):
     @cached_property
     def digest(self) -> str:
         """Hash of the complete technology."""
-        unsaid = {
-            name: True
-            for name in ("base", "correlations", "axes", "options", "models", "supply", "absent", "libraries")
-            if getattr(self, name) == type(self).model_fields[name].default
-        }
+        unsaid = {name: True for name in _UNSAID if getattr(self, name) == type(self).model_fields[name].default}
         plain = {name: True for name in ("devices", "factor", "a_c") if not getattr(self.mismatch, name)}
         mismatch = {"mismatch": plain} if plain else {}
         # The location of the files and the way to get them do not affect results.
-        places: dict[str, Any] = {"models": {"folders": True, "wheel": {"ignore_python": True}}} if self.models else {}
+        places: dict[str, Any] = {"compiled": {"__all__": {"file"}}} if self.compiled else {}
+        if models := self.models:
+            plain = {name: True for name in ("veriloga", "osdi") if not getattr(models, name)}
+            places["models"] = {"folders": True, "wheel": {"ignore_python": True}, **plain}
         said = self.model_dump_json(exclude={**unsaid, **mismatch, **places})
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def library(self, corner: str) -> Netlist:
         """All wrapper devices and models at a corner."""
-        own = as_netlist(self.text)
+        own = Netlist(as_netlist(self.text).items, self.compiled_files)
         return as_netlist(self.libraries[corner]) + own if self.libraries else own
+
+    @property
+    def compiled_files(self) -> tuple[str, ...]:
+        """Files of compiled models that ngspice loads before a deck."""
+        return tuple(one.file for one in self.compiled)
 
     def sizes(self, circuit: str, params: Params) -> Mapping[str, Value]:
         """Values that this technology sets for parameters of a circuit and one of its benches."""
@@ -269,6 +281,11 @@ def line_of(toml: str, place: Sequence[str]) -> int:
         if here == list(place[: len(here)]):
             found = number
     return found
+
+
+def with_compiled(technology: Technology, compiled: Iterable[CompiledModel]) -> Technology:
+    """Return the technology with its compiled models."""
+    return technology.model_copy(update={"compiled": tuple(compiled)})
 
 
 def with_libraries(technology: Technology, libraries: Mapping[str, str]) -> Technology:

@@ -59,11 +59,35 @@ class Wheel(Strict):
     """Download it whatever versions of Python it is declared for, since only its model files are used."""
 
 
-class Models(Strict):
+class CompiledModel(Strict):
+    """A compiled Verilog-A model.
+
+    Attributes
+    ----------
+    file : str
+        Path of the compiled file.
+    origin : str
+        Hash of what it was compiled from: the Verilog-A sources, or the file itself if it came compiled.
+    """
+
+    file: str
+    origin: Hash
+
+
+class VerilogA(Strict):
+    """Devices in Verilog-A: sources that are compiled once, and files that came compiled, by their paths."""
+
+    veriloga: Annotated[tuple[RelativePath, ...], AfterValidator(distinct)] = ()
+    osdi: Annotated[tuple[RelativePath, ...], AfterValidator(distinct)] = ()
+
+
+class Models(VerilogA):
     """Model files of a foundry, not included in this package.
 
     Attributes
     ----------
+    veriloga, osdi : tuple of str
+        Verilog-A sources, and compiled models, below the folder that is found.
     lib : str
         File name of the library.
     sections : mapping of str to str

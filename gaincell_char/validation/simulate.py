@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..declare.bench import Floats
 from ..errors import DataError
+from ..registry import load_technology
 from ..spice.deck import Deck
 from ..spice.ngspice import Outcome
 from ..spice.pool import Pool
@@ -77,7 +78,7 @@ def run_validation(
     StorageError
         If a result cannot be written.
     """
-    simulator = pool.start()
+    simulator = pool.start(load_technology(comparison.technology).compiled_files)
     open_folder(folder, comparison.manifest(todo, simulator))
     done = finished_cases(comparison, folder, todo, say)
     good = set() if done is None else set(_places(done[done["status"] == OK]))

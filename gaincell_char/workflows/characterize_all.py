@@ -214,9 +214,12 @@ def describe(results: Sequence[CircuitResult], technology: str, simulator: str, 
         for study in studies
         for output, deviation in study.numerics.items()
     }
+    named = [str(study.dataset.attrs["library"]) for study in studies if "library" in study.dataset.attrs]
+    library = {"library": named[0]} if named else {}
     summary = {
         "technology": technology,
         "simulator": simulator,
+        **library,
         "package": f"gaincell-char {__version__}",
         "workers": workers,
         "wall_s": wall_s,

@@ -145,6 +145,7 @@ def run_comparison(plan: ComparisonPlan, out: Path, pool: Pool, watcher: Watcher
     judged = score.judge(plan.comparison, plan.models, found.rows, plan.todo, plan.draws)
     about: dict[str, str | float] = {
         "simulator": found.simulator,
+        **({"library": pool.library} if pool.library else {}),
         "technology": plan.comparison.technology,
         "spice_s": float(found.rows["spent_s"].sum()),
         "model_s": judged.model_s,

@@ -96,6 +96,7 @@ def run_main_job(plan: MainJobPlan, folder: Path, records: Path | None, pool: Po
         If a file could not be written.
     """
     began = time.perf_counter()
+    pool.start(plan.technology.compiled_files)
     folders = characterize_all.prepare(folder, records, plan.technology.name)
     keep = partial(characterize_all.keep, folders=folders)
     for problem in study_plans.problems(plan.planned):

@@ -203,7 +203,7 @@ def state_provenance(source: TableSource, origin: Origin, said: str, n_used: int
     counted = {"n_points": n_points, "n_ok": n_used, "n_failed": n_points - n_used}
     if source.attrs:
         counted = {name: getattr(origin, name) for name in counted}
-    about = ("simulator", "package", "technology_digest", "plan_digest", "options")
+    about = ("simulator", "library", "package", "technology_digest", "plan_digest", "options")
     try:
         return Provenance(source=said, **{name: getattr(origin, name) for name in about}, **counted)
     except ValidationError as error:

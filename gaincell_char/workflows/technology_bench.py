@@ -150,6 +150,7 @@ class DeviceBench:
             options=tuple(_OPTIONS.items()),
             body=f"{netlist.text}\n.save {' '.join(save)}",
             save=tuple(save),
+            compiled=netlist.compiled,
         )
         deck = Deck(template=template, params=given, analysis=asked, initial={}, alters=alters)
         [(_, outcome)] = self.pool.map([deck], lambda d: d, count=1)

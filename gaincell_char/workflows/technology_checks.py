@@ -99,6 +99,7 @@ def check_technology(technology: Technology, only: Sequence[str] = ()) -> Iterat
     """Run all checks, or `only` those named, in order; a failed simulation is a failed check."""
     first: dict[str, str] = {}  # reason of a check that could not finish -> the first such check
     with Pool() as pool:
+        pool.start(technology.compiled_files)
         bench = DeviceBench(technology, pool)
         for name in only or CHECKS:
             notes: tuple[str, ...] = ()
