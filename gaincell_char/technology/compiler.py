@@ -97,7 +97,7 @@ def compile_source(compiler: Path, texts: Mapping[str, str], name: str, target: 
             file = Path(scratch) / PurePosixPath(path)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-        command = [compiler, "--target_cpu", "generic", "-o", "compiled.osdi", name]
+        command = [str(compiler), "--target_cpu", "generic", "-o", "compiled.osdi", name]
         try:
             done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

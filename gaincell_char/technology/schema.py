@@ -28,8 +28,10 @@ _KEY = re.compile(r"\s{0,80}([\w-]{1,128}|'[^']{1,1000}'|\"[^\"]{1,1000}\")[ \t]
 _MOST_TOLD = 3
 _MOST_KEY_PARTS = 50
 _DEEP_KEY = re2.compile(rf"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{_MOST_KEY_PARTS}}}")
-_UNSAID = ("base", "correlations", "axes", "options", "models", "supply", "absent", "libraries")
-_UNSAID += ("veriloga", "osdi", "compiled")
+_UNSAID = (
+    *("base", "correlations", "axes", "options", "models", "supply", "absent", "libraries"),
+    *("veriloga", "osdi", "compiled"),
+)
 """Fields that do not enter the hash with their default."""
 Fault = tuple[tuple[str, ...], str]
 """Place in a ``technology.toml``, and the error."""
