@@ -16,7 +16,7 @@ from gaincell_char.declare.measures import at_end
 from gaincell_char.declare.parameters import Params, number
 from gaincell_char.declare.sweep_values import Flavours, geomspace, linspace, listed
 
-from . import _benches, _leaks, gain_cell
+from . import _benches, _leaks, _oxide, gain_cell
 
 _CELL = """
 vdd vdd 0 {vdd}
@@ -235,7 +235,7 @@ CIRCUIT = Circuit(
     title="Storage capacitor of an idle cell",
     params=gain_cell.PARAMS,
     benches=(DECAY, LEAK, HALF_SELECT, READ_DISTURB),
-    models=_leaks.MODELS,
+    models=(*_leaks.MODELS, *_oxide.MODELS),
     studies=STUDIES,
     figures=FIGURES,
     merits=(
@@ -263,7 +263,7 @@ CIRCUIT = Circuit(
             sweep={"v_wbl": ["vdd/2"], "v_store": linspace(0, "vdd", 19)},
             x="v_store",
             output="i_leak",
-            models=(_leaks.RANDOM_LEAKS,),
+            models=(_leaks.RANDOM_LEAKS, _oxide.RANDOM_OXIDE),
         ),
     ),
     noise_floors={"decay": _FLOOR},
