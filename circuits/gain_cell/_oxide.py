@@ -5,9 +5,9 @@ node, to the write bitline.  With v the stored voltage, w that of the write bitl
 
     sgn(v - w) i_lo exp(-min(v, w)/s_lo) (1 - exp(-|v - w|/u)) + i_floor tanh((v - w)/u)
 
-The first term is the subthreshold current of an EKV transistor with its gate at 0 in weak inversion (Enz, Krummenacher,
-Vittoz 1995): the lower of the two voltages is the source.  The second one does not depend on the gate.  Read transistors
-whose gates leak are not included.
+The first term is the current of an EKV transistor in weak inversion with its gate at 0 (Enz, Krummenacher and Vittoz
+1995): the lower of the two voltages is its source.  The second one does not depend on the gate.  Read transistors whose
+gates leak are not included.
 """
 
 from functools import partial

@@ -134,9 +134,14 @@ def _retention(dataset: Dataset, p: Numbers) -> float:
 
 
 def _crossing(moved: Floats, time: Floats, level: float) -> float:
-    """Time [s] at which a level has moved so far [V]; infinite if it has not by the end, NaN if it is not known."""
+    """Time [s] at which a level has moved so far [V]; NaN if it is not known.
+
+    It is infinite if the level has not moved so far by the last time, and minus infinite if it has by the first.
+    """
     if not np.isfinite(moved).all():
         return float("nan")
+    if moved[0] >= level:
+        return float("-inf")
     return float(np.interp(level, moved, time)) if moved.max() >= level else float("inf")
 
 
@@ -155,7 +160,7 @@ def _balance(dataset: Dataset, p: Numbers) -> float:
 
 
 def _retention_of_each(dataset: Dataset) -> DataArray:
-    """Time [s] until each start level has moved by half an LSB; infinite if it has not by the end of the curve."""
+    """Time [s] until each start level has moved by half an LSB, as of `_crossing`."""
     half_lsb = float(dataset.v_init.max()) / (_benches.LEVELS.count - 1) / 2
     moved: DataArray = np.abs(dataset.v_store - dataset.v_init)
     return moved.reduce(_crossings, dim="time", time=dataset.time.to_numpy(), level=half_lsb)

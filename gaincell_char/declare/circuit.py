@@ -12,7 +12,6 @@ from .model import Model, RandomModel
 from .parameters import Params, Value
 from .pvt import PvtModel
 
-
 _ANY: Mapping[str, Value] = {}
 
 
