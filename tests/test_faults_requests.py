@@ -713,6 +713,7 @@ def test_a_folder_that_is_gone_is_said_to_be_gone(gaincell, monkeypatch):
         (("compare", "-o", "c", "--form", "nope"), "no form 'nope' in these records; have cubic, dc, pulsed"),
         (("mc", "gain_cell", "dc", "-o", "c", "--until", "yield<1%"), "needs a limit: add --spec"),
         (("mc", "capacitor_decay", "decay", "-o", "c", "--spec", "retention > 1"), "is only known up to"),
+        (("mc", "capacitor_decay", "decay", "-o", "c", "--spec", "retention > 1n"), "is only known from 1e-06 s, the"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_analysed_is_refused_before_the_first_run(refused, monkeypatch, words, sentence):

@@ -161,9 +161,9 @@ def _balance(dataset: Dataset, p: Numbers) -> float:
 
 def _retention_of_each(dataset: Dataset) -> DataArray:
     """Time [s] until each start level has moved by half an LSB, as of `_crossing`."""
-    half_lsb = float(dataset.v_init.max()) / (_benches.LEVELS.count - 1) / 2
-    moved: DataArray = np.abs(dataset.v_store - dataset.v_init)
-    return moved.reduce(_crossings, dim="time", time=dataset.time.to_numpy(), level=half_lsb)
+    vdd = dataset["vdd"] if "vdd" in dataset.coords else dataset.attrs["vdd"]
+    moved: DataArray = np.abs(dataset.v_store - dataset.v_init) * (2 * (_benches.LEVELS.count - 1)) / vdd
+    return moved.reduce(_crossings, dim="time", time=dataset.time.to_numpy(), level=1.0)
 
 
 def _crossings(moved: Floats, axis: int, time: Floats, level: float) -> Floats:

@@ -136,9 +136,10 @@ class Circuit:
         """
         declared = self.spread(bench)
         models = declared.models if declared else ()
-        return tuple(model for model in models if self._holds(model.nominal, values))
+        return tuple(model for model in models if self.holds(model.nominal, values))
 
-    def _holds(self, model: Model, values: Mapping[str, Value]) -> bool:
+    def holds(self, model: Model, values: Mapping[str, Value]) -> bool:
+        """Whether a `model` is the one for circuits with these `values` of parameters, as of `stand_in`."""
         usual = self.model(model.instead_of) if model.instead_of else model
         return self.stand_in(usual, values).name == model.name
 

@@ -211,7 +211,7 @@ def describe_censored(value: float, span: tuple[float, float]) -> str:
     span : tuple of (float, float)
         First and last value of the simulated range, in the unit of `value`.
     """
-    if not np.isinf(value) or not np.isfinite(span[value > 0]):
+    if not np.isinf(value) or not np.isfinite(span[int(value > 0)]):
         return ""
     return f"> {span[1]:g}" if value > 0 else f"< {span[0]:g}"
 

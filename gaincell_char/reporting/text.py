@@ -60,7 +60,7 @@ def show(value: float | None, unit: str = "", digits: int = 4, span: tuple[float
     span : tuple of (float, float)
         First and last value of the sweep for a censored value.
     """
-    if value is not None and math.isinf(value) and math.isfinite(span[value > 0]):
+    if value is not None and math.isinf(value) and math.isfinite(span[int(value > 0)]):
         return show_outside(value, span, unit)
     if value is None or not math.isfinite(value):
         return NOTHING
