@@ -20,32 +20,51 @@ from ._models import VDD
 
 EQUATION = "sgn(v - w) i_lo exp(-min(v, w)/s_lo) (1 - exp(-|v - w|/u)) + i_floor tanh((v - w)/u), w = v_wbl"
 _STEPS_PER_SUPPLY = 16
+_SATURATED = 20.0
+"""Argument from which tanh is 1 in double precision."""
 Oxide = tuple[float, float, float, float]
 """Current i_lo [A] or rate [V/s] and its slope s_lo [V], floor i_floor [A] or rate [V/s], thermal voltage u [V]."""
 
 
-def _current(v: Array, w: Array, oxide: Oxide) -> tuple[Array, Array]:
-    """Leakage in the unit of its coefficients, [A], or [V/s] with rates, and its derivative by ``v``."""
+def _currents(v: Array, w: Array, s_lo: float, u: float) -> tuple[Array, Array]:
+    """Subthreshold current for i_lo = 1 and floor for i_floor = 1, dimensionless."""
     xp = namespace(v, w)
-    i_lo, s_lo, i_floor, u = oxide
+    x, size = (v - w) / u, xp.abs((v - w) / u)
+    lower = (v + w - u * size) / 2
+    falls = xp.exp(-2 * xp.clip(x, -_SATURATED, _SATURATED))
+    channel = xp.exp(-lower / s_lo) * (xp.exp((x - size) / 2) - xp.exp(-(x + size) / 2))
+    return channel, (1 - falls) / (1 + falls)
+
+
+def _slopes(v: Array, w: Array, s_lo: float, u: float) -> tuple[Array, Array]:
+    """Derivatives of `_currents` by ``v`` [1/V]."""
+    xp = namespace(v, w)
     size = xp.abs(v - w) / u
-    sign, off = xp.where(v < w, -1.0, 1.0), xp.exp(-size)
-    lower = (v + w - size * u) / 2
-    channel, open_ = i_lo * xp.exp(-lower / s_lo), -xp.expm1(-size)
-    total = sign * (channel * open_ + i_floor * xp.tanh(size))
-    slope = channel * off / u + xp.where(v < w, channel * open_ / s_lo, 0.0)
-    return total, slope + i_floor * (2 * off / (1 + off * off)) ** 2 / u
-
-
-def _mean_current(v: Array, w: Array, shares: Array, oxide: Oxide) -> tuple[Array, Array]:
-    """Mean of `_current` over the voltages of the write bitline along the last axis of ``w``."""
-    total, slope = _current(v[..., None], w, oxide)
-    return (total * shares).sum(-1), (slope * shares).sum(-1)
+    closed, lower = xp.exp(-size), (v + w - u * size) / 2
+    channel = xp.exp(-lower / s_lo) * (closed / u + xp.where(v < w, (1 - closed) / s_lo, 0.0))
+    return channel, (2 * closed / (1 + closed * closed)) ** 2 / u
 
 
 def oxide_leak(v_store: Array, v_wbl: Array, *, oxide: Oxide) -> Array:
     """Leakage [A] of a cell at ``v_store`` with the write bitline at ``v_wbl`` [V]."""
-    return _current(v_store, v_wbl, oxide)[0]
+    i_lo, s_lo, i_floor, u = oxide
+    channel, floor = _currents(v_store, v_wbl, s_lo, u)
+    return i_lo * channel + i_floor * floor
+
+
+def _leakage(v: Array, w: Array, oxide: Oxide) -> tuple[Array, Array]:
+    """Leakage [V/s] with rates, and its derivative by ``v`` [1/s]."""
+    i_lo, s_lo, i_floor, u = oxide
+    channel, floor = _slopes(v, w, s_lo, u)
+    return oxide_leak(v, w, oxide=oxide), i_lo * channel + i_floor * floor
+
+
+def _mean_leakage(v: Array, w: Array, shares: Array, oxide: Oxide) -> tuple[Array, Array]:
+    """Mean of `_leakage` over the voltages of the write bitline along the last axis of ``w``."""
+    i_lo, s_lo, i_floor, u = oxide
+    parts = (*_currents(v[..., None], w, s_lo, u), *_slopes(v[..., None], w, s_lo, u))
+    channel, floor, slope, floor_slope = [(part * shares).sum(-1) for part in parts]
+    return i_lo * channel + i_floor * floor, i_lo * slope + i_floor * floor_slope
 
 
 def oxide_decay(v_init: Array, time: Array, v_wbl: Array, *, oxide: Oxide, vdd: float) -> Array:
@@ -53,7 +72,7 @@ def oxide_decay(v_init: Array, time: Array, v_wbl: Array, *, oxide: Oxide, vdd: 
 
     The coefficients are those of `oxide_leak` over the capacitance.
     """
-    return relax(partial(_current, w=v_wbl, oxide=oxide), v_init, time, vdd / _STEPS_PER_SUPPLY)
+    return relax(partial(_leakage, w=v_wbl, oxide=oxide), v_init, time, vdd / _STEPS_PER_SUPPLY)
 
 
 def oxide_decay_mean(v_init: Array, time: Array, v_wbl: Array, *, shares: Array, oxide: Oxide, vdd: float) -> Array:
@@ -61,7 +80,7 @@ def oxide_decay_mean(v_init: Array, time: Array, v_wbl: Array, *, shares: Array,
 
     Along the last axis of ``v_wbl`` are its voltages, and along that of ``shares`` their shares of the time.
     """
-    leak = partial(_mean_current, w=v_wbl, shares=shares, oxide=oxide)
+    leak = partial(_mean_leakage, w=v_wbl, shares=shares, oxide=oxide)
     return relax(leak, v_init, time, vdd / _STEPS_PER_SUPPLY)
 
 
