@@ -31,10 +31,6 @@ class Refusal:
 NOT_SAMPLED: dict[tuple[str, str, str, str], Refusal] = {}
 # (technology, what could not be fitted) -> why.
 NOT_FITTED = {
-    ("osfet", "capacitor_decay.decay: four_leaks"): Refusal(
-        "model four_leaks: the data do not determine",
-        "the transistors leak so little that no voltage of the sweep falls within the time axis",
-    ),
     ("gf180mcu", "capacitor_decay.decay: four_leaks"): Refusal(
         "could not be fitted",
         "at 85 degC the search ends where the leaks near both rails are 0, and their slope is not determined",

@@ -27,7 +27,7 @@ MACROS = {"gain_cell.pulse": "softplus_charge", "relu_c2p.transfer": "relu_knee"
 ALL = [(records, name) for records in registry.record_sets() for name in registry.record_names(records)]
 each_macro = pytest.mark.parametrize("name", MACROS)
 CURRENTS, CHARGES, CONVERTERS = (
-    {f"{records}/{name}" for records in ("gc28", "sky130", "gf180mcu") for name in names}
+    {f"{records}/{name}" for records in ("gc28", "sky130", "gf180mcu", "osfet") for name in names}
     for names in (
         ("gain_cell.dc", "gain_cell.dc_corners", "gain_cell_switched.dc", "gain_cell_switched.dc_corners"),
         ("gain_cell.pulse", "gain_cell_switched.pulse"),
@@ -41,7 +41,10 @@ CELLS_THAT_DIFFER = {
 CONVERTERS_THAT_DIFFER = {"gc28/relu_c2p.transfer_both", "gc28/signed_c2p.transfer_both"}
 PUBLISHED = {"paper/gain_cell.dc"}  # a polynomial alone, with nothing at its ports
 # Their samples have no model.
-WITHOUT_MODEL = {f"gc28/{name}_both" for name in ("capacitor_decay.decay", "gain_cell.energy", "gain_cell.write")}
+WITHOUT_MODEL = {
+    "osfet/capacitor_decay.decay_both",
+    *(f"gc28/{name}_both" for name in ("capacitor_decay.decay", "gain_cell.energy", "gain_cell.write")),
+}
 EVERY = {f"{records}/{name}" for records, name in ALL}
 CELLS = CURRENTS | CHARGES | CELLS_THAT_DIFFER
 TAKES = {
