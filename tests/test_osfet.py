@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.integrate
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from gaincell_char.declare.bench import Op
 from gaincell_char.montecarlo import execute, results
 from gaincell_char.montecarlo.campaign import plan_campaign
 from gaincell_char.sweeping.run import characterize, simulate
+from gaincell_char.torch import Decay, GainCellArray, Write, WriteSchedule, attention
 from netlists import with_devices
 
 pytestmark = pytest.mark.ngspice
@@ -182,3 +184,54 @@ def test_the_flavour_of_the_write_transistor_chooses_the_model():
         assert [model.name for model in circuit.models_of(studies["decay"], fixed)] == ["exponential", expected]
     silicon = registry.plan_bench("capacitor_decay", "decay", technology="osfet", set_={"write_flavour": "svt"}).fixed
     assert circuit.models_of(studies["decay"], silicon)[1].name == "four_leaks"
+
+
+# --- the head -------------------------------------------------------------------------------------------------------
+
+
+def test_the_packaged_decay_is_that_of_a_transient(pool):
+    """Of an idle cell over the whole time axis, at points that are no points of its study."""
+    time = [0.3, 70.0, 900.0]
+    simulated = v_store("osfet", time, pool).transpose("v_init", "time").to_numpy()
+    decay = Decay.from_records("osfet", schedule=None)
+    found = decay(torch.tensor([[0.0], [VDD]], dtype=torch.float64), torch.tensor(time, dtype=torch.float64))
+    np.testing.assert_allclose(found.numpy(), simulated, rtol=0, atol=0.3e-3)
+
+
+def test_an_oxide_cell_in_use_leaks_more_than_an_idle_one_and_less_than_silicon():
+    v, time = torch.tensor([0.75], dtype=torch.float64), torch.tensor([0.01], dtype=torch.float64)
+    idle, in_use = (
+        float(v - Decay.from_records("osfet", schedule=schedule)(v, time))
+        for schedule in (None, WriteSchedule(t_write=50e-9, tile=1024))
+    )
+    silicon = float(v - Decay.from_records("gc28")(v, time))
+    assert 0 < idle < in_use < 1e-5 * silicon
+
+
+def test_the_leaks_of_oxide_cells_have_the_spread_of_their_threshold():
+    leaks = Decay.sample_leaks((4, 64, 64), torch.Generator().manual_seed(1), records="osfet")
+    assert leaks.keys() == {"r_lo"}
+    assert float(leaks["r_lo"].log().std()) == pytest.approx(DEVICE / SLOPE_27, rel=0.03)
+    array = GainCellArray(torch.full((64, 64), VDD, dtype=torch.float64), records="osfet")
+    hours = Decay.from_records("osfet", schedule=WriteSchedule(tile=1024))
+    aged = hours(array.v_store, torch.tensor(100.0, dtype=torch.float64), {"r_lo": leaks["r_lo"][0]})
+    assert aged.shape == (64, 64)
+    assert 1e-4 < float(aged.std()) < 0.1
+
+
+def test_codes_are_written_within_the_range_of_the_models():
+    """A write ends below its level, and nothing is clamped: the warning about that would be an error."""
+    generator = torch.Generator().manual_seed(2)
+    q, k, v = (torch.randint(0, levels, (2, 20, 16), generator=generator) for levels in (16, 8, 8))
+    output = attention(q, k, v, records="osfet")
+    assert torch.isfinite(output).all()
+    stored = Write.from_records("osfet")(torch.arange(8))
+    assert -0.018 < float((stored - torch.linspace(0, VDD, 8, dtype=torch.float64)).min()) < -0.015
+
+
+def test_a_column_of_the_head_agrees_with_spice(gaincell):
+    """K and V are written through the oxide transistor in SPICE, and by the model of the write."""
+    small = ("--tokens", 8, "--dim", 8, "--columns", 1, "--write", "--workers", 1)
+    status, out, err = gaincell("compare", "--tech", "osfet", "-o", "c", "--gate", *small)
+    assert status == 0, (out, err)
+    assert "2 of 2 passes simulated" in out

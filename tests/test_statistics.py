@@ -84,8 +84,8 @@ def test_a_quantile_beyond_the_samples_has_no_bound():
 
 def test_quantiles_of_samples_on_both_sides_of_the_sweep():
     values = [-math.inf, -math.inf, 1.0, 3.0, math.inf]
-    row = dict(s.quantiles(values, (0.1, 0.5, 0.6, 0.95))[["probability", "value"]].to_numpy())
-    assert row == {0.1: -math.inf, 0.5: 1.0, 0.6: pytest.approx(1.8), 0.95: math.inf}
+    row = dict(s.quantiles(values, (0.1, 0.3, 0.5, 0.6, 0.95))[["probability", "value"]].to_numpy())
+    assert row == {0.1: -math.inf, 0.3: -math.inf, 0.5: 1.0, 0.6: pytest.approx(1.8), 0.95: math.inf}
     found = s.moments([-math.inf, 1.0, 3.0])
     assert (found.n, found.n_beyond) == (3, 1)
     assert math.isnan(found.mean)

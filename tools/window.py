@@ -2,9 +2,9 @@
 
     python tools/window.py [--records]
 
-The window is the number of tokens that are written before the stored value of the first one has moved by a given amount:
-the retention divided by the time per token.  Retention is that of the level which moves first, of the eight levels of
-the DAC.  It writes two tables of docs/technologies.md; with --records only the one that needs no simulation.
+The window is the number of tokens that are written before the stored value of the first one has moved by a given
+amount: the retention divided by the time per token.  Retention is that of the level which moves first, of the eight
+levels of the DAC.  It writes two tables of docs/technologies.md; with --records only the one that needs no simulation.
 """
 
 import argparse
