@@ -23,6 +23,10 @@ CAMPAIGNS = (
     ("relu_c2p", "transfer", "both", 512),
     ("signed_c2p", "transfer", "both", 256),
 )
+OXIDE = (("capacitor_decay", "decay", "both", 128), ("capacitor_decay", "leak", "both", 512))
+"""Campaigns of osfet, whose write transistor is what differs."""
+HOT = {("osfet", "capacitor_decay.decay_both"): "85"}
+"""Temperature [degC] of a campaign that is not at 27 degC, where no level moves within the time axis."""
 PICTURE = ("gain_cell", "dc", "mismatch")
 
 
@@ -35,11 +39,12 @@ def main() -> None:
     arguments = parser.parse_args()
     folder, tech = arguments.folder, arguments.tech
     folder.mkdir(parents=True, exist_ok=True)
-    for circuit, bench, vary, n in CAMPAIGNS:
+    for circuit, bench, vary, n in OXIDE if tech == "osfet" else CAMPAIGNS:
         if arguments.circuit and circuit not in arguments.circuit:
             continue
         name = f"{circuit}.{bench}_{vary}"
-        request = ["-n", str(n), "--vary", vary, "--tech", tech, "-o", str(folder / name)]
+        temp = HOT.get((tech, name), "27")
+        request = ["-n", str(n), "--vary", vary, "--temp", temp, "--tech", tech, "-o", str(folder / name)]
         subprocess.run([GAINCELL, "mc", circuit, bench, *request], check=True)
         shutil.copy(folder / name / "record.json", ROOT / "fits" / tech / f"{name}.json")
     if tech != "gc28" or arguments.circuit:
