@@ -458,8 +458,6 @@ SETS = [technology for technology in registry.technology_names() if technology !
 EVERY_OTHER = [(technology, name) for technology in SETS for name in registry.record_names(technology)]
 OTHERS = [both for both in EVERY_OTHER if registry.load_record(*both).spread is None]
 SPREADS = [both for both in EVERY_OTHER if both not in OTHERS]
-TEMPS_OF_SPREADS = {("osfet", "capacitor_decay.decay_both"): [85.0]}
-"""Temperatures of campaigns that are not at 27 degC: at 27 degC no level of osfet moves within the time axis."""
 
 
 @pytest.mark.parametrize(
@@ -553,7 +551,7 @@ def test_a_packaged_spread_is_that_of_today(technology, name):
     pareto = registry.load_steps(technology, record.circuit, record.bench)
     planned = plan_campaign(
         record.circuit, record.bench, vary=spread.vary, sampler=spread.sampler, seed=spread.seed, technology=technology,
-        temps=TEMPS_OF_SPREADS.get((technology, name), [27.0]), steps=pareto.choose(5e-4).steps if pareto else None,
+        steps=pareto.choose(5e-4).steps if pareto else None,
     )  # fmt: skip
     assert record.provenance.plan_digest == planned.digest, "regenerate the record: tools/spread_records.py"
     assert record.parameters == pytest.approx(dict(planned.plan.fixed), abs=0)

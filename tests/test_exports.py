@@ -41,10 +41,7 @@ CELLS_THAT_DIFFER = {
 CONVERTERS_THAT_DIFFER = {"gc28/relu_c2p.transfer_both", "gc28/signed_c2p.transfer_both"}
 PUBLISHED = {"paper/gain_cell.dc"}  # a polynomial alone, with nothing at its ports
 # Their samples have no model.
-WITHOUT_MODEL = {
-    "osfet/capacitor_decay.decay_both",
-    *(f"gc28/{name}_both" for name in ("capacitor_decay.decay", "gain_cell.energy", "gain_cell.write")),
-}
+WITHOUT_MODEL = {f"gc28/{name}_both" for name in ("capacitor_decay.decay", "gain_cell.energy", "gain_cell.write")}
 EVERY = {f"{records}/{name}" for records, name in ALL}
 CELLS = CURRENTS | CHARGES | CELLS_THAT_DIFFER
 TAKES = {

@@ -23,10 +23,8 @@ CAMPAIGNS = (
     ("relu_c2p", "transfer", "both", 512),
     ("signed_c2p", "transfer", "both", 256),
 )
-OXIDE = (("capacitor_decay", "decay", "both", 128), ("capacitor_decay", "leak", "both", 512))
-"""Campaigns of osfet, whose write transistor is what differs."""
-HOT = {("osfet", "capacitor_decay.decay_both"): "85"}
-"""Temperature [degC] of a campaign that is not at 27 degC, where no level moves within the time axis."""
+OXIDE = (("capacitor_decay", "leak", "both", 512),)
+"""Campaign of osfet, whose write transistor is what differs."""
 PICTURE = ("gain_cell", "dc", "mismatch")
 
 
@@ -43,8 +41,7 @@ def main() -> None:
         if arguments.circuit and circuit not in arguments.circuit:
             continue
         name = f"{circuit}.{bench}_{vary}"
-        temp = HOT.get((tech, name), "27")
-        request = ["-n", str(n), "--vary", vary, "--temp", temp, "--tech", tech, "-o", str(folder / name)]
+        request = ["-n", str(n), "--vary", vary, "--tech", tech, "-o", str(folder / name)]
         subprocess.run([GAINCELL, "mc", circuit, bench, *request], check=True)
         shutil.copy(folder / name / "record.json", ROOT / "fits" / tech / f"{name}.json")
     if tech != "gc28" or arguments.circuit:
