@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from markdown_table import power, table
+from markdown_table import digits, power, table
 from marked_block import rewrite
 
 from gaincell_char import registry, units
@@ -73,7 +73,7 @@ def show(retention: float, times: Values) -> tuple[str, str]:
     sign = {float("inf"): "> ", float("-inf"): "< "}.get(retention, "")
     bound = {float("inf"): times[-1], float("-inf"): times[0]}.get(retention, retention)
     tokens = bound / TOKEN
-    window = power(tokens, 1) if tokens >= 1e4 else f"{float(f'{tokens:.2g}'):.3g}"
+    window = power(tokens, 1) if tokens >= 1e4 else digits(tokens, 2)
     return f"{sign}{units.show(float(f'{bound:.2g}'), 's')}", f"{sign}{window}"
 
 
