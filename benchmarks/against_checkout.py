@@ -125,7 +125,7 @@ def records(technology: str, other: Path) -> dict[str, Any]:
             target = Path(folder) / name
             target.mkdir()
             words = gaincell(checkout, "run", "--tech", technology, "--out", "out", "--records", "records")
-            timed(words, target, expected=(0, 1))  # 1: osfet's data do not determine one of the models
+            timed(words, target, expected=(0, 1))  # 1: the data do not determine one of the models
             found.append(target / "records")
         return largest_difference(*found)
 

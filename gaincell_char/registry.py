@@ -213,10 +213,14 @@ def load_random(record: Record, model: str, /, **conditions: float | str) -> Ran
     ------
     DataError
         If the record contains none of that name at the conditions.
+
+    Where the circuit declares another random model for the parameters of the record, that one is returned.
     """
     circuit = _circuit_of(record)
     spread = check_record(record, circuit).spread
     fits = spread.random if spread else []
+    if model not in [fit.model for fit in fits]:
+        model = circuit.random_stand_in(record.bench, model, record.parameters)
     for fit in fits:
         if fit.model == model and conditions.items() <= fit.conditions.items():
             own = random_model(record, circuit, fit)
@@ -335,7 +339,12 @@ def load_model(record: Record, model: str, /, **conditions: float | str) -> Fitt
         Name of the model.
     conditions
         Where it was fitted (``corner="tt", temp=85.0``); the first fit that matches is taken.
+
+    Where the circuit declares another model instead for the parameters of the record, that one is returned.
     """
     circuit = _circuit_of(record)
-    fit = check_record(record, circuit).fit(model, **conditions)
+    found = check_record(record, circuit)
+    if model not in [fit.model for fit in found.fits] and model in [own.name for own in circuit.models]:
+        model = circuit.stand_in(circuit.model(model), record.parameters).name
+    fit = found.fit(model, **conditions)
     return FittedModel(fit=fit, function=circuit.model(fit.model))

@@ -31,10 +31,6 @@ class Refusal:
 NOT_SAMPLED: dict[tuple[str, str, str, str], Refusal] = {}
 # (technology, what could not be fitted) -> why.
 NOT_FITTED = {
-    ("osfet", "capacitor_decay.decay: four_leaks"): Refusal(
-        "model four_leaks: the data do not determine",
-        "the transistors leak so little that no voltage of the sweep falls within the time axis",
-    ),
     ("gf180mcu", "gain_cell.noise: charge_noise"): Refusal(
         "could not be fitted", "the search for the thresholds of the noise does not end"
     ),

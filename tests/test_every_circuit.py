@@ -81,8 +81,10 @@ def dimensions(request):
     return {**request.dims, **({request.bench.curve.name: request.curve} if request.bench.curve else {})}
 
 
-def models_of(circuit, study):
-    return list(circuit.models_of(study))
+def models_of(circuit, study, technology=registry.DEFAULT_TECHNOLOGY):
+    """Models of a study; those of another technology may replace those of the default one."""
+    sizes = registry.describe_technology(technology).sizes(circuit.name, circuit.params)
+    return list(circuit.models_of(study, circuit.params.resolve(sizes)))
 
 
 def test_name_is_that_of_both_files(circuit):
@@ -266,7 +268,19 @@ def test_studies_refer_to_what_exists(circuit):
 def test_every_bench_and_every_model_is_part_of_the_main_job(circuit):
     assert {bench.name for bench in circuit.benches} == {study.bench for study in circuit.all_studies}
     fitted = {model.name for study in circuit.all_studies for model in models_of(circuit, study)}
-    assert {model.name for model in circuit.models} == fitted
+    assert {model.name for model in circuit.models if not model.instead_of} == fitted
+
+
+def test_a_model_that_replaces_another_one_takes_its_place(circuit):
+    for model in (model for model in circuit.models if model.instead_of):
+        other = circuit.model(model.instead_of)
+        assert (model.bench, model.output, model.inputs) == (other.bench, other.output, other.inputs), model.name
+        assert (model.mean is None) == (other.mean is None), model.name
+        assert all(isinstance(circuit.params[name], Choice) for name in model.where), model.name
+        [study, *_] = [study for study in circuit.all_studies if other in models_of(circuit, study)]
+        assert model in circuit.models_of(study, model.where)
+        assert other not in circuit.models_of(study, model.where)
+        assert circuit.stand_in(other, {}) is other
 
 
 def test_figures_refer_to_what_exists(circuit):
@@ -440,12 +454,10 @@ def test_reference_record_is_reproduced(name, simulate_once, pool):
         compare(stored, *again)
 
 
-OTHERS = [
-    (technology, name)
-    for technology in registry.technology_names()
-    if technology != registry.DEFAULT_TECHNOLOGY
-    for name in registry.record_names(technology)
-]
+SETS = [technology for technology in registry.technology_names() if technology != registry.DEFAULT_TECHNOLOGY]
+EVERY_OTHER = [(technology, name) for technology in SETS for name in registry.record_names(technology)]
+OTHERS = [both for both in EVERY_OTHER if registry.load_record(*both).spread is None]
+SPREADS = [both for both in EVERY_OTHER if both not in OTHERS]
 
 
 BETWEEN_VERSIONS = 3e-4
@@ -493,7 +505,7 @@ def two_points(request, stored):
 
 @pytest.mark.parametrize("technology", sorted({technology for technology, _ in OTHERS}))
 def test_another_technology_has_every_record_too(circuit, technology):
-    studies = [study for study in circuit.all_studies if models_of(circuit, study) and not study.optional]
+    studies = [s for s in circuit.all_studies if models_of(circuit, s, technology) and not s.optional]
     wanted = {f"{circuit.name}.{study.key}" for study in studies}
     assert wanted <= {name for other, name in OTHERS if other == technology}
 
@@ -535,21 +547,23 @@ def test_every_spread_runs_and_has_its_features(circuit, pool):
             assert np.isfinite(value).all(), feature.name
 
 
-@pytest.mark.parametrize("name", CAMPAIGNS)
-def test_a_packaged_spread_is_that_of_today(name):
+@pytest.mark.parametrize(
+    ("technology", "name"), [*((registry.DEFAULT_TECHNOLOGY, name) for name in CAMPAIGNS), *SPREADS]
+)
+def test_a_packaged_spread_is_that_of_today(technology, name):
     """The record says which campaign it was; asked for again, it is still that one."""
-    record = registry.load_record(registry.DEFAULT_TECHNOLOGY, name)
+    record = registry.load_record(technology, name)
     spread = record.spread
-    pareto = registry.load_steps(registry.DEFAULT_TECHNOLOGY, record.circuit, record.bench)
+    pareto = registry.load_steps(technology, record.circuit, record.bench)
     planned = plan_campaign(
-        record.circuit, record.bench, vary=spread.vary, sampler=spread.sampler, seed=spread.seed,
-        steps=pareto.choose(5e-4).steps,
+        record.circuit, record.bench, vary=spread.vary, sampler=spread.sampler, seed=spread.seed, technology=technology,
+        steps=pareto.choose(5e-4).steps if pareto else None,
     )  # fmt: skip
     assert record.provenance.plan_digest == planned.digest, "regenerate the record: tools/spread_records.py"
     assert record.parameters == pytest.approx(dict(planned.plan.fixed), abs=0)
     assert spread.n_ok + sum(spread.failed.values()) == spread.n_points == spread.n_requested * len(planned.points)
-    declared = registry.load_circuit(record.circuit).spread(record.bench)
-    assert {found.model for found in spread.random} == {model.name for model in declared.models}
+    declared = registry.load_circuit(record.circuit).random_models(record.bench, record.parameters)
+    assert {found.model for found in spread.random} == {model.name for model in declared}
     for found in spread.random:
         assert list(found.covariance) == [p for p in ("process", "mismatch") if spread.vary in (p, "both")]
         for matrix in found.covariance.values():

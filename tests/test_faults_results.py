@@ -17,7 +17,10 @@ import pytest
 
 import gaincell_char
 from gaincell_char import registry
+from gaincell_char.errors import TechnologyError
 from gaincell_char.exporting import export_files
+from gaincell_char.montecarlo.campaign import plan_campaign
+from gaincell_char.workflows import technology_checks
 
 ROWS = {
     "F1": (
@@ -220,9 +223,12 @@ def test_statistics_of_a_bound_are_none(campaign, gaincell, monkeypatch):
     monkeypatch.chdir(campaign)
     moments = pd.read_csv("c/tables/moments.csv")
     [row] = moments[moments["name"] == "retention"].to_dict("records")
-    assert (row["n"], row["n_beyond"]) == (8, 8)
+    assert (row["n"], row["n_beyond"], row["censored"]) == (8, 8, "> 1e-08 in 8")
     assert np.isnan(row["mean"])
     assert np.isnan(row["sigma"])
+    quantiles = pd.read_csv("c/tables/quantiles.csv").query("name == 'retention'")
+    assert quantiles["value"].isna().all()
+    assert quantiles["censored"].str.startswith("value > 1e-08").all()
     campaign_page = Path("c/index.html").read_text()
     assert re.search(r"&gt;\s10\sns\sin 8 of 8", campaign_page)
     assert "nan" not in re.sub(r"<[^>]*>", "", campaign_page).lower().split()
@@ -288,29 +294,58 @@ def test_what_cannot_be_drawn_costs_itself_and_is_said(campaign, gaincell, monke
 @pytest.mark.ngspice
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of a fit that goes astray, as it is to
 def test_a_main_job_says_what_it_could_not_fit_and_how_far_it_looked(gaincell, tmp_path, monkeypatch):
-    """Of three levels one model cannot be fitted; over a time in which nothing happens, retention is a bound."""
+    """With one level of the bitline a model cannot be fitted; of what does not move, retention is a bound."""
     load = registry.load_circuit
     own = load("capacitor_decay")
     few = {"v_init": [0.0, 0.45, 0.9]}
     decay = replace(own.studies[0], sweep=few, temps=(27.0,), models=("exponential",))
-    leak = replace(own.studies[1], sweep={"v_store": [0.0, 0.45, 0.9]}, temps=(27.0,))
+    leak = replace(own.studies[1], sweep={"v_store": [0.0, 0.45, 0.9], "v_wbl": [0.45]}, temps=(27.0,))
     idle = replace(next(s for s in own.studies if s.name == "decay_idle"), sweep={"v_wbl": [0.0], "v_init": [0.9]})
     fewer = replace(own, studies=(decay, leak, idle), figures=())
     monkeypatch.setattr(registry, "load_circuit", lambda name: fewer if name == own.name else load(name))
     status, out, err = gaincell("run", "--tech", "osfet", "--circuit", "capacitor_decay", "--workers", 1)
     assert status == 1, err
-    assert re.search(r"leak_terms \(NOT\s+FITTED", re.sub(r"[│┃]", "", out)), out
+    assert re.search(r"oxide_leak \(NOT\s+FITTED", re.sub(r"[│┃]", "", out)), out
     assert "1.000000000" not in out
     assert re.search(r"retention\s>\s\S+\s\S?s", out), out
-    assert re.search(r"could not be fitted; the first: model leak_terms", err)
+    assert re.search(r"could not be fitted; the first: model oxide_leak", err)
     campaign_page = (tmp_path / "results" / "index.html").read_text()
     assert re.search(r"&gt;\s\S+\s\S?s<", campaign_page)
+    merits = pd.read_csv(tmp_path / "results" / "tables" / "merits.csv").set_index("name")
+    assert np.isnan(merits["value"]["retention"])
+    assert merits["censored"]["retention"] == "> 1000"
 
 
 def test_the_time_axis_is_that_of_the_technology():
     ends = {t: registry.plan_bench("capacitor_decay", "decay", technology=t).curve[-1] for t in ("gc28", "osfet")}
     assert ends["osfet"] >= 1000.0
     assert ends["gc28"] < 1.0
+    assert plan_campaign("capacitor_decay", "decay", technology="osfet").plan.curve[-1] == ends["osfet"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("1k:1m:61:log", "axis 'time=1k:1m:61:log' is descending: write the smaller limit first"),
+        ("0:1k:61", "time = 0 s (time since the write) is outside [1e-09, 1e+06] s"),
+        ("1k", "time has one value, but a curve needs at least two: write time = START:STOP:COUNT"),
+        ("1,1", "sweep of time has 1.0 twice"),
+    ],
+)
+def test_a_wrong_time_axis_of_a_technology_is_refused_with_its_entry(spec, says):
+    changed = registry.load_technology("osfet").model_copy(update={"axes": {"capacitor_decay": {"time": spec}}})
+    with pytest.raises(TechnologyError) as told:
+        registry.plan_bench("capacitor_decay", "decay", technology=changed)
+    assert str(told.value) == f"technology osfet, [axes.capacitor_decay] in its technology.toml: {says}"
+
+
+@pytest.mark.slow
+def test_tech_check_finds_a_wrong_time_axis():
+    changed = registry.load_technology("osfet").model_copy(update={"axes": {"capacitor_decay": {"time": "1k"}}})
+    [planned] = [name for name in technology_checks.CHECKS if "can be planned" in name]
+    [check] = technology_checks.check_technology(changed, [planned])
+    assert "study decay (bench decay)" in check.failures[0]
+    assert "[axes.capacitor_decay] in its technology.toml: time has one value" in check.failures[0]
 
 
 # --- F7: options without effect -------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def sampled_decays():
     axes = {"v_init": [0.0, VDD], "time": np.arange(4.0)}
     rates = np.array([[0.03, -0.09], [0.001, -0.03], [np.nan, -0.03]])
     v_store = np.array([0.0, VDD])[:, None] + rates[:, :, None] * np.arange(4.0)
-    return xr.Dataset({"v_store": (("sample", *axes), v_store)}, axes)
+    return xr.Dataset({"v_store": (("sample", *axes), v_store)}, axes, attrs={"vdd": VDD})
 
 
 CAPACITOR = {
@@ -289,7 +289,20 @@ def test_the_answer_is_the_one_known(circuit_name, kind, name):
 
 
 @pytest.mark.parametrize(
-    ("data", "answer"), [(slow, np.inf), (lambda: fast().where(lambda d: d.time < 2.5), np.nan)], ids=["slow", "broken"]
+    ("data", "answer"),
+    [
+        (slow, np.inf),
+        (lambda: fast().isel(time=slice(1, None)), -np.inf),
+        (lambda: fast().where(lambda d: d.time < 2.5), np.nan),
+    ],
+    ids=["slow", "fast", "broken"],
 )
-def test_a_retention_beyond_the_curve_is_infinite_and_one_of_a_broken_curve_is_not_known(data, answer):
+def test_a_retention_outside_the_curve_is_infinite_and_one_of_a_broken_curve_is_not_known(data, answer):
     np.testing.assert_equal(declared("capacitor_decay")["merit", "retention"](data()), answer)
+
+
+def test_the_retention_of_one_level_does_not_depend_on_the_other():
+    """Half an LSB is that of the supply, whatever levels a campaign starts from."""
+    both, retention = sampled_decays(), declared("capacitor_decay")["feature", "retention"]
+    low = retention(both.isel(v_init=[0]))
+    np.testing.assert_equal(low.to_numpy(), retention(both).isel(v_init=[0]).to_numpy())

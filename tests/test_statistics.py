@@ -82,6 +82,21 @@ def test_a_quantile_beyond_the_samples_has_no_bound():
     assert row["low"] < row["value"]
 
 
+def test_quantiles_of_samples_on_both_sides_of_the_sweep():
+    values = [-math.inf, -math.inf, 1.0, 3.0, math.inf]
+    row = dict(s.quantiles(values, (0.1, 0.3, 0.5, 0.6, 0.95))[["probability", "value"]].to_numpy())
+    assert row == {0.1: -math.inf, 0.3: -math.inf, 0.5: 1.0, 0.6: pytest.approx(1.8), 0.95: math.inf}
+    found = s.moments([-math.inf, 1.0, 3.0])
+    assert (found.n, found.n_beyond) == (3, 1)
+    assert math.isnan(found.mean)
+
+
+@pytest.mark.parametrize(("value", "said"), [(math.inf, "> 1000"), (-math.inf, "< 0.001"), (3.0, ""), (math.nan, "")])
+def test_a_censored_value_is_named_by_the_end_of_the_sweep(value, said):
+    assert s.describe_censored(value, (1e-3, 1e3)) == said
+    assert s.describe_censored(value, (-math.inf, math.inf)) == ""
+
+
 def test_a_spec_picks_its_output_and_its_place():
     spec = parse_spec("i_bl@v_store=0.9, v_in=450m >= 8uA", {"i_bl": "A"})
     assert (spec.output, spec.relation, spec.limit, dict(spec.where)) == (

@@ -5,6 +5,9 @@
 The performance of ff and ss is the mean drive of the cell's n and p transistor, the mean logarithm of their currents at
 full gate voltage; that of sf and fs is the difference of the two.  A corner is the most probable die whose performance
 is so many sigma from that of a typical die: Hasofer and Lind, J. Eng. Mech. Div. 100, 111 (1974).
+
+A threshold on which neither current depends, as that of a write transistor in another layer, is at so many sigma of its
+own, in the direction of the n transistor.
 """
 
 import argparse
@@ -20,6 +23,8 @@ STEP = 0.5
 """Step of the derivatives, in standard deviations."""
 WEIGHTS = {"ff": (0.5, 0.5), "ss": (-0.5, -0.5), "sf": (-0.5, 0.5), "fs": (0.5, -0.5)}
 """Weights of the n and the p current in the performance that a corner raises."""
+THRESHOLD = "process_vth"
+"""Beginning of the names of process parameters that are thresholds."""
 Values = np.ndarray[Any, Any]
 
 
@@ -55,7 +60,15 @@ def scale(technology: Technology) -> Values:
 def corner(technology: Technology, slopes: Values, name: str, sigma: float) -> Values:
     """Process parameters of a corner, in SI units."""
     gradient = slopes @ np.array(WEIGHTS[name])
-    return scale(technology) @ (sigma * gradient / np.linalg.norm(gradient))
+    nearest = scale(technology) @ (sigma * gradient / np.linalg.norm(gradient))
+    own = -np.sign(WEIGHTS[name][0]) * sigma * np.array(list(technology.process.values()))
+    return np.where(separate_thresholds(technology, slopes), own, nearest)
+
+
+def separate_thresholds(technology: Technology, slopes: Values) -> Values:
+    """Which process parameters are thresholds on which no drive depends, shape (n_process,)."""
+    named = np.array([name.startswith(THRESHOLD) for name in technology.process])
+    return named & (np.abs(slopes).max(axis=1) < 1e-6 * np.abs(slopes).max())
 
 
 def reached(technology: Technology, slopes: Values, name: str) -> float:

@@ -23,6 +23,8 @@ CAMPAIGNS = (
     ("relu_c2p", "transfer", "both", 512),
     ("signed_c2p", "transfer", "both", 256),
 )
+OXIDE = (("capacitor_decay", "leak", "both", 512),)
+"""Campaign of osfet, whose write transistor is what differs."""
 PICTURE = ("gain_cell", "dc", "mismatch")
 
 
@@ -35,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder, tech = arguments.folder, arguments.tech
     folder.mkdir(parents=True, exist_ok=True)
-    for circuit, bench, vary, n in CAMPAIGNS:
+    for circuit, bench, vary, n in OXIDE if tech == "osfet" else CAMPAIGNS:
         if arguments.circuit and circuit not in arguments.circuit:
             continue
         name = f"{circuit}.{bench}_{vary}"

@@ -89,16 +89,18 @@ def fit_rows() -> Iterator[tuple[str, ...]]:
         ("signed_c2p.transfer", "signed_knee", "signed pulse width"),
     ):
         row = [f"`{study}`", output, f"`{model}`"]
-        for technology in ("gc28", "sky130", "gf180mcu"):
+        for technology in ("gc28", "sky130", "gf180mcu", "osfet"):
             record = registry.load_record(technology, study)
-            errors = stated(record.fit(model))
-            row += [f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %", noise_percent(record, record.fit(model))]
+            fit = registry.load_model(record, model).fit
+            errors = stated(fit)
+            row += [f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %", noise_percent(record, fit)]
         yield tuple(row)
 
 
 FITS = (
     "record", "output", "model", "R2, gc28", "NRMSE, gc28", "noise floor, gc28", "R2, sky130", "NRMSE, sky130",
-    "noise floor, sky130", "R2, gf180mcu", "NRMSE, gf180mcu", "noise floor, gf180mcu",
+    "noise floor, sky130", "R2, gf180mcu", "NRMSE, gf180mcu", "noise floor, gf180mcu", "R2, osfet", "NRMSE, osfet",
+    "noise floor, osfet",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from gaincell_char.declare.measures import at_end
 from gaincell_char.declare.parameters import Params, number
 from gaincell_char.declare.sweep_values import Flavours, geomspace, linspace, listed
 
-from . import _benches, _compared, _leaks, gain_cell
+from . import _benches, _compared, _leaks, _oxide, gain_cell
 
 _CELL = """
 vdd vdd 0 {vdd}
@@ -134,9 +134,14 @@ def _retention(dataset: Dataset, p: Numbers) -> float:
 
 
 def _crossing(moved: Floats, time: Floats, level: float) -> float:
-    """Time [s] at which a level has moved so far [V]; infinite if it has not by the end, NaN if it is not known."""
+    """Time [s] at which a level has moved so far [V]; NaN if it is not known.
+
+    It is infinite if the level has not moved so far by the last time, and minus infinite if it has by the first.
+    """
     if not np.isfinite(moved).all():
         return float("nan")
+    if moved[0] >= level:
+        return float("-inf")
     return float(np.interp(level, moved, time)) if moved.max() >= level else float("inf")
 
 
@@ -155,10 +160,10 @@ def _balance(dataset: Dataset, p: Numbers) -> float:
 
 
 def _retention_of_each(dataset: Dataset) -> DataArray:
-    """Time [s] until each start level has moved by half an LSB; infinite if it has not by the end of the curve."""
-    half_lsb = float(dataset.v_init.max()) / (_benches.LEVELS.count - 1) / 2
-    moved: DataArray = np.abs(dataset.v_store - dataset.v_init)
-    return moved.reduce(_crossings, dim="time", time=dataset.time.to_numpy(), level=half_lsb)
+    """Time [s] until each start level has moved by half an LSB, as of `_crossing`."""
+    vdd = dataset["vdd"] if "vdd" in dataset.coords else dataset.attrs["vdd"]
+    moved: DataArray = np.abs(dataset.v_store - dataset.v_init) * (2 * (_benches.LEVELS.count - 1)) / vdd
+    return moved.reduce(_crossings, dim="time", time=dataset.time.to_numpy(), level=1.0)
 
 
 def _crossings(moved: Floats, axis: int, time: Floats, level: float) -> Floats:
@@ -235,7 +240,7 @@ CIRCUIT = Circuit(
     title="Storage capacitor of an idle cell",
     params=gain_cell.PARAMS,
     benches=(DECAY, LEAK, HALF_SELECT, READ_DISTURB),
-    models=_leaks.MODELS,
+    models=(*_leaks.MODELS, *_oxide.MODELS),
     studies=STUDIES,
     figures=FIGURES,
     merits=(
@@ -263,7 +268,7 @@ CIRCUIT = Circuit(
             sweep={"v_wbl": ["vdd/2"], "v_store": linspace(0, "vdd", 19)},
             x="v_store",
             output="i_leak",
-            models=(_leaks.RANDOM_LEAKS,),
+            models=(_leaks.RANDOM_LEAKS, _oxide.RANDOM_OXIDE),
         ),
     ),
     noise_floors={"decay": _FLOOR},

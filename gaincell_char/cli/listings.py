@@ -1,6 +1,6 @@
 """Tables printed by list, show and fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from rich.markup import escape
@@ -51,9 +51,9 @@ def describe(circuit: str, technology: str) -> Iterator[Table | str]:
         params = loaded.params | bench.params
         values = params.resolve(chosen.sizes(circuit, params))
         yield _parameters(f"bench {bench.name}: {bench.doc}", bench.params, values)
-        yield f"  sweeps {escape(_sweeps(bench))}; measures {escape(_outputs(bench))}"
-    models = table("model", "form", "bench", "equation", title="models")
-    for model in loaded.models:
+        yield f"  sweeps {escape(_sweeps(bench, chosen.axes.get(circuit, {})))}; measures {escape(_outputs(bench))}"
+    models, sizes = table("model", "form", "bench", "equation", title="models"), chosen.sizes(circuit, loaded.params)
+    for model in (model for model in loaded.models if loaded.holds(model, loaded.params.resolve(sizes))):
         models.add_row(model.name, model.form, model.bench, escape(model.equation))
     yield models
     if loaded.all_spreads:
@@ -70,10 +70,10 @@ def _spreads(circuit: Circuit) -> Table:
     return rows
 
 
-def _sweeps(bench: Bench) -> str:
-    """Every swept parameter with its rule."""
-    rules = [f"{name} = {show_grid(grid)}" for name, grid in bench.sweep.items()]
-    rules += [f"{bench.curve.name} = {show_grid(bench.curve.values)}"] if bench.curve else []
+def _sweeps(bench: Bench, axes: Mapping[str, str]) -> str:
+    """Every swept parameter with its rule; `axes` are those that the technology replaces."""
+    own = {**bench.sweep, **({bench.curve.name: bench.curve.values} if bench.curve else {})}
+    rules = [f"{name} = {axes.get(name) or show_grid(grid)}" for name, grid in own.items()]
     return "; ".join(rules) or "nothing"
 
 

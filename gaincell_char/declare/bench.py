@@ -142,8 +142,10 @@ class Curve:
 class Derived:
     """A quantity computed from the finished dataset: ``along`` is the dimension it uses up.
 
-    ``compute(dataset)`` returns an array with the other dimensions; it is left out where `along` was not swept.  With
-    ``censored`` it is a place on that dimension, and infinite where that lies beyond the last value that was swept.
+    ``compute(dataset)`` returns an array with the other dimensions; it is left out where `along` was not swept.  In
+    Monte Carlo the attributes of the dataset are the numbers among the parameters that were not swept.  With
+    ``censored`` it is a place on that dimension: infinite where that lies beyond the last value that was swept, minus
+    infinite where it lies before the first.
     """
 
     name: str

@@ -8,10 +8,12 @@ from ..errors import ParameterError
 from .bench import Bench
 from .datasheet import Figure, Merit, MonteCarloBench, Study
 from .macro_model import Macro
-from .model import Model
-from .parameters import Params
+from .model import Model, RandomModel
+from .parameters import Params, Value
 from .pvt import PvtModel
 from .record_merits import RecordCurves, RecordMerit
+
+_ANY: Mapping[str, Value] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +102,49 @@ class Circuit:
             models=tuple(model.name for model in models),
         )
 
-    def models_of(self, study: Study) -> tuple[Model, ...]:
-        """Return the models to fit to a `study`: those it names, or all of its bench that belong to one condition."""
+    def models_of(self, study: Study, values: Mapping[str, Value] = _ANY) -> tuple[Model, ...]:
+        """Return the models to fit to a `study`: those it names, or all of its bench that belong to one condition.
+
+        With the `values` of the parameters, a model that is declared for them replaces another one.
+        """
         if study.models is not None:
-            return tuple(self.model(name) for name in study.models)
-        return tuple(model for model in self.models if model.bench == study.bench and not isinstance(model, PvtModel))
+            found = [self.model(name) for name in study.models]
+        else:
+            of_bench = [model for model in self.models if model.bench == study.bench]
+            found = [model for model in of_bench if not (isinstance(model, PvtModel) or model.instead_of)]
+        return tuple(self.stand_in(model, values) for model in found)
+
+    def stand_in(self, model: Model, values: Mapping[str, Value]) -> Model:
+        """Return the model that replaces a `model` in circuits with these `values` of parameters; itself if none does.
+
+        A number among the values is in its SI unit.
+        """
+        others = (other for other in self.models if other.instead_of == model.name)
+        return next((other for other in others if other.where.items() <= values.items()), model)
+
+    def random_stand_in(self, bench: str, name: str, values: Mapping[str, Value]) -> str:
+        """Return the name of the random model of a `bench` that replaces the one called `name`; `name` if none does.
+
+        `values` are as of `stand_in`: the random model of a model that replaces another one replaces that of the other.
+        """
+        declared = self.spread(bench)
+        usual = [model.nominal.name for model in (declared.models if declared else ()) if model.name == name]
+        others = (other for other in self.random_models(bench, values) if other.nominal.instead_of in usual)
+        return next((other.name for other in others), name)
+
+    def random_models(self, bench: str, values: Mapping[str, Value]) -> tuple[RandomModel, ...]:
+        """Return the random models of a `bench` that hold for circuits with these `values` of parameters.
+
+        A number among the values is in its SI unit.
+        """
+        declared = self.spread(bench)
+        models = declared.models if declared else ()
+        return tuple(model for model in models if self.holds(model.nominal, values))
+
+    def holds(self, model: Model, values: Mapping[str, Value]) -> bool:
+        """Whether a `model` is the one for circuits with these `values` of parameters, as of `stand_in`."""
+        usual = self.model(model.instead_of) if model.instead_of else model
+        return self.stand_in(usual, values).name == model.name
 
     def study_of(self, model: Model) -> Study | None:
         """Return the first study to which a `model` is fitted, if there is one."""

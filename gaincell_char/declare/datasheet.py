@@ -64,7 +64,8 @@ class Figure:
 class Merit:
     """A figure of merit: one number a designer compares circuits by.
 
-    With ``along`` it is a place on that dimension of the study, and infinite where that lies beyond its last value.
+    With ``along`` it is a place on that dimension of the study: infinite where that lies beyond its last value, minus
+    infinite where it lies before its first.
     """
 
     name: str

@@ -136,6 +136,10 @@ class Model:
     mean : callable, optional
         The same function for a last input that changes so fast that only its distribution matters: it has another axis,
         the last one, and so has the keyword argument ``shares``, the parts of the time at each of its values.
+    instead_of : str
+        Name of the model that this one replaces in circuits with the values of ``where``; empty for none.
+    where : mapping of str to str
+        Word parameter of the circuit -> its value, as the flavour of a transistor with another current.
     """
 
     name: str
@@ -149,6 +153,8 @@ class Model:
     linear: bool = False
     relative_from: float = 0.0
     mean: Callable[..., Any] | None = None
+    instead_of: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

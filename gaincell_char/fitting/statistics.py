@@ -1,7 +1,8 @@
 """Statistics of samples: moments, quantiles, yield.
 
 NaN marks a failed value, which is left out and counted.  Infinity marks a censored value, which lies beyond the
-simulated range: it counts in quantiles and yields; a sample that contains one has no mean and no sigma.
+simulated range, and minus infinity one that lies before it: they count in quantiles and yields; a sample that contains
+one has no mean and no sigma.
 """
 
 import math
@@ -190,11 +191,29 @@ def _quantile_interval(ordered: Floats, p: float, tail: float) -> tuple[float, f
 
 
 def _quantile(ordered: Floats, p: float) -> float:
-    """Interpolated quantile of a sorted sample; infinite if the upper neighbour is, NaN without samples."""
+    """Interpolated quantile of a sorted sample; infinite if a neighbour is, NaN without samples."""
     if ordered.size == 0:
         return _NAN
-    upper = ordered[min(math.ceil(p * (ordered.size - 1)), ordered.size - 1)]
-    return float(np.quantile(ordered, p)) if np.isfinite(upper) else float(upper)
+    place = p * (ordered.size - 1)
+    lower, upper = ordered[math.floor(place)], ordered[min(math.ceil(place), ordered.size - 1)]
+    if np.isfinite([lower, upper]).all():
+        return float(np.quantile(ordered, p))
+    return float(upper if np.isinf(upper) else lower)
+
+
+def describe_censored(value: float, span: tuple[float, float]) -> str:
+    """Text of a censored value in a table, ``> 1000`` or ``< 0.001``; empty for any other value.
+
+    Parameters
+    ----------
+    value : float
+        Infinite if it lies beyond the simulated range, minus infinite if it lies before it.
+    span : tuple of (float, float)
+        First and last value of the simulated range, in the unit of `value`.
+    """
+    if not np.isinf(value) or not np.isfinite(span[int(value > 0)]):
+        return ""
+    return f"> {span[1]:g}" if value > 0 else f"< {span[0]:g}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,17 +15,19 @@ from ..fitting.fit import Fit
 from ..fitting.record import Origin, Record, make_record
 from ..fitting.specs import Goal, Spec
 from ..fitting.statistics import Proportion
+from ..fitting.statistics import describe_censored as describe
 from ..fitting.variation import OutputSpread, RandomFit, VariationSummary
 from ..spice.pool import Pool
 from ..sweeping.run import OK
 from . import random_models, results
 from .campaign import Campaign
-from .quantities import SampledQuantity, list_quantities, pick_shown, spec_passes
+from .quantities import SampledQuantity, Span, list_quantities, pick_shown, spec_passes
 from .sampling import PROCESS
 from .sensitivity import estimate_contributions
 from .verify import Verification
 
 _PROBABILITIES = (0.00135, 0.05, 0.5, 0.95, 0.99865)
+_BOUNDED = ("value", "low", "high")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,18 +174,30 @@ def _moments(quantities: Sequence[SampledQuantity]) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for quantity in quantities:
         found = vars(statistics.moments(quantity.values))
-        rows.append({"name": quantity.name, "unit": quantity.unit, **quantity.where, **found})
+        outside = [f"{describe(side, quantity.span)} in {count}" for side, count in quantity.n_outside.items()]
+        said = {"censored": "; ".join(outside)}
+        rows.append({"name": quantity.name, "unit": quantity.unit, **quantity.where, **found, **said})
     return pd.DataFrame(rows)
 
 
 def _quantiles(quantities: Sequence[SampledQuantity]) -> pd.DataFrame:
     parts = []
     for quantity in quantities:
-        table = statistics.quantiles(quantity.values, _PROBABILITIES)
+        table = _mark_censored(statistics.quantiles(quantity.values, _PROBABILITIES), quantity.span)
         parts.append(table.assign(name=quantity.name, unit=quantity.unit, **quantity.where))
     table = pd.concat(parts, ignore_index=True)
-    front = ["name", "unit", *(c for c in table if c not in ("name", "unit", "probability", "value", "low", "high"))]
-    return table[[*front, "probability", "value", "low", "high"]]
+    last = ["probability", *_BOUNDED, "censored"]
+    front = ["name", "unit", *(c for c in table if c not in ("name", "unit", *last))]
+    return table[[*front, *last]]
+
+
+def _mark_censored(table: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """Quantiles without infinite numbers, and a column that states which of them are censored, and at which value."""
+    said = [
+        ", ".join(f"{name} {bound}" for name in _BOUNDED if (bound := describe(float(row[name]), span)))
+        for row in table.to_dict("records")
+    ]
+    return table.replace([np.inf, -np.inf], np.nan).assign(censored=said)
 
 
 def _contributions(
@@ -193,8 +207,8 @@ def _contributions(
     groups = {v.name: v.name if v.group == PROCESS else v.group for v in campaign.variables}
     parts, left_out = [], []
     for quantity in quantities:
-        if beyond := int(np.isinf(quantity.values).sum()):
-            left_out.append(f"contributions to {quantity.label}: {beyond} samples are beyond the end of the sweep")
+        if outside := sum(quantity.n_outside.values()):
+            left_out.append(f"contributions to {quantity.label}: {outside} samples are outside the sweep")
             continue
         try:
             shares = estimate_contributions(table, quantity.values, groups)
@@ -255,7 +269,7 @@ def _spread(
 
 def _correlation(quantities: Sequence[SampledQuantity]) -> list[list[float | None]]:
     """Correlation of every pair of quantities; None if it is undefined."""
-    columns = pd.DataFrame({q.label: q.values for q in quantities}).replace(np.inf, np.nan)
+    columns = pd.DataFrame({q.label: q.values for q in quantities}).replace([np.inf, -np.inf], np.nan)
     table = statistics.correlation(columns)
     return table.astype(object).where(table.notna(), None).to_numpy().tolist()
 

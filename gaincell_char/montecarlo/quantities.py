@@ -8,11 +8,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..declare.bench import Floats
+from ..declare.bench import Derived, Floats
 from ..errors import DataError, ParameterError
 from ..fitting.specs import Spec
 from .campaign import Campaign
 
+Span = tuple[float, float]
+_UNBOUNDED: Span = (float("-inf"), float("inf"))
 _MOST_SHOWN = 9
 _MOST_NAMED = 8
 """Largest number of quantities, or of values of an axis, listed in a message."""
@@ -29,11 +31,11 @@ class SampledQuantity:
     where : mapping of str to float or str
         Grid point, without dimensions of one value.
     values : ndarray, shape (n_samples,)
-        Value of each sample in SI units; NaN after a failure, infinite beyond `end`.
+        Value of each sample in SI units; NaN after a failure, infinite beyond `span`, minus infinite before it.
     main : bool
         Whether the quantity may be shown individually.
-    end : float
-        End of the sweep for a censored feature, in the same unit.
+    span : tuple of (float, float)
+        First and last value of the sweep for a censored feature, in the same unit.
     """
 
     name: str
@@ -42,13 +44,19 @@ class SampledQuantity:
     where: Mapping[str, float | str]
     values: Floats
     main: bool
-    end: float = float("inf")
+    span: Span = _UNBOUNDED
 
     @property
     def label(self) -> str:
         """Name and grid point."""
         at = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.where.items())
         return f"{self.name} at {at}" if at else self.name
+
+    @property
+    def n_outside(self) -> dict[float, int]:
+        """Minus infinity and infinity -> number of samples before and beyond the sweep, if there are any."""
+        counts = {side: int((self.values == side).sum()) for side in (-np.inf, np.inf)}
+        return {side: count for side, count in counts.items() if count}
 
 
 def list_quantities(campaign: Campaign, grid: xr.Dataset) -> tuple[SampledQuantity, ...]:
@@ -69,8 +77,9 @@ def _features(campaign: Campaign, grid: xr.Dataset) -> list[SampledQuantity]:
     found: list[SampledQuantity] = []
     for feature in declared.features if declared else ():
         if grid.sizes.get(feature.along, 0) > 1:
-            end = float(grid[feature.along].max()) if feature.censored else float("inf")
-            found += _split(feature.name, feature.unit, feature.doc, feature.compute(grid), main=True, end=end)
+            axis = grid[feature.along]
+            span = (float(axis.min()), float(axis.max())) if feature.censored else _UNBOUNDED
+            found += _split(feature.name, feature.unit, feature.doc, feature.compute(grid), main=True, span=span)
     return found
 
 
@@ -86,7 +95,7 @@ def _outputs(campaign: Campaign, grid: xr.Dataset, *, main: bool) -> list[Sample
 
 
 def _split(
-    name: str, unit: str, doc: str, array: xr.DataArray, *, main: bool, end: float = float("inf")
+    name: str, unit: str, doc: str, array: xr.DataArray, *, main: bool, span: Span = _UNBOUNDED
 ) -> list[SampledQuantity]:
     """One quantity per grid point; dimensions of one value are not part of its name."""
     others = [str(dim) for dim in array.dims if dim != "sample"]
@@ -96,7 +105,7 @@ def _split(
         at_place = array.isel(dict(zip(others, index, strict=True)))
         where = {dim: at_place[dim].item() for dim in told}
         values = at_place.to_numpy()
-        found.append(SampledQuantity(name=name, unit=unit, doc=doc, where=where, values=values, main=main, end=end))
+        found.append(SampledQuantity(name=name, unit=unit, doc=doc, where=where, values=values, main=main, span=span))
     return found
 
 
@@ -146,12 +155,22 @@ def _axes(campaign: Campaign, spec: Spec) -> dict[str, Sequence[Any]]:
     for feature in declared.features if declared else ():
         if feature.name == spec.output:
             axis = axes.pop(feature.along, [])
-            if feature.censored and len(axis) and spec.limit > max(axis):
-                raise ParameterError(
-                    f"spec {spec.text!r}: {spec.output} is only known up to {max(axis):g} {feature.unit}, the end of "
-                    f"{feature.along}; sweep further with --axis {feature.along}=..."
-                )
+            if feature.censored and len(axis):
+                _check_limit(spec, feature, axis)
     return axes
+
+
+def _check_limit(spec: Spec, feature: Derived, axis: Sequence[Any]) -> None:
+    if spec.limit > max(axis):
+        known, other = f"up to {max(axis):g} {feature.unit}, the end", "further"
+    elif spec.limit < min(axis):
+        known, other = f"from {min(axis):g} {feature.unit}, the beginning", "from an earlier value"
+    else:
+        return
+    raise ParameterError(
+        f"spec {spec.text!r}: {spec.output} is only known {known} of {feature.along}; sweep {other} with --axis "
+        f"{feature.along}=..."
+    )
 
 
 def _few(values: Sequence[float | str]) -> str:

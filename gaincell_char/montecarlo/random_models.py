@@ -32,9 +32,8 @@ def simulate_typical_grid(campaign: Campaign, pool: Pool) -> xr.Dataset:
 
 
 def declared_models(campaign: Campaign) -> tuple[RandomModel, ...]:
-    """Random models that the circuit declares for this bench."""
-    declared = campaign.plan.circuit.spread(campaign.plan.bench.name)
-    return declared.models if declared else ()
+    """Random models that the circuit declares for this bench and the parameters of the campaign."""
+    return campaign.plan.circuit.random_models(campaign.plan.bench.name, campaign.plan.fixed)
 
 
 def fit_nominal(campaign: Campaign, pool: Pool) -> tuple[list[Fit], list[str]]:

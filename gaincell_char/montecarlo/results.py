@@ -9,6 +9,7 @@ import xarray as xr
 
 from .. import __version__
 from ..declare.bench import Floats
+from ..declare.parameters import numbers
 from ..errors import DataError
 from ..sweeping.arguments import check_count
 from ..sweeping.run import OK, as_folder
@@ -155,6 +156,8 @@ def tabulate_draws(campaign: Campaign, n: int) -> pd.DataFrame:
 def to_grid(campaign: Campaign, rows: pd.DataFrame, n: int) -> xr.Dataset:
     """Outputs over sample, corner, temperature, swept parameters and the bench's curve, in SI units; NaN if failed.
 
+    The attributes are the numbers among the parameters that are not swept.
+
     Parameters
     ----------
     campaign : Campaign
@@ -173,7 +176,7 @@ def to_grid(campaign: Campaign, rows: pd.DataFrame, n: int) -> xr.Dataset:
     data = {}
     for output in plan.bench.outputs:
         data[output.name] = (tuple(coords), _to_array(rows[output.name], length).reshape(shape))
-    return xr.Dataset(data, coords)
+    return xr.Dataset(data, coords, attrs=numbers(plan.fixed))
 
 
 def _to_array(column: "pd.Series[Any]", length: int | None) -> Floats:

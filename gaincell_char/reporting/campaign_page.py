@@ -33,14 +33,14 @@ def tabulate_campaign(analysed: Analysis) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class _QuantityRow:
-    """A row of the page: moments, the quantiles at three sigmas, and the number of values beyond ``end``."""
+    """A row of the page: moments, the quantiles at three sigmas, and the median and number of censored values."""
 
     label: str
     unit: str
-    end: float
+    span: tuple[float, float]
     low: float
     high: float
-    beyond: str
+    censored: str
     moments: statistics.Moments
 
 
@@ -49,7 +49,7 @@ def _tabulate_row(row: _QuantityRow) -> dict[str, str]:
     return {
         "quantity": row.label,
         "unit": row.unit,
-        "mean": row.beyond or text.show_number(found.mean, 6),
+        "mean": row.censored or text.show_number(found.mean, 6),
         "sigma": text.show_number(found.sigma, 6),
         "samples": str(found.n),
         "95 % of sigma": f"{text.show_number(found.sigma_low, 4)} .. {text.show_number(found.sigma_high, 4)}",
@@ -57,18 +57,27 @@ def _tabulate_row(row: _QuantityRow) -> dict[str, str]:
 
 
 def _describe_quantity(quantity: SampledQuantity) -> _QuantityRow:
-    low, high = statistics.quantiles(quantity.values, (0.00135, 0.99865))["value"].to_numpy()
+    low, middle, high = statistics.quantiles(quantity.values, (0.00135, 0.5, 0.99865))["value"].to_numpy()
     found = statistics.moments(quantity.values)
-    beyond = f"{text.show_beyond(quantity.end, quantity.unit)} in {found.n_beyond} of {found.n}"
     return _QuantityRow(
         label=quantity.label,
         unit=quantity.unit,
-        end=quantity.end,
+        span=quantity.span,
         low=low,
         high=high,
-        beyond=beyond if found.n_beyond else "",
+        censored=_describe_censored(quantity, float(middle), found.n) if quantity.n_outside else "",
         moments=found,
     )
+
+
+def _describe_censored(quantity: SampledQuantity, median: float, n: int) -> str:
+    """What is known of a quantity some of whose values are censored: ``median 12 s, > 1 ks in 3 of 8``."""
+    shown = [
+        f"{text.show_outside(side, quantity.span, quantity.unit)} in {count} of {n}"
+        for side, count in quantity.n_outside.items()
+    ]
+    middle = [f"median {text.show(median, quantity.unit)}"] if np.isfinite(median) else []
+    return ", ".join([*middle, *shown])
 
 
 def write_campaign(

@@ -9,6 +9,7 @@ from ..declare.datasheet import Merit
 from ..declare.parameters import Value
 from ..fitting.accuracy import EndBlock, Errors
 from ..fitting.fit import Fit
+from ..fitting.statistics import describe_censored
 from ..sweeping.run import OK
 from ..sweeping.scattered import RUN
 from ..workflows.characterize_all import CircuitResult, StudyResult
@@ -246,16 +247,17 @@ def tabulate_merits(results: Sequence[CircuitResult]) -> pd.DataFrame:
         {
             "circuit": r.circuit.name,
             "name": m.name,
-            "value": value,
+            "value": value if math.isfinite(value) else math.nan,
             "unit": m.unit,
             "meaning": m.doc,
             "study": m.study,
             "as text": show_merit(r, m, value),
+            "censored": describe_censored(value, _find_span(r, m)),
         }
         for r in results
         for m, value in r.merits
     )
-    return _make_table(("circuit", "name", "value", "unit", "meaning", "study", "as text"), rows)
+    return _make_table(("circuit", "name", "value", "unit", "meaning", "study", "as text", "censored"), rows)
 
 
 def show_merit(result: CircuitResult, merit: Merit, value: float) -> str:
@@ -263,8 +265,15 @@ def show_merit(result: CircuitResult, merit: Merit, value: float) -> str:
 
     `merit` is its declaration.
     """
-    end = float(result.studies[merit.study].dataset[merit.along].max()) if merit.along else math.inf
-    return text.show(value, merit.unit, end=end)
+    return text.show(value, merit.unit, span=_find_span(result, merit))
+
+
+def _find_span(result: CircuitResult, merit: Merit) -> tuple[float, float]:
+    """First and last value of the axis of a figure of merit that is a place on an axis."""
+    if not merit.along:
+        return -math.inf, math.inf
+    axis = result.studies[merit.study].dataset[merit.along]
+    return float(axis.min()), float(axis.max())
 
 
 def tabulate_numerics(results: Sequence[CircuitResult]) -> pd.DataFrame:

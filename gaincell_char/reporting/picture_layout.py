@@ -74,7 +74,8 @@ class _View:
         self.dims = tuple(map(str, self.dataset[figure.output].dims))
         self._check("dimension", (figure.x, figure.group_by), self.dims)
         self.at = {name: value for name, value in figure.at_values(self.params).items() if name in self.dims}
-        self.models = tuple(m for m in map(self.circuit.model, figure.models) if m.output == figure.output)
+        drawn = (self.circuit.stand_in(self.circuit.model(name), self.study.plan.fixed) for name in figure.models)
+        self.models = tuple(model for model in drawn if model.output == figure.output)
         self.table = flatten_dataset(self.dataset) if self.models else pd.DataFrame()
         self.spans = [find_span(np.asarray(self._select_data(at), dtype=float)) for at in self.list_places()]
 

@@ -123,7 +123,7 @@ def _title(group: str) -> str:
 
 def show_value(row: ComparedRow, value: ComparedValue) -> str:
     """Text of a `value` of a `row`, with unit; ``> 30 ms`` beyond the end of what was simulated."""
-    return text.show(value.value, row.unit, end=value.end)
+    return text.show(value.value, row.unit, span=(-math.inf, value.end))
 
 
 def _describe_technology(out: Path, records: TechnologyRecords) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ _UNSCALED = ("", "1", "%", "degC")
 _UNITS = {"degC": "°C", "Ohm": "\N{GREEK CAPITAL LETTER OMEGA}", "1": ""}
 _AREA = "um^2"
 """Unit of drawn areas; it contains a prefix already."""
+_UNBOUNDED = (-math.inf, math.inf)
 # Fractions below this are rounding noise of double precision.
 _NOISE = 1e-11
 # A sweep with more values is shown by its ends.
@@ -47,22 +48,22 @@ def show_unit(text: str) -> str:
     return f"µ{text[1:]}" if text.startswith("u") and text[1:2].isalpha() else text
 
 
-def show(value: float | None, unit: str = "", digits: int = 4, end: float = math.inf) -> str:
+def show(value: float | None, unit: str = "", digits: int = 4, span: tuple[float, float] = _UNBOUNDED) -> str:
     """A number with an engineering prefix; a dash if there is none.
 
     Parameters
     ----------
     value : float or None
-        The number, in SI units; infinite for a value beyond `end`.
+        The number, in SI units; infinite for a value beyond `span`, minus infinite for a value before it.
     unit : str
         Its unit.
     digits : int
         Significant digits.
-    end : float
-        End of the sweep for a censored value.
+    span : tuple of (float, float)
+        First and last value of the sweep for a censored value.
     """
-    if value == math.inf and math.isfinite(end):
-        return show_beyond(end, unit)
+    if value is not None and math.isinf(value) and math.isfinite(span[int(value > 0)]):
+        return show_outside(value, span, unit)
     if value is None or not math.isfinite(value):
         return NOTHING
     if unit == "degC":
@@ -87,9 +88,9 @@ def show_percent(fraction: float | None, digits: int = 3) -> str:
     return "< 1e-9 %" if 0 < abs(fraction) < _NOISE else f"{_minus(f'{100 * fraction:.{digits}g}')}{_JOIN}%"
 
 
-def show_beyond(end: float, unit: str) -> str:
-    """A censored value: ``> 30 ms``."""
-    return f">{_JOIN}{show(end, unit)}"
+def show_outside(side: float, span: tuple[float, float], unit: str) -> str:
+    """A censored value: ``> 30 ms`` if `side` is infinite, ``< 1 us`` if it is minus infinite; `span` is in `unit`."""
+    return f">{_JOIN}{show(span[1], unit)}" if side > 0 else f"<{_JOIN}{show(span[0], unit)}"
 
 
 def show_number(value: float | None, digits: int = 3) -> str:

@@ -105,7 +105,8 @@ def draw_distribution(values: Floats, *, label: AxisQuantity, title: str, limits
     Parameters
     ----------
     values : ndarray, shape (n_samples,)
-        In SI units; failed samples are NaN.
+        In SI units; failed samples are NaN, censored ones infinite.  With censored samples there is no normal, since
+        their mean and sigma are not known.
     label : AxisQuantity
         The quantity.
     title : str
@@ -113,14 +114,15 @@ def draw_distribution(values: Floats, *, label: AxisQuantity, title: str, limits
     limits : tuple of float
         Limits to mark, in SI units.
     """
-    good = np.sort(values[np.isfinite(values)])
+    good, outside = np.sort(values[np.isfinite(values)]), int(np.isinf(values).sum())
     scale = text.choose_scale(good, label.unit)
+    counted = f"{good.size} samples" + (f", and {outside} outside the sweep, not drawn" if outside else "")
 
     def draw(canvas: Canvas) -> None:
         left, right = canvas.subplots(
             1, 2, gridspec_kw={"left": 0.1, "right": 0.98, "top": 0.8, "bottom": 0.2, "wspace": 0.32}
         )
-        _write_title(canvas, title, f"{good.size} samples")
+        _write_title(canvas, title, counted)
         if good.size < 3 or np.ptp(good) <= 1e-12 * np.abs(good).max():
             _write(
                 left, "fewer than three samples" if good.size < 3 else f"always {text.show(float(good[0]), label.unit)}"
@@ -128,24 +130,33 @@ def draw_distribution(values: Floats, *, label: AxisQuantity, title: str, limits
             right.set_visible(False)
             return
         shown = good * scale.factor
-        _draw_histogram(left, shown, [limit * scale.factor for limit in limits], scale.unit)
+        _draw_histogram(left, shown, [limit * scale.factor for limit in limits])
+        if not outside:
+            _draw_normal(left, shown, scale.unit)
         left.set_xlabel(label_axis(label, scale.unit, 34))
+        if outside:
+            right.set_visible(False)
+            return
         _draw_quantiles(right, shown)
         right.set_ylabel(f"{label.name} [{scale.unit}]" if scale.unit else label.name)
 
     return render(draw, (_WIDTH * 1.45, 3.6))
 
 
-def _draw_histogram(ax: Axes, shown: Floats, limits: list[float], unit: str) -> None:
-    mean, sigma = shown.mean(), shown.std(ddof=1)
+def _draw_histogram(ax: Axes, shown: Floats, limits: list[float]) -> None:
     ax.hist(shown, bins="fd" if shown.size < 5000 else 80, density=True, color=_SHADE, edgecolor="white", lw=0.4)
+    for limit in limits:
+        ax.axvline(limit, color=INK, lw=1.3, dashes=(3, 2), label="limit" if limit == limits[0] else None)
+    ax.set_yticks([])
+    ax.set_ylabel("density")
+
+
+def _draw_normal(ax: Axes, shown: Floats, unit: str) -> None:
+    """Draw the normal with the mean and sigma of the samples, and the legend."""
+    mean, sigma = shown.mean(), shown.std(ddof=1)
     grid = np.linspace(mean - 4 * sigma, mean + 4 * sigma, 201)
     label = f"normal: mean {mean:.4g} {unit}, sigma {sigma:.3g} {unit}"
     ax.plot(grid, scipy.stats.norm.pdf(grid, mean, sigma), color=PUBLISHED, lw=1.8, label=label)
-    for number, limit in enumerate(limits):
-        ax.axvline(limit, color=INK, lw=1.3, dashes=(3, 2), label="limit" if number == 0 else None)
-    ax.set_yticks([])
-    ax.set_ylabel("density")
     ax.legend(frameon=False, fontsize=SMALL, loc="lower left", bbox_to_anchor=(-0.08, 0.98), borderpad=0)
 
 

@@ -83,15 +83,23 @@ def _sizes(circuit: Circuit, bench: Bench, technology: Technology, params: Param
 def _axes(circuit: Circuit, bench: Bench, technology: Technology, params: Params) -> dict[str, Grid]:
     """Axes of the bench that the technology replaces."""
     found: dict[str, Grid] = {}
+    curve = bench.curve.name if bench.curve is not None else ""
     for name, spec in technology.axes.get(circuit.name, {}).items():
-        if name in bench.sweep or (bench.curve is not None and name == bench.curve.name):
+        if name in bench.sweep or name == curve:
             try:
-                found[name] = parse_axis(f"{name}={spec}", params, bench.curve)[1]
+                found[name] = _own_axis(name, parse_axis(f"{name}={spec}", params, bench.curve)[1], name == curve)
             except ParameterError as error:
                 raise TechnologyError(
                     f"technology {technology.name}, [axes.{circuit.name}] in its technology.toml: {error}"
                 ) from None
     return found
+
+
+def _own_axis(name: str, values: Sequence[Value], is_curve: bool) -> tuple[Value, ...]:
+    """Return the values of an axis of a technology, or raise `ParameterError` if a value repeats or a curve is one."""
+    if is_curve and len(values) < 2:
+        raise ParameterError(f"{name} has one value, but a curve needs at least two: write {name} = START:STOP:COUNT")
+    return distinct(name, values)
 
 
 def _curve(curve: Curve | None, wanted: Mapping[str, Grid], numbers: Mapping[str, float]) -> Floats:

@@ -157,5 +157,5 @@ class Decay(Element):
         numbers = draw_parts(fit, tuple(shape), generator, process=process, mismatch=mismatch, dies=dies)
         names = [coefficient.name for coefficient in fit.coefficients]
         factors = {name: torch.exp(numbers[..., index]) for index, name in enumerate(names)}
-        found = {rate: factors[name] for name, rate in declared.leak_rates.items()}
+        found = {rate: factors[name] for name, rate in declared.leak_rates.items() if name in factors}
         return found if like is None else {name: factor.to(like) for name, factor in found.items()}

@@ -100,7 +100,7 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     """
     began = time.perf_counter()
     result = characterize(plan, pool=pool, progress=progress)
-    models = circuit.models_of(study)
+    models = circuit.models_of(study, plan.fixed)
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
     numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
     dataset, searched = with_thresholds(plan, result.dataset, models, pool)

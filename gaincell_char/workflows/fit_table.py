@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -71,6 +72,9 @@ def _fit_source(source: TableSource, subject: Subject, asked: FitRequest, readin
     origin = read_origin(source, subject, asked)
     renamed = _rename_columns(source, reading, subject)
     parameters = find_parameters(source, renamed, subject, origin, reading.fixed)
+    if not asked.models:
+        own = tuple(subject.circuit.stand_in(model, parameters) for model in subject.models)
+        subject = replace(subject, models=own)
     frame, remarks = _leave_out_failed(renamed, source.where)
     tasks = _list_tasks(source, renamed, subject, reading)
     found = _fit_models(tasks, frame, {"temp": _UNSTATED_TEMP_DEGC, **numbers(parameters)}, named=bool(asked.models))
