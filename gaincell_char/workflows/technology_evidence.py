@@ -45,7 +45,8 @@ class CircuitEvidence:
 
     def model(self, study: str, model: str, /, **conditions: float | str) -> Callable[..., Any]:
         """Function of the inputs [SI units] of a `model` fitted in a `study` at `conditions`, elementwise."""
-        fitted = FittedModel(fit=self._fit(study, model, conditions), function=self.circuit.model(model))
+        fit = self._fit(study, model, conditions)
+        fitted = FittedModel(fit=fit, function=self.circuit.model(fit.model))
 
         def evaluate(*inputs: Any) -> Any:
             # The functions of models take arrays.
@@ -109,11 +110,12 @@ class CircuitEvidence:
     def _fit(self, study: str, model: str, conditions: Mapping[str, float | str]) -> Fit:
         where = {**_NOMINAL, **conditions}
         record = self._record(study)
+        own = self.circuit.stand_in(self.circuit.model(model), record.parameters).name
         for fit in record.fits:
-            if fit.model == model and where.items() <= fit.conditions.items():
+            if fit.model == own and where.items() <= fit.conditions.items():
                 return fit
         told = f"corner {where['corner']} and {where['temp']:g} degC"
-        raise LackingRecordError(f"record {self.circuit.name}.{study} has no fit of {model} at {told}")
+        raise LackingRecordError(f"record {self.circuit.name}.{study} has no fit of {own} at {told}")
 
     def _random(self, bench: str, model: str) -> tuple[Record, RandomFit, NDArray[np.float64]]:
         """Random model of a campaign: its record, its fit, and the covariance of its changes by mismatch."""
