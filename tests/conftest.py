@@ -176,24 +176,27 @@ def _sources(technology: str) -> tuple[str, ...]:
 def _newer_where_needed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tests of a technology with compiled models run a version that loads them."""
     callspec = getattr(request.node, "callspec", None)
-    if callspec and request.node.get_closest_marker("ngspice") and any(map(_needs_newer, callspec.params.values())):
+    named = callspec and request.node.get_closest_marker("ngspice") and any(map(_needs_newer, callspec.params.values()))
+    if named or "newer_pool" in request.fixturenames:
         monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(request.getfixturevalue("newer_ngspice")))
 
 
 @pytest.fixture(scope="session")
 def newer_pool(newer_ngspice: Path) -> Iterator[Pool]:
     """One simulator that loads compiled models."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NGSPICE_LIBRARY_PATH", str(newer_ngspice))
-        with Pool(1) as simulators:
+    with Pool(1) as simulators:
+        # Set for this start only: the variable would choose the version of every other simulator, too.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NGSPICE_LIBRARY_PATH", str(newer_ngspice))
             simulators.start()
-            yield simulators
+        yield simulators
 
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Pool]:
     """One simulator: pytest-xdist runs as many test processes as there are cores."""
     with Pool(1) as simulators:
+        simulators.start()  # before a test that runs another version
         yield simulators
 
 

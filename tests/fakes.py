@@ -16,6 +16,11 @@ class FakePool:
     order: int = 1
     version: str = "none"
 
+    @property
+    def provenance(self) -> dict[str, str]:
+        """As of a pool of simulators."""
+        return {"simulator": f"ngspice {self.version}"}
+
     def map(self, jobs: Iterable[Any], decks: Callable[[Any], Deck], *, count: int) -> Iterator[tuple[Any, Outcome]]:
         """The pool's own contract: as many jobs as announced, each answered once."""
         jobs = list(jobs)
@@ -28,6 +33,7 @@ class NoPool:
     """Runs nothing: its dataset has every dimension and no result."""
 
     version = "none"
+    provenance = {"simulator": "ngspice none"}
 
     def map(self, *_: Any, **__: Any) -> Iterator[Any]:
         """No answers."""

@@ -335,7 +335,7 @@ def test_a_changed_helper_refuses_the_folder(resumed, edited):
 
 @pytest.mark.ngspice
 def test_another_simulator_refuses_the_folder(resumed, pool, monkeypatch):
-    monkeypatch.setattr(type(pool), "start", lambda _: "ngspice 99")
+    monkeypatch.setattr(type(pool), "start", lambda *_: "ngspice 99")
     with pytest.raises(RequestError, match=r"it was simulated by ngspice \d+, not by ngspice 99"):
         resumed(_campaign())
 

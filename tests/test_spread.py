@@ -90,7 +90,7 @@ def test_every_random_model_is_its_nominal_one_at_zero(circuit):
     """And every coefficient moves it, each in its own way."""
     for spread in circuit.all_spreads:
         plan = registry.plan_bench(circuit.name, spread.bench)
-        for model in spread.models:
+        for model in circuit.random_models(spread.bench, plan.params.resolve({})):
             record = registry.load_record("gc28", f"{circuit.name}.{spread.bench}")
             nominal = record.fit(model.nominal.name).values()
             grid = spread.sweep[spread.x]

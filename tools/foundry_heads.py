@@ -4,19 +4,21 @@
     python tools/foundry_heads.py FOLDER
 
 The first command simulates what FOLDER lacks (a quarter of an hour on two cores), the second writes the table of
-docs/technologies.md, in which comparisons that are not in FOLDER are missing.  Tensors are drawn from the levels of the hardware, after the fits; the corner is tt, the
-temperature 27 degC, and bitlines are clamped ideally.
+docs/technologies.md, in which comparisons that are not in FOLDER are missing.  Tensors are drawn from the levels of the
+hardware, after the fits; the corner is tt, the temperature 27 degC, and bitlines are clamped ideally.
 """
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from markdown_table import NONE, table
 from marked_block import rewrite
 
 import gaincell_char as gc
+from gaincell_char import registry
 
 TECHNOLOGIES = ("sky130", "gf180mcu")
 HEADS = ("attention", "attention_switched")
@@ -25,6 +27,9 @@ SEED = 20261202
 INSTANCES, COLUMNS = 6, 4
 LONGEST_S = 600
 TARGET = "0.1 %"
+T_MAX = 15e-9
+NEAR = 3e-15
+"""Distance [C] from the threshold within which the comparator has not settled when the conversion begins."""
 PAGE = "docs/technologies.md"
 
 
@@ -46,8 +51,24 @@ def simulate(folder: Path) -> None:
                 seed=SEED,
                 timeout_s=LONGEST_S,
             )
-            result.summary.to_csv(place(folder, technology, head) / "summary.csv", index=False)
+            found = result.summary[result.summary["form"] == FORM]
+            beyond = [beyond_threshold(result.rows, technology, head, name) for name in found["operation"]]
+            table_of = found.assign(n_near=[n for n, _ in beyond], rms_beyond=[rms for _, rms in beyond])
+            table_of.to_csv(place(folder, technology, head) / "summary.csv", index=False)
             print(technology, head, result.disagreements(), flush=True)
+
+
+def beyond_threshold(rows: pd.DataFrame, technology: str, head: str, operation: str) -> tuple[int, float]:
+    """Number of columns with a pulse near the threshold, and rms error of the others in percent of t_max."""
+    chosen = registry.load_head(head).operation(operation)
+    name = chosen.forms[FORM]
+    coefficients = registry.load_record(technology, f"{chosen.converter}.{name.study}").fit(name.model).values()
+    threshold = coefficients.get("q_dead", coefficients.get("q_0"))
+    mine = rows[rows["operation"] == operation]
+    pulses = mine[(mine["output"] != 0) | (mine[f"output_{FORM}"] != 0)]
+    far = pulses[(pulses["q_bl"] - threshold).abs() >= NEAR]
+    error = (far[f"output_{FORM}"] - far["output"]).to_numpy(dtype=float)
+    return len(pulses) - len(far), 100 * float(np.sqrt(np.mean(error**2))) / T_MAX
 
 
 def rows(folder: Path) -> Iterator[tuple[str, ...]]:
@@ -58,7 +79,7 @@ def rows(folder: Path) -> Iterator[tuple[str, ...]]:
             if not found.exists():
                 continue
             summary = pd.read_csv(found)
-            for one in summary[summary["form"] == FORM].to_dict("records"):
+            for one in summary.to_dict("records"):
                 noise = one["noise_percent"]
                 yield (
                     technology,
@@ -68,6 +89,8 @@ def rows(folder: Path) -> Iterator[tuple[str, ...]]:
                     f"{one['n_silent']}",
                     TARGET,
                     f"{one['rms_percent']:.2g} %",
+                    f"{one['n_near']}",
+                    f"{one['rms_beyond']:.2g} %",
                     NONE if pd.isna(noise) else f"{noise:.2g} %",
                     f"{one['worst_percent']:.2g} %",
                     f"{one['ratio']:.2g}",
@@ -86,7 +109,7 @@ def main() -> None:
         return
     heads = (
         "technology", "head", "operation", "columns with a pulse", "without", "target, rms", "measured, rms",
-        "noise floor", "measured, worst", "error / stated", "gate",
+        "near the threshold", "rms without them", "noise floor", "measured, worst", "error / stated", "gate",
     )  # fmt: skip
     text = table(heads, list(rows(arguments.folder)))
     rewrite(PAGE, "foundry heads", text)

@@ -6,7 +6,7 @@ from functools import partial
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.record_merits import Evidence, RecordMerit
 
-_SPAN = (0.1, 0.85)
+_SPAN = (0.1, 0.7)
 """Part of full scale, on which the line is straight."""
 
 
