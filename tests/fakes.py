@@ -33,7 +33,11 @@ class NoPool:
     """Runs nothing: its dataset has every dimension and no result."""
 
     version = "none"
-    provenance = {"simulator": "ngspice none"}
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """As of a pool of simulators."""
+        return {"simulator": f"ngspice {self.version}"}
 
     def map(self, *_: Any, **__: Any) -> Iterator[Any]:
         """No answers."""
