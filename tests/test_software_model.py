@@ -69,8 +69,8 @@ def test_torch_and_numpy_say_the_same(tech, name, model, index):
     inputs = [rng.uniform(*fit.valid_range[i], 500) for i in fit.inputs]
     ours = function(*inputs, **fit.values())
     theirs = function(*map(torch.from_numpy, inputs), **fit.values()).numpy()
-    # Eighteen steps one after the other grow the differences of rounding: to 2e-9 at one of 500 points of gf180mcu.
-    tolerance = 5e-9 if model in ("four_leaks", "oxide_decay") else 1e-12
+    # Eighteen steps one after the other grow the differences of rounding.
+    tolerance = 1e-11 if model in ("four_leaks", "oxide_decay") else 1e-12
     np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance * np.abs(ours).max())
 
 

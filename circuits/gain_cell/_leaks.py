@@ -134,7 +134,8 @@ def relax(leak: Callable[[Array], tuple[Array, Array]], v: Array, time: Array, s
     leak_0, slope_0 = leak(v)
     left, v = time + 0 * leak_0, v + 0 * time + 0 * leak_0
     leak_0, slope_0 = leak_0 + 0 * left + 1 / _LONG, slope_0 + 0 * left
-    step = xp.where(leak_0 > 0, -size, size)
+    # The numbers that torch makes of two plain ones have single precision, in which 1 is exact and size is not.
+    step = (size + 0 * leak_0) * xp.where(leak_0 > 0, -1.0, 1.0)
     for _ in range(_STEPS):
         leak_1, slope_1 = leak(v + step)
         bend = _bend(xp, slope_0, slope_1)
