@@ -52,7 +52,7 @@ ATTACKS = (
     "é",
     "%s%n",
 )
-MILD = ("x", "tt", "27", "abc_1", "gain_cell", "v_store", "softplus", "", " ", "a.b-c+d", "1.5")
+MILD = ("x", "tt", "27", "abc_1", "gain_cell", "v_store", "ekv", "", " ", "a.b-c+d", "1.5")
 NUMBERS = (
     0,
     1,

@@ -37,8 +37,8 @@ def test_the_record_names_its_bias_and_cells_do_not_depend_on_it():
     assert record.parameters["i_bias"] == 10.5e-6
     assert record.fit("relu_knee").conditions["i_bias"] == 10.5e-6
     assert str(where.condition) == "corner tt, 27 degC, bias 10.5 uA"
-    cell = registry.find_record(where, "gain_cell.pulse").fit("softplus_charge")
-    assert cell.values() == registry.find_record(gc.records_at(), "gain_cell.pulse").fit("softplus_charge").values()
+    cell = registry.find_record(where, "gain_cell.pulse").fit("ekv_charge")
+    assert cell.values() == registry.find_record(gc.records_at(), "gain_cell.pulse").fit("ekv_charge").values()
 
 
 def test_at_the_bias_of_the_records_nothing_changes():

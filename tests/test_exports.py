@@ -23,7 +23,7 @@ from gaincell_char.sweeping.scattered import characterize_scattered
 from gaincell_char.workflows.fresh_points import draw_runs
 from gaincell_char.workflows.study_plans import plan_study
 
-MACROS = {"gain_cell.pulse": "softplus_charge", "relu_c2p.transfer": "relu_knee", "signed_c2p.transfer": "signed_knee"}
+MACROS = {"gain_cell.pulse": "ekv_charge", "relu_c2p.transfer": "relu_knee", "signed_c2p.transfer": "signed_knee"}
 ALL = [(records, name) for records in registry.record_sets() for name in registry.record_names(records)]
 each_macro = pytest.mark.parametrize("name", MACROS)
 CURRENTS, CHARGES, CONVERTERS = (
@@ -127,7 +127,7 @@ def test_a_deck_with_the_macro_model_runs_in_ngspice_by_hand(name, tmp_path):
     assert measured == pytest.approx(float(expected), abs=0.05 * fit.stated.rms + 1e-5 * abs(float(expected)))
 
 
-@pytest.mark.parametrize("model", ["softplus", "cubic", "ekv_2d", "cubic_2d"])
+@pytest.mark.parametrize("model", ["ekv", "cubic", "ekv_2d", "cubic_2d"])
 def test_a_held_current_is_exported_from_the_dc_record_too(model, pool):
     record = registry.load_record("gc28", "gain_cell.dc")
     text = export_files(record, "spice", model=model)["gain_cell.cir"]
@@ -191,7 +191,7 @@ def test_every_record_is_exported_with_its_origin_or_refused_with_a_reason(targe
     ("name", "target", "model", "said"),
     [
         ("gain_cell.energy", "spice", None, "energy.*would be lost"),
-        ("gain_cell.dc", "gaincellattention", "softplus", "not one; the shape beyond third order would be lost"),
+        ("gain_cell.dc", "gaincellattention", "ekv", "not one; the shape beyond third order would be lost"),
         ("relu_c2p.transfer", "gaincellattention", "hard_sigmoid", "needs the current of an attention head's cell"),
         ("capacitor_decay.decay", "verilog-a", "four_leaks", "does not determine currents and voltages at the ports"),
         ("gain_cell.pulse", "neurosim", None, "contains no sigma"),

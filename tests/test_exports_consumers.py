@@ -18,10 +18,10 @@ from gaincell_char.torch import load_exported
 
 ROOT = Path(__file__).parents[1]
 CELLS = [
-    ("gain_cell.dc", "softplus"),
+    ("gain_cell.dc", "ekv"),
     ("gain_cell.dc", "cubic"),
     ("gain_cell.dc", "ekv_2d"),
-    ("gain_cell.pulse_both", "softplus_charge"),
+    ("gain_cell.pulse_both", "ekv_charge"),
     ("gain_cell_switched.dc", "switched_2d"),
 ]
 each_cell = pytest.mark.parametrize(("name", "model"), CELLS)
@@ -333,4 +333,4 @@ def test_a_model_comes_back_from_safetensors_to_the_last_bit(name, tmp_path):
 
 def test_a_folder_that_holds_no_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"exported model .*model\.json cannot be read: No such file"):
-        load_exported(tmp_path, "softplus")
+        load_exported(tmp_path, "ekv")

@@ -258,7 +258,7 @@ def test_two_axes_of_which_one_does_not_vary_are_rank_deficient():
     """The ten published coefficients come from such a table."""
     frame = pd.DataFrame({"v_store": V, "v_in": 0.9, "i_bl": I_BL})
     with pytest.raises(DataError, match=r"cubic_2d needs v_in to vary; the table has only v_in = 0.9, and a fit would "
-                                        r"be rank-deficient: .*; fewer inputs: cubic, softplus"):  # fmt: skip
+                                        r"be rank-deficient: .*; fewer inputs: cubic, ekv"):  # fmt: skip
         fit(frame, ["cubic_2d"], Reading())
 
 
@@ -453,7 +453,7 @@ def test_counts_that_contradict_each_other_are_refused(simulated):
 
 def test_models_of_a_table_from_elsewhere_need_not_be_named():
     record, remarks = fit_table(lab(), circuit="gain_cell", bench="dc", reading=LAB)
-    assert [fit.model for fit in record.fits] == ["cubic", "softplus"]
+    assert [fit.model for fit in record.fits] == ["cubic", "ekv"]
     assert all(remark.startswith("left out: model ") for remark in remarks)
 
 

@@ -28,7 +28,7 @@ def study(circuit, key):
 def test_fits_with_the_same_inputs_and_conditions_share_their_points():
     plan, fits = study("gain_cell", "dc")
     row, plane = list_places(plan, fits)
-    assert [fit.model for fit in fits if row.holds(fit)] == ["cubic", "softplus"]
+    assert [fit.model for fit in fits if row.holds(fit)] == ["cubic", "ekv"]
     assert [fit.model for fit in fits if plane.holds(fit)] == ["cubic_2d", "ekv_2d"]
     plan, fits = study("gain_cell", "dc_corners")
     assert len(list_places(plan, fits)) == 15

@@ -424,7 +424,7 @@ def use_array(trap, made, whole):
     shutil.copytree(whole / kind, trap.inside / kind)
     _replace(trap, trap.inside / file, content)
     if kind == "model":
-        element = refused(lambda: load_exported(trap.inside / "model", "softplus", corner="tt"))
+        element = refused(lambda: load_exported(trap.inside / "model", "ekv", corner="tt"))
         if element is not None:
             element(torch.linspace(0, 0.9, 5, dtype=torch.float64))
         return element is not None

@@ -200,6 +200,6 @@ def test_the_sag_of_word_lines_is_that_of_their_sources(pool):
 
 def test_the_levels_of_the_dac_are_stored_within_the_sweeps(pool):
     stored = gc.sweep("gain_cell", "write", axes={"v_dac": np.linspace(0, 0.9, 8)}, pool=pool).v_store
-    low, high = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "softplus_charge").fit.valid_range["v_store"]
+    low, high = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "ekv_charge").fit.valid_range["v_store"]
     assert low < float(stored.min()) < 0
     assert 0.9 < float(stored.max()) < high

@@ -61,7 +61,7 @@ def test_a_table_and_its_record_name_the_library(gaincell, other_ngspice, tmp_pa
     attrs = tables.read_table(tmp_path / "i.nc").attrs
     assert Path(attrs["library"]).samefile(other_ngspice)
     assert attrs["simulator"] == "ngspice 46"
-    assert gaincell("fit", "i.nc", "--model", "softplus", "-o", "i.json")[0] == 0
+    assert gaincell("fit", "i.nc", "--model", "ekv", "-o", "i.json")[0] == 0
     record = read_record(tmp_path / "i.json")
     assert (record.provenance.library, record.provenance.simulator) == (attrs["library"], "ngspice 46")
 
@@ -80,7 +80,7 @@ def test_the_option_ends_with_its_command(gaincell, other_ngspice, tmp_path, mon
 def test_a_record_without_the_option_has_no_path(gaincell, tmp_path, monkeypatch):
     monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
     assert gaincell(*SWEEP, "-o", "i.nc")[0] == 0
-    assert gaincell("fit", "i.nc", "--model", "softplus", "-o", "i.json")[0] == 0
+    assert gaincell("fit", "i.nc", "--model", "ekv", "-o", "i.json")[0] == 0
     assert "library" not in json.loads((tmp_path / "i.json").read_text())["provenance"]
 
 

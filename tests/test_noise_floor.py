@@ -38,14 +38,14 @@ def rms(values):
 
 def test_the_floor_of_a_current_is_that_of_the_mean_over_the_longest_pulse():
     noise = registry.load_model(registry.load_record("gc28", "gain_cell.noise"), "charge_noise")
-    assert floor("gain_cell.dc", "softplus") == pytest.approx(rms(noise(LEVELS, T_MAX) / T_MAX), rel=1e-12)
-    assert floor("gain_cell.dc", "ekv_2d") == pytest.approx(floor("gain_cell.dc", "softplus"), rel=1e-12)
+    assert floor("gain_cell.dc", "ekv") == pytest.approx(rms(noise(LEVELS, T_MAX) / T_MAX), rel=1e-12)
+    assert floor("gain_cell.dc", "ekv_2d") == pytest.approx(floor("gain_cell.dc", "ekv"), rel=1e-12)
 
 
 def test_the_floor_of_a_charge_is_its_mean_over_both_inputs():
     noise = registry.load_model(registry.load_record("gc28", "gain_cell.noise"), "charge_noise")
     values = noise(LEVELS[:, None], np.linspace(0.25e-9, T_MAX, 33))
-    assert floor("gain_cell.pulse", "softplus_charge") == pytest.approx(rms(values), rel=1e-12)
+    assert floor("gain_cell.pulse", "ekv_charge") == pytest.approx(rms(values), rel=1e-12)
 
 
 def test_the_floor_of_a_converter_is_its_jitter():
@@ -56,9 +56,9 @@ def test_the_floor_of_a_converter_is_its_jitter():
 
 def test_there_is_none_without_a_declaration_or_at_other_conditions():
     assert floor("gain_cell.energy", "cell_energy") is None
-    assert floor("gain_cell.dc_corners", "softplus", corner="tt", temp=27.0) is not None
-    assert floor("gain_cell.dc_corners", "softplus", corner="tt", temp=125.0) is None
-    assert floor("gain_cell.dc_corners", "softplus", corner="ss", temp=27.0) is None
+    assert floor("gain_cell.dc_corners", "ekv", corner="tt", temp=27.0) is not None
+    assert floor("gain_cell.dc_corners", "ekv", corner="tt", temp=125.0) is None
+    assert floor("gain_cell.dc_corners", "ekv", corner="ss", temp=27.0) is None
 
 
 @pytest.mark.parametrize("name", registry.circuit_names())
@@ -96,7 +96,7 @@ def test_the_floor_of_the_decay_is_not_known_in_another_corner():
 def test_a_record_has_the_floor_of_the_packaged_records_of_its_technology():
     for technology in ("gc28", "sky130"):
         record = registry.load_record(technology, "gain_cell.pulse")
-        fit, noise = record.fit("softplus_charge"), registry.load_record(technology, "gain_cell.noise").fits
+        fit, noise = record.fit("ekv_charge"), registry.load_record(technology, "gain_cell.noise").fits
         expected = compute_noise_floor(registry.load_circuit("gain_cell"), fit, noise)
         assert find_packaged_noise(record, fit) == expected > 0
         assert find_packaged_noise(record.model_copy(update={"technology": "chip 7"}), fit) is None
@@ -179,7 +179,7 @@ def tools(monkeypatch):
 
 def test_tables_over_conditions_have_the_floor_of_the_model_at_one_condition(tools):
     pvt = tools("pvt")
-    assert pvt.noise_floor("gain_cell.pulse_pvt", "softplus_charge_pvt") == "0.029 %"
+    assert pvt.noise_floor("gain_cell.pulse_pvt", "ekv_charge_pvt") == "0.029 %"
     assert pvt.noise_floor("relu_c2p.transfer_pvt", "relu_knee_pvt") == "19 ps"
     assert pvt.noise_floor("gain_cell.energy_pvt", "cell_energy_pvt") == "none"
 
@@ -207,17 +207,17 @@ def test_tables_of_the_error_protocol_have_a_floor_in_every_row(tools):
 @pytest.mark.parametrize("source", ["gc28", "chip 7"])
 def test_fit_prints_the_floor_beside_the_errors(gaincell, tmp_path, source):
     """Of the packaged records if the table is of their technology, else none."""
-    model = registry.load_model(registry.load_record("gc28", "gain_cell.dc"), "softplus")
+    model = registry.load_model(registry.load_record("gc28", "gain_cell.dc"), "ekv")
     levels = np.linspace(0, 0.9, 37)
     rows = "\n".join(f"{v},0.9,0.45,tt,27,{i}" for v, i in zip(levels, model(levels), strict=True))
     (tmp_path / "lab.csv").write_text(f"v_store,v_in,v_bl,corner,temp,i_bl\n{rows}\n")
-    words = ("--circuit", "gain_cell", "--model", "softplus", "--set", "vdd=0.9", "--from", source)
+    words = ("--circuit", "gain_cell", "--model", "ekv", "--set", "vdd=0.9", "--from", source)
     status, out, said = gaincell("fit", "lab.csv", "-o", "lab.json", *words)
     assert status == 0, said
     head, row = (
         [cell.strip() for cell in re.split("[\N{BOX DRAWINGS HEAVY VERTICAL}\N{BOX DRAWINGS LIGHT VERTICAL}]", line)]
         for line in out.splitlines()
-        if "noise floor" in line or "softplus" in line
+        if "noise floor" in line or "ekv" in line
     )
     [fit] = read_record(tmp_path / "lab.json").fits
     noise = registry.load_record("gc28", "gain_cell.noise").fits

@@ -202,28 +202,28 @@ def test_a_study_over_conditions_is_optional_and_covers_its_models(circuit, stud
 def test_a_record_at_a_condition_is_the_model_there():
     where = gc.records_at("gc28", temp=85.0, corner="ss", vdd=0.85)
     record = registry.find_record(where, "gain_cell.pulse")
-    fit = record.fit("softplus_charge")
+    fit = record.fit("ekv_charge")
     assert fit.conditions == {"corner": "ss", "temp": 85.0, "vdd": 0.85}
     assert fit.inputs == ("v_store", "t_pulse")
-    over = gc.load_model(gc.load_record("gc28", "gain_cell.pulse_pvt"), "softplus_charge_pvt", corner="ss")
+    over = gc.load_model(gc.load_record("gc28", "gain_cell.pulse_pvt"), "ekv_charge_pvt", corner="ss")
     v, t = np.linspace(0, 0.85, 7), np.full(7, 3e-9)
-    here = gc.load_model(record, "softplus_charge")(v, t)
+    here = gc.load_model(record, "ekv_charge")(v, t)
     np.testing.assert_allclose(here, over(v, t, 85.0, 0.85), rtol=1e-12)
     assert (record.parameters["vdd"], record.parameters["v_bl"], record.parameters["v_idle"]) == (0.85, 0.425, 0.425)
     assert record.parameters["c_store"] == 5e-15
 
 
 def test_near_the_nominal_condition_both_records_agree():
-    exact = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "softplus_charge")
-    near = gc.load_model(registry.find_record(gc.records_at("gc28"), "gain_cell.pulse"), "softplus_charge")
+    exact = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "ekv_charge")
+    near = gc.load_model(registry.find_record(gc.records_at("gc28"), "gain_cell.pulse"), "ekv_charge")
     v, t = np.linspace(0, 0.9, 31), np.full(31, 15e-9)
     assert np.abs(near(v, t) - exact(v, t)).max() < 2e-3 * np.ptp(exact(v, t))
 
 
 @pytest.mark.parametrize(("condition", "error", "match"), [
-    ({"temp": 150.0}, ParameterError, r"temp = 150 is outside -40 to 125, over which softplus_charge_pvt was fitted"),
+    ({"temp": 150.0}, ParameterError, r"temp = 150 is outside -40 to 125, over which ekv_charge_pvt was fitted"),
     ({"vdd": 1.2}, ParameterError, r"vdd = 1.2 is outside 0.81 to 0.99"),
-    ({"corner": "sf"}, DataError, r"gain_cell.pulse_pvt: no model 'softplus_charge_pvt' at corner = sf"),
+    ({"corner": "sf"}, DataError, r"gain_cell.pulse_pvt: no model 'ekv_charge_pvt' at corner = sf"),
 ])  # fmt: skip
 def test_a_condition_without_a_fit_is_refused(condition, error, match):
     with pytest.raises(error, match=match):
@@ -248,10 +248,10 @@ def test_another_supply_is_refused_where_no_model_depends_on_it():
 
 def test_noise_at_one_temperature_is_not_the_floor_of_a_model_over_temperatures():
     circuit, noise = registry.load_circuit("gain_cell"), registry.load_record("gc28", "gain_cell.noise").fits
-    over = registry.load_record("gc28", "gain_cell.pulse_pvt").fit("softplus_charge_pvt", corner="tt")
+    over = registry.load_record("gc28", "gain_cell.pulse_pvt").fit("ekv_charge_pvt", corner="tt")
     assert compute_noise_floor(circuit, over, noise) is None
     assert (
-        compute_noise_floor(circuit, registry.load_record("gc28", "gain_cell.pulse").fit("softplus_charge"), noise) > 0
+        compute_noise_floor(circuit, registry.load_record("gc28", "gain_cell.pulse").fit("ekv_charge"), noise) > 0
     )
 
 
@@ -261,7 +261,7 @@ def test_a_model_without_one_over_conditions_keeps_its_fits_of_that_condition():
     hot = record_at(record, circuit, find, Condition(temp=85.0))
     assert {fit.model for fit in hot.fits} == {"ekv_2d"}
     corners = record_at(find("gain_cell.dc_corners"), circuit, find, Condition(temp=125.0, corner="ss"))
-    assert {(fit.model, fit.conditions["temp"]) for fit in corners.fits} == {("cubic", 125.0), ("softplus", 125.0)}
+    assert {(fit.model, fit.conditions["temp"]) for fit in corners.fits} == {("cubic", 125.0), ("ekv", 125.0)}
 
 
 def test_records_cannot_be_moved_twice():

@@ -257,7 +257,7 @@ def test_every_clamp_that_is_accepted_gives_numbers(r_clamp, dtype):
     assert array(T.to(dtype)).isfinite().all()
 
 
-@pytest.mark.parametrize("use", [load_array, lambda x: load_exported(x, "softplus_charge")])
+@pytest.mark.parametrize("use", [load_array, lambda x: load_exported(x, "ekv_charge")])
 def test_a_zero_byte_in_the_name_of_a_folder_that_is_read(use):
     with pytest.raises(DataError, match=r"a\\x00b"):
         use("a\0b")

@@ -376,7 +376,7 @@ def test_a_record_of_another_version_is_refused(tmp_path):
         ({"outside": "ignore"}, "outside = 'ignore'; choose clamp, refuse, extrapolate"),
         (
             {"k": 1.2, "outside": "refuse"},
-            "v_store has values from 1.2 to 1.2, but softplus_charge was fitted from -0.01 to 0.91",
+            "v_store has values from 1.2 to 1.2, but ekv_charge was fitted from -0.01 to 0.91",
         ),
     ],
 )

@@ -176,7 +176,7 @@ def _recorded(covariance):
     conditions = {"corner": "tt", "temp": 27.0}
     fit = fit.model_copy(
         update={
-            "model": "random_cell", "nominal": "softplus", "coefficients": coefficients, "covariance": covariance,
+            "model": "random_cell", "nominal": "ekv", "coefficients": coefficients, "covariance": covariance,
             "conditions": conditions, "inputs": ("v_store",), "valid_range": {"v_store": (0.0, 0.9)},
             "process": {}, "process_second": {},
         }
@@ -185,7 +185,7 @@ def _recorded(covariance):
         vary="both", sampler="sobol", seed=1, n_requested=1, n_points=1, n_ok=1, failed={}, outputs=[], correlated=[],
         correlation=[], random=[fit],
     )  # fmt: skip
-    nominal = record.fit("softplus").model_copy(update={"conditions": conditions})
+    nominal = record.fit("ekv").model_copy(update={"conditions": conditions})
     return record.model_copy(update={"spread": spread, "fits": [nominal]})
 
 

@@ -74,9 +74,9 @@ def test_figures_are_those_of_the_records(packaged):
             + 2 * cell.parameters["w_write"] * cell.parameters["l_write"]
         )  # fmt: skip
         assert _row(packaged, "gain_cell", "gate area of a cell")[technology].value == pytest.approx(1e12 * area)
-        current = registry.load_model(cell, "softplus")(np.array(vdd))
+        current = registry.load_model(cell, "ekv")(np.array(vdd))
         assert _row(packaged, "gain_cell", "largest current")[technology].value == pytest.approx(float(current), abs=0)
-        error = cell.fit("softplus").stated.nrmse
+        error = cell.fit("ekv").stated.nrmse
         assert _row(packaged, "gain_cell", "error of the current's model")[technology].value == 100 * error
         relu = registry.load_record(technology, "relu_c2p.transfer").fit("relu_knee").values()
         assert _row(packaged, "relu_c2p", "threshold")[technology].value == relu["q_dead"]
@@ -437,7 +437,7 @@ def few_studies(monkeypatch):
         circuit = load(name)
         if name != "gain_cell":
             return circuit
-        dc = Study(bench="dc", sweep={"v_store": linspace(0, "vdd", 13), "v_in": ["vdd"]}, models=("softplus",))
+        dc = Study(bench="dc", sweep={"v_store": linspace(0, "vdd", 13), "v_in": ["vdd"]}, models=("ekv",))
         energy = Study(bench="energy", sweep={"v_store": linspace(0, "vdd", 6), "t_pulse": [1e-9, 7.5e-9, 15e-9]})
         return replace(circuit, studies=(dc, energy), figures=())
 
@@ -463,7 +463,7 @@ def test_a_run_in_several_technologies_gives_folders_and_one_page(gaincell, tmp_
     current = table["value"]["largest current"].astype(float)
     assert current["gc28"] == current["copy"]
     record = gc.read_record(tmp_path / "results" / "copy" / "records" / "gain_cell.dc.json")
-    expected = gc.load_model(record, "softplus")(np.array(0.9))
+    expected = gc.load_model(record, "ekv")(np.array(0.9))
     assert current["copy"] == pytest.approx(float(expected), abs=0)
     assert current["gc28"] == pytest.approx(9.6e-6, rel=0.02)
     # The packaged records are of the same files as gc28, and not of the copy.

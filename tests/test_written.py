@@ -33,7 +33,7 @@ def test_codes_are_levels_and_levels_are_moved_by_the_gate():
     assert torch.equal(write(levels), write(torch.arange(8)))
     assert 1e-3 < moved.abs().max() < 10e-3, "a few millivolts, some beyond the rails"
     low, high = write(levels)[[0, -1]].tolist()
-    cell = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "softplus_charge")
+    cell = gc.load_model(gc.load_record("gc28", "gain_cell.pulse"), "ekv_charge")
     assert cell.fit.valid_range["v_store"][0] <= low < 0
     assert 0.9 < high <= cell.fit.valid_range["v_store"][1]
 

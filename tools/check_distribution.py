@@ -42,7 +42,7 @@ import numpy as np
 import gaincell_char as gc
 from gaincell_char import circuits, fits, netlists
 
-cell = gc.load_model(gc.load_record("gc28", "gain_cell.dc"), "softplus")
+cell = gc.load_model(gc.load_record("gc28", "gain_cell.dc"), "ekv")
 swept = gc.read_table("swept.csv").frame
 swept = swept[np.isclose(swept.v_in, cell.fit.conditions["v_in"])]
 error = np.abs(cell(swept.v_store.to_numpy()) - swept.i_bl.to_numpy())

@@ -1,7 +1,7 @@
 """Terms of the laws over temperature and supply that a prediction needs: their search, and what it gains.
 
     python tools/needed_coefficients.py FOLDER --simulate
-    python tools/needed_coefficients.py FOLDER --search
+    python tools/needed_coefficients.py FOLDER --search [--model NAME]
     python tools/needed_coefficients.py FOLDER
 
 The first command simulates every study over conditions (ten minutes on two cores).  The second removes terms
@@ -20,6 +20,7 @@ import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,12 @@ def search(job: Job) -> dict[str, Law]:
     return laws if math.prod(confirmed.values()) <= LARGER * math.prod(first.values()) else dict(model.widest)
 
 
+def laws_of(only: str | None, job: Job) -> dict[str, Law]:
+    """Laws of one model that remain; those of today unless it is the `only` one to search, or all are."""
+    _, _, model = job.load()
+    return search(job) if only in (None, job.model) else dict(model.laws)
+
+
 def linear_problems(job: Job, model: PvtModel) -> list[LinearProblem]:
     """Linear problem near a whole fit, at each corner."""
     return [linear_problem(model, problem, values, model.robust) for _, problem, values in fits(job, model)]
@@ -226,6 +233,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--simulate", action="store_true")
     parser.add_argument("--search", action="store_true")
+    parser.add_argument("--model", help="search the terms of this model; the laws of the others remain")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     every = list(jobs(arguments.folder))
@@ -235,7 +243,7 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.workers) as executor:
         if arguments.search:
             laws: dict[str, dict[str, dict[str, Law]]] = {}
-            for job, left in zip(every, executor.map(search, every), strict=True):
+            for job, left in zip(every, executor.map(partial(laws_of, arguments.model), every), strict=True):
                 laws.setdefault(CIRCUITS[job.circuit], {})[job.model] = left
             write_laws(laws)
             return

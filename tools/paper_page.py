@@ -237,7 +237,7 @@ def cell_numbers() -> dict[str, str]:
     design = np.stack([np.ones_like(x), x * (v - VDD / 2)], axis=1)
     pulse, stored = np.meshgrid(np.linspace(1e-9, T_MAX, 141), np.linspace(0, VDD, 91))
     parts = (model_of("gc28/gain_cell.energy", name)(stored, pulse).mean() for name in ("cell_energy", "driver_energy"))
-    best = model_of("gc28/gain_cell.dc", "softplus")
+    best = model_of("gc28/gain_cell.dc", "ekv")
     return {
         "e_published": show(published(ends), 1e6, 2), "e_ours": show(best(ends), 1e6, 2),
         "e_worst": f"{1e6 * np.abs(best(v_store) - theirs).max():.2f}",

@@ -51,20 +51,20 @@ def pulse_linearity(results: Path, record: Record) -> float:
 def cell_rows(results: Path, records: dict[str, Record]) -> list[Row]:
     """Current and charge of the gain cell."""
     cell, pulse = records["gain_cell.dc"], records["gain_cell.pulse"]
-    current, plane = stated(cell.fit("softplus")), stated(cell.fit("ekv_2d"))
-    charge = stated(pulse.fit("softplus_charge"))
+    current, plane = stated(cell.fit("ekv")), stated(cell.fit("ekv_2d"))
+    charge = stated(pulse.fit("ekv_charge"))
     noise = records["gain_cell.noise"]
     return [
         ("cell current at `v_in` = `vdd`: R2", "0.99999", f"{current.r2:.7f}", NONE),
         ("cell current at `v_in` = `vdd`: NRMSE", "0.05 %", f"{100 * current.nrmse:.4f} %",
-         percent(cell, cell.fit("softplus"), noise)),
+         percent(cell, cell.fit("ekv"), noise)),
         ("cell current over `v_store` and `v_in`: NRMSE", "0.1 %", f"{100 * plane.nrmse:.3f} %",
          percent(cell, cell.fit("ekv_2d"), noise)),
         ("cubic fitted to gc28 over the published cubic: R2", "0.995", f"{against_published(cell):.4f}", NONE),
         ("charge per pulse, deviation from `t_pulse I_eff + Q0`: worst", "0.01 %",
          f"{pulse_linearity(results, pulse):.4f} %", NONE),
         ("charge over `v_store` and `t_pulse`: NRMSE", NONE, f"{100 * charge.nrmse:.4f} %",
-         percent(pulse, pulse.fit("softplus_charge"), noise)),
+         percent(pulse, pulse.fit("ekv_charge"), noise)),
     ]  # fmt: skip
 
 

@@ -38,9 +38,9 @@ def sky130_noise(name: str, model: str, scale: float = 0.0) -> str:
 
 def rows(macros: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     """Figure, target, measured value and noise floor."""
-    cell = sky130("gain_cell.dc", "softplus")
+    cell = sky130("gain_cell.dc", "ekv")
     yield "`sky130`, cell current at `v_in` = `vdd`: R2", "0.9999", f"{cell.r2:.7f}", NONE
-    noise = sky130_noise("gain_cell.dc", "softplus")
+    noise = sky130_noise("gain_cell.dc", "ekv")
     yield "`sky130`, cell current at `v_in` = `vdd`: NRMSE", "0.1 %", f"{100 * cell.nrmse:.4f} %", noise
     for kind, circuit, model in (("ReLU", "relu_c2p", "relu_knee"), ("signed", "signed_c2p", "signed_knee")):
         error = sky130(f"{circuit}.transfer", model)

@@ -81,9 +81,9 @@ def gmin_rows(pool: Pool) -> list[tuple[str, str]]:
 def fit_rows() -> Iterator[tuple[str, ...]]:
     """Errors of one model of each study in each technology, at random points that were simulated after the fit."""
     for study, model, output in (
-        ("gain_cell.dc", "softplus", "current at `v_in` = `vdd`"),
-        ("gain_cell.pulse", "softplus_charge", "charge per pulse"),
-        ("gain_cell_switched.dc", "softplus", "current at `v_in` = `vdd`"),
+        ("gain_cell.dc", "ekv", "current at `v_in` = `vdd`"),
+        ("gain_cell.pulse", "ekv_charge", "charge per pulse"),
+        ("gain_cell_switched.dc", "ekv", "current at `v_in` = `vdd`"),
         ("capacitor_decay.decay", "four_leaks", "stored voltage"),
         ("relu_c2p.transfer", "relu_knee", "pulse width"),
         ("signed_c2p.transfer", "signed_knee", "signed pulse width"),

@@ -36,12 +36,12 @@ def _gate_area(devices: Sequence[tuple[str, str, int]], evidence: Evidence) -> f
 
 def _current(share: float, evidence: Evidence) -> float:
     """Current [A] at a share of the supply on the storage node."""
-    return float(evidence.model("dc", "softplus")(share * _supply(evidence)))
+    return float(evidence.model("dc", "ekv")(share * _supply(evidence)))
 
 
 def _zero(evidence: Evidence) -> float:
     """Stored voltage without current, in percent of the supply."""
-    vdd, current = _supply(evidence), evidence.model("dc", "softplus")
+    vdd, current = _supply(evidence), evidence.model("dc", "ekv")
     v_store = np.linspace(0, vdd, _CURVE)
     return float(100 * np.interp(0.0, current(v_store), v_store) / vdd)
 
@@ -57,7 +57,7 @@ def _current_spread(evidence: Evidence) -> float:
 
 def _read_noise(evidence: Evidence) -> float:
     vdd = _supply(evidence, "pulse")
-    full = evidence.model("pulse", "softplus_charge")(vdd, T_MAX)
+    full = evidence.model("pulse", "ekv_charge")(vdd, T_MAX)
     return float(100 * evidence.model("noise", "charge_noise")(vdd, T_MAX) / full)
 
 
@@ -79,7 +79,7 @@ def _levels(vdd: float) -> Floats:
 
 def _iv_curve(evidence: Evidence) -> tuple[Floats, Floats]:
     share = np.linspace(0, 1, _CURVE)
-    return share, np.asarray(evidence.model("dc", "softplus")(share * _supply(evidence)))
+    return share, np.asarray(evidence.model("dc", "ekv")(share * _supply(evidence)))
 
 
 def _cell_merits(devices: Sequence[tuple[str, str, int]]) -> tuple[RecordMerit, ...]:
@@ -108,8 +108,8 @@ def _cell_merits(devices: Sequence[tuple[str, str, int]]) -> tuple[RecordMerit, 
             key=True,
             name="error of the current's model",
             unit="%",
-            doc="rms error of softplus, of full range",
-            compute=partial(_error, "dc", "softplus"),
+            doc="rms error of ekv, of full range",
+            compute=partial(_error, "dc", "ekv"),
         ),
         RecordMerit(
             key=True,

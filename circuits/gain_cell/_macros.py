@@ -48,7 +48,7 @@ def q_0(model: Callable[..., Array], v_store: Array) -> Array:
 
 
 PULSED = Macro(
-    models=("softplus_charge", "cubic_charge"),
+    models=("ekv_charge", "cubic_charge", "softplus_charge"),
     quantities={"i_eff": i_eff, "q_0": q_0},
     parameters=("c_store", "vdd", "v_idle"),
     not_modelled=_LEFT_OUT,
@@ -63,7 +63,7 @@ PULSED = Macro(
     ),
 )
 HELD = Macro(
-    models=("softplus", "cubic"),
+    models=("ekv", "cubic", "softplus"),
     parameters=("c_store", "vdd", "v_idle"),
     not_modelled=(
         f"{_LEFT_OUT}; the charge of a pulse's edges; word lines between idle and full, where current is taken as "

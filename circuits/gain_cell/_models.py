@@ -1,7 +1,8 @@
 """Behavioural models of gain cells: current, charge, write, energy, and the cell on a bitline that moves.
 
-A transistor branch is five numbers: current factor k [A/V^2], threshold vt [V], width of moderate inversion s [V],
-mobility reduction theta [1/V] and its second order q [1/V^2].
+A read transistor is five numbers: current factor k [A/V^2], threshold vt [V], slope factor n, mobility reduction theta
+[1/V] and its third order r [1/V^3].  With both inputs its drain matters more: k, vt, n, theta, second order q [1/V^2], and
+channel-length modulation lam [1/V].
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,21 @@ from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, M
 Branch = Sequence[float]
 
 
-def branch(v: Array, transistor: Branch) -> Array:
-    """Saturation current [A] of one transistor: EKV overdrive u, square law, mobility 1/(1 + theta u + q u^2)."""
-    k, vt, s, theta, q = transistor
-    u = s * softplus((v - vt) / s)
-    return k * u * u / (1 + theta * u + q * u * u)
+def overdrives(v_g: Array, v_s: Array, v_d: Array, vt: float, n: float, ut: float) -> tuple[Array, Array]:
+    """Overdrives [V] of source and drain, u_x = 2 ut log(1 + exp((vp - v_x)/(2 ut))), pinch-off vp = (v_g - vt)/n.
+
+    The current of an EKV transistor is n k/2 (u_s^2 - u_d^2), terminals referred to its body; Enz, Krummenacher, Vittoz,
+    Analog Integr. Circuits Signal Process. 8, 83 (1995).
+    """
+    vp = (v_g - vt) / n
+    return 2 * ut * softplus((vp - v_s) / (2 * ut)), 2 * ut * softplus((vp - v_d) / (2 * ut))
+
+
+def read_current(v_g: Array, v_d: Array, transistor: Branch, ut: float) -> Array:
+    """Drain current [A] of a read transistor whose source is at its body: n k/2 (u_s^2 - u_d^2)/(1 + theta u_s + r u_s^3)."""
+    k, vt, n, theta, r = transistor
+    u_s, u_d = overdrives(v_g, 0.0, v_d, vt, n, ut)
+    return n * k / 2 * (u_s * u_s - u_d * u_d) / (1 + u_s * (theta + r * u_s * u_s))
 
 
 def cubic(v_store: Array, *, c: Sequence[float], v_ref: float) -> Array:
@@ -27,9 +38,9 @@ def cubic(v_store: Array, *, c: Sequence[float], v_ref: float) -> Array:
     return polynomial(v_store - v_ref, c)
 
 
-def softplus_np(v_store: Array, *, n: Branch, p: Branch, vdd: float) -> Array:
-    """Bitline current [A]: n branch at ``v_store`` less p branch at ``vdd - v_store``."""
-    return branch(v_store, n) - branch(vdd - v_store, p)
+def ekv_np(v_store: Array, *, n: Branch, p: Branch, vdd: float, v_bl: float, ut: float) -> Array:
+    """Bitline current [A] at full drive: n transistor at ``v_store`` less p transistor at ``vdd - v_store``."""
+    return read_current(v_store, v_bl, n, ut) - read_current(vdd - v_store, vdd - v_bl, p, ut)
 
 
 def bivariate_cubic(v_store: Array, v_in: Array, *, c: Sequence[float], v_ref: float) -> Array:
@@ -42,23 +53,18 @@ def bivariate_cubic(v_store: Array, v_in: Array, *, c: Sequence[float], v_ref: f
     return polynomial(v_in, c[:4]) + w * polynomial(v_in, c[4:7]) + w * w * polynomial(v_in, c[7:9]) + third
 
 
-def ekv_branch(v_g: Array, v_s: Array, v_d: Array, transistor: Branch, ut: float) -> Array:
-    """Drain current [A] of an EKV transistor, terminals referred to its body.
-
-    I = n k/2 (u_s^2 - u_d^2) (1 + lam v_ds) / (1 + theta u_s + q u_s^2), u_x = 2 ut log(1 + exp((vp - v_x)/(2 ut))),
-    vp = (v_g - vt)/n; Enz, Krummenacher, Vittoz, Analog Integr. Circuits Signal Process. 8, 83 (1995).
-    """
+def rail_current(v_g: Array, v_s: Array, v_d: Array, transistor: Branch, ut: float) -> Array:
+    """Drain current [A]: n k/2 (u_s^2 - u_d^2) (1 + lam v_ds)/(1 + theta u_s + q u_s^2), overdrives as in `overdrives`."""
     k, vt, n, theta, q, lam = transistor
-    vp = (v_g - vt) / n
-    u_s, u_d = (2 * ut * softplus((vp - v) / (2 * ut)) for v in (v_s, v_d))
+    u_s, u_d = overdrives(v_g, v_s, v_d, vt, n, ut)
     current = n * k / 2 * (u_s * u_s - u_d * u_d) * (1 + lam * (v_d - v_s))
     return current / (1 + theta * u_s + q * u_s * u_s)
 
 
 def ekv_rails(v_store: Array, v_in: Array, *, n: Branch, p: Branch, vdd: float, v_bl: float, ut: float) -> Array:
     """Bitline current [A] with the word lines as sources: n from ``vdd - v_in``, p from ``v_in``."""
-    sunk = ekv_branch(v_store, vdd - v_in, v_bl, n, ut)
-    return sunk - ekv_branch(vdd - v_store, vdd - v_in, vdd - v_bl, p, ut)
+    sunk = rail_current(v_store, vdd - v_in, v_bl, n, ut)
+    return sunk - rail_current(vdd - v_store, vdd - v_in, vdd - v_bl, p, ut)
 
 
 def cubic_charge(v_store: Array, t_pulse: Array, *, c: Sequence[float], v_ref: float) -> Array:
@@ -66,11 +72,21 @@ def cubic_charge(v_store: Array, t_pulse: Array, *, c: Sequence[float], v_ref: f
     return t_pulse * cubic(v_store, c=c, v_ref=v_ref)
 
 
-def softplus_charge(
-    v_store: Array, t_pulse: Array, *, n: Branch, p: Branch, a: Sequence[float], vdd: float, v_ref: float
+def ekv_charge(
+    v_store: Array,
+    t_pulse: Array,
+    *,
+    n: Branch,
+    p: Branch,
+    a: Sequence[float],
+    vdd: float,
+    v_bl: float,
+    ut: float,
+    v_ref: float,
 ) -> Array:
     """Charge [C] of one pulse: width times an effective current, plus the charge of the two edges."""
-    return t_pulse * softplus_np(v_store, n=n, p=p, vdd=vdd) + polynomial(v_store - v_ref, a)
+    current = ekv_np(v_store, n=n, p=p, vdd=vdd, v_bl=v_bl, ut=ut)
+    return t_pulse * current + polynomial(v_store - v_ref, a)
 
 
 def feed_through(v_dac: Array, *, f: Sequence[float], v_ref: float) -> Array:
@@ -97,20 +113,20 @@ UT = Coefficient(unit="V", doc="thermal voltage", start="8.617333e-5*(temp+273.1
 FULL_DRIVE = {"v_in": "vdd", "v_bl": "vdd/2"}
 
 
-def transistor(side: str, k: float) -> CoefficientArray:
-    """Coefficients of one `branch`; ``k`` is where the optimiser begins."""
-    who = f"{side} branch"
+def _transistor(side: str, k: float) -> CoefficientArray:
+    """Coefficients of one read transistor; ``k`` is where the optimiser begins."""
+    who = f"{side} transistor"
     return group(
         f"_{side}",
         k=Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=k, low=0.0),
         vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
-        s=Coefficient(unit="V", doc=f"{who}: width of moderate inversion", start=0.06, low=0.02, high=0.12),
-        theta=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.5, low=-2.0, high=5.0),
-        q=Coefficient(unit="1/V^2", doc=f"{who}: second-order mobility reduction", start=1.0, low=0.0, high=10.0),
+        n=Coefficient(unit="1", doc=f"{who}: slope factor", start=1.1, low=0.5, high=6.0),
+        theta=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.3, low=-3.0, high=30.0),
+        r=Coefficient(unit="1/V^3", doc=f"{who}: third-order mobility reduction", start=0.1, low=-10.0, high=50.0),
     )
 
 
-def _ekv_transistor(side: str, k: float) -> CoefficientArray:
+def _rail_transistor(side: str, k: float) -> CoefficientArray:
     who = f"{side} transistor"
     return group(
         f"_{side}",
@@ -123,7 +139,8 @@ def _ekv_transistor(side: str, k: float) -> CoefficientArray:
     )
 
 
-BRANCHES = {"n": transistor("n", 5e-5), "p": transistor("p", 8e-5)}
+READ = {"n": _transistor("n", 6e-5), "p": _transistor("p", 1e-4)}
+AT_BITLINE = {"vdd": VDD, "v_bl": V_BL, "ut": UT}
 CUBIC = Model(
     name="cubic",
     form="published",
@@ -135,14 +152,15 @@ CUBIC = Model(
     held_at=FULL_DRIVE,
     linear=True,
 )
-SOFTPLUS = Model(
-    name="softplus",
+EKV = Model(
+    name="ekv",
     form="fitted",
     bench="dc",
-    function=softplus_np,
+    function=ekv_np,
     output="i_bl",
-    equation="i_bl = N(v_store) - P(vdd - v_store), N(v) = k u^2/(1 + theta u + q u^2), u = s log(1 + exp((v - vt)/s))",
-    arguments={**BRANCHES, "vdd": VDD},
+    equation="i_bl = N(v_store, v_bl) - P(vdd - v_store, vdd - v_bl), N(v, v_d) = n k/2 (u(0)^2 - u(v_d)^2)"
+    "/(1 + theta u(0) + r u(0)^3), u(x) = 2 ut log(1 + exp(((v - vt)/n - x)/(2 ut)))",
+    arguments={**READ, **AT_BITLINE},
     held_at=FULL_DRIVE,
 )
 CUBIC_2D = Model(
@@ -163,7 +181,7 @@ EKV_2D = Model(
     function=ekv_rails,
     output="i_bl",
     equation="i_bl = N - P, EKV transistors with the word lines as sources",
-    arguments={"n": _ekv_transistor("n", 6e-5), "p": _ekv_transistor("p", 1e-4), "vdd": VDD, "v_bl": V_BL, "ut": UT},
+    arguments={"n": _rail_transistor("n", 6e-5), "p": _rail_transistor("p", 1e-4), **AT_BITLINE},
     held_at={"v_bl": "vdd/2"},
 )
 CUBIC_CHARGE = Model(
@@ -176,14 +194,14 @@ CUBIC_CHARGE = Model(
     arguments={"c": terms("c", "A", 1e-5, 4), "v_ref": V_REF},
     linear=True,
 )
-SOFTPLUS_CHARGE = Model(
-    name="softplus_charge",
+EKV_CHARGE = Model(
+    name="ekv_charge",
     form="fitted",
     bench="pulse",
-    function=softplus_charge,
+    function=ekv_charge,
     output="q_bl",
-    equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as softplus, Q0 = sum a_i w^i",
-    arguments={**BRANCHES, "a": terms("a", "C", 1e-15, 6), "vdd": VDD, "v_ref": V_REF},
+    equation="q_bl = t_pulse I_eff(v_store) + Q0(v_store), I_eff as ekv, Q0 = sum a_i w^i",
+    arguments={**READ, "a": terms("a", "C", 1e-15, 6), **AT_BITLINE, "v_ref": V_REF},
 )
 FEED_THROUGH = Model(
     name="feed_through",
@@ -226,7 +244,7 @@ def _series(name: str, output: str, unit: str, scale: float, shape: tuple[int, i
 
 SHARED = (
     CUBIC_CHARGE,
-    SOFTPLUS_CHARGE,
+    EKV_CHARGE,
     FEED_THROUGH,
     _energy_model("cell_energy", "e_cell"),
     _energy_model("driver_energy", "e_driver"),
@@ -239,11 +257,11 @@ SHARED = (
 
 
 def _random(side: str, sign: str) -> dict[str, Change]:
-    who = f"{side} branch, which carries {sign} current"
+    who = f"{side} transistor, which carries {sign} current"
     gain = Change(of=f"k_{side}", unit="1", doc=f"{who}: relative change of current", scale=1e-3, relative=True)
     return {f"gain_{side}": gain, f"shift_{side}": Change(of=f"vt_{side}", unit="V", doc=f"{who}: shift", scale=1e-4)}
 
 
 _RANDOM = {**_random("n", "positive"), **_random("p", "negative")}
-RANDOM_CELL = RandomModel(name="random_cell", nominal=SOFTPLUS, random=_RANDOM)
-RANDOM_CHARGE = RandomModel(name="random_charge", nominal=SOFTPLUS_CHARGE, random=_RANDOM)
+RANDOM_CELL = RandomModel(name="random_cell", nominal=EKV, random=_RANDOM)
+RANDOM_CHARGE = RandomModel(name="random_charge", nominal=EKV_CHARGE, random=_RANDOM)

@@ -11,17 +11,17 @@ NEEDED = {
             Law(temp=1): "theta_n lam_n theta_p lam_p",
         }
     ),
-    "softplus_charge_pvt": by_law(
+    "ekv_charge_pvt": by_law(
         {
-            Law(temp=2, supply=2, cross=1, relative=True): "k_n k_p",
+            Law(temp=1, supply=1, cross=1, relative=True): "k_n",
             Law(temp=2, supply=2, cross=1): "vt_n vt_p",
-            Law(proportional=True): "s_n s_p",
-            Law(temp=2, supply=1, cross=1): "theta_n q_n theta_p",
-            Law(temp=2, supply=1): "q_p",
-            Law(temp=1, supply=1): "a0 a3",
-            Law(supply=1): "a1",
-            Law(temp=1): "a2",
-            Law(): "a4",
+            Law(temp=2, supply=1, cross=1): "n_n theta_p r_p",
+            Law(temp=2, supply=1): "theta_n r_n",
+            Law(temp=2, supply=2, cross=1, relative=True): "k_p",
+            Law(temp=1, supply=1, cross=1): "n_p",
+            Law(supply=1): "a0",
+            Law(temp=1, supply=1): "a1 a3",
+            Law(temp=1): "a2 a4",
         }
     ),
     "feed_through_pvt": by_law(

@@ -11,7 +11,7 @@ from .._conditions import ALL_CORNERS, EXTREMES
 from ._benches import LEVELS, T_MAX, stored
 from ._models import FULL_DRIVE, RANDOM_CELL, RANDOM_CHARGE
 
-_FORMS = ("cubic", "softplus")
+_FORMS = ("cubic", "ekv")
 STUDIES = (
     Study(bench="dc", sweep={"v_store": stored(73)}),
     Study(bench="dc", name="dc_corners", sweep={"v_in": ["vdd"]}, models=_FORMS, corners=ALL_CORNERS, temps=EXTREMES),
@@ -57,7 +57,7 @@ def figures(two_inputs: str, overview_position: str = "") -> tuple[Figure, ...]:
         _figure("dc_corners", "i_bl", "v_store", "temp", "Multiplier current by temperature", **FULL_DRIVE),
         _figure("dc_bitline", "i_bl", "v_bl", "v_store", "Active cell by bitline voltage", v_in="vdd"),
         _figure("dc_bitline", "i_bl", "v_bl", "v_store", "Idle cell by bitline voltage", v_in="v_idle"),
-        _figure("pulse", "q_bl", "t_pulse", "v_store", "Charge per input pulse", "cubic_charge", "softplus_charge"),
+        _figure("pulse", "q_bl", "t_pulse", "v_store", "Charge per input pulse", "cubic_charge", "ekv_charge"),
         _figure("pulse", "dv_store", "v_store", "", "Kick of the word line on the stored voltage", t_pulse=T_MAX),
         _figure("write", "dv_feed", "v_dac", "", "Feed-through of the write gate"),
         _figure("energy", "e_cell", "t_pulse", "v_store", "Energy into the cell per pulse", "cell_energy"),

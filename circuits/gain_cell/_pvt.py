@@ -36,9 +36,9 @@ def _both(**laws: Law) -> dict[str, Law]:
     return {f"{name}_{side}": law for side in "np" for name, law in laws.items()}
 
 
-SOFTPLUS_CHARGE = over_conditions(
-    _models.SOFTPLUS_CHARGE,
-    _both(k=_GAIN, vt=_THRESHOLD, s=Law(supply=1, proportional=True), theta=_REDUCTION, q=_REDUCTION)
+EKV_CHARGE = over_conditions(
+    _models.EKV_CHARGE,
+    _both(k=_GAIN, vt=_THRESHOLD, n=_REDUCTION, theta=_REDUCTION, r=_REDUCTION)
     | {"a0": _VOLTAGE, **dict.fromkeys(("a1", "a2", "a3", "a4"), _LINE)},
     supply="vdd",
     needed=NEEDED,
@@ -72,7 +72,7 @@ def with_pvt(circuit: Circuit) -> Circuit:
     write = _series(_models.FEED_THROUGH, robust=2e-4)
     studies = (
         _conditions.study("dc", [EKV_2D], {"v_store": _STORE, "v_in": linspace("0.45*vdd", "1.1*vdd", 14)}),
-        _conditions.study("pulse", [SOFTPLUS_CHARGE], {"v_store": _STORE, "t_pulse": listed(0.25e-9, T_MAX)}),
+        _conditions.study("pulse", [EKV_CHARGE], {"v_store": _STORE, "t_pulse": listed(0.25e-9, T_MAX)}),
         _conditions.study("write", [write], {"v_dac": _DAC}),
         _conditions.study("energy", energy, {"v_store": _STORE, "t_pulse": listed(1e-9, T_MAX)}),
         _conditions.study("bitline", bitline, {"v_store": _STORE, "dv_bl": linspace(-0.1, 0.1, 6)}),
@@ -80,6 +80,6 @@ def with_pvt(circuit: Circuit) -> Circuit:
     )
     return replace(
         circuit,
-        models=(*circuit.models, EKV_2D, SOFTPLUS_CHARGE, write, *energy, *bitline, *sag),
+        models=(*circuit.models, EKV_2D, EKV_CHARGE, write, *energy, *bitline, *sag),
         studies=(*circuit.all_studies, *studies),
     )

@@ -8,7 +8,7 @@ at ``vdd/2`` like the bitline and no current flows; active, ``wlr`` rises to ``v
 
 from gaincell_char.declare.circuit import Circuit
 
-from . import _benches, _compared, _macros, _models, _noise, _page, _pvt, _sag
+from . import _benches, _compared, _former, _macros, _models, _noise, _page, _pvt, _sag
 
 PARAMS = _benches.cell_params(w_n=100e-9, l_n=460e-9, w_p=120e-9, l_p=137e-9, read_flavour="rvt", v_idle="vdd/2")
 _READ = Circuit(
@@ -16,7 +16,8 @@ _READ = Circuit(
     title="Gain cell with word lines as rails",
     params=PARAMS,
     benches=_benches.benches("gain_cell", largest_move=0.1),
-    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, _models.EKV_2D, *_models.SHARED),
+    models=(_models.CUBIC, _models.EKV, _models.CUBIC_2D, _models.EKV_2D, *_models.SHARED),
+    former=_former.MODELS,
     studies=_page.STUDIES,
     figures=_page.figures("ekv_2d", overview_position="e"),
     merits=_page.MERITS,

@@ -4,26 +4,37 @@ Two more transistors per cell than `gain_cell`; in return an idle cell is cut of
 swing by a quarter of a volt while it integrates.
 """
 
-from gaincell_char.declare.array_math import Array
+from gaincell_char.declare.array_math import Array, softplus
 from gaincell_char.declare.circuit import Circuit
 from gaincell_char.declare.model import Coefficient, CoefficientArray, Model, group
 from gaincell_char.declare.parameters import Params, number
 
-from . import _benches, _compared, _macros, _models, _noise, _page
-from ._models import Branch, branch
+from . import _benches, _compared, _former, _macros, _models, _noise, _page
+from ._models import Branch, read_current
 
 
 def switched(
-    v_store: Array, v_in: Array, *, n: Branch, p: Branch, switch_n: Branch, switch_p: Branch, vdd: float
+    v_store: Array,
+    v_in: Array,
+    *,
+    n: Branch,
+    p: Branch,
+    switch_n: Branch,
+    switch_p: Branch,
+    vdd: float,
+    v_bl: float,
+    ut: float,
 ) -> Array:
     """Bitline current [A] of drivers behind switches: in each branch the smaller of two currents, smoothly."""
-    return _behind(branch(v_store, n), v_in, switch_n) - _behind(branch(vdd - v_store, p), v_in, switch_p)
+    sunk = _behind(read_current(v_store, v_bl, n, ut), v_in, switch_n)
+    return sunk - _behind(read_current(vdd - v_store, vdd - v_bl, p, ut), v_in, switch_p)
 
 
 def _behind(driver: Array, v_in: Array, switch: Branch) -> Array:
     """Current [A] of a driver behind a switch, whose last number is the sharpness of the smaller current."""
-    *transistor, m = switch
-    own = branch(v_in, (*transistor, 0.0))
+    k, vt, s, theta, m = switch
+    u = s * softplus((v_in - vt) / s)
+    own = k * u * u / (1 + theta * u)
     return driver * own / (driver**m + own**m) ** (1 / m)
 
 
@@ -48,7 +59,7 @@ SWITCHED_2D = Model(
     function=switched,
     output="i_bl",
     equation="i_bl = min(N(v_store), S_n(v_in)) - min(P(vdd - v_store), S_p(v_in)), min(a, b) = a b/(a^m + b^m)^(1/m)",
-    arguments={**_models.BRANCHES, "switch_n": _switch("n"), "switch_p": _switch("p"), "vdd": _models.VDD},
+    arguments={**_models.READ, "switch_n": _switch("n"), "switch_p": _switch("p"), **_models.AT_BITLINE},
     held_at={"v_bl": "vdd/2"},
 )
 _SWITCHES = Params(
@@ -62,7 +73,8 @@ _READ = Circuit(
     params=_benches.cell_params(w_n=100e-9, l_n=300e-9, w_p=210e-9, l_p=240e-9, read_flavour="svt", v_idle=0.0)
     | _SWITCHES,
     benches=_benches.benches("gain_cell_switched", largest_move=0.35),
-    models=(_models.CUBIC, _models.SOFTPLUS, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED),
+    models=(_models.CUBIC, _models.EKV, _models.CUBIC_2D, SWITCHED_2D, *_models.SHARED),
+    former=_former.MODELS,
     studies=_page.STUDIES,
     figures=_page.figures("switched_2d"),
     merits=_page.MERITS,

@@ -59,8 +59,8 @@ def head(name: str, title: str, cell: str, sag: Sag | None = None) -> Head:
         operations=(SCORES, VALUES),
         forms={
             "cubic": ModelName(study="dc", model="cubic"),
-            "dc": ModelName(study="dc", model="softplus"),
-            "pulsed": ModelName(study="pulse", model="softplus_charge"),
+            "dc": ModelName(study="dc", model="ekv"),
+            "pulsed": ModelName(study="pulse", model="ekv_charge"),
         },
         decay_forms={
             "cubic": ModelName(study="decay", model="exponential"),

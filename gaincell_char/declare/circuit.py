@@ -49,7 +49,8 @@ class Circuit:
     Three fields have defaults, which None stands for.  ``studies``: every bench over its own sweep.  ``figures``: every
     output of a study, over the first input of its models, or the first dimension that is swept.  ``spreads`` (Monte
     Carlo): every bench over its own sweep.  ``noise_floors``: bench -> noise of its first output, which tables print
-    beside the errors of its models.  ``record_merits`` and ``record_curves``: what technologies are compared by.
+    beside the errors of its models.  ``former``: models of records of earlier versions, which are read and evaluated, but
+    not fitted.  ``record_merits`` and ``record_curves``: what technologies are compared by.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Circuit:
     params: Params
     benches: tuple[Bench, ...]
     models: tuple[Model, ...] = ()
+    former: tuple[Model, ...] = ()
     studies: tuple[Study, ...] | None = None
     figures: tuple[Figure, ...] | None = None
     merits: tuple[Merit, ...] = ()
@@ -178,14 +180,14 @@ class Circuit:
         raise ParameterError(f"{self.name} has no bench {name!r}; have {have}")
 
     def model(self, name: str) -> Model:
-        """Return the model called `name`.
+        """Return the model called `name`, which may be a former one.
 
         Raises
         ------
         ParameterError
             If there is none of that name.
         """
-        for model in self.models:
+        for model in (*self.models, *self.former):
             if model.name == name:
                 return model
         have = ", ".join(model.name for model in self.models)

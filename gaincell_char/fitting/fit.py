@@ -47,6 +47,7 @@ class Estimate(_Record):
     stderr: Finite | None
     unit: Text
     doc: Text
+_MUCH_LARGER = 3.0  # ratio of errors of one model at two conditions from which its search is repeated
 
 
 class Fit(_Record):
@@ -321,7 +322,7 @@ def fit_all(
 def _fit_selections(model: Model, selections: Sequence[Selection], params: Numbers, unit: str) -> list[Fit | LeftOut]:
     """Fit of a model to every selection, or the reason why there is none.
 
-    A search that fails is repeated from the coefficients of the first selection for which one succeeded.
+    A search that fails, or whose error is much larger than the smallest, is repeated from the solution of the smallest.
     """
     few = len(selections) <= MANY_CONDITIONS
 
@@ -333,12 +334,17 @@ def _fit_selections(model: Model, selections: Sequence[Selection], params: Numbe
             return LeftOut(model=model.name, reason=f"{error} (at {at})" if at else str(error))
 
     found = [search(selection) for selection in selections]
-    begin = next((one.values() for one in found if isinstance(one, Fit)), None)
-    if begin is None or model.linear:
+    best = min((one for one in found if isinstance(one, Fit)), key=_error, default=None)
+    if best is None or model.linear:
         return found
     again = [
-        one if isinstance(one, Fit) else search(selection, begin)
+        one if isinstance(one, Fit) and _error(one) <= _MUCH_LARGER * _error(best) else search(selection, best.values())
         for one, selection in zip(found, selections, strict=True)
     ]
-    # The reason for the first failure is the one that a reader can act on.
-    return [second if isinstance(second, Fit) else first for first, second in zip(found, again, strict=True)]
+    # Of two failures the reason of the first is the one that a reader can act on.
+    return [min(pair, key=_error) for pair in zip(found, again, strict=True)]
+
+
+def _error(one: Fit | LeftOut) -> float:
+    """Rms error at the fitted points [full range]; infinite if there is no fit."""
+    return one.fitted.nrmse if isinstance(one, Fit) and one.fitted is not None else np.inf

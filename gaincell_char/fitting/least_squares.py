@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ _WHOLE_SEARCH: Mapping[str, Any] = {"jac": "3-point", "ftol": 1e-13, "xtol": 1e-
 _SHORT_SEARCH: Mapping[str, Any] = {"jac": "2-point", "ftol": 1e-7, "xtol": 1e-7, "gtol": 1e-9, "max_nfev": 1000}
 _STEP = 1e-5
 """Step of a derivative, in units of the scale of a coefficient."""
+_STEPS_USED_UP = 0
+"""Status of a result of `scipy.optimize.least_squares` after its largest number of steps."""
 _FAR = 1e3
 """Residual [full range] of a point at which the model is not a number."""
 _UNDETERMINED_SHARE = 0.1
@@ -190,19 +192,25 @@ class Problem:
         return self._solution(result.x, jacobian, result.fun)
 
     def _search(self, robust: float) -> Any:
-        """Result of the optimiser; a residual that is not a number counts as a large one, so the search avoids it."""
+        """Result of the optimiser; a residual that is not a number counts as a large one, so the search avoids it.
+
+        The trust region reflective algorithm approaches a solution at a bound in ever smaller steps; if it uses up its
+        steps, dogbox, which moves along the bound, continues where it stopped.
+        """
         start = self._start / self._scale
         if not np.isfinite(self._residual(start)).all():
             raise ValueError("the model is not a number where the search begins")
-        return scipy.optimize.least_squares(
+        search = partial(
+            scipy.optimize.least_squares,
             self._finite_residual,
-            start,
             bounds=(self._low / self._scale, self._high / self._scale),
             x_scale="jac",
             loss="soft_l1" if robust else "linear",
             f_scale=robust or 1.0,
             **{"workers": self._residual_of_each, **(_SHORT_SEARCH if self._short else _WHOLE_SEARCH)},
         )
+        result = search(start)
+        return search(result.x, method="dogbox") if result.status == _STEPS_USED_UP else result
 
     def solve_linear(self) -> Solution:
         """Exact solution for a model that is linear in its coefficients.
