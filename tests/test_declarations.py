@@ -139,7 +139,7 @@ def test_random_changes_are_relative_or_added():
     values = dict(zip(PLANE.coefficients, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), strict=True))
     assert model(0.0, 0.0, gain=0.1, shift=0.5, **values) == pytest.approx(1.5 + 5.5 * 6)
     assert model.equation == "plane with k_n (1 + gain), a00 + shift"
-    assert np.array_equal(model.estimation_mask(np.arange(3.0), np.arange(3.0)), [True] * 3)
+    assert np.array_equal(model.estimation_mask(np.arange(3.0), np.arange(3.0), nominal={}), [True] * 3)
 
 
 @pytest.mark.parametrize("name", registry.circuit_names())

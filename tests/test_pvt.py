@@ -250,9 +250,7 @@ def test_noise_at_one_temperature_is_not_the_floor_of_a_model_over_temperatures(
     circuit, noise = registry.load_circuit("gain_cell"), registry.load_record("gc28", "gain_cell.noise").fits
     over = registry.load_record("gc28", "gain_cell.pulse_pvt").fit("ekv_charge_pvt", corner="tt")
     assert compute_noise_floor(circuit, over, noise) is None
-    assert (
-        compute_noise_floor(circuit, registry.load_record("gc28", "gain_cell.pulse").fit("ekv_charge"), noise) > 0
-    )
+    assert compute_noise_floor(circuit, registry.load_record("gc28", "gain_cell.pulse").fit("ekv_charge"), noise) > 0
 
 
 def test_a_model_without_one_over_conditions_keeps_its_fits_of_that_condition():

@@ -99,7 +99,7 @@ def test_every_random_model_is_its_nominal_one_at_zero(circuit):
             inputs = [x if name == spread.x else np.full(x.shape, numbers[name]) for name in model.inputs]
             zero = model(*inputs, **dict.fromkeys(model.random, 0.0), **nominal)
             assert np.array_equal(zero, model.nominal(*inputs, **nominal))
-            used = np.broadcast_to(model.estimation_mask(*inputs), x.shape)
+            used = np.broadcast_to(model.estimation_mask(*inputs, nominal=nominal), x.shape)
             columns = basis(model, nominal, [values[used] for values in inputs])
             assert np.linalg.matrix_rank(columns / np.linalg.norm(columns, axis=0)) == len(model.random)
 

@@ -5,7 +5,8 @@ fades in over q_1 [C], the wide and the narrow scale q_1 and q_2 [C] of the knee
 and the bend [1/s] of the line, which is 0 unless switches leak.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -120,12 +121,16 @@ SIGNED_KNEE = Model(
     },
 )
 THRESHOLDS = 1e-15 * np.arange(2.0, 12.5, 1.0)
-"""Charges [C] between which the comparator's threshold of any sample lies."""
+"""Charges [C] between which the comparator's threshold of any sample lies, if that of the typical one is at 7 fC."""
+_SPREAD_OF_THRESHOLDS = 6.5e-15
 
 
-def off_threshold(q_in: Array) -> Array:
-    """Mask of charges at which a pulse changes smoothly from sample to sample: every sample has one, or none has."""
-    return (q_in < THRESHOLDS[0]) | (q_in > THRESHOLDS[-1])
+def off_threshold(threshold: str, q_in: Array, *, nominal: Mapping[str, float]) -> Array:
+    """Mask of charges at which a pulse changes smoothly from sample to sample: every sample has one, or none has.
+
+    ``threshold`` is the coefficient that states the threshold of the typical circuit.
+    """
+    return abs(q_in - nominal[threshold]) > _SPREAD_OF_THRESHOLDS
 
 
 def _random_side(suffix: str = "", of: str = "") -> dict[str, Change]:
@@ -144,7 +149,7 @@ RANDOM_RELU = RandomModel(
     name="random_relu",
     nominal=RELU_KNEE,
     random={**_random_side(), **_random_threshold("q_dead")},
-    estimation_mask=off_threshold,
+    estimation_mask=partial(off_threshold, "q_dead"),
 )
 RANDOM_SIGNED = RandomModel(
     name="random_signed",
@@ -154,5 +159,5 @@ RANDOM_SIGNED = RandomModel(
         **_random_side("_n", ", negative side"),
         **_random_threshold("q_0"),
     },
-    estimation_mask=off_threshold,
+    estimation_mask=partial(off_threshold, "q_0"),
 )

@@ -16,7 +16,7 @@ SHORT_RESET = 3e-9
 _STRAIGHT = listed(0.1, 0.4, 0.7, scale=FULL)
 _BEND = (20e-15, 40e-15)
 """Charges [C] along the bend after the threshold."""
-SAMPLE_CHARGES = join(listed(*THRESHOLDS.tolist(), offset=MOVED), listed(*_BEND), _STRAIGHT)
+SAMPLE_CHARGES = join(listed(*THRESHOLDS.tolist(), offset=MOVED), listed(*_BEND, offset=MOVED), _STRAIGHT)
 """Charges of every Monte Carlo sample: around the threshold, along the bend after it, and on the straight part."""
 NEGATIVE_SAMPLE_CHARGES = join(listed(-0.7, -0.4, -0.1, scale=FULL), listed(-_BEND[1], -_BEND[0]))
 
@@ -112,11 +112,10 @@ def line_features(output: str, side: int = 1, of: str = "") -> tuple[Derived, ..
 
 def _threshold(output: str, dataset: Dataset) -> DataArray:
     """Charge half way between the last one without a pulse and the first one with; NaN without charges about it."""
-    near = (dataset.q_in >= THRESHOLDS[0] * 0.9) & (dataset.q_in <= THRESHOLDS[-1] * 1.1)
-    low = dataset.q_in.where(near & (dataset[output] <= 0.0)).max("q_in")
-    high = dataset.q_in.where(near & (dataset[output] > 0.0)).min("q_in")
+    low = dataset.q_in.where(dataset[output] <= 0.0).max("q_in")
+    high = dataset.q_in.where(dataset[output] > 0.0).min("q_in")
     middle: DataArray = (low + high) / 2
-    return middle.where((dataset[output].notnull() | ~near).all("q_in"))
+    return middle.where(high - low < 1.5 * float(np.diff(THRESHOLDS).max()))
 
 
 def threshold_feature(output: str, name: str, doc: str) -> Derived:

@@ -1,11 +1,12 @@
 """Behavioural models of gain cells: current, charge, write, energy, and the cell on a bitline that moves.
 
 A read transistor is five numbers: current factor k [A/V^2], threshold vt [V], slope factor n, mobility reduction theta
-[1/V] and its third order r [1/V^3].  With both inputs its drain matters more: k, vt, n, theta, second order q [1/V^2], and
+[1/V] and its third order r [1/V^3].  Over both inputs it is six: second order q [1/V^2] instead of the third, and
 channel-length modulation lam [1/V].
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gaincell_char.declare.array_math import Array, polynomial, softplus
 from gaincell_char.declare.model import Change, Coefficient, CoefficientArray, Model, RandomModel, group, terms
@@ -16,30 +17,28 @@ Branch = Sequence[float]
 def overdrives(v_g: Array, v_s: Array, v_d: Array, vt: float, n: float, ut: float) -> tuple[Array, Array]:
     """Overdrives [V] of source and drain, u_x = 2 ut log(1 + exp((vp - v_x)/(2 ut))), pinch-off vp = (v_g - vt)/n.
 
-    The current of an EKV transistor is n k/2 (u_s^2 - u_d^2), terminals referred to its body; Enz, Krummenacher, Vittoz,
-    Analog Integr. Circuits Signal Process. 8, 83 (1995).
+    The current of an EKV transistor is n k/2 (u_s^2 - u_d^2), terminals referred to its body; Enz, Krummenacher and
+    Vittoz, Analog Integr. Circuits Signal Process. 8, 83 (1995).
     """
     vp = (v_g - vt) / n
     return 2 * ut * softplus((vp - v_s) / (2 * ut)), 2 * ut * softplus((vp - v_d) / (2 * ut))
 
 
 def read_current(v_g: Array, v_d: Array, transistor: Branch, ut: float) -> Array:
-    """Drain current [A] of a read transistor whose source is at its body: n k/2 (u_s^2 - u_d^2)/(1 + theta u_s + r u_s^3)."""
+    """Drain current [A] of a read transistor, source at its body: n k/2 (u_s^2 - u_d^2)/(1 + theta u_s + r u_s^3)."""
     k, vt, n, theta, r = transistor
     u_s, u_d = overdrives(v_g, 0.0, v_d, vt, n, ut)
     return n * k / 2 * (u_s * u_s - u_d * u_d) / (1 + u_s * (theta + r * u_s * u_s))
 
 
 def cubic(v_store: Array, *, c: Sequence[float], v_ref: float) -> Array:
-    """Bitline current [A], the published form: a full cubic in ``v_store - v_ref``.
-
-    Leroux et al. 2025, Methods, eq. 4, at constant ``v_in``: four coefficients are identifiable.
-    """
+    """Bitline current [A], the published cubic: Leroux et al. 2025, Methods, eq. 4, at constant ``v_in``."""
     return polynomial(v_store - v_ref, c)
 
 
-def ekv_np(v_store: Array, *, n: Branch, p: Branch, vdd: float, v_bl: float, ut: float) -> Array:
+def ekv_np(v_store: Array, *, n: Branch, p: Branch, at: Sequence[float]) -> Array:
     """Bitline current [A] at full drive: n transistor at ``v_store`` less p transistor at ``vdd - v_store``."""
+    vdd, v_bl, ut = at
     return read_current(v_store, v_bl, n, ut) - read_current(vdd - v_store, vdd - v_bl, p, ut)
 
 
@@ -54,15 +53,16 @@ def bivariate_cubic(v_store: Array, v_in: Array, *, c: Sequence[float], v_ref: f
 
 
 def rail_current(v_g: Array, v_s: Array, v_d: Array, transistor: Branch, ut: float) -> Array:
-    """Drain current [A]: n k/2 (u_s^2 - u_d^2) (1 + lam v_ds)/(1 + theta u_s + q u_s^2), overdrives as in `overdrives`."""
+    """Drain current [A]: n k/2 (u_s^2 - u_d^2) (1 + lam v_ds)/(1 + theta u_s + q u_s^2), u_x of `overdrives`."""
     k, vt, n, theta, q, lam = transistor
     u_s, u_d = overdrives(v_g, v_s, v_d, vt, n, ut)
     current = n * k / 2 * (u_s * u_s - u_d * u_d) * (1 + lam * (v_d - v_s))
     return current / (1 + theta * u_s + q * u_s * u_s)
 
 
-def ekv_rails(v_store: Array, v_in: Array, *, n: Branch, p: Branch, vdd: float, v_bl: float, ut: float) -> Array:
+def ekv_rails(v_store: Array, v_in: Array, *, n: Branch, p: Branch, at: Sequence[float]) -> Array:
     """Bitline current [A] with the word lines as sources: n from ``vdd - v_in``, p from ``v_in``."""
+    vdd, v_bl, ut = at
     sunk = rail_current(v_store, vdd - v_in, v_bl, n, ut)
     return sunk - rail_current(vdd - v_store, vdd - v_in, vdd - v_bl, p, ut)
 
@@ -72,21 +72,9 @@ def cubic_charge(v_store: Array, t_pulse: Array, *, c: Sequence[float], v_ref: f
     return t_pulse * cubic(v_store, c=c, v_ref=v_ref)
 
 
-def ekv_charge(
-    v_store: Array,
-    t_pulse: Array,
-    *,
-    n: Branch,
-    p: Branch,
-    a: Sequence[float],
-    vdd: float,
-    v_bl: float,
-    ut: float,
-    v_ref: float,
-) -> Array:
+def ekv_charge(v_store: Array, t_pulse: Array, *, n: Branch, p: Branch, a: Branch, at: Branch, v_ref: float) -> Array:
     """Charge [C] of one pulse: width times an effective current, plus the charge of the two edges."""
-    current = ekv_np(v_store, n=n, p=p, vdd=vdd, v_bl=v_bl, ut=ut)
-    return t_pulse * current + polynomial(v_store - v_ref, a)
+    return t_pulse * ekv_np(v_store, n=n, p=p, at=at) + polynomial(v_store - v_ref, a)
 
 
 def feed_through(v_dac: Array, *, f: Sequence[float], v_ref: float) -> Array:
@@ -113,8 +101,8 @@ UT = Coefficient(unit="V", doc="thermal voltage", start="8.617333e-5*(temp+273.1
 FULL_DRIVE = {"v_in": "vdd", "v_bl": "vdd/2"}
 
 
-def _transistor(side: str, k: float) -> CoefficientArray:
-    """Coefficients of one read transistor; ``k`` is where the optimiser begins."""
+def _transistor(side: str, k: float, **more: Coefficient) -> CoefficientArray:
+    """Coefficients of one transistor: ``k`` is where the optimiser begins, ``more`` belongs to the current."""
     who = f"{side} transistor"
     return group(
         f"_{side}",
@@ -122,25 +110,17 @@ def _transistor(side: str, k: float) -> CoefficientArray:
         vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
         n=Coefficient(unit="1", doc=f"{who}: slope factor", start=1.1, low=0.5, high=6.0),
         theta=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.3, low=-3.0, high=30.0),
-        r=Coefficient(unit="1/V^3", doc=f"{who}: third-order mobility reduction", start=0.1, low=-10.0, high=50.0),
+        **{name: replace(one, doc=f"{who}: {one.doc}") for name, one in more.items()},
     )
 
 
-def _rail_transistor(side: str, k: float) -> CoefficientArray:
-    who = f"{side} transistor"
-    return group(
-        f"_{side}",
-        k=Coefficient(unit="A/V^2", doc=f"{who}: current factor", start=k, low=0.0),
-        vt=Coefficient(unit="V", doc=f"{who}: threshold", start="0.4*vdd", low=-1.0, high=2.0),
-        n=Coefficient(unit="1", doc=f"{who}: slope factor", start=1.1, low=0.8, high=3.0),
-        theta=Coefficient(unit="1/V", doc=f"{who}: mobility reduction", start=0.3, low=-2.0, high=20.0),
-        q=Coefficient(unit="1/V^2", doc=f"{who}: second-order mobility reduction", start=0.1, low=-2.0, high=20.0),
-        lam=Coefficient(unit="1/V", doc=f"{who}: channel-length modulation", start=0.2, low=-2.0, high=5.0),
-    )
-
-
-READ = {"n": _transistor("n", 6e-5), "p": _transistor("p", 1e-4)}
-AT_BITLINE = {"vdd": VDD, "v_bl": V_BL, "ut": UT}
+_R = Coefficient(unit="1/V^3", doc="third-order mobility reduction", start=0.1, low=-10.0, high=50.0)
+_Q = Coefficient(unit="1/V^2", doc="second-order mobility reduction", start=0.1, low=-2.0, high=20.0)
+_LAM = Coefficient(unit="1/V", doc="channel-length modulation", start=0.2, low=-2.0, high=5.0)
+_K = {"n": 6e-5, "p": 1e-4}
+READ = {side: _transistor(side, k, r=_R) for side, k in _K.items()}
+_RAILS = {side: _transistor(side, k, q=_Q, lam=_LAM) for side, k in _K.items()}
+AT_BITLINE = {"at": CoefficientArray(parts={"vdd": VDD, "v_bl": V_BL, "ut": UT}, shape=(3,))}
 CUBIC = Model(
     name="cubic",
     form="published",
@@ -181,7 +161,7 @@ EKV_2D = Model(
     function=ekv_rails,
     output="i_bl",
     equation="i_bl = N - P, EKV transistors with the word lines as sources",
-    arguments={"n": _rail_transistor("n", 6e-5), "p": _rail_transistor("p", 1e-4), **AT_BITLINE},
+    arguments={**_RAILS, **AT_BITLINE},
     held_at={"v_bl": "vdd/2"},
 )
 CUBIC_CHARGE = Model(

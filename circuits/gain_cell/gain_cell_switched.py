@@ -14,18 +14,10 @@ from ._models import Branch, read_current
 
 
 def switched(
-    v_store: Array,
-    v_in: Array,
-    *,
-    n: Branch,
-    p: Branch,
-    switch_n: Branch,
-    switch_p: Branch,
-    vdd: float,
-    v_bl: float,
-    ut: float,
+    v_store: Array, v_in: Array, *, n: Branch, p: Branch, switch_n: Branch, switch_p: Branch, at: Branch
 ) -> Array:
     """Bitline current [A] of drivers behind switches: in each branch the smaller of two currents, smoothly."""
+    vdd, v_bl, ut = at
     sunk = _behind(read_current(v_store, v_bl, n, ut), v_in, switch_n)
     return sunk - _behind(read_current(vdd - v_store, vdd - v_bl, p, ut), v_in, switch_p)
 

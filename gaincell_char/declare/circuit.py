@@ -49,8 +49,8 @@ class Circuit:
     Three fields have defaults, which None stands for.  ``studies``: every bench over its own sweep.  ``figures``: every
     output of a study, over the first input of its models, or the first dimension that is swept.  ``spreads`` (Monte
     Carlo): every bench over its own sweep.  ``noise_floors``: bench -> noise of its first output, which tables print
-    beside the errors of its models.  ``former``: models of records of earlier versions, which are read and evaluated, but
-    not fitted.  ``record_merits`` and ``record_curves``: what technologies are compared by.
+    beside the errors of its models.  ``former``: models of records of earlier versions, which are read and evaluated,
+    but not fitted.  ``record_merits`` and ``record_curves``: what technologies are compared by.
     """
 
     name: str

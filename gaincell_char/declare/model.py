@@ -242,7 +242,7 @@ class Change:
         return f"{self.of} (1 + {name})" if self.relative else f"{self.of} + {name}"
 
 
-def everywhere(first: Any, *_: Any) -> Any:
+def everywhere(first: Any, *_: Any, **__: Any) -> Any:
     """Mask, of the shape of the first input, that excludes no point."""
     return np.ones(np.shape(first), dtype=bool)
 
@@ -258,8 +258,8 @@ class RandomModel:
     random : mapping of str to Change
         Normal random numbers of mean 0, and what each changes.
     estimation_mask : callable
-        Inputs -> mask of the grid points used to estimate the random numbers; excludes points where the output is not
-        differentiable.
+        Inputs, and as the keyword ``nominal`` the coefficients of the typical circuit -> mask of the grid points used
+        to estimate the random numbers; excludes points where the output is not differentiable.
     """
 
     name: str

@@ -47,6 +47,8 @@ class Estimate(_Record):
     stderr: Finite | None
     unit: Text
     doc: Text
+
+
 _MUCH_LARGER = 3.0  # ratio of errors of one model at two conditions from which its search is repeated
 
 
@@ -337,12 +339,10 @@ def _fit_selections(model: Model, selections: Sequence[Selection], params: Numbe
     best = min((one for one in found if isinstance(one, Fit)), key=_error, default=None)
     if best is None or model.linear:
         return found
-    again = [
-        one if isinstance(one, Fit) and _error(one) <= _MUCH_LARGER * _error(best) else search(selection, best.values())
-        for one, selection in zip(found, selections, strict=True)
-    ]
+    limit = _MUCH_LARGER * _error(best)
+    pairs = zip(found, selections, strict=True)
     # Of two failures the reason of the first is the one that a reader can act on.
-    return [min(pair, key=_error) for pair in zip(found, again, strict=True)]
+    return [one if _error(one) <= limit else min(one, search(at, best.values()), key=_error) for one, at in pairs]
 
 
 def _error(one: Fit | LeftOut) -> float:

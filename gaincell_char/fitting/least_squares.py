@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import scipy
@@ -200,17 +200,20 @@ class Problem:
         start = self._start / self._scale
         if not np.isfinite(self._residual(start)).all():
             raise ValueError("the model is not a number where the search begins")
-        search = partial(
-            scipy.optimize.least_squares,
+        result = self._least_squares(start, "trf", robust)
+        return self._least_squares(result.x, "dogbox", robust) if result.status == _STEPS_USED_UP else result
+
+    def _least_squares(self, start: Floats, method: Literal["trf", "dogbox"], robust: float) -> Any:
+        return scipy.optimize.least_squares(
             self._finite_residual,
+            start,
+            method=method,
             bounds=(self._low / self._scale, self._high / self._scale),
             x_scale="jac",
             loss="soft_l1" if robust else "linear",
             f_scale=robust or 1.0,
             **{"workers": self._residual_of_each, **(_SHORT_SEARCH if self._short else _WHOLE_SEARCH)},
         )
-        result = search(start)
-        return search(result.x, method="dogbox") if result.status == _STEPS_USED_UP else result
 
     def solve_linear(self) -> Solution:
         """Exact solution for a model that is linear in its coefficients.

@@ -201,7 +201,7 @@ def fit_random(
         If there are too few samples or inputs, or the inputs do not determine a coefficient.
     """
     good = np.isfinite(deviations).all(axis=1)
-    used = np.broadcast_to(np.asarray(model.estimation_mask(*inputs.values())), deviations.shape[1:])
+    used = np.broadcast_to(np.asarray(model.estimation_mask(*inputs.values(), nominal=nominal)), deviations.shape[1:])
     samples, x = deviations[good][:, used], {name: values[used] for name, values in inputs.items()}
     _check_count(model, samples, draws)
     columns = basis(model, nominal, list(x.values()))
