@@ -30,11 +30,7 @@ class Refusal:
 # (technology, circuit, bench, what varies) -> why no campaign of it can be run.
 NOT_SAMPLED: dict[tuple[str, str, str, str], Refusal] = {}
 # (technology, what could not be fitted) -> why.
-NOT_FITTED = {
-    ("gf180mcu", "gain_cell.noise: charge_noise"): Refusal(
-        "could not be fitted", "the search for the thresholds of the noise does not end"
-    ),
-}
+NOT_FITTED: dict[tuple[str, str], Refusal] = {}
 
 
 @pytest.mark.long

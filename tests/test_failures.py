@@ -248,6 +248,16 @@ def test_a_deck_that_ends_every_simulator_costs_one_point(number):
     assert [o.reason for o in (*first, before, after)] == ["", "", ""]
 
 
+@pytest.mark.ngspice
+def test_simulations_may_be_limited_for_a_while():
+    with Pool(1, timeout_s=60) as pool:
+        with pool.limited(1.0):
+            hung, after = outcomes(pool, [HUNG, GOOD])
+        with pool.limited(100.0):
+            assert pool.timeout_s == 60
+    assert (hung.reason, after.reason) == ("no result after 1 s", "")
+
+
 @pytest.fixture(scope="module")
 def alone(pool):
     """What the long deck gives when nobody disturbs it."""

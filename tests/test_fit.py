@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gaincell_char import registry
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.errors import DataError, FitError
+from gaincell_char.fitting import least_squares
 from gaincell_char.fitting.accuracy import FreshErrors, compute_errors
 from gaincell_char.fitting.cross_validation import MOST_BLOCKS, blocks
 from gaincell_char.fitting.fit import fit_all, fit_model
@@ -389,6 +390,38 @@ def test_a_search_that_fails_is_repeated_from_the_solution_at_another_condition(
     fits, [why] = fit_all([from_the_edge], rows[rows.temp == 85.0], ("x", "temp"), {"temp": 85.0}, {"y": "V"})
     assert not fits
     assert "the model is not a number where the search" in why.reason
+
+
+def wave(x, *, b):
+    return np.sin(b * x)
+
+
+def test_a_search_that_ends_far_from_the_points_is_repeated_from_the_best_solution():
+    """The search at 85 degC begins at four times the frequency, and alone ends at another minimum."""
+    far = model(wave, b="2.1 + (temp - 27)/10")
+    rows = pd.DataFrame(
+        [{"x": x, "temp": t, "y": wave(x, b=2.0) + 1e-3 * np.cos(9 * x), "status": "ok"}
+         for t in (85.0, 27.0) for x in X]
+    )  # fmt: skip
+    [alone], _ = fit_all([far], rows[rows.temp == 85.0], ("x", "temp"), {"temp": 85.0}, {"y": "V"})
+    assert alone.fitted.nrmse > 0.1
+    fits, _ = fit_all([far], rows, ("x", "temp"), {}, {"y": "V"})
+    assert [fit.conditions["temp"] for fit in fits] == [85.0, 27.0]
+    for fit in fits:
+        assert fit.values() == pytest.approx({"b": 2.0}, rel=1e-2)
+
+
+def test_a_search_that_uses_up_its_steps_is_continued(monkeypatch):
+    steps = {"jac": "3-point", "ftol": 1e-13, "xtol": 1e-11, "gtol": 1e-15}
+    toy, seen = model(relaxation), points(relaxation(X, a=3.0, tau=0.4, c=-2.0))
+    whole = fit_model(toy, seen, {}, "V")
+    for few, finished in ((10, True), (3, False)):
+        monkeypatch.setattr(least_squares, "_WHOLE_SEARCH", {**steps, "max_nfev": few})
+        if finished:
+            assert fit_model(toy, seen, {}, "V").values() == pytest.approx(whole.values(), rel=1e-6)
+        else:
+            with pytest.raises(FitError, match="the optimiser stopped early"):
+                fit_model(toy, seen, {}, "V")
 
 
 def test_failed_points_are_left_out_of_a_fit():

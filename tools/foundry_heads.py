@@ -3,9 +3,10 @@
     python tools/foundry_heads.py FOLDER --simulate
     python tools/foundry_heads.py FOLDER
 
-The first command simulates what FOLDER lacks (a quarter of an hour on two cores), the second writes the table of
+The first command simulates what FOLDER lacks (half an hour on two cores), the second writes the tables of
 docs/technologies.md, in which comparisons that are not in FOLDER are missing.  Tensors are drawn from the levels of the
-hardware, after the fits; the corner is tt, the temperature 27 degC, and bitlines are clamped ideally.
+hardware, after the fits; the corner is tt, the temperature 27 degC, and bitlines are clamped ideally.  Mismatch is
+drawn for every device of the columns; it needs the records of Monte Carlo of every circuit of the head.
 """
 
 import argparse
@@ -25,6 +26,10 @@ HEADS = ("attention", "attention_switched")
 FORM = "pulsed"
 SEED = 20261202
 INSTANCES, COLUMNS = 6, 4
+DRAWN_HEAD, DRAWN_INSTANCES = "attention", 24
+"""Head whose devices are drawn, and number of its tensors; 96 columns per operation."""
+LEVEL = 0.9
+CELL = "gain_cell.pulse"
 LONGEST_S = 600
 TARGET = "0.1 %"
 T_MAX = 15e-9
@@ -56,6 +61,51 @@ def simulate(folder: Path) -> None:
             table_of = found.assign(n_near=[n for n, _ in beyond], rms_beyond=[rms for _, rms in beyond])
             table_of.to_csv(place(folder, technology, head) / "summary.csv", index=False)
             print(technology, head, result.disagreements(), flush=True)
+
+
+def drawn_place(folder: Path, technology: str) -> Path:
+    """Folder of a comparison with mismatch."""
+    return folder / f"{technology}_mismatch"
+
+
+def simulate_drawn(folder: Path) -> None:
+    """Compare the head with mismatch in every technology that has the records of Monte Carlo."""
+    for technology in TECHNOLOGIES:
+        if f"{CELL}_both" not in registry.record_names(technology):
+            continue
+        to = drawn_place(folder, technology)
+        result = gc.compare(
+            to,
+            head=DRAWN_HEAD,
+            technology=technology,
+            instances=DRAWN_INSTANCES,
+            columns=COLUMNS,
+            seed=SEED,
+            mismatch=True,
+            timeout_s=LONGEST_S,
+        )
+        pd.DataFrame([dict(one.describe()) for one in result.coverage]).to_csv(to / "coverage.csv", index=False)
+        print(technology, "mismatch", result.disagreements(), flush=True)
+
+
+def drawn_rows(folder: Path) -> Iterator[tuple[str, ...]]:
+    """One row per technology, operation and kind of columns."""
+    for technology in TECHNOLOGIES:
+        found = drawn_place(folder, technology) / "coverage.csv"
+        if not found.exists():
+            continue
+        for one in pd.read_csv(found).to_dict("records"):
+            if one["level"] == LEVEL and one["n"]:
+                shares = (f"{100 * one[end]:.1f} %" for end in ("value", "low", "high"))
+                yield (
+                    technology,
+                    f"`{DRAWN_HEAD}`",
+                    one["operation"],
+                    one["columns"],
+                    "85 to 95 %",
+                    *shares,
+                    str(one["n"]),
+                )
 
 
 def beyond_threshold(rows: pd.DataFrame, technology: str, head: str, operation: str) -> tuple[int, float]:
@@ -106,14 +156,21 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.simulate:
         simulate(arguments.folder)
+        simulate_drawn(arguments.folder)
         return
     heads = (
         "technology", "head", "operation", "columns with a pulse", "without", "target, rms", "measured, rms",
         "near the threshold", "rms without them", "noise floor", "measured, worst", "error / stated", "gate",
     )  # fmt: skip
     text = table(heads, list(rows(arguments.folder)))
+    drawn_heads = (
+        "technology", "head", "operation", "columns", "target, inside the 90 % interval", "measured",
+        "95 % interval, low", "95 % interval, high", "number of columns",
+    )  # fmt: skip
+    drawn = table(drawn_heads, list(drawn_rows(arguments.folder)))
     rewrite(PAGE, "foundry heads", text)
-    print(text)
+    rewrite(PAGE, "foundry heads, mismatch", drawn)
+    print(text, drawn, sep="\n")
 
 
 if __name__ == "__main__":

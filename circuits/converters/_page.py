@@ -16,7 +16,7 @@ SHORT_RESET = 3e-9
 _STRAIGHT = listed(0.1, 0.4, 0.7, scale=FULL)
 _BEND = (20e-15, 40e-15)
 """Charges [C] along the bend after the threshold."""
-SAMPLE_CHARGES = join(listed(*THRESHOLDS.tolist(), offset=MOVED), listed(*_BEND, offset=MOVED), _STRAIGHT)
+SAMPLE_CHARGES = join(listed(*THRESHOLDS.tolist(), offset=MOVED), listed(*_BEND), _STRAIGHT)
 """Charges of every Monte Carlo sample: around the threshold, along the bend after it, and on the straight part."""
 NEGATIVE_SAMPLE_CHARGES = join(listed(-0.7, -0.4, -0.1, scale=FULL), listed(-_BEND[1], -_BEND[0]))
 

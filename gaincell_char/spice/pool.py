@@ -75,6 +75,15 @@ class Pool:
             self.close()
             raise
 
+    @contextlib.contextmanager
+    def limited(self, timeout_s: float) -> Iterator[Self]:
+        """Context in which no simulation may take longer than `timeout_s` [s], nor than the limit of the pool."""
+        usual, self.timeout_s = self.timeout_s, min(self.timeout_s, timeout_s)
+        try:
+            yield self
+        finally:
+            self.timeout_s = usual
+
     def close(self) -> None:
         """End every child and thread; may be called repeatedly."""
         self.stop.set()

@@ -32,6 +32,8 @@ from .worst_search import list_known, search_largest
 
 COMPARED = "technologies.csv"
 """Table of a comparison of technologies, in the folder ``tables/`` of its results."""
+_LONGEST_CHECK_S, _SLOWER = 5.0, 100.0
+"""Time limit of a run with tighter tolerances, which may not converge: in seconds, and in mean times of a point."""
 _TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
 
 
@@ -100,9 +102,11 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     """
     began = time.perf_counter()
     result = characterize(plan, pool=pool, progress=progress)
+    longest_s = max(_LONGEST_CHECK_S, _SLOWER * (time.perf_counter() - began) / plan.size)
     models = circuit.models_of(study, plan.fixed)
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
-    numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
+    with pool.limited(longest_s):
+        numerics, n_checked = check_numerics(plan, result.dataset, pool, checked)
     dataset, searched = with_thresholds(plan, result.dataset, models, pool)
     points = (flatten_dataset(dataset), tuple(map(str, dataset.dims)), numbers(plan.fixed))
     fits, left_out = fit_all(models, *points, {o.name: o.unit for o in plan.bench.outputs})
