@@ -2,7 +2,7 @@
 
     python tools/needed_coefficients.py FOLDER --simulate
     python tools/needed_coefficients.py FOLDER --search [--model NAME]
-    python tools/needed_coefficients.py FOLDER
+    python tools/needed_coefficients.py FOLDER [--model NAME]
 
 The first command simulates every study over conditions (ten minutes on two cores).  The second removes terms
 of each law as long as the cross-validated error does not become larger, and writes the laws that remain into
@@ -24,8 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from markdown_table import table
-from marked_block import ROOT, rewrite
+from markdown_table import cells, table
+from marked_block import ROOT, read, rewrite
 
 from gaincell_char import registry
 from gaincell_char.declare.circuit import Circuit
@@ -52,6 +52,7 @@ from gaincell_char.workflows.study_plans import plan_study
 from gaincell_char.workflows.thresholds import with_thresholds
 
 TECHNOLOGY = "gc28"
+PAGE = "docs/benchmarks.md"
 CIRCUITS = {"gain_cell": "gain_cell", "relu_c2p": "converters", "signed_c2p": "converters"}
 """Circuits of the head, and the folders of their declarations."""
 WAYS = (CONDITIONS, ROWS)
@@ -233,7 +234,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--simulate", action="store_true")
     parser.add_argument("--search", action="store_true")
-    parser.add_argument("--model", help="search the terms of this model; the laws of the others remain")
+    parser.add_argument("--model", help="only this model; laws and rows of the others remain")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     every = list(jobs(arguments.folder))
@@ -247,14 +248,19 @@ def main() -> None:
                 laws.setdefault(CIRCUITS[job.circuit], {})[job.model] = left
             write_laws(laws)
             return
-        found = list(executor.map(measure, every))
+        found = list(executor.map(measure, [job for job in every if arguments.model in (None, job.model)]))
     (arguments.folder / "needed.json").write_text(json.dumps(found), encoding="utf-8")
     heads = (
         "study", "model", "coefficients: all", "coefficients: needed", "conditions: all", "conditions: needed",
         "rows: all", "rows: needed",
     )  # fmt: skip
-    text = table(heads, list(rows(found)))
-    rewrite("docs/benchmarks.md", "needed", text)
+    here = list(rows(found))
+    if arguments.model:
+        older = [tuple(row) for row in cells(read(PAGE, "needed"))[1:]]
+        new = {row[:2]: row for row in here}
+        here = [new.get(row[:2], row) for row in older]
+    text = table(heads, here)
+    rewrite(PAGE, "needed", text)
     print(text)
 
 
