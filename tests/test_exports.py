@@ -27,21 +27,29 @@ MACROS = {"gain_cell.pulse": "ekv_charge", "relu_c2p.transfer": "relu_knee", "si
 ALL = [(records, name) for records in registry.record_sets() for name in registry.record_names(records)]
 each_macro = pytest.mark.parametrize("name", MACROS)
 CURRENTS, CHARGES, CONVERTERS = (
-    {f"{records}/{name}" for records in ("gc28", "sky130", "gf180mcu", "osfet") for name in names}
+    {f"{records}/{name}" for records in ("gc28", "sky130", "gf180mcu", "ihp-sg13g2", "osfet") for name in names}
     for names in (
         ("gain_cell.dc", "gain_cell.dc_corners", "gain_cell_switched.dc", "gain_cell_switched.dc_corners"),
         ("gain_cell.pulse", "gain_cell_switched.pulse"),
         ("relu_c2p.transfer", "signed_c2p.transfer"),
     )
 )
+SAMPLED = ("gc28", "sky130")
 CELLS_THAT_DIFFER = {
-    f"gc28/{name}"
+    f"{records}/{name}"
+    for records in SAMPLED
     for name in ("gain_cell.dc_both", "gain_cell.dc_mismatch", "gain_cell.pulse_both", "gain_cell_switched.dc_both")
 }
-CONVERTERS_THAT_DIFFER = {"gc28/relu_c2p.transfer_both", "gc28/signed_c2p.transfer_both"}
+CONVERTERS_THAT_DIFFER = {
+    f"{records}/{name}.transfer_both" for records in SAMPLED for name in ("relu_c2p", "signed_c2p")
+}
 PUBLISHED = {"paper/gain_cell.dc"}  # a polynomial alone, with nothing at its ports
 # Their samples have no model.
-WITHOUT_MODEL = {f"gc28/{name}_both" for name in ("capacitor_decay.decay", "gain_cell.energy", "gain_cell.write")}
+WITHOUT_MODEL = {
+    f"{records}/{name}_both"
+    for records in SAMPLED
+    for name in ("capacitor_decay.decay", "gain_cell.energy", "gain_cell.write")
+}
 EVERY = {f"{records}/{name}" for records, name in ALL}
 CELLS = CURRENTS | CHARGES | CELLS_THAT_DIFFER
 TAKES = {

@@ -23,6 +23,7 @@ from gaincell_char.sweeping.run import characterize
 ROOT = Path(__file__).parents[1]
 TIMES = np.geomspace(1e-9, 1e3, 97)
 HALF_LSB = 0.9 / 7 / 2
+TECHNOLOGIES = ("gc28", "sky130", "gf180mcu", "ihp-sg13g2", "osfet")
 CELLS = (
     ("silicon: gc28, svt write transistors", "gc28", {}),
     ("silicon: gc28, uhvt write transistors", "gc28", {"write_flavour": "uhvt"}),
@@ -88,20 +89,17 @@ def fit_rows() -> Iterator[tuple[str, ...]]:
         ("relu_c2p.transfer", "relu_knee", "pulse width"),
         ("signed_c2p.transfer", "signed_knee", "signed pulse width"),
     ):
-        row = [f"`{study}`", output, f"`{model}`"]
-        for technology in ("gc28", "sky130", "gf180mcu", "osfet"):
+        for technology in TECHNOLOGIES:
             record = registry.load_record(technology, study)
             fit = registry.load_model(record, model).fit
             errors = stated(fit)
-            row += [f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %", noise_percent(record, fit)]
-        yield tuple(row)
+            floor = noise_percent(record, fit)
+            worst = f"{100 * abs(errors.worst) / fit.full_range:.2f} %"
+            numbers = (f"{errors.r2:.7f}", f"{100 * errors.nrmse:.4f} %", worst, floor)
+            yield f"`{study}`", output, f"`{fit.model}`", technology, *numbers
 
 
-FITS = (
-    "record", "output", "model", "R2, gc28", "NRMSE, gc28", "noise floor, gc28", "R2, sky130", "NRMSE, sky130",
-    "noise floor, sky130", "R2, gf180mcu", "NRMSE, gf180mcu", "noise floor, gf180mcu", "R2, osfet", "NRMSE, osfet",
-    "noise floor, osfet",
-)  # fmt: skip
+FITS = ("record", "output", "model", "technology", "R2", "NRMSE", "worst", "noise floor")
 
 
 def main() -> None:
