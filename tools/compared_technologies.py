@@ -20,7 +20,7 @@ from gaincell_char.workflows.technology_records import find_technology_records
 
 PAGE = "docs/technologies.md"
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-NAMES = ("gc28", "osfet", "sky130", "gf180mcu")
+NAMES = ("gc28", "osfet", "sky130", "gf180mcu", "ihp-sg13g2")
 
 
 def rows(comparison: TechnologyComparison) -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ from marked_block import rewrite
 import gaincell_char as gc
 from gaincell_char import registry
 
-TECHNOLOGIES = ("sky130",)
+TECHNOLOGIES = ("sky130", "gf180mcu")
 HEADS = ("attention", "attention_switched")
 FORM = "pulsed"
 SEED = 20261202
