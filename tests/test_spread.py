@@ -1,6 +1,7 @@
 """Random coefficients: read back from samples whose coefficients are known, split by what was drawn; pictures."""
 
 import io
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -187,6 +188,32 @@ def _recorded(covariance):
     )  # fmt: skip
     nominal = record.fit("ekv").model_copy(update={"conditions": conditions})
     return record.model_copy(update={"spread": spread, "fits": [nominal]})
+
+
+def test_cells_of_a_former_model_can_be_drawn():
+    """The changes act on the model that the record names, if it is one of earlier versions of the circuit."""
+    zero = np.zeros((4, 4)).tolist()
+    today = _recorded({"process": zero, "mismatch": np.diag([1e-4] * 4).tolist()})
+    old = registry.checked_record(Path(__file__).parent / "data" / "version_1" / "gain_cell.pulse.json")
+    before = next(fit for fit in old.fits if fit.model == "softplus_charge")
+    own = set(registry.load_circuit("gain_cell").model("softplus").coefficients)
+    coefficients = {name: value for name, value in before.coefficients.items() if name in own}
+    [fit], [random] = today.fits, today.spread.random
+    former = fit.model_copy(update={"model": "softplus", "coefficients": coefficients, "covariance": []})
+
+    def named(nominal):
+        spread = today.spread.model_copy(update={"random": [random.model_copy(update={"nominal": nominal})]})
+        return today.model_copy(update={"spread": spread, "fits": [fit, former]})
+
+    cells = registry.load_random(named("softplus"), "random_cell", corner="tt")
+    values = {name: estimate.value for name, estimate in coefficients.items()}
+    nothing = dict.fromkeys(("gain_n", "shift_n", "gain_p", "shift_p"), 0.0)
+    v_store = np.linspace(0.0, 0.9, 7)
+    np.testing.assert_array_equal(cells(v_store, **nothing), cells.model.nominal(v_store, **values))
+    drawn = cells.draw(1, 400, seed=1)
+    assert cells(np.full((1, 400), 0.9), **drawn).std() > 0
+    with pytest.raises(DataError, match="random_cell changes model cubic; it must change ekv"):
+        registry.load_random(named("cubic"), "random_cell", corner="tt")
 
 
 def test_whole_dies_of_cells_can_be_drawn():

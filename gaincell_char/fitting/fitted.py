@@ -1,7 +1,7 @@
 """Fits of a record as functions, and checks of a record against the declaration of its circuit."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -208,6 +208,16 @@ def parameter(record: Record, name: str) -> float:
     return float(value)
 
 
+def _of_nominal(model: RandomModel, circuit: Circuit, nominal: str, where: str) -> RandomModel:
+    """The random model, or the same changes of a former model if the record is of that one."""
+    if nominal == model.nominal.name:
+        return model
+    for former in circuit.former:
+        if former.name == nominal and all(change.of in former.coefficients for change in model.random.values()):
+            return replace(model, nominal=former)
+    raise DataError(f"{where}: random model {model.name} changes model {nominal}; it must change {model.nominal.name}")
+
+
 def random_model(record: Record, circuit: Circuit, fit: RandomFit) -> RandomModel:
     """Return the declaration of a record's random model.
 
@@ -231,7 +241,7 @@ def random_model(record: Record, circuit: Circuit, fit: RandomFit) -> RandomMode
         if model.name == fit.model:
             found = [c.name for c in fit.coefficients]
             if found == list(model.random) and fit.inputs == model.inputs:
-                return model
+                return _of_nominal(model, circuit, fit.nominal, where)
             raise DataError(
                 f"{where}: random model {model.name} has the coefficients {_list(found)} and the inputs "
                 f"{_list(fit.inputs)}; the circuit declares {_list(model.random)} and {_list(model.inputs)}"
