@@ -366,7 +366,10 @@ def test_coverage_is_counted():
     [
         (("--head", "nothing"), "no head 'nothing'; have attention, attention_switched"),
         (("--operation", "softmax"), "attention has no operation 'softmax'; have scores, values"),
-        (("--records", "nowhere"), "no records 'nowhere'; have gc28, gf180mcu, osfet, paper, sky130, or give a folder"),
+        (
+            ("--records", "nowhere"),
+            "no records 'nowhere'; have gc28, gf180mcu, ihp-sg13g2, osfet, paper, sky130, or give a folder",
+        ),
         (("--records", "paper"), "records 'paper' belong to technology paper, not to the simulated gc28; choose"),
         (("--tech", "nothing"), "no technology 'nothing'"),
         (("--instances", "0"), "instances = 0 is outside [1, 100000]"),

@@ -456,8 +456,9 @@ def test_reference_record_is_reproduced(name, simulate_once, pool):
 
 SETS = [technology for technology in registry.technology_names() if technology != registry.DEFAULT_TECHNOLOGY]
 EVERY_OTHER = [(technology, name) for technology in SETS for name in registry.record_names(technology)]
-OTHERS = [both for both in EVERY_OTHER if registry.load_record(*both).spread is None]
-SPREADS = [both for both in EVERY_OTHER if both not in OTHERS]
+SPREADS = [both for both in EVERY_OTHER if registry.load_record(*both).spread is not None]
+COMPILED = [both for both in EVERY_OTHER if both not in SPREADS and both[0] == "ihp-sg13g2"]
+OTHERS = [both for both in EVERY_OTHER if both not in SPREADS and both not in COMPILED]
 
 
 BETWEEN_VERSIONS = 3e-4
@@ -471,8 +472,20 @@ BETWEEN_VERSIONS = 3e-4
 )
 @pytest.mark.slow
 def test_a_record_is_that_of_today(technology, name, load_technology, pool):
-    """A few points of its study are simulated again: the best models are as far off as the record says."""
     load_technology(technology)
+    check_record_of_today(technology, name, pool)
+
+
+@pytest.mark.parametrize(("technology", "name"), COMPILED, ids=lambda value: value)
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_a_record_of_compiled_models_is_that_of_today(technology, name, load_technology, newer_pool):
+    load_technology(technology)
+    check_record_of_today(technology, name, newer_pool)
+
+
+def check_record_of_today(technology, name, pool):
+    """A few points of its study are simulated again: the best models are as far off as the record says."""
     record = registry.load_record(technology, name)
     circuit = registry.load_circuit(record.circuit)
     [study] = [study for study in circuit.all_studies if study.key == record.study]
@@ -488,7 +501,8 @@ def test_a_record_is_that_of_today(technology, name, load_technology, pool):
         found = select(model, flatten_dataset(result.dataset), dims, params)
         [selection] = [selection for selection in found if selection.conditions == stored.conditions]
         error = model(*selection.inputs.values(), **stored.values()) - selection.output
-        worst = max(abs(e.worst) for e in (stored.fitted, stored.cross_validation, stored.fresh))
+        stated = (stored.fitted, stored.cross_validation, stored.fresh)
+        worst = max(abs(errors.worst) for errors in stated if errors is not None)
         same = record.provenance.simulator == pool.provenance["simulator"]
         version = 0.0 if same else BETWEEN_VERSIONS * np.ptp(selection.output)
         assert np.abs(error).max() <= 1.05 * worst + version, stored.model
@@ -568,7 +582,10 @@ def test_a_packaged_spread_is_that_of_today(technology, name):
         assert list(found.covariance) == [p for p in ("process", "mismatch") if spread.vary in (p, "both")]
         for matrix in found.covariance.values():
             assert np.linalg.eigvalsh(matrix).min() > -1e-12 * np.abs(matrix).max()
-    assert max(record.numerics.values()) < 2e-3
+    # With tighter tolerances no point of some studies converges: not of a campaign, if not of the nominal record.
+    nominal = registry.load_record(technology, f"{record.circuit}.{record.bench}")
+    assert record.numerics or not nominal.numerics
+    assert max(record.numerics.values(), default=0.0) < 2e-3
 
 
 @pytest.mark.parametrize("name", [name for name in CAMPAIGNS if name.endswith("dc_mismatch")])

@@ -371,7 +371,10 @@ def test_a_record_of_another_version_is_refused(tmp_path):
         ({"window": 0}, "window = 0 must be a whole number of at least 1"),
         ({"form": "quintic"}, "no form 'quintic'; have cubic, dc, pulsed"),
         ({"head": "nothing"}, "no head 'nothing'; have attention"),
-        ({"records": "nowhere"}, "no records 'nowhere'; have gc28, gf180mcu, osfet, paper, sky130, or give a folder"),
+        (
+            {"records": "nowhere"},
+            "no records 'nowhere'; have gc28, gf180mcu, ihp-sg13g2, osfet, paper, sky130, or give a folder",
+        ),
         ({"gradient": "none"}, "gradient = 'none'; choose true, surrogate"),
         ({"outside": "ignore"}, "outside = 'ignore'; choose clamp, refuse, extrapolate"),
         (

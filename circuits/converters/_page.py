@@ -111,11 +111,13 @@ def line_features(output: str, side: int = 1, of: str = "") -> tuple[Derived, ..
 
 
 def _threshold(output: str, dataset: Dataset) -> DataArray:
-    """Charge half way between the last one without a pulse and the first one with; NaN without charges about it."""
+    """Charge half way between the last one without a pulse and the first one with; NaN if one about it lacks."""
     low = dataset.q_in.where(dataset[output] <= 0.0).max("q_in")
     high = dataset.q_in.where(dataset[output] > 0.0).min("q_in")
     middle: DataArray = (low + high) / 2
-    return middle.where(high - low < 1.5 * float(np.diff(THRESHOLDS).max()))
+    near = abs(dataset.q_in - middle) < (THRESHOLDS[-1] - THRESHOLDS[0]) / 2
+    about = high - low < 1.5 * float(np.diff(THRESHOLDS).max())
+    return middle.where(about & (dataset[output].notnull() | ~near).all("q_in"))
 
 
 def threshold_feature(output: str, name: str, doc: str) -> Derived:

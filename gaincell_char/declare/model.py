@@ -243,7 +243,13 @@ class Change:
 
 
 def everywhere(first: Any, *_: Any, **__: Any) -> Any:
-    """Mask, of the shape of the first input, that excludes no point."""
+    """Mask, of the shape of the first input, that excludes no point.
+
+    Parameters
+    ----------
+    first : array
+        First input [its SI unit]; other arguments of an ``estimation_mask`` are ignored.
+    """
     return np.ones(np.shape(first), dtype=bool)
 
 
