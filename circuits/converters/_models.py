@@ -122,7 +122,6 @@ SIGNED_KNEE = Model(
 )
 THRESHOLDS = 1e-15 * np.arange(2.0, 12.5, 1.0)
 """Charges [C] between which the comparator's threshold of any sample lies, if that of the typical one is at 7 fC."""
-_SPREAD_OF_THRESHOLDS = 6.5e-15
 
 
 def off_threshold(threshold: str, q_in: Array, *, nominal: Mapping[str, float]) -> Array:
@@ -130,7 +129,7 @@ def off_threshold(threshold: str, q_in: Array, *, nominal: Mapping[str, float]) 
 
     ``threshold`` is the coefficient that states the threshold of the typical circuit.
     """
-    return abs(q_in - nominal[threshold]) > _SPREAD_OF_THRESHOLDS
+    return abs(q_in - nominal[threshold]) > 0.65 * np.ptp(THRESHOLDS)
 
 
 def _random_side(suffix: str = "", of: str = "") -> dict[str, Change]:

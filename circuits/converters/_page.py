@@ -115,9 +115,8 @@ def _threshold(output: str, dataset: Dataset) -> DataArray:
     low = dataset.q_in.where(dataset[output] <= 0.0).max("q_in")
     high = dataset.q_in.where(dataset[output] > 0.0).min("q_in")
     middle: DataArray = (low + high) / 2
-    near = abs(dataset.q_in - middle) < (THRESHOLDS[-1] - THRESHOLDS[0]) / 2
-    about = high - low < 1.5 * float(np.diff(THRESHOLDS).max())
-    return middle.where(about & (dataset[output].notnull() | ~near).all("q_in"))
+    far = abs(dataset.q_in - middle) > 0.5 * np.ptp(THRESHOLDS)
+    return middle.where((high - low < 0.15 * np.ptp(THRESHOLDS)) & (dataset[output].notnull() | far).all("q_in"))
 
 
 def threshold_feature(output: str, name: str, doc: str) -> Derived:
