@@ -145,6 +145,7 @@ def test_every_packaged_record_is_one_of_ours_and_its_models_evaluate(technology
     raw = json.loads(text)
     today = upgrade(raw) if raw["schema_version"] == 1 else raw
     assert json.loads(whole.to_json()) == today, "nothing in the file is ignored, nothing is filled in"
+    assert not whole.provenance.library, "the path of a library belongs to one machine"
     assert f"{whole.circuit}.{whole.study}" == name
     assert whole.technology == technology
     circuit = registry.load_circuit(whole.circuit)

@@ -92,6 +92,10 @@ class Record(BaseModel):
             f"have {'; '.join(have)}"
         )
 
+    def without_library(self) -> Self:
+        """The same record without the path of the simulator's library, which other machines do not have."""
+        return self.model_copy(update={"provenance": self.provenance.model_copy(update={"library": ""})})
+
     def to_json(self) -> str:
         """Serialise; `from_json` reads the same floats exactly."""
         unsaid: dict[str, Any] = {} if self.spread else {"spread": True}

@@ -303,15 +303,20 @@ def _check_technology(files: Iterable[Path], technology: str) -> None:
 
 
 def keep(result: StudyResult, folders: Folders) -> None:
-    """Write a finished study: its dataset, and, if it has fits, its record and the points simulated after the fits."""
+    """Write a finished study: its dataset, and, if it has fits, its record and the points simulated after the fits.
+
+    The copy of the record outside the results is for others, and does not contain the path of the simulator's library.
+    """
     name = f"{result.plan.circuit.name}.{result.study.key}"
     write_dataset(result.dataset, folders.data / f"{name}.nc")
     write_dataset(result.dataset, folders.data / f"{name}.csv")
     if result.fits:
         for kind, points in (("fresh", result.fresh), ("searched", result.searched)):
             write_text(folders.data / f"{name}.{kind}.csv", points.frame.to_csv(index=False, lineterminator="\n"))
-        for folder in folders.records:
-            write_text(folder / f"{name}.json", result.record.to_json())
+        own, *others = folders.records
+        write_text(own / f"{name}.json", result.record.to_json())
+        for folder in others:
+            write_text(folder / f"{name}.json", result.record.without_library().to_json())
 
 
 def thin(plan: SweepPlan, most: int) -> list[tuple[int, ...]]:
