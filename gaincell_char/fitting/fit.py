@@ -26,6 +26,8 @@ PUBLISHED, FITTED = "published", "fitted"
 """Forms of a model: the formula of a publication, and the formula with the smallest errors found."""
 MANY_CONDITIONS = 4
 """Largest number of conditions of a model at which the ends of its range are left out."""
+_MUCH_LARGER = 3.0
+"""Ratio of errors at two conditions from which a search is repeated."""
 _OPTIONAL = ("held_out", "end_blocks", "row_error", "largest")
 """Fields that a record without them does not name."""
 
@@ -47,9 +49,6 @@ class Estimate(_Record):
     stderr: Finite | None
     unit: Text
     doc: Text
-
-
-_MUCH_LARGER = 3.0  # ratio of errors of one model at two conditions from which its search is repeated
 
 
 class Fit(_Record):
@@ -346,5 +345,5 @@ def _fit_selections(model: Model, selections: Sequence[Selection], params: Numbe
 
 
 def _error(one: Fit | LeftOut) -> float:
-    """Rms error at the fitted points [full range]; infinite if there is no fit."""
+    """Rms error at the fitted points [full range]; infinity if a fit is missing."""
     return one.fitted.nrmse if isinstance(one, Fit) and one.fitted is not None else np.inf
