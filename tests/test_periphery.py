@@ -14,6 +14,13 @@ from gaincell_char.torch.surroundings import Wires, _sag, wire_charge
 from gaincell_char.validation.array_netlist import ArrayCircuit
 from gaincell_char.validation.whole_array import WholeArrayCircuit
 
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """The same random numbers in every order of the tests."""
+    torch.manual_seed(0)
+
+
 RNG = np.random.default_rng(5)
 V_STORE = RNG.integers(0, 8, (6, 6)) / 7 * 0.9
 T_PULSE = RNG.integers(0, 16, 6) / 15 * 15e-9
