@@ -12,8 +12,8 @@ from gaincell_char.declare.law import Law, by_law
 from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.pvt import PvtModel, over_conditions
 from gaincell_char.fitting.elimination import CONDITIONS, ROWS, eliminate, errors_with, linear_problem
-from gaincell_char.fitting.fit import pose_problem
 from gaincell_char.fitting.points import Selection
+from gaincell_char.fitting.solve import pose_problem
 
 TEMPS, SUPPLIES, X = (-40.0, 27.0, 105.0, 125.0), (0.81, 0.9, 0.99), np.linspace(0, 1, 6)
 WIDEST = {"gain": Law(temp=3, supply=2, cross=1), "offset": Law(temp=3, supply=2, cross=1)}

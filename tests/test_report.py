@@ -17,7 +17,8 @@ from gaincell_char.declare.model import Coefficient, Model
 from gaincell_char.declare.parameters import Params, number, numbers
 from gaincell_char.errors import ParameterError, RequestError
 from gaincell_char.fitting.accuracy import LargestError, RowError
-from gaincell_char.fitting.fit import LeftOut, fit_all
+from gaincell_char.fitting.fit import fit_all
+from gaincell_char.fitting.solve import LeftOut
 from gaincell_char.reporting import figures, page_tables, picture_layout, text
 from gaincell_char.spice.netlist import as_netlist
 from gaincell_char.storage.tables import flatten_dataset

@@ -42,9 +42,9 @@ from gaincell_char.fitting.elimination import (
     errors_with,
     linear_problem,
 )
-from gaincell_char.fitting.fit import pose_problem
 from gaincell_char.fitting.least_squares import Problem
 from gaincell_char.fitting.points import Selection, select
+from gaincell_char.fitting.solve import pose_problem
 from gaincell_char.spice.pool import Pool
 from gaincell_char.storage.tables import read_table, write_dataset
 from gaincell_char.sweeping.run import characterize

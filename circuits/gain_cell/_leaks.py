@@ -164,31 +164,38 @@ def _not_zero(xp: Array, x: Array) -> Array:
 
 
 _V_REF = Coefficient(unit="V", doc="level it relaxes to", start="vdd/2", fixed=True)
-_TAU = Coefficient(unit="s", doc="time constant of the conductance", start="50m*exp((27-temp)/20)", low=1e-9, high=1e6)
+_TAU = Coefficient(
+    unit="s", doc="time constant of the conductance", start="300*time*exp((27-temp)/20)", low=1e-9, high=1e6
+)
 _G = Coefficient(unit="S", doc="conductance", start="100f*exp((temp-27)/20)", low=0.0, scale=1e-13)
 _STAY = {"v_wbl": "vdd/2"}
-_V_EQ = Coefficient(unit="V", doc="level the conductance pulls to", start="vdd/2", low=0.0, high=3.0)
+_V_EQ = Coefficient(unit="V", doc="level the conductance pulls to", start="vdd/2", low=0.0, high=6.0)
 _WARMER = "exp((temp-27)/22)"
 """Growth of a subthreshold current from 27 degC, for the start of the search."""
+_OVER_TIME = "/time"
+"""A rate is of the order of a voltage divided by the times of the sweep; `time` is their median."""
 _WHERE = {"lo": "of the n write transistor", "hi": "of the p write transistor"}
 
 
-def _write(letter: str, unit: str, **sizes: float) -> CoefficientArray:
-    """Coefficients of both write transistors; `letter` is i or r, and `sizes` are the starts at 27 degC in `unit`."""
+def _write(letter: str, unit: str, over: str, **sizes: float) -> CoefficientArray:
+    """Coefficients of both write transistors; `letter` is i or r, and `sizes` are the starts at 27 degC in `unit`.
+
+    `over` is what follows a size in the expression of its start.
+    """
     found = {}
     for name, size in sizes.items():
         of = f"of the leak {_WHERE[name]}"
-        start = f"{size}*{_WARMER}"
-        found[f"{letter}_{name}"] = Coefficient(unit=unit, doc=f"size {of}", start=start, low=0.0, scale=size)
+        start = f"{size}{over}*{_WARMER}"
+        found[f"{letter}_{name}"] = Coefficient(unit=unit, doc=f"size {of}", start=start, low=0.0)
         found[f"s_{name}"] = Coefficient(unit="V", doc=f"slope {of}", start=0.03, low=0.01, high=0.2)
         found[f"d_{name}"] = Coefficient(unit="1/V", doc=f"growth with the drain {of}", start=0.3, low=-5, high=10)
     return CoefficientArray(parts=found, shape=(2, 3))
 
 
-def _edges(letter: str, unit: str, size: float) -> CoefficientArray:
-    """Coefficients of the leaks near both rails."""
+def _edges(letter: str, unit: str, over: str, size: float) -> CoefficientArray:
+    """Coefficients of the leaks near both rails; the arguments are those of `_write`."""
     at_0, at_vdd = (
-        Coefficient(unit=unit, doc=f"leak that grows towards {where}, there", start=size, low=0.0)
+        Coefficient(unit=unit, doc=f"leak that grows towards {where}, there", start=f"{size}{over}", low=0.0)
         for where in ("0", "vdd")
     )
     slope = Coefficient(unit="V", doc="slope of the leaks near both rails", start=0.06, low=0.02, high=0.5)
@@ -205,8 +212,8 @@ LEAK_TERMS = Model(
     equation=f"i_leak = {EQUATION}, v = v_store",
     arguments={
         "conductance": group("", g=_G, v_eq=_V_EQ),
-        "write": _write("i", "A", lo=1e-11, hi=4e-12),
-        "edges": _edges("i", "A", 2e-13),
+        "write": _write("i", "A", "", lo=1e-11, hi=4e-12),
+        "edges": _edges("i", "A", "", 2e-13),
         "vdd": VDD,
     },
     relative_from=1e-3,
@@ -235,8 +242,8 @@ MODELS = (
         equation=f"dv/dt = -({EQUATION}), with r for i and 1/tau for g, from v_init over time",
         arguments={
             "conductance": group("", tau=_TAU, v_eq=_V_EQ),
-            "write": _write("r", "V/s", lo=1e3, hi=500.0),
-            "edges": _edges("r", "V/s", 40.0),
+            "write": _write("r", "V/s", _OVER_TIME, lo=0.18, hi=0.09),
+            "edges": _edges("r", "V/s", _OVER_TIME, 0.007),
             "vdd": VDD,
         },
     ),

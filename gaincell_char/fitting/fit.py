@@ -1,7 +1,6 @@
 """A table and a model -> coefficients fitted to all points, with their valid range and errors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,23 +10,20 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from ..declare.bench import Numbers
 from ..declare.model import Model
 from ..declare.pvt import PvtModel
-from ..errors import DataError, FitError
+from ..errors import DataError
 from ..storage.schema_fields import Conditions, Finite, Label, Name, NotNegative, Text
-from .accuracy import CrossValidation, EndBlock, Errors, FreshErrors, LargestError, RowError, compute_errors
+from .accuracy import CrossValidation, EndBlock, Errors, FreshErrors, LargestError, RowError
 from .cross_validation import cross_validate
 from .end_blocks import leave_out_ends
-from .least_squares import Problem, Solution
+from .least_squares import Solution
 from .points import Selection, select
-from .reference_fit import fit_reference
 from .row_errors import find_largest_row
-from .threshold_law import beyond_threshold, fit_threshold_law
+from .solve import LeftOut, Solved, solve_all, solve_model
 
 PUBLISHED, FITTED = "published", "fitted"
 """Forms of a model: the formula of a publication, and the formula with the smallest errors found."""
 MANY_CONDITIONS = 4
 """Largest number of conditions of a model at which the ends of its range are left out."""
-_MUCH_LARGER = 3.0
-"""Ratio of errors at two conditions from which a search is repeated."""
 _OPTIONAL = ("held_out", "end_blocks", "row_error", "largest")
 """Fields that a record without them does not name."""
 
@@ -194,14 +190,21 @@ def fit_model(
     FitError
         If an input has one value only, the optimiser stops early, or the data do not determine a coefficient.
     """
-    if constant := [name for name, x in selection.inputs.items() if x.min() == x.max()]:
-        raise FitError(f"model {model.name}: {constant[0]} has one value only; sweep it, or choose another model")
-    problem = pose_problem(model, selection, params, begin)
-    robust = robust or (model.robust if isinstance(model, PvtModel) else 0.0)
-    points = problem.points
-    solution = problem.fit(robust)
-    values = problem.coefficients(solution)
-    predicted = np.asarray(model(*points.inputs.values(), **values), dtype=float)
+    return validate(solve_model(model, selection, params, robust, begin=begin), unit, leave_out=leave_out)
+
+
+def validate(solved: Solved, unit: str, *, leave_out: bool = True) -> Fit:
+    """Fit of a model that has been solved: its cross-validation, and its extrapolations.
+
+    Parameters
+    ----------
+    solved : Solved
+        The solution at all points.
+    unit, leave_out
+        As of `fit_model`.
+    """
+    problem, values, robust = solved.problem, solved.values, solved.robust
+    model, inputs = problem.model, solved.selection.inputs
     return Fit(
         model=model.name,
         form=model.form,
@@ -209,46 +212,17 @@ def fit_model(
         inputs=model.inputs,
         output=model.output,
         unit=unit,
-        conditions=selection.conditions,
-        coefficients=_estimates(model, problem, solution),
-        covariance=_covariance(model, solution),
-        valid_range={name: (float(x.min()), float(x.max())) for name, x in selection.inputs.items()},
+        conditions=solved.selection.conditions,
+        coefficients=_estimates(solved),
+        covariance=_covariance(model, solved.solution),
+        valid_range={name: (float(x.min()), float(x.max())) for name, x in inputs.items()},
         full_range=problem.full_range,
-        fitted=compute_errors(points, predicted, problem.full_range),
+        fitted=solved.errors,
         cross_validation=cross_validate(problem, values, robust),
         fresh=None,
         end_blocks=(leave_out_ends(problem, values, robust) or None) if leave_out else None,
-        row_error=find_largest_row(points, predicted, problem.full_range),
+        row_error=find_largest_row(problem.points, solved.predicted, problem.full_range),
     )
-
-
-def pose_problem(model: Model, selection: Selection, params: Numbers, begin: Numbers | None = None) -> Problem:
-    """Least-squares problem of a model at all points of one selection.
-
-    A measured threshold of a model over conditions is not fitted, and the points near it are left out.
-
-    Parameters
-    ----------
-    model, selection, params
-        As of `fit_model`.
-    begin : mapping of str to float, optional
-        Coefficients at which a nonlinear search begins; those of the nominal model at one condition by default.
-
-    Raises
-    ------
-    FitError
-        If there are too few points, or a threshold is not known at every condition.
-    """
-    numeric = {name: value for name, value in selection.conditions.items() if not isinstance(value, str)}
-    # A model over conditions begins its search in their middle.
-    middle = {name: float(np.median(np.unique(x))) for name, x in selection.inputs.items()}
-    scope, known, full_range = {**middle, **params, **numeric}, dict[str, float](), selection.full_range
-    if isinstance(model, PvtModel) and model.threshold is not None and selection.threshold is not None:
-        known = fit_threshold_law(model, model.threshold, selection, scope)
-        selection = beyond_threshold(model.threshold, selection)
-    if begin is None and isinstance(model, PvtModel) and not model.linear:
-        begin = fit_reference(model, selection, full_range, scope)
-    return Problem(model, selection, full_range, scope, known=known, begin=begin)
 
 
 def _covariance(model: Model, solution: Solution) -> list[list[float]]:
@@ -257,26 +231,13 @@ def _covariance(model: Model, solution: Solution) -> list[list[float]]:
     return [] if isinstance(model, PvtModel) else found
 
 
-def _estimates(model: Model, problem: Problem, solution: Solution) -> dict[str, Estimate]:
+def _estimates(solved: Solved) -> dict[str, Estimate]:
     """Every coefficient in the order of the model; a coefficient that was given has no standard error."""
-    errors = dict(zip(problem.free, np.sqrt(np.diag(solution.covariance)).tolist(), strict=True))
-    values = problem.coefficients(solution)
+    errors = dict(zip(solved.problem.free, np.sqrt(np.diag(solved.solution.covariance)).tolist(), strict=True))
     return {
-        name: Estimate(value=values[name], stderr=errors.get(name), unit=c.unit, doc=c.doc)
-        for name, c in model.coefficients.items()
+        name: Estimate(value=solved.values[name], stderr=errors.get(name), unit=c.unit, doc=c.doc)
+        for name, c in solved.problem.model.coefficients.items()
     }
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeftOut:
-    """A model without a fit, and the reason: at one condition, or at all if the table does not suit the model."""
-
-    model: str
-    reason: str
-
-    def __str__(self) -> str:
-        """The reason."""
-        return self.reason
 
 
 def fit_all(
@@ -323,27 +284,8 @@ def fit_all(
 def _fit_selections(model: Model, selections: Sequence[Selection], params: Numbers, unit: str) -> list[Fit | LeftOut]:
     """Fit of a model to every selection, or the reason why there is none.
 
-    A search that fails, or whose error is much larger than the smallest, is repeated from the solution of the smallest.
+    Only the solutions of `solve_all` are validated, which takes most of the time.
     """
     few = len(selections) <= MANY_CONDITIONS
-
-    def search(selection: Selection, begin: Numbers | None = None) -> Fit | LeftOut:
-        try:
-            return fit_model(model, selection, params, unit, leave_out=few, begin=begin)
-        except FitError as error:
-            at = ", ".join(f"{name} = {value}" for name, value in selection.conditions.items())
-            return LeftOut(model=model.name, reason=f"{error} (at {at})" if at else str(error))
-
-    found = [search(selection) for selection in selections]
-    best = min((one for one in found if isinstance(one, Fit)), key=_error, default=None)
-    if best is None or model.linear:
-        return found
-    limit = _MUCH_LARGER * _error(best)
-    pairs = zip(found, selections, strict=True)
-    # Of two failures the reason of the first is the one that a reader can act on.
-    return [one if _error(one) <= limit else min(one, search(at, best.values()), key=_error) for one, at in pairs]
-
-
-def _error(one: Fit | LeftOut) -> float:
-    """Rms error at the fitted points [full range]; infinity if a fit is missing."""
-    return one.fitted.nrmse if isinstance(one, Fit) and one.fitted is not None else np.inf
+    found = solve_all(model, selections, params)
+    return [validate(one, unit, leave_out=few) if isinstance(one, Solved) else one for one in found]

@@ -134,9 +134,9 @@ class Problem:
             part._linear_terms = base[~block], columns[~block]
         return part
 
-    def fit(self, robust: float = 0.0) -> Solution:
+    def fit(self, robust: float = 0.0, most_steps: int | None = None) -> Solution:
         """Solution by `solve_linear` if the model is linear and `robust` is 0, else by `solve`, with their errors."""
-        return self.solve_linear() if self.model.linear and not robust else self.solve(robust)
+        return self.solve_linear() if self.model.linear and not robust else self.solve(robust, most_steps)
 
     def coefficients(self, solution: Solution) -> dict[str, float]:
         """Name -> value of every coefficient, first those that are not fitted."""
@@ -168,13 +168,15 @@ class Problem:
         jacobian = np.stack(differences, axis=1) / (2 * _STEP * self.full_range)
         return scaled, self._predict(scaled) / self.full_range, jacobian
 
-    def solve(self, robust: float = 0.0) -> Solution:
+    def solve(self, robust: float = 0.0, most_steps: int | None = None) -> Solution:
         """Nonlinear least squares.
 
         Parameters
         ----------
         robust : float
             Residual [full range] above which the weight of a residual decreases (soft L1); 0 for plain least squares.
+        most_steps : int, optional
+            Steps after which the search ends without a solution.
 
         Raises
         ------
@@ -182,7 +184,7 @@ class Problem:
             If the optimiser stops early or the points do not determine a coefficient.
         """
         try:
-            result = self._search(robust)
+            result = self._search(robust, most_steps)
         except (ValueError, ArithmeticError) as error:  # the residual is infinite at the start
             raise FitError(f"model {self.model.name} cannot be fitted to these numbers: {error}") from None
         if not result.success or not np.isfinite(self._residual(result.x)).all():
@@ -191,7 +193,7 @@ class Problem:
         self._check_rank(jacobian, _SHORT_RANK_TOLERANCE if self._short else _RANK_TOLERANCE)
         return self._solution(result.x, jacobian, result.fun)
 
-    def _search(self, robust: float) -> Any:
+    def _search(self, robust: float, most_steps: int | None) -> Any:
         """Result of the optimiser; a residual that is not a number counts as a large one, so the search avoids it.
 
         The trust region reflective algorithm approaches a solution at a bound in ever smaller steps; if it uses up its
@@ -200,10 +202,15 @@ class Problem:
         start = self._start / self._scale
         if not np.isfinite(self._residual(start)).all():
             raise ValueError("the model is not a number where the search begins")
-        result = self._least_squares(start, "trf", robust)
-        return self._least_squares(result.x, "dogbox", robust) if result.status == _STEPS_USED_UP else result
+        limit = {} if most_steps is None else {"max_nfev": most_steps}
+        result = self._least_squares(start, "trf", robust, limit)
+        if result.status == _STEPS_USED_UP and not limit:
+            return self._least_squares(result.x, "dogbox", robust, limit)
+        return result
 
-    def _least_squares(self, start: Floats, method: Literal["trf", "dogbox"], robust: float) -> Any:
+    def _least_squares(
+        self, start: Floats, method: Literal["trf", "dogbox"], robust: float, limit: Mapping[str, int]
+    ) -> Any:
         return scipy.optimize.least_squares(
             self._finite_residual,
             start,
@@ -212,7 +219,7 @@ class Problem:
             x_scale="jac",
             loss="soft_l1" if robust else "linear",
             f_scale=robust or 1.0,
-            **{"workers": self._residual_of_each, **(_SHORT_SEARCH if self._short else _WHOLE_SEARCH)},
+            **{"workers": self._residual_of_each, **(_SHORT_SEARCH if self._short else _WHOLE_SEARCH), **limit},
         )
 
     def solve_linear(self) -> Solution:

@@ -9,7 +9,8 @@ import xarray as xr
 from ..declare.circuit import Circuit
 from ..declare.parameters import Params, Value, Values
 from ..fitting.accuracy import Errors
-from ..fitting.fit import Fit, LeftOut
+from ..fitting.fit import Fit
+from ..fitting.solve import LeftOut
 from ..workflows.characterize_all import CircuitResult, StudyResult
 from . import page_tables, text
 from .picture import Picture

@@ -1,6 +1,7 @@
 """Simulator options that a user, a technology or a netlist may set."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..declare.parameters import Choice, Number, Params
 from ..errors import ParameterError
@@ -49,7 +50,7 @@ _MORE_OPTIONS = Params(
 )
 
 
-def check_options(options: Mapping[str, float]) -> dict[str, float]:
+def check_options(options: Mapping[str, Any]) -> dict[str, float]:
     """Return simulator options, checked.
 
     Raises

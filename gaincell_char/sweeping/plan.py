@@ -250,7 +250,7 @@ def make_plan(
         netlist=netlist,
         corners=_corners(technology, corners),
         temps=_temps(technology, temps),
-        options=_options(circuit, chosen, technology, check_values("options", options)),
+        options={**bench_options(circuit, chosen, technology), **check_options(check_values("options", options))},
         **lay_out_grid(circuit, chosen, technology, wanted, held, own_sweep=own_sweep),
     )
     plan.check()
@@ -271,10 +271,16 @@ def _temps(technology: Technology, temps: Sequence[float]) -> tuple[float, ...]:
     return distinct("temp", list(map(technology.check_temp, numbers)))
 
 
-def _options(circuit: Circuit, bench: Bench, technology: Technology, asked: Mapping[str, Any]) -> dict[str, float]:
-    """Simulator options: those of the bench, of the technology and of the request, a later one replacing an earlier."""
+def bench_options(circuit: Circuit, bench: Bench, technology: Technology) -> dict[str, float]:
+    """Simulator options of a `bench` of a `circuit`, of which those that the `technology` states replace its own.
+
+    Raises
+    ------
+    TechnologyError
+        If an option of the technology is unknown or out of range.
+    """
     try:
         from_technology = check_options(technology.options.get(circuit.name, {}))
     except ParameterError as error:
         raise TechnologyError(f"technology {technology.name}, [options.{circuit.name}]: {error}") from None
-    return {**bench.options, **from_technology, **check_options(asked)}
+    return {**bench.options, **from_technology}

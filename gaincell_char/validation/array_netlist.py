@@ -15,6 +15,7 @@ from ..registry import DEFAULT_TECHNOLOGY, load_circuit, load_netlist, load_tech
 from ..spice.deck import Conditions, Deck, Template, render
 from ..spice.measure import measure
 from ..sweeping.identity import digest
+from ..sweeping.plan import bench_options
 from ..technology.schema import Technology
 
 CLAMPS = ("ideal", "resistor", "passive")
@@ -129,7 +130,7 @@ class ArrayCircuit:
         lines += [line for c in suffixes for line in self._foot(c)]
         save = [f"v({name})" for c in suffixes for name in self._watched(c)]
         stop = self["t_cycle"]
-        return self._deck(lines, v_store, (*save, *waves), stop, self._bench.options)
+        return self._deck(lines, v_store, (*save, *waves), stop, self._converter_options)
 
     def row(self, v_store: Floats, t_pulse: float) -> Deck:
         """Return the deck of cells on one row, each on its own ideally clamped bitline.
@@ -290,7 +291,11 @@ class ArrayCircuit:
     @cached_property
     def _cell_options(self) -> Mapping[str, float]:
         cell = load_circuit(self.head.cell)
-        return cell.bench(cell.model(self.head.sliced.active).bench).options
+        return bench_options(cell, cell.bench(cell.model(self.head.sliced.active).bench), self._loaded)
+
+    @cached_property
+    def _converter_options(self) -> Mapping[str, float]:
+        return bench_options(load_circuit(self.operation.converter), self._bench, self._loaded)
 
     def conversions(self, courses: Floats) -> Deck:
         """Return the deck of converters that are driven by charges over time.
@@ -317,7 +322,7 @@ class ArrayCircuit:
                 f"fx{c} bl{c} 0 vx{c} 1",
             ]
         save = tuple(f"v({node}{c})" for c in range(len(courses)) for node in self._nodes)
-        return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._bench.options)
+        return self._deck(lines, np.zeros((0, 0)), save, self["t_cycle"], self._converter_options)
 
     def _template(self, bench: Bench, declared: Sequence[str]) -> Template:
         technology = self._loaded

@@ -16,8 +16,9 @@ from ..declare.circuit import Circuit
 from ..declare.datasheet import Merit, Study
 from ..declare.parameters import numbers
 from ..errors import DataError, RequestError
-from ..fitting.fit import Fit, LeftOut, fit_all
+from ..fitting.fit import Fit, fit_all
 from ..fitting.record import Origin, Record, make_record
+from ..fitting.solve import LeftOut
 from ..spice.pool import Pool
 from ..storage import untrusted
 from ..storage.flat import flatten_dataset
@@ -32,7 +33,7 @@ from .worst_search import list_known, search_largest
 
 COMPARED = "technologies.csv"
 """Table of a comparison of technologies, in the folder ``tables/`` of its results."""
-_LONGEST_CHECK_S, _SLOWER = 5.0, 100.0
+_LONGEST_CHECK_S, _SLOWER = 3.0, 50.0
 """Time limit of a run with tighter tolerances, which may not converge: in seconds, and in mean times of a point."""
 _TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
 
