@@ -10,7 +10,7 @@ from scipy import stats
 
 from gaincell_char import registry
 from gaincell_char.errors import DataError, ParameterError
-from gaincell_char.validation import score
+from gaincell_char.validation import array_netlist, score
 from gaincell_char.validation.array_netlist import ArrayCircuit
 from gaincell_char.validation.cases import cases, make_validation
 from gaincell_char.validation.coverage import measure_coverage, rank_columns
@@ -48,6 +48,22 @@ def summed(pool, circuit, v, t):
     course = np.sum([circuit.courses(waves, v.shape[1]) for waves in rows], axis=0)
     out = [circuit.outputs(waves, 0)[0] for waves in run(pool, [circuit.conversions(c[None]) for c in course])]
     return course[:, -1], np.array([float(x[circuit.operation.output]) for x in out])
+
+
+def test_arrays_are_simulated_with_the_options_of_the_technology(monkeypatch):
+    """As the benches of their circuits are: where these need other tolerances, arrays do."""
+    own = registry.load_technology("gc28")
+    stated = {"gain_cell": {"abstol": 3e-12}, "relu_c2p": {"vntol": 7e-7}}
+    monkeypatch.setattr(array_netlist, "load_technology", lambda _: own.model_copy(update={"options": stated}))
+    circuit = array(clamp="ideal")
+    row = circuit.row(np.full(2, 0.4), 1e-9).text
+    foot = circuit.conversions(np.zeros((1, circuit.times.size))).text
+    whole = array(clamp="resistor").columns(np.full((2, 1), 0.4), np.full(2, 1e-9)).text
+    assert "abstol=3e-12" in row
+    assert "vntol=7e-07" not in row
+    for text in (foot, whole):
+        assert "vntol=7e-07" in text
+        assert "abstol=3e-12" not in text
 
 
 @pytest.mark.parametrize("head", HEADS)

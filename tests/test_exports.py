@@ -34,11 +34,17 @@ CURRENTS, CHARGES, CONVERTERS = (
         ("relu_c2p.transfer", "signed_c2p.transfer"),
     )
 )
-SAMPLED = ("gc28", "sky130")
+SAMPLED = ("gc28", "sky130", "gf180mcu")
 CELLS_THAT_DIFFER = {
     f"{records}/{name}"
     for records in SAMPLED
-    for name in ("gain_cell.dc_both", "gain_cell.dc_mismatch", "gain_cell.pulse_both", "gain_cell_switched.dc_both")
+    for name in (
+        "gain_cell.dc_both",
+        "gain_cell.dc_mismatch",
+        "gain_cell.pulse_both",
+        "gain_cell_switched.dc_both",
+        "gain_cell_switched.pulse_both",
+    )
 }
 CONVERTERS_THAT_DIFFER = {
     f"{records}/{name}.transfer_both" for records in SAMPLED for name in ("relu_c2p", "signed_c2p")

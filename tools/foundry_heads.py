@@ -5,8 +5,9 @@
 
 The first command simulates what FOLDER lacks (half an hour on two cores), the second writes the tables of
 docs/technologies.md, in which comparisons that are not in FOLDER are missing.  Tensors are drawn from the levels of the
-hardware, after the fits; the corner is tt, the temperature 27 degC, and bitlines are clamped ideally.  Mismatch is
-drawn for every device of the columns; it needs the records of Monte Carlo of every circuit of the head.
+hardware, after the fits; the temperature is 27 degC, and bitlines are clamped ideally.  Mismatch is drawn for every
+device of the columns, at tt; it needs the records of Monte Carlo of every circuit of the head.  Other corners need the
+records over conditions.
 """
 
 import argparse
@@ -23,13 +24,15 @@ from gaincell_char import registry
 
 TECHNOLOGIES = ("sky130", "gf180mcu")
 HEADS = ("attention", "attention_switched")
+NOMINAL = "tt"
+CORNERS = (NOMINAL, "ss", "ff")
+"""Corners of the first head; the other is compared at the first corner."""
 FORM = "pulsed"
 SEED = 20261202
 INSTANCES, COLUMNS = 6, 4
-DRAWN_HEAD, DRAWN_INSTANCES = "attention", 24
-"""Head whose devices are drawn, and number of its tensors; 96 columns per operation."""
+DRAWN_INSTANCES = 24
+"""Number of tensors of a head whose devices are drawn; 96 columns per operation."""
 LEVEL = 0.9
-CELL = "gain_cell.pulse"
 LONGEST_S = 600
 TARGET = "0.1 %"
 T_MAX = 15e-9
@@ -38,45 +41,61 @@ NEAR = 3e-15
 PAGE = "docs/technologies.md"
 
 
-def place(folder: Path, technology: str, head: str) -> Path:
+def place(folder: Path, technology: str, head: str, corner: str = NOMINAL) -> Path:
     """Folder of a comparison."""
-    return folder / f"{technology}_{head}"
+    return folder / (f"{technology}_{head}" if corner == NOMINAL else f"{technology}_{head}_{corner}")
+
+
+def cases() -> Iterator[tuple[str, str, str]]:
+    """Technology, head and corner of every comparison for which there are records."""
+    for technology in TECHNOLOGIES:
+        at_corners = f"{registry.load_head(HEADS[0]).cell}.pulse_pvt" in registry.record_names(technology)
+        for head in HEADS:
+            for corner in CORNERS if head == HEADS[0] and at_corners else (NOMINAL,):
+                yield technology, head, corner
 
 
 def simulate(folder: Path) -> None:
     """Compare every head in every technology; a comparison that is complete is only read."""
+    for technology, head, corner in cases():
+        to = place(folder, technology, head, corner)
+        result = gc.compare(
+            to,
+            head=head,
+            technology=technology,
+            corner=corner,
+            instances=INSTANCES,
+            columns=COLUMNS,
+            seed=SEED,
+            timeout_s=LONGEST_S,
+        )
+        found = result.summary[result.summary["form"] == FORM]
+        beyond = [beyond_threshold(result.rows, technology, head, corner, name) for name in found["operation"]]
+        table_of = found.assign(n_near=[n for n, _ in beyond], rms_beyond=[rms for _, rms in beyond])
+        table_of.to_csv(to / "summary.csv", index=False)
+        print(technology, head, corner, result.disagreements(), flush=True)
+
+
+def drawn_place(folder: Path, technology: str, head: str) -> Path:
+    """Folder of a comparison with mismatch."""
+    return folder / f"{technology}_{head}_mismatch"
+
+
+def drawn_cases() -> Iterator[tuple[str, str]]:
+    """Technology and head of every comparison with mismatch for which there are records of Monte Carlo."""
     for technology in TECHNOLOGIES:
         for head in HEADS:
-            result = gc.compare(
-                place(folder, technology, head),
-                head=head,
-                technology=technology,
-                instances=INSTANCES,
-                columns=COLUMNS,
-                seed=SEED,
-                timeout_s=LONGEST_S,
-            )
-            found = result.summary[result.summary["form"] == FORM]
-            beyond = [beyond_threshold(result.rows, technology, head, name) for name in found["operation"]]
-            table_of = found.assign(n_near=[n for n, _ in beyond], rms_beyond=[rms for _, rms in beyond])
-            table_of.to_csv(place(folder, technology, head) / "summary.csv", index=False)
-            print(technology, head, result.disagreements(), flush=True)
-
-
-def drawn_place(folder: Path, technology: str) -> Path:
-    """Folder of a comparison with mismatch."""
-    return folder / f"{technology}_mismatch"
+            if f"{registry.load_head(head).cell}.pulse_both" in registry.record_names(technology):
+                yield technology, head
 
 
 def simulate_drawn(folder: Path) -> None:
-    """Compare the head with mismatch in every technology that has the records of Monte Carlo."""
-    for technology in TECHNOLOGIES:
-        if f"{CELL}_both" not in registry.record_names(technology):
-            continue
-        to = drawn_place(folder, technology)
+    """Compare every head with mismatch in every technology."""
+    for technology, head in drawn_cases():
+        to = drawn_place(folder, technology, head)
         result = gc.compare(
             to,
-            head=DRAWN_HEAD,
+            head=head,
             technology=technology,
             instances=DRAWN_INSTANCES,
             columns=COLUMNS,
@@ -85,34 +104,27 @@ def simulate_drawn(folder: Path) -> None:
             timeout_s=LONGEST_S,
         )
         pd.DataFrame([dict(one.describe()) for one in result.coverage]).to_csv(to / "coverage.csv", index=False)
-        print(technology, "mismatch", result.disagreements(), flush=True)
+        print(technology, head, "mismatch", result.disagreements(), flush=True)
 
 
 def drawn_rows(folder: Path) -> Iterator[tuple[str, ...]]:
-    """One row per technology, operation and kind of columns."""
-    for technology in TECHNOLOGIES:
-        found = drawn_place(folder, technology) / "coverage.csv"
+    """One row per technology, head, operation and kind of columns."""
+    for technology, head in drawn_cases():
+        found = drawn_place(folder, technology, head) / "coverage.csv"
         if not found.exists():
             continue
         for one in pd.read_csv(found).to_dict("records"):
             if one["level"] == LEVEL and one["n"]:
                 shares = (f"{100 * one[end]:.1f} %" for end in ("value", "low", "high"))
-                yield (
-                    technology,
-                    f"`{DRAWN_HEAD}`",
-                    one["operation"],
-                    one["columns"],
-                    "85 to 95 %",
-                    *shares,
-                    str(one["n"]),
-                )
+                yield (technology, f"`{head}`", one["operation"], one["columns"], "85 to 95 %", *shares, str(one["n"]))
 
 
-def beyond_threshold(rows: pd.DataFrame, technology: str, head: str, operation: str) -> tuple[int, float]:
+def beyond_threshold(rows: pd.DataFrame, technology: str, head: str, corner: str, operation: str) -> tuple[int, float]:
     """Number of columns with a pulse near the threshold, and rms error of the others in percent of t_max."""
     chosen = registry.load_head(head).operation(operation)
     name = chosen.forms[FORM]
-    coefficients = registry.load_record(technology, f"{chosen.converter}.{name.study}").fit(name.model).values()
+    records = gc.records_at(technology, corner=corner)
+    coefficients = registry.find_record(records, f"{chosen.converter}.{name.study}").fit(name.model).values()
     threshold = coefficients.get("q_dead", coefficients.get("q_0"))
     mine = rows[rows["operation"] == operation]
     pulses = mine[(mine["output"] != 0) | (mine[f"output_{FORM}"] != 0)]
@@ -122,30 +134,29 @@ def beyond_threshold(rows: pd.DataFrame, technology: str, head: str, operation: 
 
 
 def rows(folder: Path) -> Iterator[tuple[str, ...]]:
-    """One row per technology, head and operation."""
-    for technology in TECHNOLOGIES:
-        for head in HEADS:
-            found = place(folder, technology, head) / "summary.csv"
-            if not found.exists():
-                continue
-            summary = pd.read_csv(found)
-            for one in summary.to_dict("records"):
-                noise = one["noise_percent"]
-                yield (
-                    technology,
-                    f"`{head}`",
-                    one["operation"],
-                    f"{one['n']}",
-                    f"{one['n_silent']}",
-                    TARGET,
-                    f"{one['rms_percent']:.2g} %",
-                    f"{one['n_near']}",
-                    f"{one['rms_beyond']:.2g} %",
-                    NONE if pd.isna(noise) else f"{noise:.2g} %",
-                    f"{one['worst_percent']:.2g} %",
-                    f"{one['ratio']:.2g}",
-                    "passed" if one["agrees"] else "failed",
-                )
+    """One row per technology, head, corner and operation."""
+    for technology, head, corner in cases():
+        found = place(folder, technology, head, corner) / "summary.csv"
+        if not found.exists():
+            continue
+        for one in pd.read_csv(found).to_dict("records"):
+            noise = one["noise_percent"]
+            yield (
+                technology,
+                f"`{head}`",
+                corner,
+                one["operation"],
+                f"{one['n']}",
+                f"{one['n_silent']}",
+                TARGET,
+                f"{one['rms_percent']:.2g} %",
+                f"{one['n_near']}",
+                f"{one['rms_beyond']:.2g} %",
+                NONE if pd.isna(noise) else f"{noise:.2g} %",
+                f"{one['worst_percent']:.2g} %",
+                f"{one['ratio']:.2g}",
+                "passed" if one["agrees"] else "failed",
+            )
 
 
 def main() -> None:
@@ -159,7 +170,7 @@ def main() -> None:
         simulate_drawn(arguments.folder)
         return
     heads = (
-        "technology", "head", "operation", "columns with a pulse", "without", "target, rms", "measured, rms",
+        "technology", "head", "corner", "operation", "columns with a pulse", "without", "target, rms", "measured, rms",
         "near the threshold", "rms without them", "noise floor", "measured, worst", "error / stated", "gate",
     )  # fmt: skip
     text = table(heads, list(rows(arguments.folder)))

@@ -18,6 +18,7 @@ CAMPAIGNS = (
     ("gain_cell", "write", "both", 256),
     ("gain_cell", "energy", "both", 256),
     ("gain_cell_switched", "dc", "both", 1024),
+    ("gain_cell_switched", "pulse", "both", 1024),
     ("capacitor_decay", "decay", "both", 512),
     ("capacitor_decay", "leak", "both", 512),
     ("relu_c2p", "transfer", "both", 512),
