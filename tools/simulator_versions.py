@@ -6,7 +6,7 @@
 The first command runs ``gaincell run`` in each technology under the installed ngspice and under the library of another
 one, in folders of FOLDER (ten minutes on two cores); results that exist are kept.  The second writes the tables of
 docs/benchmarks.md.  Both versions are fitted and judged alone: points that are drawn after a fit are simulated by the
-version of this fit.
+version of this fit.  A technology whose results are not in FOLDER is missing in the table.
 """
 
 import argparse
@@ -90,6 +90,8 @@ def difference(folder: Path, technology: str, name: str) -> tuple[int, dict[str,
 def rows(folder: Path) -> Iterator[tuple[str, ...]]:
     """One row per technology and record: errors under both versions, and the largest difference of an output."""
     for technology in TECHNOLOGIES:
+        if not all((place(folder, technology, version) / "run.json").exists() for version in VERSIONS):
+            continue
         for name in RECORDS:
             fits = [fitted(record(folder, technology, version, name)) for version in VERSIONS]
             count, largest = difference(folder, technology, name)
