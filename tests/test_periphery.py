@@ -1,5 +1,7 @@
 """Resistances around an array: row drivers, wires and supply, in SPICE and in the software model."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from gaincell_char.declare.periphery import Periphery
 from gaincell_char.errors import DataError, ParameterError
 from gaincell_char.torch import GainCellArray, load_array, save_array
 from gaincell_char.torch.bitline import Bitline
-from gaincell_char.torch.surroundings import Wires, _sag, wire_charge
+from gaincell_char.torch.surroundings import SaggingCell, Wires, _sag, wire_charge
 from gaincell_char.validation.array_netlist import ArrayCircuit
 from gaincell_char.validation.whole_array import WholeArrayCircuit
 
@@ -182,3 +184,15 @@ def test_a_sag_beyond_the_fits_is_said():
         GainCellArray(cells, periphery=weak)(pulses)
     with pytest.raises(ParameterError, match="the sag of a word line has values"):
         GainCellArray(cells, periphery=weak, outside="refuse")(pulses)
+
+
+def test_a_sag_is_never_negative():
+    """The fitted current of a transistor that is off may be slightly negative, which is no reason for a warning."""
+    levels = torch.linspace(0, 0.9, 19, dtype=torch.float64)
+    sagging, none = SaggingCell.from_records("gc28", "attention", "clamp"), torch.zeros_like(levels)
+    off = torch.stack([one(levels, none, none) for one in (sagging.supply, sagging.ground)]).min(0)
+    assert off.values.min() < 0, "there is a level with a negative current"
+    cells = torch.full((2, 3), float(levels[off.values.argmin()]), dtype=torch.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GainCellArray(cells, periphery=STRONG)(torch.full((2,), 5e-9, dtype=torch.float64))

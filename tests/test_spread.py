@@ -1,6 +1,7 @@
 """Random coefficients: read back from samples whose coefficients are known, split by what was drawn; pictures."""
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,7 @@ from gaincell_char.declare.sweep_values import evaluate_grid
 from gaincell_char.errors import DataError, FitError
 from gaincell_char.fitting import statistics
 from gaincell_char.fitting.variation import VariationSummary, basis, fit_random
+from gaincell_char.fitting.variation_errors import check_errors
 from gaincell_char.montecarlo.sampling import make_sampler
 from gaincell_char.reporting import variation_figures
 from gaincell_char.reporting.picture import AxisQuantity
@@ -63,6 +65,20 @@ def test_what_the_coefficients_do_not_explain_is_said():
     total = deviations.var()
     assert fitted(deviations, z).explained == pytest.approx(1 - 0.04 / total, abs=0.05)
     assert fitted(deviations, z).explained < 0.9
+
+
+def test_a_model_that_predicts_neither_values_nor_sigma_is_refused():
+    """Every input varies on its own, so the coefficients of a line explain little; of use is also sigma alone."""
+    rng = np.random.default_rng(3)
+    says = (
+        r"line: its random coefficients explain -?[\d.]+ % of the variance of y, and its sigma is wrong by up to "
+        r"[\d.]+ %; the circuit varies in other ways"
+    )
+    with pytest.raises(FitError, match=says):
+        fitted(rng.normal(size=(4000, X.size)), rng.normal(size=(4000, 3)))
+    for explained, sigma_error, refused in ((0.9, 0.9, False), (-1.0, 0.1, False), (0.1, 0.9, True)):
+        with pytest.raises(FitError) if refused else nullcontext():
+            check_errors(MODEL, explained, sigma_error)
 
 
 def test_failed_samples_are_left_out():

@@ -12,13 +12,10 @@ from ..errors import FitError
 from ..storage.schema_fields import Conditions, Count, Finite, Known, KnownNotNegative, Label, Name, Text
 from .fit import check_ranges
 from .log_normal import find_numbers
-from .points import Mask
+from .variation_errors import check_errors, find_explained, find_sigma_error, held_out
 
 PARTS = ("process", "mismatch")
 _FEWEST_SAMPLES = 16
-_HOLD_OUT_EVERY = 4
-_FEWEST_TO_HOLD_OUT = 12
-_SMALLEST_SIGMA = 1e-3
 
 
 class _Stored(BaseModel):
@@ -221,8 +218,8 @@ def _make_fit(
     """Coefficients of the samples, shape (n_samples, n_inputs), and the share of the variance that they explain."""
     found = samples @ np.linalg.pinv(columns).T
     held = held_out(inputs)
-    explained, sigma_error = _explained(columns, samples, held), _sigma_error(columns, found, samples)
-    _check_variation(model, explained, sigma_error)
+    explained, sigma_error = find_explained(columns, samples, held), find_sigma_error(columns, found, samples)
+    check_errors(model, explained, sigma_error)
     numbers = find_numbers(model, found)
     return RandomFit(
         model=model.name,
@@ -243,19 +240,6 @@ def _make_fit(
     )
 
 
-def held_out(inputs: Mapping[str, Floats]) -> Mask:
-    """Mask of the inputs that are held out of the fit: every fourth diagonal of their grid, without its corners.
-
-    Inputs are arrays of shape (n_inputs,) in SI units; so is the mask, which is boolean.
-    """
-    codes = [np.unique(x, return_inverse=True)[1] for x in inputs.values()]
-    total = np.asarray(sum(codes))
-    if total.size < _FEWEST_TO_HOLD_OUT:
-        return np.zeros(total.shape, dtype=bool)
-    corner = np.logical_and.reduce([(code == 0) | (code == code.max()) for code in codes])
-    return np.asarray((total % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2) & ~corner)
-
-
 def _coefficients(model: RandomModel, found: Floats) -> list[RandomCoefficient]:
     """Mean and sigma of each coefficient over the samples, `found` of shape (n_samples, n_coefficients)."""
     means, sigmas = found.mean(axis=0).tolist(), found.std(axis=0, ddof=1).tolist()
@@ -269,11 +253,6 @@ def _check_count(model: RandomModel, samples: Floats, draws: Floats) -> None:
     least = max(_FEWEST_SAMPLES, 2 * (draws.shape[1] + 2))
     if len(samples) < least:
         raise FitError(f"{model.name}: {len(samples)} finished samples are too few; {least} are needed")
-
-
-def _check_variation(model: RandomModel, *figures: float) -> None:
-    if not np.isfinite(figures).all():
-        raise FitError(f"{model.name}: {model.output} does not vary from sample to sample at some input")
 
 
 def _check_rank(model: RandomModel, columns: Floats) -> None:
@@ -318,33 +297,3 @@ def _covariance_by_part(found: Floats, draws: Floats, parts: Sequence[str]) -> d
             linear = slopes[of_part].T @ slopes[of_part]
             covariance[part] = (linear + rest_covariance if part == own else linear).tolist()
     return covariance
-
-
-def _explained(columns: Floats, deviations: Floats, held: Mask) -> float:
-    """Share of the variance that the coefficients explain, at held-out inputs if there are any."""
-    read, shown = (~held, held) if held.any() else (np.ones_like(held), np.ones_like(held))
-    found = deviations[:, read] @ np.linalg.pinv(columns[read]).T
-    rest = deviations[:, shown] - found @ columns[shown].T
-    return float(1 - _sum_of_squares(rest) / _sum_of_squares(deviations[:, shown]))
-
-
-def _sum_of_squares(values: Floats) -> float:
-    """Sum of squares about the mean over the samples, which are the rows."""
-    return float(np.sum((values - values.mean(axis=0)) ** 2))
-
-
-def _sigma_error(columns: Floats, found: Floats, deviations: Floats) -> float:
-    """Largest relative difference over the inputs between sigma of the model and sigma of the simulation.
-
-    Sigma of the model is from the first half of the samples, sigma of the simulation from the second half.
-    Inputs at which the output varies by less than a thousandth of its largest sigma do not count.
-    The halves are not interleaved, because every second Sobol point lies on the same side of the first variables.
-    """
-    half = len(deviations) // 2
-    covariance = np.atleast_2d(np.cov(found[:half], rowvar=False))
-    model_sigma = np.sqrt(np.einsum("ij,jk,ik->i", columns, covariance, columns))
-    simulated_sigma = deviations[half:].std(axis=0, ddof=1)
-    varies = simulated_sigma > _SMALLEST_SIGMA * simulated_sigma.max()
-    if not varies.any():
-        return float("nan")
-    return float(np.abs(model_sigma[varies] / simulated_sigma[varies] - 1).max())

@@ -13,6 +13,7 @@ from ..spice.deck import Deck
 from ..spice.measure import measure
 from ..spice.simulator import Simulator
 from ..sweeping.run import OK
+from ..sweeping.tight_runs import longest_tight_run
 from .campaign import Campaign
 
 _POINTS = 4
@@ -66,6 +67,7 @@ def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -
     chosen = good.iloc[np.unique(np.linspace(0, len(good) - 1, min(_POINTS, len(good))).round().astype(int))]
     draws = campaign.draws(n)
     tight = replace(campaign, plan=campaign.plan.tightened(_TIGHTER))
+    longest_s = min(timeout_s, longest_tight_run(float(good["spent_s"].mean())))
     alone: dict[str, float] = {}
     tighter: dict[str, float] = {}
     for _, row in chosen.iterrows():
@@ -78,7 +80,7 @@ def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -
         if again is None or max(found.values(), default=0.0) > limit:
             raise SimulationError(_complaint(f"{sample}.{point}", stored, again), deck=deck.text, log="")
         _keep_larger(alone, found)
-        better = _run(tight, tight.deck(sample, point, draws[sample]), point, timeout_s)
+        better = _run(tight, tight.deck(sample, point, draws[sample]), point, longest_s)
         if better is not None:
             _keep_larger(tighter, _deviations(campaign, rows, stored, better))
     ids = tuple(f"{s}.{p}" for s, p in zip(chosen["sample"], chosen["point"], strict=True))

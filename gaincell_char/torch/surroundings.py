@@ -92,7 +92,8 @@ class Rows:
         none = torch.zeros_like(wide)
         sags = (none, none)
         for _ in range(_ITERATIONS):
-            reached = [_sag(periphery, current(wide, *sags)) for current in (cell.supply, cell.ground)]
+            # The fitted current of a cell that conducts nothing may be slightly negative; a sag is not.
+            reached = [_sag(periphery, current(wide, *sags)).clamp(min=0.0) for current in (cell.supply, cell.ground)]
             # The first steps overshoot; only the solution has to lie in the range of the fits.
             sags = (reached[0].clamp(max=cell.inside.high), reached[1].clamp(max=cell.inside.high))
         sags = (cell.inside(reached[0]), cell.inside(reached[1]))

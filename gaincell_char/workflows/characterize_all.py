@@ -26,6 +26,7 @@ from ..storage.manifest import check_no_folders, check_places
 from ..storage.tables import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
 from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure, characterize
+from ..sweeping.tight_runs import longest_tight_run
 from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
 from .study_plans import CircuitPlan
 from .thresholds import with_thresholds
@@ -33,8 +34,6 @@ from .worst_search import list_known, search_largest
 
 COMPARED = "technologies.csv"
 """Table of a comparison of technologies, in the folder ``tables/`` of its results."""
-_LONGEST_CHECK_S, _SLOWER = 3.0, 50.0
-"""Time limit of a run with tighter tolerances, which may not converge: in seconds, and in mean times of a point."""
 _TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
 
 
@@ -103,7 +102,7 @@ def run_study(circuit: Circuit, study: Study, plan: SweepPlan, pool: Pool, progr
     """
     began = time.perf_counter()
     result = characterize(plan, pool=pool, progress=progress)
-    longest_s = max(_LONGEST_CHECK_S, _SLOWER * (time.perf_counter() - began) / plan.size)
+    longest_s = longest_tight_run((time.perf_counter() - began) / plan.size)
     models = circuit.models_of(study, plan.fixed)
     checked = _POINTS_CHECKED if models else _POINTS_CHECKED_UNFITTED
     with pool.limited(longest_s):
