@@ -39,7 +39,7 @@ def find_explained(columns: Floats, deviations: Floats, held: Mask) -> float:
     deviations : ndarray, shape (n_samples, n_inputs)
         Output of every copy less that of the typical circuit [unit of the output].
     held : ndarray of bool, shape (n_inputs,)
-        Inputs that are held out, as `held_out` chooses them.
+        Boolean mask of the inputs that are held out, as `held_out` chooses them.
     """
     read, shown = (~held, held) if held.any() else (np.ones_like(held), np.ones_like(held))
     found = deviations[:, read] @ np.linalg.pinv(columns[read]).T
@@ -61,8 +61,10 @@ def find_sigma_error(columns: Floats, found: Floats, deviations: Floats) -> floa
 
     Parameters
     ----------
-    columns, deviations
-        As of `find_explained`.
+    columns : ndarray, shape (n_inputs, n_coefficients)
+        Change of the output by each coefficient [unit of the output / unit of the coefficient].
+    deviations : ndarray, shape (n_samples, n_inputs)
+        Output of every copy less that of the typical circuit [unit of the output].
     found : ndarray, shape (n_samples, n_coefficients)
         Coefficients of every copy [unit of each coefficient].
     """

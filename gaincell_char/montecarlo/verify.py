@@ -1,5 +1,6 @@
 """Repetition of a few points, each alone in a new process: with the same tolerances, and a hundred times tighter."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,14 +68,15 @@ def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -
     chosen = good.iloc[np.unique(np.linspace(0, len(good) - 1, min(_POINTS, len(good))).round().astype(int))]
     draws = campaign.draws(n)
     tight = replace(campaign, plan=campaign.plan.tightened(_TIGHTER))
-    longest_s = min(timeout_s, longest_tight_run(float(good["spent_s"].mean())))
     alone: dict[str, float] = {}
     tighter: dict[str, float] = {}
     for _, row in chosen.iterrows():
         sample, point = int(row["sample"]), int(row["point"])
         stored = {o.name: np.asarray(row[o.name], dtype=float) for o in campaign.plan.bench.outputs}
         deck = campaign.deck(sample, point, draws[sample])
+        began = time.perf_counter()
         again = _run(campaign, deck, point, timeout_s)
+        longest_s = min(timeout_s, longest_tight_run(time.perf_counter() - began))
         found = _deviations(campaign, rows, stored, again) if again else {}
         limit = _LARGEST_DEVIATION if campaign.copies == 1 else _LARGEST_DEVIATION_SHARED
         if again is None or max(found.values(), default=0.0) > limit:
