@@ -55,7 +55,7 @@ WITHOUT_MODEL = {
     f"{records}/{name}_both"
     for records in SAMPLED
     for name in ("capacitor_decay.decay", "gain_cell.energy", "gain_cell.write")
-} | {"sky130/capacitor_decay.leak_both"}  # its random model describes neither values nor sigma, and is left out
+}
 EVERY = {f"{records}/{name}" for records, name in ALL}
 CELLS = CURRENTS | CHARGES | CELLS_THAT_DIFFER
 TAKES = {
