@@ -68,8 +68,9 @@ def axes_of(circuit, model):
 
 def starts(circuit, model):
     values = parameters(circuit, circuit.bench(model.bench))
+    middle = {name: float(np.median(np.unique(x))) for name, x in axes_of(circuit, model).items()}
     coefficients = model.coefficients.items()
-    return {name: c.start_value(values) for name, c in coefficients}
+    return {name: c.start_value({**middle, **values}) for name, c in coefficients}
 
 
 def study_plans(circuit):
@@ -498,8 +499,10 @@ def check_record_of_today(technology, name, pool):
     params, dims = numbers(request.fixed), tuple(map(str, result.dataset.dims))
     for stored in best:
         model = circuit.model(stored.model)
-        found = select(model, flatten_dataset(result.dataset), dims, params)
-        [selection] = [selection for selection in found if selection.conditions == stored.conditions]
+        table = flatten_dataset(result.dataset)
+        swept = {name: value for name, value in stored.conditions.items() if name in table}
+        here = table[np.logical_and.reduce([table[name] == value for name, value in swept.items()])]
+        [selection] = select(model, here, dims, {**params, **stored.conditions})
         error = model(*selection.inputs.values(), **stored.values()) - selection.output
         stated = (stored.fitted, stored.cross_validation, stored.fresh)
         worst = max(abs(errors.worst) for errors in stated if errors is not None)
@@ -561,6 +564,10 @@ def test_every_spread_runs_and_has_its_features(circuit, pool):
             assert np.isfinite(value).all(), feature.name
 
 
+NOT_DESCRIBED = {"sky130-capacitor_decay.leak_both"}
+"""Records whose random model gives neither the values nor their sigma, so that it is left out."""
+
+
 @pytest.mark.parametrize(
     ("technology", "name"), [*((registry.DEFAULT_TECHNOLOGY, name) for name in CAMPAIGNS), *SPREADS]
 )
@@ -577,7 +584,8 @@ def test_a_packaged_spread_is_that_of_today(technology, name):
     assert record.parameters == pytest.approx(dict(planned.plan.fixed), abs=0)
     assert spread.n_ok + sum(spread.failed.values()) == spread.n_points == spread.n_requested * len(planned.points)
     declared = registry.load_circuit(record.circuit).random_models(record.bench, record.parameters)
-    assert {found.model for found in spread.random} == {model.name for model in declared}
+    described = set() if f"{technology}-{name}" in NOT_DESCRIBED else {model.name for model in declared}
+    assert {found.model for found in spread.random} == described
     for found in spread.random:
         assert list(found.covariance) == [p for p in ("process", "mismatch") if spread.vary in (p, "both")]
         for matrix in found.covariance.values():

@@ -23,7 +23,8 @@ class Coefficient:
     unit, doc : str
         SI unit and one-line meaning.
     start : float or str
-        Where the optimiser begins: a number, or a SPICE expression of the bench's parameters and ``temp`` [degC].
+        Where the optimiser begins: a number, or a SPICE expression of the bench's parameters, ``temp`` [degC], and the
+        median of each input.
     low, high : float
         Bounds of the optimiser.
     scale : float
