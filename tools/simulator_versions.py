@@ -23,7 +23,7 @@ from marked_block import rewrite
 from readme_figures import cell_rows, other_rows
 from stated_errors import fitted, stated
 
-from gaincell_char.fitting.record import Record, read_record
+from gaincell_char.fitting.record import read_record
 
 GAINCELL = shutil.which("gaincell") or "gaincell"
 TECHNOLOGIES = ("gc28", "sky130")
@@ -57,11 +57,6 @@ def simulator(folder: Path, technology: str, version: str) -> str:
     return str(json.loads((place(folder, technology, version) / "run.json").read_text())["simulator"])
 
 
-def record(folder: Path, technology: str, version: str, name: str) -> Record:
-    """One record of some results."""
-    return read_record(place(folder, technology, version) / "records" / f"{name}.json")
-
-
 def figure_rows(folder: Path) -> Iterator[tuple[str, ...]]:
     """The figures that have a target, under both versions."""
     found = []
@@ -74,30 +69,31 @@ def figure_rows(folder: Path) -> Iterator[tuple[str, ...]]:
             yield (*older[:3], newer[2])
 
 
-def difference(folder: Path, technology: str, name: str) -> tuple[int, dict[str, float]]:
-    """Number of points that both versions simulated, and the largest difference of each output [full range]."""
+def difference(folder: Path, technology: str, name: str, output: str, full_range: float) -> tuple[int, float]:
+    """Number of points that both versions simulated, and the largest difference of an output [full range]."""
     older, newer = (
         xr.load_dataset(place(folder, technology, version) / "data" / f"{name}.nc", engine="h5netcdf")
         for version in VERSIONS
     )
-    outputs = {f"{one.output}": one.full_range for one in record(folder, technology, VERSIONS[0], name).fits}
     count = int(((older.status == "ok") & (newer.status == "ok")).sum())
-    return count, {
-        output: float(np.abs(newer[output] - older[output]).max()) / full for output, full in outputs.items()
-    }
+    return count, float(np.abs(newer[output] - older[output]).max()) / full_range
 
 
 def rows(folder: Path) -> Iterator[tuple[str, ...]]:
-    """One row per technology and record: errors under both versions, and the largest difference of an output."""
+    """One row per technology and record: errors under both versions, and the largest difference of the output."""
     for technology in TECHNOLOGIES:
         if not all((place(folder, technology, version) / "run.json").exists() for version in VERSIONS):
             continue
         for name in RECORDS:
-            fits = [fitted(record(folder, technology, version, name)) for version in VERSIONS]
-            count, largest = difference(folder, technology, name)
+            fits = [
+                fitted(read_record(place(folder, technology, version) / "records" / f"{name}.json"))
+                for version in VERSIONS
+            ]
+            one = fits[0]
+            count, largest = difference(folder, technology, name, one.output, one.full_range)
             errors = [f"{100 * stated(fit).nrmse:.4f} %" for fit in fits]
-            worst = f"{100 * largest[fits[0].output]:.2g} %"
-            yield (technology, f"`{name}`", f"`{fits[0].model}`", *errors, str(count), f"`{fits[0].output}`", worst)
+            shown = (str(count), f"`{one.output}`", f"{100 * largest:.2g} %")
+            yield (technology, f"`{name}`", f"`{one.model}`", *errors, *shown)
 
 
 def main() -> None:

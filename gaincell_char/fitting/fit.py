@@ -151,34 +151,16 @@ def check_ranges(ranges: Mapping[str, object], inputs: Sequence[str]) -> None:
 
 
 def fit_model(
-    model: Model,
-    selection: Selection,
-    params: Numbers,
-    unit: str,
-    robust: float = 0.0,
-    *,
-    leave_out: bool = True,
-    begin: Numbers | None = None,
+    model: Model, selection: Selection, params: Numbers, unit: str, robust: float = 0.0, *, leave_out: bool = True
 ) -> Fit:
     """Least-squares fit of a model to all points of one selection, its cross-validation, and its extrapolations.
 
     Parameters
     ----------
-    model : Model
-        The model to fit.
-    selection : Selection
-        The points, all at the same conditions.
-    params : mapping of str to float
-        Value of every parameter [SI unit]; start values of the coefficients are computed from it.
-    unit : str
-        Unit of the output.
-    robust : float
-        Residual, as a fraction of the full range, above which the weight of a residual decreases (soft L1);
-        0 for plain least squares.
-    leave_out : bool
-        Whether the ends of the range are left out in turn, too.
-    begin : mapping of str to float, optional
-        As of `pose_problem`.
+    model, selection, params, robust
+        As of `solve_model`.
+    unit, leave_out
+        As of `validate`.
 
     Returns
     -------
@@ -188,9 +170,9 @@ def fit_model(
     Raises
     ------
     FitError
-        If an input has one value only, the optimiser stops early, or the data do not determine a coefficient.
+        As `solve_model` does.
     """
-    return validate(solve_model(model, selection, params, robust, begin=begin), unit, leave_out=leave_out)
+    return validate(solve_model(model, selection, params, robust), unit, leave_out=leave_out)
 
 
 def validate(solved: Solved, unit: str, *, leave_out: bool = True) -> Fit:
@@ -200,8 +182,10 @@ def validate(solved: Solved, unit: str, *, leave_out: bool = True) -> Fit:
     ----------
     solved : Solved
         The solution at all points.
-    unit, leave_out
-        As of `fit_model`.
+    unit : str
+        Unit of the output.
+    leave_out : bool
+        Whether the ends of the range are left out in turn, too.
     """
     problem, values, robust = solved.problem, solved.values, solved.robust
     model, inputs = problem.model, solved.selection.inputs

@@ -145,8 +145,7 @@ def solve_all(model: Model, selections: Sequence[Selection], params: Numbers) ->
 
     The least squares of a nonlinear model may have several local minima.  Every selection is therefore searched from
     the best solution of those before it and from the declared starts, and those that failed or have a much larger
-    error than the best of all are searched from that, too; the smallest error counts.  The search of a model over
-    conditions, which takes minutes, begins at a solution at one condition and is made once.
+    error than the best of all are searched from that, too; the smallest error counts.
 
     Parameters
     ----------
@@ -170,7 +169,7 @@ def solve_all(model: Model, selections: Sequence[Selection], params: Numbers) ->
     found: list[Solved | LeftOut] = []
     begun: list[Solved | None] = []
     for selection in selections:
-        begun.append(before := None if isinstance(model, PvtModel) else _best(found))
+        begun.append(before := _best(found))
         near = search(selection, before.values) if before else None
         own = search(selection, most_steps=_STEPS if isinstance(near, Solved) else None)
         found.append(min(own, near, key=_error) if near else own)

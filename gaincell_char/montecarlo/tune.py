@@ -13,10 +13,10 @@ from ..declare.bench import Floats, Noise, Tran
 from ..errors import ParameterError, SimulationError
 from ..spice.pool import Pool
 from ..sweeping.step_control import MeasuredSetting, StepControlSurvey, Steps
+from ..sweeping.tight_runs import TIGHTER
 from .campaign import Campaign, plan_campaign
 from .execute import simulate_samples
 
-_TIGHTER = 100.0
 _RELTOL = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 _TRTOL = (7.0, 1.0)
 _MAX_STEP = (1.0, 2.5, 5.0, 15.0)
@@ -65,7 +65,7 @@ def tune(
         return plan_campaign(circuit, bench, steps=steps, **{"vary": "both", **request})
 
     base = planned(Steps())
-    tight = replace(base, plan=base.plan.tightened(_TIGHTER))
+    tight = replace(base, plan=base.plan.tightened(TIGHTER))
     reference = _simulate_outputs(tight, samples, pool)
     first = next(iter(reference.values()))
     if np.isnan(first).reshape(len(first), -1).any(axis=1).mean() > _MOST_FAILED:

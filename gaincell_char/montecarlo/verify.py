@@ -14,11 +14,10 @@ from ..spice.deck import Deck
 from ..spice.measure import measure
 from ..spice.simulator import Simulator
 from ..sweeping.run import OK
-from ..sweeping.tight_runs import longest_tight_run
+from ..sweeping.tight_runs import TIGHTER, longest_tight_run
 from .campaign import Campaign
 
 _POINTS = 4
-_TIGHTER = 100.0
 _ROUNDING = 8 * float(np.finfo(float).eps)
 _LARGEST_DEVIATION = 1e-9
 """Largest deviation of a point simulated alone, as a fraction of full scale."""
@@ -67,7 +66,7 @@ def check(campaign: Campaign, rows: pd.DataFrame, n: int, *, timeout_s: float) -
     good = rows[rows["status"] == OK]
     chosen = good.iloc[np.unique(np.linspace(0, len(good) - 1, min(_POINTS, len(good))).round().astype(int))]
     draws = campaign.draws(n)
-    tight = replace(campaign, plan=campaign.plan.tightened(_TIGHTER))
+    tight = replace(campaign, plan=campaign.plan.tightened(TIGHTER))
     alone: dict[str, float] = {}
     tighter: dict[str, float] = {}
     for _, row in chosen.iterrows():

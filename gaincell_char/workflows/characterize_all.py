@@ -26,7 +26,7 @@ from ..storage.manifest import check_no_folders, check_places
 from ..storage.tables import check_folder, make_folder, make_inside, shown_path, write_dataset, write_text
 from ..sweeping.plan import SweepPlan
 from ..sweeping.run import OK, Failure, characterize
-from ..sweeping.tight_runs import longest_tight_run
+from ..sweeping.tight_runs import TIGHTER, longest_tight_run
 from .fresh_points import FreshPoints, add_errors, simulate_fresh_points
 from .study_plans import CircuitPlan
 from .thresholds import with_thresholds
@@ -34,7 +34,7 @@ from .worst_search import list_known, search_largest
 
 COMPARED = "technologies.csv"
 """Table of a comparison of technologies, in the folder ``tables/`` of its results."""
-_TIGHTER, _POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 100.0, 8, 3
+_POINTS_CHECKED, _POINTS_CHECKED_UNFITTED = 8, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ def check_numerics(plan: SweepPlan, dataset: xr.Dataset, pool: Pool, most: int =
         Number of points that finished in both runs; a run with tighter tolerances may not converge everywhere.
     """
     points = thin(plan, most)
-    tight = characterize(plan.tightened(_TIGHTER), pool=pool, only=points).dataset
+    tight = characterize(plan.tightened(TIGHTER), pool=pool, only=points).dataset
     n_checked = int(((tight.status == OK) & (dataset.status == OK)).sum())
     deviations: dict[str, float] = {}
     if n_checked == 0:
